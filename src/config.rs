@@ -1,0 +1,271 @@
+//! What a run is: [`Setup`] (fixed from start to end), [`Hyper`] (live, read once a step), and the names of both.
+//!
+//! The range, default, unit and help of every knob stand once, in [`knobs`]; slider, flag and validation come from there.
+
+pub mod knobs;
+pub mod threat;
+
+use serde::{Deserialize, Serialize};
+
+pub use knobs::{KNOBS, Knob, KnobError};
+pub use threat::{AttackKind, TargetKind, Threat};
+
+/// Declares an enumeration whose variants have the names that people type and read.
+macro_rules! choices {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// Every variant, in the order in which it is offered.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The names of [`Self::ALL`], in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
+
+            /// The name that people type and read.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::ALL.iter().copied().find(|choice| choice.name() == text)
+                    .ok_or_else(|| format!("'{text}' is not one of: {}", Self::NAMES.join(", ")))
+            }
+        }
+    };
+}
+pub(crate) use choices;
+
+choices! {
+    /// How the main network of the defence scenario is trained (algorithms, section 1).
+    Mode {
+        /// Cross-entropy alone; the auxiliary network only watches.
+        Baseline = "baseline",
+        /// GREAT: the gradient tensor is made unreadable (`alpha`).
+        Great = "great",
+        /// GREACE: the loss's logit gradient is weighted by what the auxiliary network mistakes (`beta`).
+        Greace = "greace",
+        /// Both.
+        GreatGreace = "great+greace",
+        /// Adversarial training on FGSM examples (Goodfellow et al. 2015).
+        FgsmAt = "fgsm-at",
+        /// Adversarial training on PGD examples (Madry et al. 2018).
+        PgdAt = "pgd-at",
+        /// Penalty on the squared norm of the input gradient (Ross & Doshi-Velez 2018).
+        InputGradient = "input-gradient-regularization",
+    }
+}
+
+impl Mode {
+    /// Whether the main network plays against the auxiliary network through its gradient (`alpha`).
+    pub const fn uses_alpha(self) -> bool {
+        matches!(self, Self::Great | Self::GreatGreace)
+    }
+
+    /// Whether the loss is the gradient-adversarial cross-entropy (`beta`).
+    pub const fn uses_beta(self) -> bool {
+        matches!(self, Self::Greace | Self::GreatGreace)
+    }
+}
+
+choices! {
+    /// The architectures of the main network.
+    NetworkKind {
+        /// Four 3×3 convolutions, about 50 k weights.
+        CnnSmall = "cnn-small",
+        /// Six 3×3 convolutions, about 290 k weights.
+        CnnMedium = "cnn-medium",
+        /// ResNet-18 in its CIFAR form with GroupNorm, about 11 M weights.
+        Resnet18 = "resnet-18",
+    }
+}
+
+choices! {
+    /// The activation of the main network.
+    Activation {
+        /// `max(x, 0)`: piecewise linear on purpose; second derivatives come from softmax and normalisation.
+        Relu = "relu",
+        /// `x · sigmoid(x)`: smooth, with a useful second derivative.
+        Silu = "silu",
+    }
+}
+
+choices! {
+    /// The optimiser of both networks.
+    OptimizerKind {
+        /// Adam (Kingma & Ba 2015), β = (0.9, 0.999), ε = 1e-8; weight decay is added to the gradient.
+        Adam = "adam",
+        /// Stochastic gradient descent with momentum, as PyTorch defines it.
+        Sgd = "sgd",
+    }
+}
+
+choices! {
+    /// How the learning rates go over a run.
+    Schedule {
+        /// As set.
+        Constant = "constant",
+        /// From as set to 0 along half a cosine.
+        Cosine = "cosine",
+    }
+}
+
+choices! {
+    /// What the auxiliary network reads in place of the gradient tensor `g`: `n(g)`, sample by sample.
+    Normalization {
+        /// `g` itself.
+        None = "none",
+        /// `g / sqrt(mean(g²) + 1e-12)`.
+        Rms = "rms",
+        /// `g / max|g|`.
+        Max = "max",
+    }
+}
+
+choices! {
+    /// What the main network adds, times α, to its loss.
+    Adversary {
+        /// `−CE(a', y)`: gradient reversal, unbounded.
+        Reversal = "reversal",
+        /// Cross-entropy from the uniform distribution to `softmax(a')`: bounded below.
+        Confusion = "confusion",
+    }
+}
+
+/// What is fixed from the start of a run to its end; it travels only in `Command::Reset`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Setup {
+    /// How the main network is trained.
+    pub mode: Mode,
+    /// A built-in data set's name, or a folder that holds one.
+    pub data: String,
+    /// Architecture of the main network.
+    pub network: NetworkKind,
+    /// Factor on the main network's channels; the result is rounded to a multiple of 8.
+    pub width: f64,
+    /// Activation of the main network.
+    pub activation: Activation,
+    /// Factor on the auxiliary network's channels; the result is rounded to a multiple of 8.
+    pub auxiliary_width: f64,
+    /// Optimiser of both networks.
+    pub optimizer: OptimizerKind,
+    /// Learning-rate schedule of both networks.
+    pub schedule: Schedule,
+    /// Images in a training batch.
+    pub batch_size: usize,
+    /// Steps of the whole run; ramp and schedule are fractions of it.
+    pub steps: u64,
+    /// Seed of weights, order of the data, random starts and random targets.
+    pub seed: u64,
+}
+
+/// What may change while a run goes on: read once a step, echoed in every report.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hyper {
+    /// Weight α of the adversary in the main loss (GREAT).
+    pub alpha: f64,
+    /// Weight β of GREACE.
+    pub beta: f64,
+    /// Share of all steps over which α rises linearly from 0.
+    pub ramp: f64,
+    /// What the main network adds, times α.
+    pub adversary: Adversary,
+    /// What the auxiliary network reads of the gradient tensor.
+    pub normalization: Normalization,
+    /// Learning rate of the main network.
+    pub learning_rate: f64,
+    /// Learning rate of the auxiliary network.
+    pub auxiliary_learning_rate: f64,
+    /// Auxiliary steps per main step.
+    pub auxiliary_steps: usize,
+    /// L2 weight decay of the main network, added to its gradient.
+    pub weight_decay: f64,
+    /// Momentum of SGD.
+    pub momentum: f64,
+    /// Weight of the squared input-gradient norm in `input-gradient-regularization`.
+    pub input_gradient_weight: f64,
+    /// Radius ε of the attacks in training, and the mark on the robustness chart; L∞, pixels in [0, 1].
+    pub epsilon: f64,
+    /// Iterations k of iterative attacks, in training and in the running evaluation.
+    pub attack_steps: usize,
+    /// Steps between two reports.
+    pub report_every_steps: u64,
+    /// Steps between two histograms of the gradient tensors; 0 turns them off.
+    pub histogram_every_steps: u64,
+    /// Steps between two robustness evaluations; 0 turns them off.
+    pub evaluate_every_steps: u64,
+    /// Held-out images in each robustness evaluation.
+    pub evaluate_samples: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            mode: Mode::GreatGreace,
+            data: "fashion-mnist".into(),
+            network: NetworkKind::CnnSmall,
+            width: 1.0,
+            activation: Activation::Relu,
+            auxiliary_width: 1.0,
+            optimizer: OptimizerKind::Adam,
+            schedule: Schedule::Constant,
+            batch_size: 64,
+            steps: 1000,
+            seed: 1,
+        }
+    }
+}
+
+impl Default for Hyper {
+    fn default() -> Self {
+        Self {
+            alpha: 0.1,
+            beta: 0.2,
+            ramp: 0.3,
+            adversary: Adversary::Reversal,
+            normalization: Normalization::Rms,
+            learning_rate: 2e-3,
+            auxiliary_learning_rate: 1e-3,
+            auxiliary_steps: 1,
+            weight_decay: 0.0,
+            momentum: 0.9,
+            input_gradient_weight: 1.0,
+            epsilon: 0.1,
+            attack_steps: 10,
+            report_every_steps: 10,
+            histogram_every_steps: 50,
+            evaluate_every_steps: 200,
+            evaluate_samples: 256,
+        }
+    }
+}
+
+impl Hyper {
+    /// α at `step` of `steps`: rises linearly from 0 over the first `ramp` of the run (algorithms, section 1).
+    pub fn ramped_alpha(&self, step: u64, steps: u64) -> f64 {
+        let ramp_steps = self.ramp * steps as f64;
+        if ramp_steps < 1.0 { self.alpha } else { self.alpha * (step as f64 / ramp_steps).min(1.0) }
+    }
+}
+
+/// A setup and the knobs it starts with: what a run folder, a link and a checkpoint carry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// What is fixed.
+    pub setup: Setup,
+    /// What is live.
+    pub hyper: Hyper,
+}

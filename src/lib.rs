@@ -1,0 +1,24 @@
+//! GREAT Lab: gradient adversarial training of neural networks (Sinha et al. 2018) on whatever GPU there is.
+//!
+//! Who may import whom; left may be used by right (`tests/layers.rs` checks it):
+//!
+//! ```text
+//! config, platform <- data, nn, gpu <- attack <- scenario <- train <- { headless, app } <- main
+//! ```
+//!
+//! | module | promise |
+//! | --- | --- |
+//! | [`config`] | what a run is, and the one table of knobs |
+//! | [`platform`] | all that differs between a native program and a page |
+//! | [`data`] | images and labels from files, and the seeded order in which they come |
+//! | [`nn`] | networks that can be differentiated twice, losses, optimisers |
+//! | [`gpu`] | the device, and each WGSL kernel's binding beside its plain reference |
+//! | [`attack`] | adversarial examples, and how many of them a network withstands |
+//! | [`scenario`] | what one training step does |
+//! | [`train`] | the loop, the protocol with its faces, checkpoints |
+//! | [`headless`] | the commands |
+//! | [`app`] | the window |
+
+pub mod config;
+pub mod platform;
+pub mod train;

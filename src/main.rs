@@ -1,0 +1,2 @@
+//! GREAT Lab.
+fn main() {}
