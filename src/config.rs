@@ -269,3 +269,16 @@ pub struct Config {
     /// What is live.
     pub hyper: Hyper,
 }
+
+/// The device a run computes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// The adapter's name, or "CPU".
+    pub name: String,
+    /// The interface to it: `Vulkan`, `Metal`, `Dx12`, `BrowserWebGpu`, or `flex` for the CPU backend.
+    pub backend: String,
+    /// Whether it is a real GPU.
+    pub is_gpu: bool,
+    /// One line to show where it is none: what is used instead and what to do.
+    pub notice: Option<String>,
+}

@@ -20,5 +20,6 @@
 //! | [`app`] | the window |
 
 pub mod config;
+pub mod gpu;
 pub mod platform;
 pub mod train;

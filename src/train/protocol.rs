@@ -5,6 +5,7 @@
 use tokio::sync::{mpsc, watch};
 use web_time::Duration;
 
+pub use crate::config::DeviceInfo;
 use crate::config::{AttackKind, Config, Hyper, Setup, TargetKind, Threat};
 
 /// Number of a run, counted from 1 by the trainer at each start or reset; events of an older run are stale.
@@ -95,19 +96,6 @@ pub struct RunState {
     pub activity: Activity,
     /// Steps done.
     pub step: u64,
-}
-
-/// The device a run computes on.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct DeviceInfo {
-    /// The adapter's name, or "CPU".
-    pub name: String,
-    /// The interface to it: `Vulkan`, `Metal`, `Dx12`, `BrowserWebGpu`, or `flex` for the CPU backend.
-    pub backend: String,
-    /// Whether it is a real GPU.
-    pub is_gpu: bool,
-    /// One line to show where it is none: what is used instead and what to do.
-    pub notice: Option<String>,
 }
 
 /// The facts of a run that do not change.
