@@ -20,5 +20,6 @@
 //! | [`app`] | the window |
 
 pub mod config;
+pub mod data;
 pub mod platform;
 pub mod train;
