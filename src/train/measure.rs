@@ -16,7 +16,7 @@ use crate::{
 pub enum Outcome {
     /// Something to tell as it is.
     Tell(Event),
-    /// A report, to be checked before it is told; `state` is what it measured.
+    /// A report, to be checked before it is told.
     Measured {
         /// Steps done.
         step: u64,
@@ -24,8 +24,8 @@ pub enum Outcome {
         hyper: Hyper,
         /// The averages.
         measures: Measures,
-        /// Both networks after the last step.
-        state: State,
+        /// What the last step started from: steps done, and both networks.
+        measured: (u64, State),
     },
 }
 
