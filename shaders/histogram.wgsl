@@ -91,12 +91,12 @@ fn main(
             partial_moments[sample * workgroups.x + workgroup.x] = moments[0];
         }
         // A label that is none counts nowhere; as u32, a negative one is too large as well.
-        let class = u32(labels[sample]);
-        if class < info[2] {
+        let label = u32(labels[sample]);
+        if label < info[2] {
             for (var column = lane; column < COLUMNS; column += WORKGROUP) {
                 let count = atomicLoad(&tally[column]);
                 if count > 0u {
-                    atomicAdd(&counts[class * COLUMNS + column], count);
+                    atomicAdd(&counts[label * COLUMNS + column], count);
                 }
             }
         }

@@ -24,11 +24,11 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let class = workgroup.y * workgroups.x + workgroup.x;
+    let label = workgroup.y * workgroups.x + workgroup.x;
     let chunks = info[1];
     var mine = vec4<f32>(0.0, 0.0, LARGEST, -LARGEST);
     for (var sample = lane; sample < info[0]; sample += WORKGROUP) {
-        if u32(labels[sample]) == class {
+        if u32(labels[sample]) == label {
             for (var chunk = 0u; chunk < chunks; chunk += 1u) {
                 mine = merge(mine, partial_moments[sample * chunks + chunk]);
             }
@@ -43,7 +43,7 @@ fn main(
         }
         workgroupBarrier();
     }
-    if lane == 0u && class < info[2] {
-        class_moments[class] = moments[0];
+    if lane == 0u && label < info[2] {
+        class_moments[label] = moments[0];
     }
 }
