@@ -182,7 +182,9 @@ impl Session {
         let (run, step) = (self.info.run, self.step);
         let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
         let seed = self.info.config.setup.seed ^ step;
-        let _ = (tensors, seed); //HIST
+        let all = self.scenario.held_out().labels();
+        let labels: Vec<u8> = self.histogram_images.iter().map(|index| all[*index as usize]).collect();
+        self.readings.push(measure::histograms(run, step, tensors, &labels, self.info.classes.len(), seed));
         let tensors = self.scenario.gradient_tensors(&self.sample_images, hyper);
         self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
     }
