@@ -85,6 +85,7 @@ impl Case {
         self.golden.compare("input_gradient", gradient.clone());
         for kind in Normalization::ALL {
             let read = loss::normalize(*kind, gradient.clone());
+            self.golden.compare(&format!("normalized.{kind}"), read.clone());
             let auxiliary_logits = self.auxiliary.logits(&self.phi, read);
             self.golden.compare(&format!("auxiliary_logits.{kind}"), auxiliary_logits);
         }
@@ -128,6 +129,18 @@ impl Case {
             if self.golden.has(name) {
                 let gradients = self.game(normalization, adversary, alpha);
                 self.golden.compare_weights(name, &self.main, &gradients);
+            }
+        }
+
+        for kind in Normalization::ALL {
+            let name = format!("grad_normalized_{kind}");
+            if self.golden.has(&name) {
+                let theta = self.theta.tracked();
+                let (gradient, _) =
+                    self.main.input_gradient(&theta, self.images.clone(), self.labels.clone());
+                let functional = (loss::normalize(*kind, gradient) * self.images.clone()).sum();
+                let gradients = theta.gradients(&mut functional.backward());
+                self.golden.compare_weights(&name, &self.main, &gradients);
             }
         }
 

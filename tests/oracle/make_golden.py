@@ -83,6 +83,7 @@ def logits_and_gradients(main, auxiliary, x, y, s):
     logits, g = gradient_tensor(main, x, y)
     out = {"logits": logits, "loss": F.cross_entropy(logits, y), "input_gradient": g}
     for how in ["none", "rms", "max"]:
+        out[f"normalized.{how}"] = normalized(g, how)
         out[f"auxiliary_logits.{how}"] = auxiliary(normalized(g, how))
     auxiliary_logits = out["auxiliary_logits.rms"]
     wrong = 1 - F.one_hot(y, logits.shape[1])
@@ -111,6 +112,10 @@ def second_order(main, auxiliary, x, y, s, small):
         out |= weight_gradients("grad_greace", main, great("reversal", alpha=0.0))
         out |= weight_gradients("grad_reversal_none", main, great("reversal", "none"))
         out |= weight_gradients("grad_reversal_max", main, great("reversal", "max"))
+        # The auxiliary network begins with a norm and hardly sees a scale; this does.
+        for how in ["none", "rms", "max"]:
+            _, g = gradient_tensor(main, x, y, create_graph=True)
+            out |= weight_gradients(f"grad_normalized_{how}", main, (normalized(g, how) * x).sum())
     return out
 
 
