@@ -260,14 +260,15 @@ impl Hyper {
     }
 }
 
-/// A setup and the knobs it starts with: what a run folder, a link and a checkpoint carry.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Config {
-    /// What is fixed.
-    pub setup: Setup,
-    /// What is live.
-    pub hyper: Hyper,
+/// Which of the two networks takes a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Players {
+    /// The auxiliary network alone.
+    Auxiliary,
+    /// The main network alone.
+    Main,
+    /// The auxiliary network, then the main one: an ordinary training step.
+    Both,
 }
 
 /// The device a run computes on.
@@ -281,4 +282,14 @@ pub struct DeviceInfo {
     pub is_gpu: bool,
     /// One line to show where it is none: what is used instead and what to do.
     pub notice: Option<String>,
+}
+
+/// A setup and the knobs it starts with: what a run folder, a link and a checkpoint carry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// What is fixed.
+    pub setup: Setup,
+    /// What is live.
+    pub hyper: Hyper,
 }

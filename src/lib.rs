@@ -19,7 +19,11 @@
 //! | [`headless`] | the commands |
 //! | [`app`] | the window |
 
+pub mod attack;
 pub mod config;
+pub mod data;
 pub mod gpu;
+pub mod nn;
 pub mod platform;
+pub mod scenario;
 pub mod train;

@@ -5,25 +5,14 @@
 use tokio::sync::{mpsc, watch};
 use web_time::Duration;
 
-pub use crate::config::DeviceInfo;
 use crate::config::{AttackKind, Config, Hyper, Setup, TargetKind, Threat};
+pub use crate::config::{DeviceInfo, Players};
 
 /// Number of a run, counted from 1 by the trainer at each start or reset; events of an older run are stale.
 pub type RunId = u64;
 
 /// Percentiles of a [`ClassHistogram`], as TensorBoard draws them: ±3, ±2, ±1, ±0.5 standard deviations of a normal.
 pub const PERCENTILES: [f64; 7] = [7.0, 16.0, 31.0, 50.0, 69.0, 84.0, 93.0];
-
-/// Which of the two networks takes a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Players {
-    /// The auxiliary network alone.
-    Auxiliary,
-    /// The main network alone.
-    Main,
-    /// The auxiliary network, then the main one: an ordinary training step.
-    Both,
-}
 
 /// What a face asks of the trainer. Obeyed in order.
 #[derive(Clone, Debug)]
