@@ -20,5 +20,7 @@
 //! | [`app`] | the window |
 
 pub mod config;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod headless;
 pub mod platform;
 pub mod train;
