@@ -122,10 +122,13 @@ pub fn histograms(histograms: &Histograms, classes: &[String]) -> Result<Vec<u8>
                 .flat_map(|(bin, share)| [(bin as f64, *share), (bin as f64 + 1.0, *share)]),
         );
         outline.push((bins as f64, 0.0));
-        let mark =
-            |shape, opacity, name| Mark { shape, points: outline.clone(), colour: colour(k), opacity, name };
-        marks.push(mark(Shape::Area, 0.06, None));
-        marks.push(mark(Shape::Line(3), 0.9, Some(class_name(classes, k))));
+        marks.push(Mark {
+            shape: Shape::Line(3),
+            points: outline,
+            colour: colour(k),
+            opacity: 0.9,
+            name: Some(class_name(classes, k)),
+        });
     }
     Figure {
         title: "Gradient tensors, by class".into(),
@@ -134,7 +137,7 @@ pub fn histograms(histograms: &Histograms, classes: &[String]) -> Result<Vec<u8>
             histograms.step, histograms.distance, histograms.floor
         ),
         x: Axis {
-            label: "entry of ∇x J, logarithmic with sign".into(),
+            label: "entry of the gradient tensor, logarithmic with sign".into(),
             range: (0.0, bins.max(1) as f64),
             ticks: edge_ticks(&histograms.edges),
         },
@@ -236,12 +239,14 @@ fn short(x: f64) -> String {
 
 /// Labels for about eleven of the edges, the same on both sides of the middle, at their position in bins.
 fn edge_ticks(edges: &[f32]) -> Vec<(f64, String)> {
-    let middle = edges.len() / 2;
-    let positive: Vec<usize> = (middle..edges.len()).filter(|i| is_power_of_ten(edges[*i])).collect();
-    let stride = positive.len().div_ceil(5).max(1);
-    let right = positive.iter().rev().step_by(stride).copied();
-    let left = right.clone().map(|i| edges.len() - 1 - i);
-    left.chain(right).map(|i| (i as f64, power_of_ten(edges[i]))).collect()
+    let (middle, last) = (edges.len() / 2, edges.len().saturating_sub(1));
+    let decades: Vec<usize> = (middle..edges.len()).filter(|i| is_power_of_ten(edges[*i])).collect();
+    let stride = decades.len().div_ceil(5).max(1);
+    // The two edges next to 0 are so close that their labels would lie on each other; 0 stands for both.
+    let gap = edges.len() / 12;
+    let shown = decades.iter().rev().step_by(stride).copied().filter(|i| 2 * i > last + gap);
+    let zero = (middle > 0).then(|| (last as f64 / 2.0, "0".to_string()));
+    shown.flat_map(|i| [i, last - i]).map(|i| (i as f64, format!("{:e}", edges[i]))).chain(zero).collect()
 }
 
 /// Whether `x` is 10 to a whole power, up to rounding.
@@ -250,32 +255,10 @@ fn is_power_of_ten(x: f32) -> bool {
     exponent.is_finite() && (exponent - exponent.round()).abs() < 1e-3
 }
 
-/// `-10⁻³` of -0.001.
-fn power_of_ten(x: f32) -> String {
-    let exponent = (x.abs().log10().round() as i32).to_string();
-    let superscript = exponent.chars().map(|c| match c {
-        '-' => '⁻',
-        '1' => '¹',
-        '2' => '²',
-        '3' => '³',
-        // The other superscript digits lie in a row from U+2070.
-        digit => char::from_u32(0x2070 + digit.to_digit(10).unwrap_or(0)).unwrap_or(digit),
-    });
-    format!("{}10{}", if x < 0.0 { "−" } else { "" }, superscript.collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixtures;
     use super::*;
-
-    #[test]
-    fn powers_of_ten_are_written_as_such() {
-        assert_eq!(power_of_ten(-1e-3), "−10⁻³");
-        assert_eq!(power_of_ten(1e-10), "10⁻¹⁰");
-        assert_eq!(power_of_ten(1.0), "10⁰");
-        assert!(is_power_of_ten(-1e-8) && !is_power_of_ten(3e-8) && !is_power_of_ten(0.0));
-    }
 
     #[test]
     fn smoothing_starts_at_the_first_value_and_skips_gaps() {
@@ -292,7 +275,11 @@ mod tests {
         assert!(ticks.len() >= 6 && ticks.len() <= 12, "{ticks:?}");
         let last = (edges.len() - 1) as f64;
         assert!(ticks.iter().all(|(x, _)| ticks.iter().any(|(other, _)| last - x == *other)), "{ticks:?}");
-        assert!(ticks.contains(&(0.0, "−10⁰".into())), "{ticks:?}");
+        assert!(
+            ticks.contains(&(0.0, "-1e0".into())) && ticks.contains(&(last / 2.0, "0".into())),
+            "{ticks:?}"
+        );
+        assert!(!is_power_of_ten(3e-8) && !is_power_of_ten(0.0));
     }
 
     /// The colours in the plot's own part of a chart, apart from white, grey and black.

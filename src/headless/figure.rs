@@ -182,6 +182,7 @@ impl Figure {
             .light_line_style(TRANSPARENT)
             .bold_line_style(GRID.stroke_width(SUPERSAMPLING))
             .axis_style(FAINT_INK.stroke_width(SUPERSAMPLING))
+            .set_all_tick_mark_size(scaled(9))
             .x_labels(self.x.ticks.len().max(1))
             .y_labels(self.y.ticks.len().max(1))
             .label_style((FONT, scaled(22)).into_font().color(&INK))
