@@ -19,8 +19,13 @@
 //! | [`headless`] | the commands |
 //! | [`app`] | the window |
 
+pub mod attack;
 pub mod config;
+pub mod data;
+pub mod gpu;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod headless;
+pub mod nn;
 pub mod platform;
+pub mod scenario;
 pub mod train;
