@@ -1,5 +1,7 @@
 //! Every layer's input gradient, and that one's own gradient, against finite differences in f64 on the CPU backend.
 
+use std::sync::OnceLock;
+
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use great_lab::{
     config::{Activation, Adversary, NetworkKind, Normalization},
@@ -18,10 +20,15 @@ const STEP: f64 = 1e-5;
 /// Room for that error and for cancellation in sums of some hundred terms.
 const TOLERANCE: f64 = 1e-6;
 
+/// The CPU device, computing in f64; a device can be configured only once in a process.
 fn device() -> Device {
-    let mut device = Device::flex();
-    device.configure(FloatDType::F64).expect("flex computes in f64");
-    device
+    static CONFIGURED: OnceLock<Device> = OnceLock::new();
+    let configure = || {
+        let mut device = Device::flex();
+        device.configure(FloatDType::F64).expect("flex computes in f64");
+        device
+    };
+    CONFIGURED.get_or_init(configure).clone()
 }
 
 fn uniform(rng: &mut StdRng, count: usize) -> Vec<f64> {
@@ -65,34 +72,84 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let conv = |kernel: usize, stride: usize| Layer::Conv { weight: 0, shape: [4, 3, kernel, kernel], stride };
+    let conv =
+        |kernel: usize, stride: usize| Layer::Conv { weight: 0, shape: [4, 3, kernel, kernel], stride };
     let silu = Layer::Activation(Activation::Silu);
     let norm = |groups: usize| Layer::GroupNorm { scale: 0, shift: 1, groups };
     vec![
         Case {
             name: "normalize",
-            layers: vec![Layer::Normalize { mean: vec![0.1, 0.2, 0.3], deviation: vec![0.5, 0.7, 0.9] }, silu.clone()],
+            layers: vec![
+                Layer::Normalize { mean: vec![0.1, 0.2, 0.3], deviation: vec![0.5, 0.7, 0.9] },
+                silu.clone(),
+            ],
             weights: vec![],
             input: [2, 3, 3, 3],
         },
-        Case { name: "conv 3x3", layers: vec![conv(3, 1), silu.clone()], weights: vec![108], input: [2, 3, 4, 5] },
-        Case { name: "conv 3x3 stride 2, even", layers: vec![conv(3, 2), silu.clone()], weights: vec![108], input: [2, 3, 6, 4] },
-        Case { name: "conv 3x3 stride 2, odd", layers: vec![conv(3, 2), silu.clone()], weights: vec![108], input: [2, 3, 5, 7] },
-        Case { name: "conv 1x1 stride 2", layers: vec![conv(1, 2), silu.clone()], weights: vec![12], input: [2, 3, 5, 4] },
+        Case {
+            name: "conv 3x3",
+            layers: vec![conv(3, 1), silu.clone()],
+            weights: vec![108],
+            input: [2, 3, 4, 5],
+        },
+        Case {
+            name: "conv 3x3 stride 2, even",
+            layers: vec![conv(3, 2), silu.clone()],
+            weights: vec![108],
+            input: [2, 3, 6, 4],
+        },
+        Case {
+            name: "conv 3x3 stride 2, odd",
+            layers: vec![conv(3, 2), silu.clone()],
+            weights: vec![108],
+            input: [2, 3, 5, 7],
+        },
+        Case {
+            name: "conv 1x1 stride 2",
+            layers: vec![conv(1, 2), silu.clone()],
+            weights: vec![12],
+            input: [2, 3, 5, 4],
+        },
         Case { name: "group norm", layers: vec![norm(2)], weights: vec![4, 4], input: [2, 4, 3, 2] },
-        Case { name: "group norm, one group, one pixel", layers: vec![norm(1), silu.clone()], weights: vec![6, 6], input: [2, 6, 1, 1] },
+        Case {
+            name: "group norm, one group, one pixel",
+            layers: vec![norm(1), silu.clone()],
+            weights: vec![6, 6],
+            input: [2, 6, 1, 1],
+        },
         Case { name: "silu", layers: vec![silu.clone()], weights: vec![], input: [2, 3, 2, 2] },
-        Case { name: "relu", layers: vec![Layer::Activation(Activation::Relu), conv(3, 1), silu.clone()], weights: vec![108], input: [1, 3, 4, 4] },
-        Case { name: "global pool", layers: vec![silu.clone(), Layer::GlobalPool, silu.clone()], weights: vec![], input: [2, 3, 3, 5] },
+        Case {
+            name: "relu",
+            layers: vec![Layer::Activation(Activation::Relu), conv(3, 1), silu.clone()],
+            weights: vec![108],
+            input: [1, 3, 4, 4],
+        },
+        Case {
+            name: "global pool",
+            layers: vec![silu.clone(), Layer::GlobalPool, silu.clone()],
+            weights: vec![],
+            input: [2, 3, 3, 5],
+        },
         Case {
             name: "flatten and linear",
-            layers: vec![silu.clone(), Layer::Flatten, Layer::Linear { weight: 0, bias: 1, shape: [3, 12] }, silu.clone()],
+            layers: vec![
+                silu.clone(),
+                Layer::Flatten,
+                Layer::Linear { weight: 0, bias: 1, shape: [3, 12] },
+                silu.clone(),
+            ],
             weights: vec![36, 3],
             input: [2, 3, 2, 2],
         },
         Case {
             name: "residual, identity",
-            layers: vec![Layer::Residual { body: vec![Layer::Conv { weight: 0, shape: [3, 3, 3, 3], stride: 1 }, silu.clone()], shortcut: vec![] }, silu.clone()],
+            layers: vec![
+                Layer::Residual {
+                    body: vec![Layer::Conv { weight: 0, shape: [3, 3, 3, 3], stride: 1 }, silu.clone()],
+                    shortcut: vec![],
+                },
+                silu.clone(),
+            ],
             weights: vec![81],
             input: [2, 3, 4, 4],
         },
@@ -112,7 +169,13 @@ fn cases() -> Vec<Case> {
 }
 
 /// `Σ c·y` for the chain's output, so that its input gradient is `input_vjp(c)`.
-fn weighted_output(case: &Case, weights: &Weights, x: Tensor<4>, rng_seed: u64, device: &Device) -> (Tensor<1>, Tensor<4>) {
+fn weighted_output(
+    case: &Case,
+    weights: &Weights,
+    x: Tensor<4>,
+    rng_seed: u64,
+    device: &Device,
+) -> (Tensor<1>, Tensor<4>) {
     let (y, tapes) = forward(&case.layers, weights, x);
     let shape = y.dims();
     let cotangent = uniform(&mut StdRng::seed_from_u64(rng_seed), shape.iter().product());
@@ -173,8 +236,13 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
     let auxiliary = Network::auxiliary(0.5, interface);
     let mut rng = StdRng::seed_from_u64(13);
     let draw = |specs: &[WeightSpec], rng: &mut StdRng| -> Vec<Vec<f64>> {
-        let scale = |spec: &WeightSpec| if let Init::Normal(deviation) = spec.init { f64::from(deviation) } else { 0.5 };
-        specs.iter().map(|spec| uniform(rng, spec.len()).iter().map(|x| x * scale(spec) + 0.1).collect()).collect()
+        let scale = |spec: &WeightSpec| {
+            if let Init::Normal(deviation) = spec.init { f64::from(deviation) } else { 0.5 }
+        };
+        specs
+            .iter()
+            .map(|spec| uniform(rng, spec.len()).iter().map(|x| x * scale(spec) + 0.1).collect())
+            .collect()
     };
     let theta = draw(&main.specs, &mut rng);
     let phi = weights(&draw(&auxiliary.specs, &mut rng), &device);

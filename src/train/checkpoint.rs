@@ -30,7 +30,9 @@ pub enum CheckpointError {
     #[error("this is not a whole safetensors file ({0}); it may be truncated: copy it again")]
     Format(#[from] safetensors::SafeTensorError),
     /// Safetensors, but not ours.
-    #[error("this safetensors file is not a GREAT Lab checkpoint: its header has no valid '{METADATA}' entry ({0})")]
+    #[error(
+        "this safetensors file is not a GREAT Lab checkpoint: its header has no valid '{METADATA}' entry ({0})"
+    )]
     Metadata(String),
     /// Written by a later version.
     #[error("the checkpoint has format {found}, this program reads up to {VERSION}: use a newer version")]
@@ -95,7 +97,13 @@ pub struct Checkpoint {
 
 impl Header {
     /// A header of this version.
-    pub fn new(config: Config, step: u64, interface: &Interface, classes: Vec<String>, statistics: &Statistics) -> Self {
+    pub fn new(
+        config: Config,
+        step: u64,
+        interface: &Interface,
+        classes: Vec<String>,
+        statistics: &Statistics,
+    ) -> Self {
         Self {
             version: VERSION,
             config,
@@ -131,7 +139,12 @@ impl Header {
 }
 
 /// Every tensor of one player under `prefix`, with its name and shape.
-fn named(prefix: &str, specs: &[WeightSpec], weights: &Weights, optimizer: &Optimizer) -> Vec<(String, Vec<usize>, Tensor<1>)> {
+fn named(
+    prefix: &str,
+    specs: &[WeightSpec],
+    weights: &Weights,
+    optimizer: &Optimizer,
+) -> Vec<(String, Vec<usize>, Tensor<1>)> {
     [("", weights), ("optimizer.first.", &optimizer.first), ("optimizer.second.", &optimizer.second)]
         .into_iter()
         .flat_map(|(part, tensors)| {
@@ -152,14 +165,18 @@ pub async fn write(mut header: Header, state: State) -> Result<Vec<u8>, Checkpoi
     header.auxiliary_steps = state.auxiliary.1.steps;
     let mut tensors = named("main", &main.specs, &state.main.0, &state.main.1);
     tensors.extend(named("auxiliary", &auxiliary.specs, &state.auxiliary.0, &state.auxiliary.1));
-    let read = tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
+    let read =
+        tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
     let data = read.execute_async().await.map_err(|error| CheckpointError::Device(error.to_string()))?;
     let views = tensors
         .iter()
         .zip(&data)
-        .map(|((name, shape, _), data)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data.as_bytes())?)))
+        .map(|((name, shape, _), data)| {
+            Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data.as_bytes())?))
+        })
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
-    let json = serde_json::to_string(&header).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
+    let json =
+        serde_json::to_string(&header).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
     Ok(safetensors::serialize(views, Some(HashMap::from([(METADATA.to_owned(), json)])))?)
 }
 
@@ -190,7 +207,10 @@ impl Checkpoint {
         let device = device.clone().without_autodiff();
         let player = |prefix: &str, network: &Network, steps: u64| {
             let upload = |part: &str| {
-                let values = network.specs.iter().filter_map(|spec| self.tensors.get(&format!("{prefix}.{part}{}", spec.name)));
+                let values = network
+                    .specs
+                    .iter()
+                    .filter_map(|spec| self.tensors.get(&format!("{prefix}.{part}{}", spec.name)));
                 Weights::from_values(values.cloned(), &device)
             };
             let optimizer = Optimizer {
@@ -222,8 +242,14 @@ fn read_header(json: &str) -> Result<Header, CheckpointError> {
     knobs::validate(&header.config).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
     let [channels, height, width] = header.image;
     let sane = (1..=4).contains(&channels) && (1..=4096).contains(&height) && (1..=4096).contains(&width);
-    if !sane || header.mean.len() != channels || header.deviation.len() != channels || header.classes.len() < 2 {
-        return Err(CheckpointError::Metadata("image shape, statistics and classes do not fit each other".into()));
+    if !sane
+        || header.mean.len() != channels
+        || header.deviation.len() != channels
+        || header.classes.len() < 2
+    {
+        return Err(CheckpointError::Metadata(
+            "image shape, statistics and classes do not fit each other".into(),
+        ));
     }
     Ok(header)
 }
@@ -239,7 +265,11 @@ fn expected(header: &Header) -> Vec<(String, Vec<usize>)> {
         .into_iter()
         .flat_map(|(prefix, network)| {
             parts.iter().flat_map(move |part| {
-                network.specs.clone().into_iter().map(move |spec| (format!("{prefix}.{part}{}", spec.name), spec.shape))
+                network
+                    .specs
+                    .clone()
+                    .into_iter()
+                    .map(move |spec| (format!("{prefix}.{part}{}", spec.name), spec.shape))
             })
         })
         .collect()

@@ -9,7 +9,6 @@ use super::protocol::{
 use crate::{
     attack::{Evaluation, Goal, Victim, evaluation::Counts},
     config::{AttackKind, Hyper, TargetKind, Threat},
-    gpu::histogram,
     scenario::{GradientTensors, Measures, Player, State},
 };
 
@@ -31,7 +30,11 @@ pub enum Outcome {
 }
 
 /// Robust accuracy of the batches that `evaluation` has finished.
-pub fn robustness(run: RunId, step: u64, evaluation: &Evaluation) -> impl Future<Output = Result<Outcome, String>> + use<> {
+pub fn robustness(
+    run: RunId,
+    step: u64,
+    evaluation: &Evaluation,
+) -> impl Future<Output = Result<Outcome, String>> + use<> {
     let threats = evaluation.threats().to_vec();
     let (complete, progress) = (evaluation.is_complete(), evaluation.progress());
     let read = evaluation.read();
@@ -39,7 +42,14 @@ pub fn robustness(run: RunId, step: u64, evaluation: &Evaluation) -> impl Future
         let counts = read.await?;
         let clean = Share { hits: counts.clean, total: counts.total };
         let curves = curves(&threats, &counts);
-        Ok(Outcome::Tell(Event::Robustness(Box::new(Robustness { run, step, complete, progress, clean, curves }))))
+        Ok(Outcome::Tell(Event::Robustness(Box::new(Robustness {
+            run,
+            step,
+            complete,
+            progress,
+            clean,
+            curves,
+        }))))
     }
 }
 
@@ -75,7 +85,8 @@ pub fn samples(
 ) -> impl Future<Output = Result<Outcome, String>> + use<> {
     let victim = Victim { network: &main.network, weights: &main.weights };
     let (attack, epsilon) = (AttackKind::Pgd, hyper.epsilon);
-    let threat = Threat { attack, target: TargetKind::Untargeted, epsilon, steps: hyper.attack_steps, restarts: 1 };
+    let threat =
+        Threat { attack, target: TargetKind::Untargeted, epsilon, steps: hyper.attack_steps, restarts: 1 };
     let goal = Goal::AwayFrom(tensors.one_hot.clone());
     let adversarial = victim.perturb(&tensors.images, &goal, &threat, &mut StdRng::seed_from_u64(step));
     let adversarial_logits = main.network.logits(&main.weights, adversarial.clone());

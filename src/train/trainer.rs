@@ -48,7 +48,15 @@ enum Obeyed {
 impl Trainer {
     /// A trainer that has not begun.
     pub fn new(local: Local, device: Device, device_info: DeviceInfo) -> Self {
-        Self { local, device, device_info, runs: 0, session: None, work: Work::Paused, outbox: VecDeque::new() }
+        Self {
+            local,
+            device,
+            device_info,
+            runs: 0,
+            session: None,
+            work: Work::Paused,
+            outbox: VecDeque::new(),
+        }
     }
 
     /// Starts a run of `config` and obeys until told to quit, or until no face is left.
@@ -108,7 +116,8 @@ impl Trainer {
                 }
                 Err(error) => {
                     let advice = "Choose another file; the run at hand goes on as it was.".into();
-                    self.tell(Event::Failed(Failure { run: self.runs, what: error.to_string(), advice })).await;
+                    self.tell(Event::Failed(Failure { run: self.runs, what: error.to_string(), advice }))
+                        .await;
                 }
             },
             Command::Run => self.set_work(Work::Running).await,
@@ -224,7 +233,8 @@ impl Trainer {
             self.tell(Event::Notice(notice.into())).await;
         } else if wants_steps && self.session.is_none() {
             self.work = Work::Paused;
-            self.tell(Event::Notice("There is no run to train: reset with data that can be read.".into())).await;
+            self.tell(Event::Notice("There is no run to train: reset with data that can be read.".into()))
+                .await;
         } else {
             self.work = if finished { Work::Finished } else { work };
         }
@@ -237,7 +247,8 @@ impl Trainer {
             session.abandon();
         }
         self.work = Work::Paused;
-        let advice = "Save the run if you can, then reset, or choose a smaller batch, another device or --device cpu.";
+        let advice =
+            "Save the run if you can, then reset, or choose a smaller batch, another device or --device cpu.";
         self.tell(Event::Failed(Failure { run: self.runs, what, advice: advice.into() })).await;
         self.tell_state(Activity::Paused).await;
     }
