@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use crate::config::KnobError;
+use crate::data::DataError;
+use crate::gpu::DeviceError;
 use crate::train::protocol::Failure;
 
 use super::charts::ChartError;
@@ -49,6 +51,12 @@ pub enum HeadlessError {
         /** What is wrong with it. */
         problem: String,
     },
+    /// The data is not there or not readable.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// There is no such device, or it refuses.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A flag's value makes no sense.
     #[error("{flag}: {problem}")]
     Flag {
@@ -72,6 +80,11 @@ pub enum HeadlessError {
     /// The trainer's thread is gone.
     #[error("the trainer ended unexpectedly; its last words, if any, stand above; what was measured is kept")]
     Gone,
+    /// There is nothing to open a window on.
+    #[error(
+        "there is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are not set); train without one: great-lab train"
+    )]
+    NoDisplay,
     /// The operating system gave no thread or took no signal handler.
     #[error("cannot start: {0}")]
     System(String),
@@ -85,10 +98,17 @@ impl HeadlessError {
             | Self::SetTwice { .. }
             | Self::Unreadable { .. }
             | Self::Malformed { .. }
+            | Self::Data(_)
+            | Self::Device(_)
             | Self::Flag { .. }
             | Self::NotStarted(_) => BAD_INPUT,
             Self::Folder(error) if error.is_refusal() => BAD_INPUT,
-            Self::Folder(_) | Self::Chart(_) | Self::Stopped(_) | Self::Gone | Self::System(_) => FAILED,
+            Self::Folder(_)
+            | Self::Chart(_)
+            | Self::Stopped(_)
+            | Self::Gone
+            | Self::NoDisplay
+            | Self::System(_) => FAILED,
         }
     }
 }

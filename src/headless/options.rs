@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::config::knobs::{assign, validate};
 use crate::config::{Config, Knob, Mode, NetworkKind};
+use crate::gpu::{Choice, Opened, open};
 
 use super::error::HeadlessError;
 
@@ -22,11 +23,8 @@ pub struct RunOptions {
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
     pub network: Option<String>,
     /// Length of the run in training steps
-    #[arg(long, value_name = "N", allow_hyphen_values = true, conflicts_with = "epochs")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub steps: Option<String>,
-    /// Length of the run in passes over the training data
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub epochs: Option<u32>,
     /// Seed of weights, data order, random starts and random targets
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub seed: Option<String>,
@@ -42,11 +40,11 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// The configuration these flags make. `--epochs` is not in it: it needs the size of the data.
+    /// The configuration these flags make. `epochs` sets the steps too, but only the size of the data tells how many.
     ///
     /// # Errors
     /// A knob that does not exist, is set twice or refuses its value; a file that is no configuration.
-    pub fn config(&self) -> Result<Config, HeadlessError> {
+    pub fn config(&self, epochs: Option<u32>) -> Result<Config, HeadlessError> {
         let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), read_config)?;
         let shortcuts = [
             ("mode", &self.mode),
@@ -57,7 +55,7 @@ impl RunOptions {
         ];
         // Who set which knob: the knob's name, and the flag as it was typed.
         let mut set: Vec<(String, String)> = Vec::new();
-        if let Some(epochs) = self.epochs {
+        if let Some(epochs) = epochs {
             set.push(("steps".into(), format!("--epochs {epochs}")));
         }
         for (name, value) in shortcuts {
@@ -76,6 +74,15 @@ impl RunOptions {
         }
         Ok(config)
     }
+}
+
+/// Opens the device that `--device` names.
+///
+/// # Errors
+/// A name that no adapter has, or that several have; a GPU that is not there or refuses.
+pub fn open_device(name: &str) -> Result<Opened, HeadlessError> {
+    let choice: Choice = name.parse().map_err(|problem| HeadlessError::Flag { flag: "--device", problem })?;
+    Ok(open(&choice)?)
 }
 
 /// The configuration in a `run.json`, or in a file that holds nothing else.
@@ -124,18 +131,18 @@ mod tests {
     fn flags_are_shortcuts_for_knobs() {
         let flags =
             RunOptions { steps: Some("12".into()), mode: Some("greace".into()), ..options(&["beta=1/4"]) };
-        let config = flags.config().unwrap();
+        let config = flags.config(None).unwrap();
         assert_eq!((config.setup.steps, config.setup.mode, config.hyper.beta), (12, Mode::Greace, 0.25));
     }
 
     #[test]
     fn a_knob_set_twice_is_refused() {
-        for (flags, first) in [
-            (options(&["alpha=1", "alpha=2"]), "--set alpha=1"),
-            (RunOptions { steps: Some("3".into()), ..options(&["steps=4"]) }, "--steps 3"),
-            (RunOptions { epochs: Some(3), ..options(&["steps=4"]) }, "--epochs 3"),
+        for (flags, epochs, first) in [
+            (options(&["alpha=1", "alpha=2"]), None, "--set alpha=1"),
+            (RunOptions { steps: Some("3".into()), ..options(&["steps=4"]) }, None, "--steps 3"),
+            (options(&["steps=4"]), Some(3), "--epochs 3"),
         ] {
-            let error = flags.config().unwrap_err().to_string();
+            let error = flags.config(epochs).unwrap_err().to_string();
             assert!(error.contains("twice") && error.contains(first), "{error}");
         }
     }
@@ -149,7 +156,7 @@ mod tests {
         let path = scratch.path().join("run.json");
         std::fs::write(&path, serde_json::json!({ "config": config, "final": {} }).to_string()).unwrap();
         let flags = RunOptions { config: Some(path), seed: Some("3".into()), ..RunOptions::default() };
-        let read = flags.config().unwrap();
+        let read = flags.config(None).unwrap();
         assert_eq!((read.hyper.alpha, read.setup.seed), (0.75, 3));
     }
 

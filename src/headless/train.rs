@@ -1,257 +1,98 @@
-//! `great-lab train`: drives one run to its end through the protocol, and writes what it leaves behind.
+//! `great-lab train`: from flags to a run folder.
 
 use std::path::PathBuf;
 
-use crate::config::{AttackKind, Config, Hyper, TargetKind, Threat};
-use crate::train::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
+use crate::gpu;
+use crate::train::protocol::Delivery;
 
+use super::drive::{Plan, drive};
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
-use super::progress::Progress;
+use super::options::{RunOptions, open_device};
+use super::progress::duration;
 use super::record::{Outcome, Record};
-use super::run_folder::{RunFolder, default_path};
+use super::run_folder::RunFolder;
+use super::tables;
 
-/// What a run is asked for beyond its configuration.
-pub struct Plan {
-    /// Passes over the training data, which replace the configuration's steps.
+/// What can be trained.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub enum Scenario {
+    /// Adversarial defence: GREAT, GREACE, and what they compete with
+    #[default]
+    Defense,
+}
+
+/// The flags of `great-lab train`.
+#[derive(clap::Args, Debug, Default)]
+pub struct TrainOptions {
+    /// What is trained
+    #[arg(value_name = "SCENARIO", default_value = "defense")]
+    pub scenario: Scenario,
+    /// What a run is.
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// Length of the run in passes over the training data, in place of --steps
+    #[arg(long, value_name = "N", allow_hyphen_values = true, conflicts_with = "steps",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub epochs: Option<u32>,
-    /// Where to write; a default in `runs/` otherwise.
+    /// Folder for the results [default: runs/<mode>-<data>-seed<seed>]
+    #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Whether a folder that is not empty will do.
+    /// Write into --out even if it is not empty
+    #[arg(long)]
     pub force: bool,
-    /// Whether to print nothing but errors.
+    /// Print nothing but errors
+    #[arg(long, short)]
     pub quiet: bool,
 }
 
-/// Drives a run that was just spawned to its end. The first answer is how it ended, the second its record.
+/// Trains, writes the run folder, and says how it ended.
 ///
 /// # Errors
-/// [`HeadlessError`]; what was measured until then is in the run folder, if the run had begun.
-pub fn drive(
-    remote: Remote,
-    plan: &Plan,
-    interrupt: &Interrupt,
-    notices: Vec<String>,
-) -> Result<(Outcome, Record), HeadlessError> {
-    let mut drive = Drive { remote, interrupt, notices };
-    let info = drive.begin(plan.epochs)?;
-    let path = plan.out.clone().unwrap_or_else(|| default_path(&info.config.setup));
-    let folder = RunFolder::create(&path, plan.force)?;
-    let progress = Progress::new(plan.quiet, info.config.setup.steps);
-    announce(&progress, &info, &folder, &drive.notices);
-    let hyper = info.config.hyper;
-    let record = Record::new(folder, info, std::mem::take(&mut drive.notices));
-    let mut run = Run { drive, record, progress, failure: None, last_step: 0 };
-    let outcome = run.train()?;
-    run.keep(outcome, &hyper)?;
-    run.progress.finish();
-    match run.failure {
-        Some(failure) => Err(HeadlessError::Stopped(failure)),
-        None => Ok((outcome, run.record)),
+/// [`HeadlessError`]: bad flags, no device, a failure of the trainer, a folder that cannot be written.
+pub fn train(options: TrainOptions) -> Result<Outcome, HeadlessError> {
+    let Scenario::Defense = options.scenario;
+    let config = options.run.config(options.epochs)?;
+    if let Some(out) = &options.out {
+        RunFolder::check(out, options.force)?;
     }
+    let opened = open_device(&options.run.device)?;
+    let plan = Plan { epochs: options.epochs, out: options.out, force: options.force, quiet: options.quiet };
+    let notices = opened.info.notice.iter().cloned().collect();
+    let remote = spawn(config, &opened)?;
+    let interrupt = Interrupt::listen(remote.commands.clone())?;
+    let (outcome, record) = drive(remote, &plan, &interrupt, notices)?;
+    if !plan.quiet {
+        super::print(&summary(outcome, &record));
+    }
+    Ok(outcome)
 }
 
-/// Says what is about to happen.
-fn announce(progress: &Progress, info: &RunInfo, folder: &RunFolder, notices: &[String]) {
-    notices.iter().for_each(|notice| progress.say(notice));
-    let Config { setup, .. } = &info.config;
-    progress.say(&format!(
-        "{} · {}, {} images · {}, {} weights · {} steps · {} ({}) · writes to {}",
-        setup.mode,
-        info.data,
-        info.train_images,
-        setup.network,
-        info.main_weights,
-        setup.steps,
-        info.device.name,
-        info.device.backend,
-        folder.path().display(),
-    ));
+fn spawn(
+    config: crate::config::Config,
+    opened: &gpu::Opened,
+) -> Result<crate::train::protocol::Remote, HeadlessError> {
+    crate::train::spawn(config, opened, Delivery::Complete)
+        .map_err(|error| HeadlessError::System(error.to_string()))
 }
 
-/// The trainer's remote, before and during a run.
-struct Drive<'a> {
-    remote: Remote,
-    interrupt: &'a Interrupt,
-    notices: Vec<String>,
-}
-
-impl Drive<'_> {
-    fn send(&self, command: Command) -> Result<(), HeadlessError> {
-        self.remote.commands.blocking_send(command).map_err(|_| HeadlessError::Gone)
+/// The last figures, for people.
+fn summary(outcome: Outcome, record: &Record) -> String {
+    let mut text = String::new();
+    if let Some(report) = record.last_report() {
+        let verb = if outcome == Outcome::Finished { "finished" } else { "interrupted" };
+        text += &format!(
+            "{verb} at step {} after {} of training: loss {:.3}, accuracy {:.1} %, auxiliary accuracy {:.1} %\n\n",
+            report.step,
+            duration(report.elapsed.as_secs_f64()),
+            report.loss,
+            100.0 * report.accuracy,
+            100.0 * report.auxiliary_accuracy,
+        );
     }
-
-    fn next(&mut self) -> Result<Event, HeadlessError> {
-        self.remote.events.blocking_recv().ok_or(HeadlessError::Gone)
+    if let Some(evaluation) = record.last_evaluation() {
+        text += &tables::robustness_text(evaluation);
+        text.push('\n');
     }
-
-    /// Waits until the run is set up, and once more if its length depends on the data.
-    fn begin(&mut self, epochs: Option<u32>) -> Result<Box<RunInfo>, HeadlessError> {
-        let info = self.await_start()?;
-        let Some(epochs) = epochs else { return Ok(info) };
-        let mut setup = info.config.setup.clone();
-        let images = u64::from(epochs) * info.train_images as u64;
-        setup.steps = images.div_ceil(setup.batch_size as u64).max(1);
-        if setup.steps == info.config.setup.steps {
-            return Ok(info);
-        }
-        self.send(Command::Reset(Box::new(setup)))?;
-        self.await_start()
-    }
-
-    fn await_start(&mut self) -> Result<Box<RunInfo>, HeadlessError> {
-        let mut started = None;
-        loop {
-            match self.next()? {
-                Event::Started(info) => started = Some(info),
-                Event::State(state) if state.activity == Activity::Paused => {
-                    if let Some(info) = started.take_if(|info| info.run == state.run) {
-                        return Ok(info);
-                    }
-                }
-                Event::Notice(text) => self.notices.push(text),
-                Event::Failed(failure) => return Err(HeadlessError::NotStarted(failure)),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// A run that has begun.
-struct Run<'a> {
-    drive: Drive<'a>,
-    record: Record,
-    progress: Progress,
-    failure: Option<Failure>,
-    last_step: u64,
-}
-
-impl Run<'_> {
-    /// The next event, noted and shown. The trainer's silence ends the run, and what was measured is written.
-    fn next(&mut self) -> Result<Event, HeadlessError> {
-        let event = match self.drive.next() {
-            Ok(event) => event,
-            Err(gone) => {
-                self.progress.finish();
-                self.record.write(Outcome::Failed)?;
-                return Err(gone);
-            }
-        };
-        self.record.take(&event);
-        match &event {
-            Event::Report(report) => self.progress.report(report),
-            Event::Notice(text) => self.progress.say(text),
-            Event::State(state) => self.last_step = state.step,
-            _ => {}
-        }
-        Ok(event)
-    }
-
-    /// Trains until the end, an interruption or a failure.
-    fn train(&mut self) -> Result<Outcome, HeadlessError> {
-        if self.drive.interrupt.is_asked() {
-            return Ok(Outcome::Interrupted);
-        }
-        self.drive.send(Command::Run)?;
-        let mut pause_sent = false;
-        loop {
-            match self.next()? {
-                Event::State(state) => match state.activity {
-                    Activity::Finished => return Ok(Outcome::Finished),
-                    Activity::Paused if self.drive.interrupt.is_asked() => return Ok(Outcome::Interrupted),
-                    Activity::Paused | Activity::Running | Activity::Preparing => {}
-                },
-                Event::Failed(failure) => {
-                    self.failure = Some(failure);
-                    return Ok(Outcome::Failed);
-                }
-                _ => {}
-            }
-            // The handler's own Pause may have come before Run: that one was obeyed too early.
-            if self.drive.interrupt.is_asked() && !pause_sent {
-                self.drive.send(Command::Pause)?;
-                pause_sent = true;
-            }
-            self.record.refresh()?;
-        }
-    }
-
-    /// Writes everything, first what there is, then once more with a last evaluation.
-    fn keep(&mut self, outcome: Outcome, hyper: &Hyper) -> Result<(), HeadlessError> {
-        self.drive.send(Command::Save)?;
-        self.await_checkpoint()?;
-        self.record.write(outcome)?;
-        if outcome == Outcome::Failed || self.last_step == 0 {
-            return Ok(());
-        }
-        if outcome == Outcome::Interrupted {
-            let folder = self.record.folder().path().display().to_string();
-            self.progress.say(&format!("everything is in {folder}; one last evaluation, Ctrl-C skips it"));
-        }
-        let threats = last_threats(hyper);
-        let asked: Vec<_> = threats.iter().map(|threat| (threat.attack, threat.target)).collect();
-        self.drive.send(Command::Evaluate { threats, samples: hyper.evaluate_samples })?;
-        loop {
-            match self.next()? {
-                Event::Robustness(evaluation) => {
-                    self.progress.evaluation(evaluation.progress);
-                    if evaluation.complete && self.is_last(&evaluation, &asked) {
-                        break;
-                    }
-                }
-                Event::Failed(failure) => {
-                    self.failure = Some(failure);
-                    break;
-                }
-                // An interrupted run has its Ctrl-C behind it; the next one ends the program.
-                _ if outcome == Outcome::Finished && self.drive.interrupt.is_asked() => break,
-                _ => {}
-            }
-        }
-        self.record.write(outcome)
-    }
-
-    /// Waits for the checkpoint and writes it; a trainer that cannot save says why.
-    fn await_checkpoint(&mut self) -> Result<(), HeadlessError> {
-        loop {
-            match self.next()? {
-                Event::Saved(bytes) => {
-                    self.record.folder().write("checkpoint.safetensors", &bytes)?;
-                    return Ok(());
-                }
-                Event::Failed(failure) => {
-                    self.failure.get_or_insert(failure);
-                    return Ok(());
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Whether this evaluation is of the last weights, and of the attacks asked for.
-    fn is_last(&self, evaluation: &Robustness, asked: &[(AttackKind, TargetKind)]) -> bool {
-        let has = |pair: &(AttackKind, TargetKind)| {
-            evaluation.curves.iter().any(|curve| (curve.attack, curve.target) == *pair)
-        };
-        evaluation.step == self.last_step && asked.iter().all(has)
-    }
-}
-
-/// The radii at which attacks are tried, as shares of the run's ε.
-const RADII: [f64; 5] = [0.25, 0.5, 0.75, 1.0, 1.5];
-
-/// FGSM and PGD, untargeted and at a random target, over a grid of radii around the run's ε.
-fn last_threats(hyper: &Hyper) -> Vec<Threat> {
-    let epsilon = if hyper.epsilon > 0.0 { hyper.epsilon } else { Hyper::default().epsilon };
-    let mut radii: Vec<f64> = RADII.iter().map(|share| (share * epsilon).min(1.0)).collect();
-    radii.dedup();
-    let mut threats = Vec::new();
-    for attack in [AttackKind::Fgsm, AttackKind::Pgd] {
-        for target in [TargetKind::Untargeted, TargetKind::Random] {
-            let threat =
-                |&epsilon| Threat { attack, target, epsilon, steps: hyper.attack_steps, restarts: 1 };
-            threats.extend(radii.iter().map(threat));
-        }
-    }
-    threats
+    text + &format!("everything is in {}\n", record.folder().path().display())
 }
