@@ -131,18 +131,22 @@ impl PendingMeasures {
     ///
     /// # Errors
     /// Where the device failed.
-    pub async fn read(self) -> Result<Measures, String> {
-        let sums = read(self.sums).await?;
+    pub fn read(self) -> impl Future<Output = Result<Measures, String>> {
+        let reading = read(self.sums.clone());
+        async move { Ok(self.averages(&reading.await?)) }
+    }
+
+    fn averages(&self, sums: &[f32]) -> Measures {
         let steps = self.steps as f64;
         let samples = steps * self.batch_size as f64;
         let sum = |index: usize| f64::from(sums[index]);
-        Ok(Measures {
+        Measures {
             loss: sum(0) / steps,
             accuracy: sum(1) / samples,
             auxiliary_loss: sum(2) / steps,
             auxiliary_accuracy: sum(3) / samples,
             gradient_rms: (sum(4) / steps).sqrt(),
             confusion: sums[SCALARS..].iter().map(|count| *count as u32).collect(),
-        })
+        }
     }
 }

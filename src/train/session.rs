@@ -34,7 +34,7 @@ pub struct Session {
     evaluation: Option<(u64, Evaluation)>,
     histogram_images: Vec<u32>,
     sample_images: Vec<u32>,
-    /// Both networks as they stood at the last report whose loss was a number.
+    /// Both networks as they stood before the last step whose loss was a number, and how many steps they had done.
     good: (u64, State),
     clock: Clock,
 }
@@ -148,15 +148,16 @@ impl Session {
         self.evaluation.is_some() || !self.readings.is_empty()
     }
 
-    /// One training step, and whatever is due after it.
-    pub fn train(&mut self, hyper: &Hyper, players: Players) {
+    /// One training step, and whatever is due after it; a report in any case where `report` says so.
+    pub fn train(&mut self, hyper: &Hyper, players: Players, report: bool) {
         let begin = Instant::now();
+        let before = (self.step, self.scenario.state());
         self.scenario.step(self.step, hyper, players);
         self.step += 1;
         let due = |every: u64| every > 0 && self.step.is_multiple_of(every);
         let (histograms, robustness) = (due(hyper.histogram_every_steps), due(hyper.evaluate_every_steps));
-        if self.step.is_multiple_of(hyper.report_every_steps) || self.is_finished() {
-            self.report(hyper);
+        if report || self.step.is_multiple_of(hyper.report_every_steps) || self.is_finished() {
+            self.report(hyper, before);
         }
         if histograms {
             self.show_gradients(hyper);
@@ -167,14 +168,13 @@ impl Session {
         self.clock.trained += begin.elapsed();
     }
 
-    /// Asks for the averages since the last report.
-    pub fn report(&mut self, hyper: &Hyper) {
+    /// Asks for the averages since the last report; `measured` is what the last step started from.
+    fn report(&mut self, hyper: &Hyper, measured: (u64, State)) {
         let Some(pending) = self.scenario.take_measures() else { return };
-        let (step, hyper, state) = (self.step, *hyper, self.scenario.state());
-        self.readings.push(async move {
-            let measures = pending.read().await?;
-            Ok(Outcome::Measured { step, hyper, measures, state })
-        });
+        let (step, hyper) = (self.step, *hyper);
+        let read = pending.read();
+        self.readings
+            .push(async move { Ok(Outcome::Measured { step, hyper, measures: read.await?, measured }) });
     }
 
     /// Asks for histograms of the gradient tensors, and for samples.
@@ -182,7 +182,9 @@ impl Session {
         let (run, step) = (self.info.run, self.step);
         let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
         let seed = self.info.config.setup.seed ^ step;
-        let _ = (tensors, seed); //HIST
+        let all = self.scenario.held_out().labels();
+        let labels: Vec<u8> = self.histogram_images.iter().map(|index| all[*index as usize]).collect();
+        self.readings.push(measure::histograms(run, step, tensors, &labels, self.info.classes.len(), seed));
         let tensors = self.scenario.gradient_tensors(&self.sample_images, hyper);
         self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
     }
@@ -248,18 +250,20 @@ impl Session {
         self.clock.trained += begin.elapsed();
         Ok(answer.map(|outcome| match outcome {
             Outcome::Tell(event) => event,
-            Outcome::Measured { step, hyper, measures, state } => self.measured(step, hyper, measures, state),
+            Outcome::Measured { step, hyper, measures, measured } => {
+                self.measured(step, hyper, measures, measured)
+            }
         }))
     }
 
-    fn measured(&mut self, step: u64, hyper: Hyper, measures: Measures, state: State) -> Event {
+    fn measured(&mut self, step: u64, hyper: Hyper, measures: Measures, measured: (u64, State)) -> Event {
         if !(measures.loss.is_finite()
             && measures.auxiliary_loss.is_finite()
             && measures.gradient_rms.is_finite())
         {
             return Event::Failed(self.put_back(step, &measures));
         }
-        self.good = (step, state);
+        self.good = measured;
         let (time, reported) = self.clock.reported;
         let elapsed = self.clock.trained;
         self.clock.reported = (elapsed, step);

@@ -181,11 +181,8 @@ impl Trainer {
         };
         session.advance_evaluation();
         match work {
-            Work::Running => session.train(&hyper, Players::Both),
-            Work::Steps(players, _) => {
-                session.train(&hyper, players);
-                session.report(&hyper);
-            }
+            Work::Running => session.train(&hyper, Players::Both, false),
+            Work::Steps(players, _) => session.train(&hyper, players, true),
             Work::Paused | Work::Finished => {}
         }
         let finished = session.is_finished();
