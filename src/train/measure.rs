@@ -62,7 +62,7 @@ pub fn robustness(
 }
 
 /// One curve for each attack and target, in the order asked for.
-fn curves(threats: &[Threat], counts: &Counts) -> Vec<Curve> {
+pub fn curves(threats: &[Threat], counts: &Counts) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();
     for (threat, tally) in threats.iter().zip(&counts.threats) {
         let share = |hits: u32| Share { hits, total: counts.total };

@@ -7,6 +7,7 @@ mod readings;
 mod session;
 mod trainer;
 
+pub use measure::curves;
 pub use session::running_threats;
 
 use crate::{config::Config, gpu::Opened, platform};
