@@ -2,6 +2,8 @@
 //!
 //! One test in a binary of its own: compiling and tuning the kernels takes far longer than running them.
 
+#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
+
 #[path = "oracle/checks.rs"]
 mod checks;
 #[path = "oracle/golden.rs"]
