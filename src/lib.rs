@@ -19,6 +19,7 @@
 //! | [`headless`] | the commands |
 //! | [`app`] | the window |
 
+pub mod app;
 pub mod config;
 pub mod platform;
 pub mod train;
