@@ -122,7 +122,7 @@ fn a_run_fills_every_pane() {
     for text in [
         "step 1,240 of 3,000 · 12", "it/s", "Training: step 1,240", "% · 2 min left", "D_JS", "floor 0.021",
         "read · chance 10 %", "pgd → random", "fgsm", "step 1,200 · 256 images", "clean ", "gradient read as",
-        "PGD, ε = 0.100",
+        "PGD, ε = 0.1",
     ] {
         assert!(bench.sees(text), "{text}");
     }
@@ -212,6 +212,7 @@ fn a_new_setup_waits_for_reset_and_says_so() {
     bench.harness.run();
     bench.click("pgd-at");
     assert!(bench.sees("Applies at Reset: mode."));
+    bench.picture("changed-dark.png");
     assert!(bench.commands().is_empty());
     bench.press(Key::R);
     let commands = bench.commands();
@@ -340,6 +341,37 @@ fn a_pane_fills_the_window_and_goes_back() {
     bench.picture("enlarged-dark.png");
     bench.press(Key::Escape);
     assert_eq!(bench.lab(|lab| lab.pane_rects().len()), 7);
+}
+
+#[test]
+fn histograms_can_be_seen_as_percentiles_and_as_a_table() {
+    let mut bench = Bench::with(Vec2::new(1280.0, 800.0), Theme::Light, Options::default());
+    bench.tell(a_run(1, 400));
+    bench.click("Percentiles");
+    bench.picture("percentiles-light.png");
+    bench.click("Table");
+    assert!(bench.sees("93 %") && bench.sees("smallest") && bench.sees("deviation"));
+    bench.picture("table-light.png");
+    bench.click("Histogram");
+    let chip = bench.harness.get_all_by_role_and_label(egui::accesskit::Role::CheckBox, "Sandal").next();
+    chip.expect("a class's switch").click();
+    bench.harness.run();
+    let before = bench.picture("one-class-off-light.png");
+    bench.harness.get_by_role_and_label(egui::accesskit::Role::CheckBox, "Sandal").click();
+    bench.harness.run();
+    assert!(before.pixels != bench.picture("all-classes-light.png").pixels);
+}
+
+#[test]
+fn a_small_window_still_shows_everything() {
+    let mut bench = Bench::with(Vec2::new(960.0, 600.0), Theme::Dark, Options::default());
+    bench.tell(a_run(1, 1240));
+    bench.picture("small-dark.png");
+    for pane in Pane::ALL {
+        assert!(bench.sees(pane.title()), "{}", pane.title());
+    }
+    let inside = bench.lab(|lab| lab.pane_rects().iter().all(|(_, rect)| rect.right() <= 960.0 && rect.width() > 100.0));
+    assert!(inside);
 }
 
 #[test]

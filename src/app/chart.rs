@@ -3,7 +3,7 @@
 use egui::{Color32, RichText, Ui};
 use egui_plot::{AxisHints, GridMark, HoverPosition, Plot};
 
-use crate::app::format::figure;
+use crate::app::format::short;
 use crate::app::theme::{Palette, tiny};
 
 /// A chart with these axis labels, filling what room there is.
@@ -21,12 +21,12 @@ pub fn chart<'a>(id: &str, palette: &Palette, x: AxisHints<'a>, y: AxisHints<'a>
 
 /// A horizontal axis.
 pub fn x_axis<'a>(palette: &Palette, label: &str, format: impl Fn(f64) -> String + 'a) -> AxisHints<'a> {
-    dress(AxisHints::new_x(), palette, label, format).label_spacing(egui::Rangef::new(28.0, 50.0))
+    dress(AxisHints::new_x(), palette, label, format).label_spacing(egui::Rangef::new(16.0, 30.0)).min_thickness(27.0)
 }
 
 /// A vertical axis.
 pub fn y_axis<'a>(palette: &Palette, label: &str, format: impl Fn(f64) -> String + 'a) -> AxisHints<'a> {
-    dress(AxisHints::new_y(), palette, label, format).min_thickness(24.0)
+    dress(AxisHints::new_y(), palette, label, format).label_spacing(egui::Rangef::new(8.0, 16.0)).min_thickness(24.0)
 }
 
 fn dress<'a>(
@@ -55,6 +55,20 @@ pub fn point_label(
     }
 }
 
+/// Marks of an axis of shares: every tenth where there is room, else every fourth, half or whole.
+pub fn percent_marks(height: f32) -> impl Fn(egui_plot::GridInput) -> Vec<GridMark> {
+    let parts = match height {
+        h if h > 260.0 => 10,
+        h if h > 60.0 => 4,
+        _ => 2,
+    };
+    move |_| {
+        (0..=parts)
+            .map(|part| GridMark { value: f64::from(part) / f64::from(parts), step_size: 1.0 / f64::from(parts) })
+            .collect()
+    }
+}
+
 /// Ticks of an axis of shares in [0, 1], in percent.
 pub fn percent_tick(share: f64) -> String {
     if (-1e-9..=1.0 + 1e-9).contains(&share) { format!("{:.0} %", 100.0 * share) } else { String::new() }
@@ -62,8 +76,8 @@ pub fn percent_tick(share: f64) -> String {
 
 /// Ticks of an axis of figures.
 pub fn figure_tick(value: f64) -> String {
-    let rounded = (value * 1e9).round() / 1e9;
-    if rounded.fract() == 0.0 && rounded.abs() < 1e5 { format!("{rounded}").replace('-', "−") } else { figure(value) }
+    // Sums of a tick's width leave a rest where there is none.
+    short((value * 1e9).round() / 1e9)
 }
 
 /// Ticks of an axis of counts: `500`, `2 k`.
@@ -83,6 +97,22 @@ pub fn empty(ui: &mut Ui, palette: &Palette, what: &str, when: &str) {
         ui.add_space((height / 2.0 - 22.0).max(0.0));
         ui.label(RichText::new(what).color(palette.text));
         ui.label(RichText::new(when).color(palette.weak));
+    });
+}
+
+/// A thin bar of what is done.
+pub fn progress(ui: &mut Ui, palette: &Palette, share: f64, width: f32) {
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(width, 6.0), egui::Sense::hover());
+    let share = share.clamp(0.0, 1.0) as f32;
+    ui.painter().rect_filled(rect, 3.0, palette.line);
+    if share > 0.0 {
+        let done = rect.with_max_x(rect.left() + (rect.width() * share).max(6.0));
+        ui.painter().rect_filled(done, 3.0, palette.main);
+    }
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::new(egui::Role::ProgressIndicator);
+        info.value = Some(f64::from(share));
+        info
     });
 }
 

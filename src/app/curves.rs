@@ -72,6 +72,7 @@ impl Curves {
     fn accuracies_ui(&self, ui: &mut Ui, history: &History, palette: &Palette) {
         let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
         let plot = self.plot(palette, "accuracies", y, percent).include_y(0.0).include_y(1.0);
+        let plot = plot.y_grid_spacer(chart::percent_marks(ui.available_height()));
         let response = plot.show(ui, |plot| {
             self.curve(plot, palette, history, Metric::Accuracy, "training", palette.main);
             let held_out = column(&history.held_out, 0, self.by_time);

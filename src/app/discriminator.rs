@@ -68,6 +68,7 @@ fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
         .include_y(0.0)
         .include_y(1.0)
         .include_x(0.0)
+        .y_grid_spacer(chart::percent_marks(ui.available_height()))
         .label_formatter(|position| {
             chart::point_label(position, |step| format!("step {}", count(step as u64)), percent)
         });
@@ -93,7 +94,10 @@ fn confusion_ui(ui: &mut Ui, history: &History, palette: &Palette, area: Rect, n
     }
     let caption = 13.0;
     let side = (area.width() - names).min(area.height() - caption - 9.0);
-    let grid = Rect::from_min_size(pos2(area.right() - side, area.top() + 6.0), vec2(side, side));
+    // Columns get names too where they are wide enough.
+    let above = if side / classes as f32 >= 47.0 { 22.0 } else { 6.0 };
+    let side = side.min(area.height() - caption - 3.0 - above);
+    let grid = Rect::from_min_size(pos2(area.right() - side, area.top() + above), vec2(side, side));
     let cell = side / classes as f32;
     let painter = ui.painter();
     let mut cells = egui::Mesh::default();
@@ -113,6 +117,10 @@ fn confusion_ui(ui: &mut Ui, history: &History, palette: &Palette, area: Rect, n
             class_name(painter, palette, history, row, pos2(chip.left() - 3.0, y), names - 14.0);
         }
         let x = grid.left() + (row as f32 + 0.5) * cell;
+        if cell >= 46.0 {
+            let centre = pos2(x, grid.top() - 15.0);
+            centred_name(painter, palette, history, row, centre, cell - 4.0);
+        }
         let chip = Rect::from_center_size(pos2(x, grid.top() - 4.0), vec2((cell - 2.0).min(9.0), 4.0));
         cells.add_colored_rect(chip, palette.class(row));
     }
@@ -129,12 +137,36 @@ fn cell_rect(grid: Rect, cell: f32, row: usize, column: usize) -> Rect {
     Rect::from_min_size(grid.min + vec2(column as f32, row as f32) * cell, vec2(cell, cell))
 }
 
-/// A class's name, right-aligned at `at`, cut to `width`.
-fn class_name(painter: &egui::Painter, palette: &Palette, history: &History, class: usize, at: egui::Pos2, width: f32) {
+/// A class's name, cut to `width`.
+fn name_galley(
+    painter: &egui::Painter,
+    palette: &Palette,
+    history: &History,
+    class: usize,
+    width: f32,
+) -> std::sync::Arc<egui::Galley> {
     let mut job = egui::text::LayoutJob::simple_singleline(history.class_name(class), tiny(), palette.text);
     job.wrap = egui::text::TextWrapping::truncate_at_width(width);
-    let galley = painter.layout_job(job);
+    painter.layout_job(job)
+}
+
+/// A class's name that ends at `at`.
+fn class_name(painter: &egui::Painter, palette: &Palette, history: &History, class: usize, at: egui::Pos2, width: f32) {
+    let galley = name_galley(painter, palette, history, class, width);
     painter.galley(at - vec2(galley.size().x, galley.size().y / 2.0), galley, palette.text);
+}
+
+/// A class's name about `at`.
+fn centred_name(
+    painter: &egui::Painter,
+    palette: &Palette,
+    history: &History,
+    class: usize,
+    at: egui::Pos2,
+    width: f32,
+) {
+    let galley = name_galley(painter, palette, history, class, width);
+    painter.galley(at - galley.size() / 2.0, galley, palette.text);
 }
 
 /// Shares in percent, where the cells have room for them.

@@ -42,6 +42,15 @@ pub fn figure(value: f64) -> String {
     }
 }
 
+/// [`figure`] without zeros that say nothing: `0.1`, `0.002`, `12.3`; for values that people set.
+pub fn short(value: f64) -> String {
+    let text = figure(value);
+    if text.contains('e') || !text.contains('.') {
+        return text.replace(".0e", "e");
+    }
+    text.trim_end_matches('0').trim_end_matches('.').into()
+}
+
 /// A share in percent: `86.3 %`; `n/a` of none.
 pub fn percent(share: f64) -> String {
     if share.is_nan() { "n/a".into() } else { format!("{:.1} %", 100.0 * share) }
@@ -72,6 +81,8 @@ mod tests {
         assert_eq!([412, 52_300, 290_000, 11_170_000].map(magnitude), ["412", "52.3 k", "290 k", "11.2 M"]);
         let figures = [0.0, 0.412_34, -12.345, 3.14e-5, 1e6, f64::NAN, f64::NEG_INFINITY].map(figure);
         assert_eq!(figures, ["0", "0.412", "−12.3", "3.1e−5", "1.0e6", "n/a", "−∞"]);
+        let short = [0.1, 0.002, 1.0, 12.25, 1e-5, 0.0].map(short);
+        assert_eq!(short, ["0.1", "0.002", "1", "12.2", "1e−5", "0"]);
         assert_eq!([0.8631, f64::NAN].map(percent), ["86.3 %", "n/a"]);
         let times = [42, 185, 7_530].map(|seconds| duration(Duration::from_secs(seconds)));
         assert_eq!(times, ["42 s", "3 min", "2 h 5 min"]);

@@ -3,7 +3,7 @@
 use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureHandle, Ui, Vec2, pos2, vec2};
 
 use crate::app::export::Table;
-use crate::app::format::{figure, magnitude, percent, whole_percent};
+use crate::app::format::{figure, magnitude, percent, short, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
@@ -156,7 +156,7 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, mode: Mode) {
     flow(&[from, to], palette.adversary, mode.uses_alpha());
     let hyper = report.map_or(scope.controls.config.hyper, |report| report.hyper);
     let alpha = report.map_or(0.0, |report| report.alpha);
-    let alpha = if mode.uses_alpha() { format!("α = {}", figure(alpha)) } else { "not in this mode".into() };
+    let alpha = if mode.uses_alpha() { format!("α = {}", short(alpha)) } else { "not in this mode".into() };
     let color = if mode.uses_alpha() { palette.adversary } else { palette.weak };
     label(painter, pos2(x + 7.0, middle.y - 6.0), Align2::LEFT_CENTER, "−α∇", color);
     label(painter, pos2(x + 7.0, middle.y + 6.0), Align2::LEFT_CENTER, &alpha, palette.weak);
@@ -167,7 +167,7 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, mode: Mode) {
         let end = pos2(plan.main.left() + 8.0, plan.main.bottom());
         flow(&[start, pos2(start.x, middle.y), pos2(end.x, middle.y), end], palette.auxiliary, true);
         let at = pos2(start.x + 5.0, middle.y - 7.0);
-        label(painter, at, Align2::LEFT_CENTER, &format!("β = {}", figure(hyper.beta)), palette.auxiliary);
+        label(painter, at, Align2::LEFT_CENTER, &format!("β = {}", short(hyper.beta)), palette.auxiliary);
     }
 }
 
@@ -178,7 +178,7 @@ fn node(painter: &Painter, palette: &Palette, rect: Rect, color: Color32, title:
     let line_height = 13.0;
     let lines: Vec<_> = lines.iter().filter(|line| !line.is_empty()).collect();
     let top = rect.center().y - line_height * lines.len() as f32 / 2.0;
-    painter.text(pos2(rect.center().x, top), Align2::CENTER_CENTER, title, FontId::proportional(11.5), palette.text);
+    painter.text(pos2(rect.center().x, top), Align2::CENTER_CENTER, title, FontId::proportional(11.0), palette.text);
     for (row, line) in lines.iter().enumerate() {
         let at = pos2(rect.center().x, top + line_height * (row as f32 + 1.0));
         painter.text(at, Align2::CENTER_CENTER, line, tiny(), palette.weak);
@@ -251,17 +251,30 @@ fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, mode: Mode) {
     label(painter, bar.left_top() - vec2(0.0, 2.0), Align2::LEFT_BOTTOM, "gradients hide their class", palette.main);
     let right = bar.right_top() - vec2(0.0, 2.0);
     label(painter, right, Align2::RIGHT_BOTTOM, "gradients give it away", palette.auxiliary);
-    painter.rect_filled(bar, 3.5, palette.raised);
+    let strength = if readable.is_some() { 0.8 } else { 0.25 };
+    let ends = [palette.main, palette.auxiliary].map(|color| palette.shade(color, strength));
+    painter.add(blend(bar, ends));
     if let Some(readable) = readable {
         let x = bar.left() + bar.width() * readable as f32;
-        painter.rect_filled(bar.with_max_x(x), 3.5, palette.shade(palette.auxiliary, 0.75));
-        painter.rect_filled(bar.with_min_x(x), 3.5, palette.shade(palette.main, 0.75));
         painter.circle(pos2(x, bar.center().y), 6.0, palette.text, Stroke::new(2.0, palette.card));
     }
     let sentence = sentence(accuracy.zip(readable), chance, mode);
     let text = Rect::from_min_max(pos2(area.left(), bar.bottom() + 5.0), area.max);
     let mut below = ui.new_child(egui::UiBuilder::new().max_rect(text));
     below.add(egui::Label::new(egui::RichText::new(sentence).size(11.5)).wrap());
+}
+
+/// A bar from one colour to another.
+fn blend(rect: Rect, [from, to]: [Color32; 2]) -> egui::Mesh {
+    let mut mesh = egui::Mesh::default();
+    for (at, color) in
+        [(rect.left_top(), from), (rect.right_top(), to), (rect.left_bottom(), from), (rect.right_bottom(), to)]
+    {
+        mesh.colored_vertex(at, color);
+    }
+    mesh.add_triangle(0, 1, 2);
+    mesh.add_triangle(1, 2, 3);
+    mesh
 }
 
 fn sentence(measured: Option<(f64, f64)>, chance: f64, mode: Mode) -> String {

@@ -131,7 +131,7 @@ impl Gradients {
                     })
                     .collect();
                 let line = Line::new(scope.history.class_name(class), points);
-                plot.line(line.color(palette.class(class)).width(1.2).allow_hover(false));
+                plot.line(line.color(palette.class(class)).width(1.2).allow_band(false).allow_hover(false));
             }
             hovered
         });

@@ -13,10 +13,8 @@ pub enum Icon {
     Step,
     /// Start anew.
     Reset,
-    /// Change to the light theme.
-    Sun,
-    /// Change to the dark theme.
-    Moon,
+    /// Change between the dark and the light theme.
+    Theme,
     /// The sheet of shortcuts.
     Help,
     /// Make a pane fill the window.
@@ -57,20 +55,9 @@ impl Icon {
                 let size = rect.width() * 0.2;
                 fill(vec![start + vec2(-size, -0.2 * size), start + vec2(size, -size), start + vec2(0.7 * size, size)]);
             }
-            Self::Sun => {
-                painter.circle_stroke(rect.center(), rect.width() * 0.2, stroke);
-                for i in 0..8 {
-                    let turns = i as f32 / 8.0;
-                    painter.line_segment([turn(rect, 0.34, turns), turn(rect, 0.48, turns)], stroke);
-                }
-            }
-            Self::Moon => {
-                let outer = (0..=16).map(|i| turn(rect, 0.42, 0.0 + 0.75 * i as f32 / 16.0));
-                let inner = (0..=16).rev().map(|i| {
-                    let angle = 0.06 + 0.63 * i as f32 / 16.0;
-                    turn(rect, 0.3, angle) + vec2(0.17, -0.17) * rect.width()
-                });
-                painter.add(Shape::closed_line(outer.chain(inner).collect(), Stroke::new(1.2, color)));
+            Self::Theme => {
+                painter.circle_stroke(rect.center(), rect.width() * 0.44, stroke);
+                fill((0..=16).map(|i| turn(rect, 0.44, -0.25 + 0.5 * i as f32 / 16.0)).collect());
             }
             Self::Help => {
                 painter.circle_stroke(rect.center(), rect.width() * 0.46, stroke);
@@ -84,8 +71,8 @@ impl Icon {
                 line(&[(0.88, 0.88), (0.6, 0.6)]);
             }
             Self::Restore => {
-                line(&[(0.1, 0.42), (0.42, 0.42), (0.42, 0.1)]);
-                line(&[(0.58, 0.9), (0.58, 0.58), (0.9, 0.58)]);
+                line(&[(0.1, 0.32), (0.68, 0.32), (0.68, 0.9), (0.1, 0.9), (0.1, 0.32)]);
+                line(&[(0.34, 0.1), (0.9, 0.1), (0.9, 0.66)]);
             }
             Self::More => {
                 for x in [0.15, 0.5, 0.85] {

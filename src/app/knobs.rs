@@ -4,7 +4,7 @@ use egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
 
 use crate::app::controls::Controls;
 use crate::app::export::Table;
-use crate::app::format::figure;
+use crate::app::format::short;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
@@ -27,6 +27,7 @@ pub struct Knobs;
 impl Knobs {
     /// Draws the knobs.
     pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        changes_ui(ui, scope);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 2.0;
             let setup = scope.history.info.as_ref().map_or(&scope.controls.config.setup, |info| &info.config.setup);
@@ -85,8 +86,8 @@ fn heading_ui(ui: &mut Ui, palette: &Palette, heading: &str) {
     ui.label(RichText::new(heading.to_uppercase()).font(tiny()).color(palette.weak));
 }
 
-/// What the next run takes; shut until somebody wants it, but it says when something waits in it.
-fn next_run_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+/// What waits for a Reset, where something does.
+fn changes_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let changed = changed_setup(scope.history, scope.controls);
     if !changed.is_empty() {
         let palette = scope.palette;
@@ -104,8 +105,12 @@ fn next_run_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
                 }
             });
         });
-        ui.add_space(4.0);
+        ui.add_space(2.0);
     }
+}
+
+/// What the next run takes; shut until somebody wants it.
+fn next_run_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let title = RichText::new("NEXT RUN").font(tiny()).color(scope.palette.weak);
     egui::CollapsingHeader::new(title).id_salt("next run").default_open(false).show_unindented(ui, |ui| {
         ui.label(RichText::new("Takes effect at Reset (R).").font(tiny()).color(scope.palette.weak));
@@ -131,7 +136,7 @@ fn changed_setup(history: &History, controls: &Controls) -> Vec<&'static str> {
 /// A row: label and unit, then what turns it. Double-click on the label puts the default back.
 fn knob_ui(ui: &mut Ui, palette: &Palette, knob: &'static Knob, config: &mut Config, unused: Option<String>) {
     let height = 19.0;
-    let label_width = (ui.available_width() * 0.42).clamp(90.0, 170.0);
+    let label_width = (ui.available_width() * 0.45).clamp(90.0, 170.0);
     ui.horizontal(|ui| {
         ui.set_min_height(height);
         let value = knob.read(config);
@@ -213,7 +218,7 @@ fn control_ui(ui: &mut Ui, knob: &'static Knob, value: &Value) -> (egui::Respons
                 .logarithmic(logarithmic)
                 .smallest_positive(1e-6_f64.max(max * 1e-4))
                 .smart_aim(true)
-                .custom_formatter(|value, _| figure(value))
+                .custom_formatter(|value, _| short(value))
                 .custom_parser(crate::config::knobs::parse_real);
             let response = ui.add(slider);
             let turned = (new.to_bits() != old.to_bits()).then_some(Value::Real(new));

@@ -5,7 +5,7 @@ use egui_plot::{FilledArea, HLine, Line, LineStyle, MarkerShape, PlotPoints, Plo
 
 use crate::app::chart;
 use crate::app::export::Table;
-use crate::app::format::{count, figure, percent, whole_percent};
+use crate::app::format::{count, percent, short, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
@@ -77,38 +77,11 @@ impl RobustnessPane {
     fn actions_ui(&self, ui: &mut Ui, scope: &mut Scope<'_>) {
         ui.horizontal(|ui| {
             ui.spacing_mut().button_padding = egui::vec2(7.0, 1.0);
-            let ready = scope.history.info.is_some();
-            let text = RichText::new("Evaluate now").font(small());
-            let hover = "Attack held-out images with the weights as they are (E)";
-            if ui.add_enabled(ready, egui::Button::new(text)).on_hover_text(hover).clicked() {
-                evaluate_now(scope);
-            }
-            let keep = scope.history.complete_evaluation().is_some();
-            let text = RichText::new("Keep as baseline").font(small());
-            let hover = "Keep this evaluation, dashed, to compare later runs with";
-            if ui.add_enabled(keep, egui::Button::new(text)).on_hover_text(hover).clicked() {
-                scope.history.keep_baseline();
-            }
-            if let Some(baseline) = &scope.history.baseline {
-                let text = format!("dashed: {}", baseline.label);
-                let label = RichText::new(text).font(tiny()).color(scope.palette.weak);
-                let hover = "The baseline; click to drop it";
-                let label = egui::Label::new(label).truncate().sense(egui::Sense::click());
-                if ui.add(label).on_hover_text(hover).clicked() {
-                    scope.history.baseline = None;
-                }
-            }
-            let Some(evaluation) = &scope.history.evaluation else { return };
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if evaluation.complete {
-                    let images = count(evaluation.clean.total.into());
-                    let text = format!("step {} · {images} images", count(evaluation.step));
-                    ui.label(RichText::new(text).font(tiny()).color(scope.palette.weak));
-                } else {
-                    let bar = egui::ProgressBar::new(evaluation.progress as f32).desired_width(80.0).desired_height(6.0);
-                    ui.add(bar.fill(scope.palette.accent));
-                    ui.label(RichText::new("attacking").font(tiny()).color(scope.palette.weak));
+                if let Some(evaluation) = &scope.history.evaluation {
+                    state_ui(ui, &scope.palette, evaluation);
                 }
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| buttons_ui(ui, scope));
             });
         });
     }
@@ -120,7 +93,7 @@ impl RobustnessPane {
             for curve in evaluation.curves.iter().filter(|curve| is_l2(curve) == self.l2) {
                 let key = (curve.attack, curve.target);
                 let mut on = !self.hidden.contains(&key);
-                let color = palette.attack(curve.attack);
+                let color = palette.attack(curve.attack, curve.target);
                 chart::toggle(ui, palette, color, &name(curve), &mut on).on_hover_text(describe(curve));
                 self.hidden.retain(|hidden| *hidden != key);
                 if !on {
@@ -145,8 +118,9 @@ impl RobustnessPane {
             .include_y(0.0)
             .include_y(1.0)
             .include_x(0.0)
+            .y_grid_spacer(chart::percent_marks(height))
             .label_formatter(|position| {
-                chart::point_label(position, |epsilon| format!("at ε = {}", figure(epsilon)), percent)
+                chart::point_label(position, |epsilon| format!("at ε = {}", short(epsilon)), percent)
             });
         plot.show(ui, |plot| {
             if let Some(chance) = scope.history.chance() {
@@ -191,7 +165,7 @@ impl RobustnessPane {
         for curve in self.visible(evaluation) {
             let points = PlotPoints::new(points(evaluation, curve));
             let strength = if style.is_some() { 0.75 } else { 0.3 };
-            let color = palette.shade(palette.attack(curve.attack), strength);
+            let color = palette.shade(palette.attack(curve.attack, curve.target), strength);
             let line = Line::new(format!("{what}: {}", name(curve)), points).color(color).width(1.2);
             plot.line(line.style(style.unwrap_or(LineStyle::Solid)).allow_hover(style.is_some()));
         }
@@ -227,6 +201,41 @@ impl RobustnessPane {
     }
 }
 
+/// What the evaluation is of, or how far it is.
+fn state_ui(ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
+    if evaluation.complete {
+        let images = count(evaluation.clean.total.into());
+        let text = format!("step {} · {images} images", count(evaluation.step));
+        ui.label(RichText::new(text).font(tiny()).color(palette.weak));
+    } else {
+        chart::progress(ui, palette, evaluation.progress, 70.0);
+        ui.label(RichText::new("attacking").font(tiny()).color(palette.weak));
+    }
+}
+
+fn buttons_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+    let ready = scope.history.info.is_some();
+    let text = RichText::new("Evaluate now").font(small());
+    let hover = "Attack held-out images with the weights as they are (E)";
+    if ui.add_enabled(ready, egui::Button::new(text)).on_hover_text(hover).clicked() {
+        evaluate_now(scope);
+    }
+    let keep = scope.history.complete_evaluation().is_some();
+    let text = RichText::new("Keep as baseline").font(small());
+    let hover = "Keep this evaluation, dashed, to compare later runs with";
+    if ui.add_enabled(keep, egui::Button::new(text)).on_hover_text(hover).clicked() {
+        scope.history.keep_baseline();
+    }
+    if let Some(baseline) = &scope.history.baseline {
+        let text = format!("dashed: {}", baseline.label);
+        let label = RichText::new(text).font(tiny()).color(scope.palette.weak);
+        let label = egui::Label::new(label).truncate().sense(egui::Sense::click());
+        if ui.add(label).on_hover_text("The baseline; click to drop it").clicked() {
+            scope.history.baseline = None;
+        }
+    }
+}
+
 fn is_l2(curve: &Curve) -> bool {
     curve.attack == AttackKind::PgdL2
 }
@@ -246,7 +255,7 @@ fn points(evaluation: &Robustness, curve: &Curve) -> Vec<[f64; 2]> {
 }
 
 fn draw_curve(plot: &mut PlotUi<'_>, palette: &Palette, evaluation: &Robustness, curve: &Curve) {
-    let color = palette.attack(curve.attack);
+    let color = palette.attack(curve.attack, curve.target);
     let shares = std::iter::once((0.0, evaluation.clean)).chain(curve.points.iter().map(|p| (p.epsilon, p.robust)));
     let (xs, bounds): (Vec<f64>, Vec<(f64, f64)>) =
         shares.filter(|(_, share)| share.total > 0).map(|(epsilon, share)| (epsilon, share.interval())).unzip();
@@ -272,7 +281,7 @@ fn describe(curve: &Curve) -> String {
         let (low, high) = point.robust.interval();
         text += &format!(
             "\nε = {}: {} ({} to {})",
-            figure(point.epsilon),
+            short(point.epsilon),
             percent(point.robust.value()),
             whole_percent(low),
             whole_percent(high)

@@ -3,7 +3,7 @@
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
 use crate::app::export::Table;
-use crate::app::format::{count, figure, whole_percent};
+use crate::app::format::{count, short, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
@@ -99,7 +99,7 @@ fn header_ui(ui: &mut Ui, palette: &Palette, samples: &Samples, side: f32, gap: 
             });
         }
         ui.add_space(6.0);
-        let text = format!("PGD, ε = {}, step {}", figure(samples.epsilon), count(samples.step));
+        let text = format!("PGD, ε = {}, step {}", short(samples.epsilon), count(samples.step));
         ui.add(egui::Label::new(RichText::new(text).font(tiny()).color(palette.weak)).truncate());
     });
 }

@@ -93,7 +93,7 @@ pub fn sheet_ui(ctx: &Context, scope: &Scope<'_>, open: &mut bool) {
     let window = egui::Window::new("Shortcuts").open(open).collapsible(false).resizable(false);
     let at = egui::Align2::RIGHT_TOP;
     window.anchor(at, egui::vec2(-12.0, 48.0)).show(ctx, |ui| {
-        egui::Grid::new("shortcuts").num_columns(2).spacing([18.0, 5.0]).show(ui, |ui| {
+        egui::Grid::new("shortcuts").num_columns(2).spacing([18.0, 1.0]).show(ui, |ui| {
             let keys = TABLE.iter().map(|(_, written, _, what)| (*written, *what));
             for (how, what) in keys.filter(|(written, _)| !written.is_empty()).chain(MOUSE.iter().copied()) {
                 ui.label(RichText::new(how).strong().color(scope.palette.main));

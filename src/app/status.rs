@@ -3,6 +3,7 @@
 use egui::{Layout, RichText, Ui};
 use web_time::Duration;
 
+use crate::app::chart;
 use crate::app::format::{count, duration, percent};
 use crate::app::history::History;
 use crate::app::icons::{self, Icon};
@@ -79,8 +80,7 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
             if let Some(fraction) = fraction {
                 let left = time_left(history).map_or(String::new(), |left| format!(" · {} left", duration(left)));
                 ui.label(RichText::new(format!("{:.0} %{left}", 100.0 * fraction)).font(small()));
-                let bar = egui::ProgressBar::new(fraction as f32).desired_width(150.0).desired_height(7.0);
-                ui.add(bar.fill(palette.accent));
+                chart::progress(ui, &palette, fraction, 150.0);
             }
             if let Some(notice) = &history.notice {
                 ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {

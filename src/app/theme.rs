@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme, Visuals};
 
-use crate::config::AttackKind;
+use crate::config::{AttackKind, TargetKind};
 
 /// Colours by role, for one of the two themes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,14 +112,19 @@ impl Palette {
         colors[class % colors.len()]
     }
 
-    /// An attack's colour.
-    pub fn attack(&self, attack: AttackKind) -> Color32 {
-        match attack {
+    /// An attack's colour: strongest untargeted, paler with a target.
+    pub fn attack(&self, attack: AttackKind, target: TargetKind) -> Color32 {
+        let color = match attack {
             AttackKind::Noise => self.class(7),
             AttackKind::Fgsm => self.class(0),
             AttackKind::Ifgsm => self.class(1),
             AttackKind::Pgd => self.class(5),
             AttackKind::PgdL2 => self.class(6),
+        };
+        match target {
+            TargetKind::Untargeted => color,
+            TargetKind::Random => color.lerp_to_gamma(self.text, 0.45),
+            TargetKind::LeastLikely => color.lerp_to_gamma(self.card, 0.35),
         }
     }
 

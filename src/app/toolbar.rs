@@ -162,11 +162,11 @@ fn right_ui(ui: &mut Ui, scope: &Scope<'_>, wanted: &mut Wanted) {
     if icons::quiet_button(ui, Icon::Help, "Shortcuts").clicked() {
         wanted.shortcuts = true;
     }
-    let (icon, name, theme) = match ui.ctx().theme() {
-        Theme::Dark => (Icon::Sun, "Light theme", Theme::Light),
-        Theme::Light => (Icon::Moon, "Dark theme", Theme::Dark),
+    let (name, theme) = match ui.ctx().theme() {
+        Theme::Dark => ("Light theme", Theme::Light),
+        Theme::Light => ("Dark theme", Theme::Dark),
     };
-    if icons::quiet_button(ui, icon, name).clicked() {
+    if icons::quiet_button(ui, Icon::Theme, name).clicked() {
         ui.ctx().set_theme(theme);
     }
     ui.add_space(2.0);
