@@ -260,6 +260,30 @@ impl Hyper {
     }
 }
 
+/// Which of the two networks takes a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Players {
+    /// The auxiliary network alone.
+    Auxiliary,
+    /// The main network alone.
+    Main,
+    /// The auxiliary network, then the main one: an ordinary training step.
+    Both,
+}
+
+/// The device a run computes on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// The adapter's name, or "CPU".
+    pub name: String,
+    /// The interface to it: `Vulkan`, `Metal`, `Dx12`, `BrowserWebGpu`, or `flex` for the CPU backend.
+    pub backend: String,
+    /// Whether it is a real GPU.
+    pub is_gpu: bool,
+    /// One line to show where it is none: what is used instead and what to do.
+    pub notice: Option<String>,
+}
+
 /// A setup and the knobs it starts with: what a run folder, a link and a checkpoint carry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -20,6 +20,13 @@
 //! | [`app`] | the window |
 
 pub mod app;
+pub mod attack;
 pub mod config;
+pub mod data;
+pub mod gpu;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod headless;
+pub mod nn;
 pub mod platform;
+pub mod scenario;
 pub mod train;

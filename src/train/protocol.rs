@@ -6,23 +6,13 @@ use tokio::sync::{mpsc, watch};
 use web_time::Duration;
 
 use crate::config::{AttackKind, Config, Hyper, Setup, TargetKind, Threat};
+pub use crate::config::{DeviceInfo, Players};
 
 /// Number of a run, counted from 1 by the trainer at each start or reset; events of an older run are stale.
 pub type RunId = u64;
 
 /// Percentiles of a [`ClassHistogram`], as TensorBoard draws them: ±3, ±2, ±1, ±0.5 standard deviations of a normal.
 pub const PERCENTILES: [f64; 7] = [7.0, 16.0, 31.0, 50.0, 69.0, 84.0, 93.0];
-
-/// Which of the two networks takes a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Players {
-    /// The auxiliary network alone.
-    Auxiliary,
-    /// The main network alone.
-    Main,
-    /// The auxiliary network, then the main one: an ordinary training step.
-    Both,
-}
 
 /// What a face asks of the trainer. Obeyed in order.
 #[derive(Clone, Debug)]
@@ -95,19 +85,6 @@ pub struct RunState {
     pub activity: Activity,
     /// Steps done.
     pub step: u64,
-}
-
-/// The device a run computes on.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct DeviceInfo {
-    /// The adapter's name, or "CPU".
-    pub name: String,
-    /// The interface to it: `Vulkan`, `Metal`, `Dx12`, `BrowserWebGpu`, or `flex` for the CPU backend.
-    pub backend: String,
-    /// Whether it is a real GPU.
-    pub is_gpu: bool,
-    /// One line to show where it is none: what is used instead and what to do.
-    pub notice: Option<String>,
 }
 
 /// The facts of a run that do not change.

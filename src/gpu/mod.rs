@@ -1,0 +1,17 @@
+//! The device, the images that live on it, and each WGSL kernel's binding beside its plain reference.
+
+pub mod adapter;
+pub mod attack_step;
+pub mod bins;
+pub mod device;
+pub mod histogram;
+pub mod images;
+mod kernel;
+mod read;
+
+pub use adapter::{Adapter, AdapterKind};
+pub use attack_step::attack_step;
+pub use device::{Choice, DeviceError, Opened, adapters, open};
+pub use histogram::{HistogramCounts, histogram};
+pub use kernel::shaders;
+pub use read::read;

@@ -1,0 +1,320 @@
+//! The charts of a run, each one question: losses, accuracies, gradient histograms, robustness.
+
+use plotters::style::RGBColor;
+
+use crate::train::protocol::{Histograms, Report, Robustness};
+
+use super::figure::{Axis, Figure, Mark, Shape};
+use super::tables::class_name;
+
+pub use super::figure::ChartError;
+
+/// Okabe & Ito's palette, which colour-blind people can tell apart, and its extension to ten classes.
+const PALETTE: [RGBColor; 10] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(0, 0, 0),
+    RGBColor(136, 34, 85),
+    RGBColor(153, 153, 153),
+    RGBColor(214, 200, 30),
+];
+/// Lines that are no measurement: chance, ε.
+const REFERENCE: RGBColor = RGBColor(90, 94, 104);
+/// Weight of the past in a smoothed curve, as TensorBoard's default.
+const SMOOTHING: f64 = 0.6;
+
+/// The colour of the `i`th class or curve.
+fn colour(i: usize) -> RGBColor {
+    PALETTE[i % PALETTE.len()]
+}
+
+/// Losses of both networks against the step.
+///
+/// # Errors
+/// [`ChartError`].
+pub fn losses(reports: &[Report]) -> Result<Vec<u8>, ChartError> {
+    let main = curve(reports, |report| report.loss);
+    let auxiliary = curve(reports, |report| report.auxiliary_loss);
+    let finite = main.iter().chain(&auxiliary).map(|(_, y)| *y).filter(|y| y.is_finite());
+    let largest = finite.fold(0.0, f64::max);
+    let mut marks = Vec::new();
+    push_smoothed(&mut marks, main, colour(0), "main network");
+    push_smoothed(&mut marks, auxiliary, colour(1), "auxiliary network");
+    Figure {
+        title: "Losses".into(),
+        note: format!("cross-entropy; bold: smoothed ({SMOOTHING}), faint: as measured"),
+        x: step_axis(reports),
+        y: Axis::linear("cross-entropy", (0.0, 1.05 * largest), short),
+        marks,
+    }
+    .png()
+}
+
+/// Accuracies of both networks against the step, with what chance gives among `classes` classes,
+/// and the main network's on held-out images.
+///
+/// # Errors
+/// [`ChartError`].
+pub fn accuracies(
+    reports: &[Report],
+    evaluations: &[Robustness],
+    classes: usize,
+) -> Result<Vec<u8>, ChartError> {
+    let x = step_axis(reports);
+    let chance = 1.0 / classes.max(1) as f64;
+    let mut marks = Vec::new();
+    push_smoothed(&mut marks, curve(reports, |report| report.accuracy), colour(0), "main, in training");
+    push_smoothed(
+        &mut marks,
+        curve(reports, |report| report.auxiliary_accuracy),
+        colour(1),
+        "auxiliary network",
+    );
+    if !evaluations.is_empty() {
+        marks.push(Mark {
+            shape: Shape::Dots,
+            points: evaluations.iter().map(|e| (e.step as f64, e.clean.value())).collect(),
+            colour: colour(2),
+            opacity: 1.0,
+            name: Some("main, held-out images".into()),
+        });
+    }
+    marks.push(Mark {
+        shape: Shape::Dashes,
+        points: vec![(x.range.0, chance), (x.range.1, chance)],
+        colour: REFERENCE,
+        opacity: 1.0,
+        name: Some(format!("chance, {:.0} %", 100.0 * chance)),
+    });
+    Figure {
+        title: "Accuracies".into(),
+        note: "the auxiliary network reads the class off the gradient tensor; at chance it reads nothing"
+            .into(),
+        x,
+        y: Axis::percent("accuracy"),
+        marks,
+    }
+    .png()
+}
+
+/// Gradient tensors by class: the histograms over each other.
+///
+/// # Errors
+/// [`ChartError`].
+pub fn histograms(histograms: &Histograms, classes: &[String]) -> Result<Vec<u8>, ChartError> {
+    let bins = histograms.edges.len().saturating_sub(1);
+    let mut marks = Vec::new();
+    let mut largest = 0.0_f64;
+    for (k, class) in histograms.classes.iter().enumerate() {
+        let total = class.counts.iter().map(|count| f64::from(*count)).sum::<f64>().max(1.0);
+        let shares: Vec<f64> = class.counts.iter().map(|count| f64::from(*count) / total).collect();
+        largest = shares.iter().copied().fold(largest, f64::max);
+        // The outline of the bars: up and down at each edge.
+        let mut outline = vec![(0.0, 0.0)];
+        outline.extend(
+            shares
+                .iter()
+                .enumerate()
+                .flat_map(|(bin, share)| [(bin as f64, *share), (bin as f64 + 1.0, *share)]),
+        );
+        outline.push((bins as f64, 0.0));
+        marks.push(Mark {
+            shape: Shape::Line(3),
+            points: outline,
+            colour: colour(k),
+            opacity: 0.9,
+            name: Some(class_name(classes, k)),
+        });
+    }
+    Figure {
+        title: "Gradient tensors, by class".into(),
+        note: format!(
+            "step {}; Jensen-Shannon distance between the classes {:.3}, of shuffled labels {:.3}",
+            histograms.step, histograms.distance, histograms.floor
+        ),
+        x: Axis {
+            label: "entry of the gradient tensor, logarithmic with sign".into(),
+            range: (0.0, bins.max(1) as f64),
+            ticks: edge_ticks(&histograms.edges),
+        },
+        y: Axis::linear("share of the class's entries", (0.0, 1.05 * largest), |x| {
+            format!("{} %", short(100.0 * x))
+        }),
+        marks,
+    }
+    .png()
+}
+
+/// Robust accuracy against ε, attack by attack, with 95 % intervals; `epsilon` is marked.
+///
+/// # Errors
+/// [`ChartError`].
+pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, ChartError> {
+    let radii = evaluation.curves.iter().flat_map(|curve| &curve.points).map(|point| point.epsilon);
+    let largest = radii.fold(epsilon, f64::max);
+    let mut marks = vec![Mark {
+        shape: Shape::Dashes,
+        points: vec![(epsilon, 0.0), (epsilon, 1.0)],
+        colour: REFERENCE,
+        opacity: 0.7,
+        name: Some(format!("ε of this run, {}", short(epsilon))),
+    }];
+    for (i, curve) in evaluation.curves.iter().enumerate() {
+        let clean = (evaluation.clean.total > 0).then_some((0.0, evaluation.clean));
+        let points = curve.points.iter().filter(|p| p.epsilon > 0.0).map(|p| (p.epsilon, p.robust));
+        let points: Vec<_> = clean.into_iter().chain(points).filter(|(_, share)| share.total > 0).collect();
+        let low = points.iter().map(|(epsilon, share)| (*epsilon, share.interval().0));
+        let high = points.iter().rev().map(|(epsilon, share)| (*epsilon, share.interval().1));
+        let middle: Vec<_> = points.iter().map(|(epsilon, share)| (*epsilon, share.value())).collect();
+        let mark = |shape, points, opacity, name| Mark { shape, points, colour: colour(i), opacity, name };
+        marks.push(mark(Shape::Area, low.chain(high).collect(), 0.13, None));
+        marks.push(mark(
+            Shape::Line(4),
+            middle.clone(),
+            1.0,
+            Some(format!("{}, {}", curve.attack, curve.target)),
+        ));
+        marks.push(mark(Shape::Dots, middle, 1.0, None));
+    }
+    Figure {
+        title: "Robustness".into(),
+        note: format!(
+            "step {}; accuracy on {} held-out images under attack, bands: 95 % intervals",
+            evaluation.step, evaluation.clean.total
+        ),
+        x: Axis::linear("ε, radius of the attack in pixel units", (0.0, 1.04 * largest), short),
+        y: Axis::percent("accuracy under attack"),
+        marks,
+    }
+    .png()
+}
+
+/// The training step, from 0 to the last report.
+fn step_axis(reports: &[Report]) -> Axis {
+    let last = reports.last().map_or(0.0, |report| report.step as f64);
+    Axis::linear("training step", (0.0, last), short)
+}
+
+/// A value of every report against its step.
+fn curve(reports: &[Report], value: fn(&Report) -> f64) -> Vec<(f64, f64)> {
+    reports.iter().map(|report| (report.step as f64, value(report))).collect()
+}
+
+/// The curve faint as it is, and bold smoothed.
+fn push_smoothed(marks: &mut Vec<Mark>, raw: Vec<(f64, f64)>, colour: RGBColor, name: &str) {
+    let smoothed = smooth(&raw);
+    marks.push(Mark { shape: Shape::Line(2), points: raw, colour, opacity: 0.3, name: None });
+    marks.push(Mark {
+        shape: Shape::Line(4),
+        points: smoothed,
+        colour,
+        opacity: 1.0,
+        name: Some(name.into()),
+    });
+}
+
+/// An exponential moving average without a bias towards its start; values that are not finite are skipped.
+fn smooth(raw: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let (mut sum, mut weight) = (0.0, 0.0);
+    raw.iter()
+        .filter(|(_, y)| y.is_finite())
+        .map(|&(x, y)| {
+            sum = SMOOTHING * sum + (1.0 - SMOOTHING) * y;
+            weight = SMOOTHING * weight + (1.0 - SMOOTHING);
+            (x, sum / weight)
+        })
+        .collect()
+}
+
+/// A number without trailing zeros.
+fn short(x: f64) -> String {
+    let text = format!("{x:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".into() } else { text.into() }
+}
+
+/// Labels for about eleven of the edges, the same on both sides of the middle, at their position in bins.
+fn edge_ticks(edges: &[f32]) -> Vec<(f64, String)> {
+    let (middle, last) = (edges.len() / 2, edges.len().saturating_sub(1));
+    let decades: Vec<usize> = (middle..edges.len()).filter(|i| is_power_of_ten(edges[*i])).collect();
+    let stride = decades.len().div_ceil(5).max(1);
+    // The two edges next to 0 are so close that their labels would lie on each other; 0 stands for both.
+    let gap = edges.len() / 12;
+    let shown = decades.iter().rev().step_by(stride).copied().filter(|i| 2 * i > last + gap);
+    let zero = (middle > 0).then(|| (last as f64 / 2.0, "0".to_string()));
+    shown.flat_map(|i| [i, last - i]).map(|i| (i as f64, format!("{:e}", edges[i]))).chain(zero).collect()
+}
+
+/// Whether `x` is 10 to a whole power, up to rounding.
+fn is_power_of_ten(x: f32) -> bool {
+    let exponent = x.abs().log10();
+    exponent.is_finite() && (exponent - exponent.round()).abs() < 1e-3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures;
+    use super::*;
+
+    #[test]
+    fn smoothing_starts_at_the_first_value_and_skips_gaps() {
+        let smoothed = smooth(&[(0.0, 4.0), (1.0, f64::NAN), (2.0, 4.0), (3.0, 0.0)]);
+        assert_eq!(smoothed.len(), 3);
+        assert!((smoothed[0].1 - 4.0).abs() < 1e-12 && (smoothed[1].1 - 4.0).abs() < 1e-12);
+        assert!(smoothed[2].1 > 0.0 && smoothed[2].1 < 4.0);
+    }
+
+    #[test]
+    fn ticks_lie_on_edges_and_mirror_each_other() {
+        let edges = fixtures::histograms(1).edges;
+        let ticks = edge_ticks(&edges);
+        assert!(ticks.len() >= 6 && ticks.len() <= 12, "{ticks:?}");
+        let last = (edges.len() - 1) as f64;
+        assert!(ticks.iter().all(|(x, _)| ticks.iter().any(|(other, _)| last - x == *other)), "{ticks:?}");
+        assert!(
+            ticks.contains(&(0.0, "-1e0".into())) && ticks.contains(&(last / 2.0, "0".into())),
+            "{ticks:?}"
+        );
+        assert!(!is_power_of_ten(3e-8) && !is_power_of_ten(0.0));
+    }
+
+    /// The colours in the plot's own part of a chart, apart from white, grey and black.
+    fn coloured_pixels(bytes: &[u8]) -> usize {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        pixels.chunks(3).filter(|p| p.iter().max().unwrap() - p.iter().min().unwrap() > 40).count()
+    }
+
+    #[test]
+    fn charts_show_their_curves() {
+        let reports: Vec<_> = (1..=100).map(|i| fixtures::report(10 * i, 1000)).collect();
+        let evaluations: Vec<_> = (1..=5).map(|i| fixtures::robustness(200 * i, 256)).collect();
+        let charts = [
+            ("losses", losses(&reports), losses(&[])),
+            ("accuracies", accuracies(&reports, &evaluations, 10), accuracies(&[], &[], 10)),
+            (
+                "histograms",
+                histograms(&fixtures::histograms(1000), &fixtures::classes()),
+                histograms(&Histograms { classes: vec![], edges: vec![], ..fixtures::histograms(1) }, &[]),
+            ),
+            (
+                "robustness",
+                robustness(&evaluations[4], 0.1),
+                robustness(&Robustness { curves: vec![], ..evaluations[4].clone() }, 0.1),
+            ),
+        ];
+        for (name, full, empty) in charts {
+            let full = full.unwrap();
+            if let Some(folder) = std::env::var_os("GREAT_LAB_CHARTS") {
+                std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), &full).unwrap();
+            }
+            let (full, empty) = (coloured_pixels(&full), coloured_pixels(&empty.unwrap()));
+            assert!(full > empty + 2000, "{name}: {full} coloured pixels, {empty} without data");
+        }
+    }
+}

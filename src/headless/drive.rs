@@ -1,0 +1,254 @@
+//! Drives one run to its end through the protocol, and has what it leaves behind written.
+
+use std::path::PathBuf;
+
+use crate::config::{AttackKind, Config, Hyper, TargetKind, Threat};
+use crate::train::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
+
+use super::error::HeadlessError;
+use super::interrupt::Interrupt;
+use super::progress::Progress;
+use super::record::{Outcome, Record};
+use super::run_folder::{RunFolder, default_path};
+use super::threats;
+
+/// What a run is asked for beyond its configuration.
+pub struct Plan {
+    /// Passes over the training data, which replace the configuration's steps.
+    pub epochs: Option<u32>,
+    /// Where to write; a default in `runs/` otherwise.
+    pub out: Option<PathBuf>,
+    /// Whether a folder that is not empty will do.
+    pub force: bool,
+    /// Whether to print nothing but errors.
+    pub quiet: bool,
+}
+
+/// Drives a run that was just spawned to its end. The first answer is how it ended, the second its record.
+///
+/// # Errors
+/// [`HeadlessError`]; what was measured until then is in the run folder, if the run had begun.
+pub fn drive(
+    remote: Remote,
+    plan: &Plan,
+    interrupt: &Interrupt,
+    notices: Vec<String>,
+) -> Result<(Outcome, Record), HeadlessError> {
+    let mut drive = Drive { remote, interrupt, notices };
+    let info = drive.begin(plan.epochs)?;
+    let path = plan.out.clone().unwrap_or_else(|| default_path(&info.config.setup));
+    let folder = RunFolder::create(&path, plan.force)?;
+    let progress = Progress::new(plan.quiet, info.config.setup.steps);
+    announce(&progress, &info, &folder, &drive.notices);
+    let hyper = info.config.hyper;
+    let record = Record::new(folder, info, std::mem::take(&mut drive.notices));
+    let mut run = Run { drive, record, progress, failure: None, last_step: 0 };
+    let outcome = run.train()?;
+    run.keep(outcome, &hyper)?;
+    run.progress.finish();
+    match run.failure {
+        Some(failure) => Err(HeadlessError::Stopped(failure)),
+        None => Ok((outcome, run.record)),
+    }
+}
+
+/// Says what is about to happen.
+fn announce(progress: &Progress, info: &RunInfo, folder: &RunFolder, notices: &[String]) {
+    notices.iter().for_each(|notice| progress.say(notice));
+    let Config { setup, .. } = &info.config;
+    progress.say(&format!(
+        "{} · {}, {} images · {}, {} weights · {} steps · {} ({}) · writes to {}",
+        setup.mode,
+        info.data,
+        info.train_images,
+        setup.network,
+        info.main_weights,
+        setup.steps,
+        info.device.name,
+        info.device.backend,
+        folder.path().display(),
+    ));
+}
+
+/// The trainer's remote, before and during a run.
+struct Drive<'a> {
+    remote: Remote,
+    interrupt: &'a Interrupt,
+    notices: Vec<String>,
+}
+
+impl Drive<'_> {
+    fn send(&self, command: Command) -> Result<(), HeadlessError> {
+        self.remote.commands.blocking_send(command).map_err(|_| HeadlessError::Gone)
+    }
+
+    fn next(&mut self) -> Result<Event, HeadlessError> {
+        self.remote.events.blocking_recv().ok_or(HeadlessError::Gone)
+    }
+
+    /// Waits until the run is set up, and once more if its length depends on the data.
+    fn begin(&mut self, epochs: Option<u32>) -> Result<Box<RunInfo>, HeadlessError> {
+        let info = self.await_start()?;
+        let Some(epochs) = epochs else { return Ok(info) };
+        let mut setup = info.config.setup.clone();
+        // What is left over at the end of an epoch is left out of it, and a batch is never larger than the data.
+        let batches = info.train_images / setup.batch_size.clamp(1, info.train_images);
+        setup.steps = u64::from(epochs) * batches as u64;
+        if setup.steps == info.config.setup.steps {
+            return Ok(info);
+        }
+        self.send(Command::Reset(Box::new(setup)))?;
+        self.await_start()
+    }
+
+    fn await_start(&mut self) -> Result<Box<RunInfo>, HeadlessError> {
+        let mut started = None;
+        loop {
+            match self.next()? {
+                Event::Started(info) => started = Some(info),
+                Event::State(state) if state.activity == Activity::Paused => {
+                    if let Some(info) = started.take_if(|info| info.run == state.run) {
+                        return Ok(info);
+                    }
+                }
+                Event::Notice(text) => self.notices.push(text),
+                Event::Failed(failure) => return Err(HeadlessError::NotStarted(failure)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A run that has begun.
+struct Run<'a> {
+    drive: Drive<'a>,
+    record: Record,
+    progress: Progress,
+    failure: Option<Failure>,
+    last_step: u64,
+}
+
+impl Run<'_> {
+    /// The next event, noted and shown. The trainer's silence ends the run, and what was measured is written.
+    fn next(&mut self) -> Result<Event, HeadlessError> {
+        let event = match self.drive.next() {
+            Ok(event) => event,
+            Err(gone) => {
+                self.progress.finish();
+                self.record.write(Outcome::Failed)?;
+                return Err(gone);
+            }
+        };
+        self.record.take(&event);
+        match &event {
+            Event::Report(report) => self.progress.report(report),
+            Event::Notice(text) => self.progress.say(text),
+            Event::State(state) => self.last_step = state.step,
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    /// Trains until the end, an interruption or a failure.
+    fn train(&mut self) -> Result<Outcome, HeadlessError> {
+        if self.drive.interrupt.is_asked() {
+            return Ok(Outcome::Interrupted);
+        }
+        self.drive.send(Command::Run)?;
+        let mut pause_sent = false;
+        loop {
+            match self.next()? {
+                Event::State(state) => match state.activity {
+                    Activity::Finished => return Ok(Outcome::Finished),
+                    Activity::Paused if self.drive.interrupt.is_asked() => return Ok(Outcome::Interrupted),
+                    Activity::Paused | Activity::Running | Activity::Preparing => {}
+                },
+                Event::Failed(failure) => {
+                    self.failure = Some(failure);
+                    return Ok(Outcome::Failed);
+                }
+                _ => {}
+            }
+            // The handler's own Pause may have come before Run: that one was obeyed too early.
+            if self.drive.interrupt.is_asked() && !pause_sent {
+                self.drive.send(Command::Pause)?;
+                pause_sent = true;
+            }
+            self.record.refresh()?;
+        }
+    }
+
+    /// Writes everything, first what there is, then once more with a last evaluation.
+    fn keep(&mut self, outcome: Outcome, hyper: &Hyper) -> Result<(), HeadlessError> {
+        self.drive.send(Command::Save)?;
+        self.await_checkpoint()?;
+        self.record.write(outcome)?;
+        if outcome == Outcome::Failed || self.last_step == 0 {
+            return Ok(());
+        }
+        if outcome == Outcome::Interrupted {
+            let folder = self.record.folder().path().display().to_string();
+            self.progress.say(&format!("everything is in {folder}; one last evaluation, Ctrl-C skips it"));
+        }
+        let threats = last_threats(hyper);
+        let asked: Vec<_> = threats.iter().map(|threat| (threat.attack, threat.target)).collect();
+        self.drive.send(Command::Evaluate { threats, samples: hyper.evaluate_samples })?;
+        loop {
+            match self.next()? {
+                Event::Robustness(evaluation) => {
+                    self.progress.evaluation(evaluation.progress);
+                    if evaluation.complete && self.is_last(&evaluation, &asked) {
+                        break;
+                    }
+                }
+                Event::Failed(failure) => {
+                    self.failure = Some(failure);
+                    break;
+                }
+                // An interrupted run has its Ctrl-C behind it; the next one ends the program.
+                _ if outcome == Outcome::Finished && self.drive.interrupt.is_asked() => break,
+                _ => {}
+            }
+        }
+        self.record.write(outcome)
+    }
+
+    /// Waits for the checkpoint and writes it; a trainer that cannot save says why.
+    fn await_checkpoint(&mut self) -> Result<(), HeadlessError> {
+        loop {
+            match self.next()? {
+                Event::Saved(bytes) => {
+                    self.record.folder().write("checkpoint.safetensors", &bytes)?;
+                    return Ok(());
+                }
+                Event::Failed(failure) => {
+                    self.failure.get_or_insert(failure);
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether this evaluation is of the last weights, and of the attacks asked for.
+    fn is_last(&self, evaluation: &Robustness, asked: &[(AttackKind, TargetKind)]) -> bool {
+        let has = |pair: &(AttackKind, TargetKind)| {
+            evaluation.curves.iter().any(|curve| (curve.attack, curve.target) == *pair)
+        };
+        evaluation.step == self.last_step && asked.iter().all(has)
+    }
+}
+
+/// FGSM and PGD, untargeted and at a random target, over a grid of radii around the run's ε.
+fn last_threats(hyper: &Hyper) -> Vec<Threat> {
+    let radii = threats::radii_around(hyper.epsilon);
+    let mut list = Vec::new();
+    for attack in [AttackKind::Fgsm, AttackKind::Pgd] {
+        for target in [TargetKind::Untargeted, TargetKind::Random] {
+            let threat =
+                |&epsilon| Threat { attack, target, epsilon, steps: hyper.attack_steps, restarts: 1 };
+            list.extend(radii.iter().map(threat));
+        }
+    }
+    list
+}

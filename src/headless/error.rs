@@ -1,0 +1,114 @@
+//! Why a command failed, in one line, and the exit status that goes with it.
+
+use std::path::PathBuf;
+
+use crate::config::KnobError;
+use crate::data::DataError;
+use crate::gpu::DeviceError;
+use crate::train::protocol::Failure;
+
+use super::charts::ChartError;
+use super::run_folder::FolderError;
+
+/// Exit status of a command that was asked for something impossible.
+pub const BAD_INPUT: u8 = 2;
+/// Exit status of a command that began and failed.
+pub const FAILED: u8 = 1;
+/// Exit status of a run that Ctrl-C ended, as shells count it (128 + SIGINT).
+pub const INTERRUPTED: u8 = 130;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum HeadlessError {
+    /// A knob refused its value.
+    #[error(transparent)]
+    Knob(#[from] KnobError),
+    /// A knob was set twice.
+    #[error("{knob} is set twice, by {first} and by {second}; leave one of them out")]
+    SetTwice {
+        /** Which knob. */
+        knob: String,
+        /** The earlier flag, with its value. */
+        first: String,
+        /** The later flag, with its value. */
+        second: String,
+    },
+    /// A file that was named could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /** Which file. */
+        path: PathBuf,
+        /** What the system said. */
+        source: std::io::Error,
+    },
+    /// A file that was named holds something else.
+    #[error("{} is not {expected}: {problem}", path.display())]
+    Malformed {
+        /** Which file. */
+        path: PathBuf,
+        /** What it should be. */
+        expected: &'static str,
+        /** What is wrong with it. */
+        problem: String,
+    },
+    /// The data is not there or not readable.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// There is no such device, or it refuses.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A flag's value makes no sense.
+    #[error("{flag}: {problem}")]
+    Flag {
+        /** Which flag. */
+        flag: &'static str,
+        /** What is wrong, and what it takes. */
+        problem: String,
+    },
+    /// The run folder could not be made or written.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A chart could not be drawn.
+    #[error(transparent)]
+    Chart(#[from] ChartError),
+    /// The trainer failed before it had begun: data, setup or checkpoint are not usable.
+    #[error("{}; {}", .0.what.trim_end_matches('.'), .0.advice)]
+    NotStarted(Failure),
+    /// The trainer failed on the way.
+    #[error("{}; {}", .0.what.trim_end_matches('.'), .0.advice)]
+    Stopped(Failure),
+    /// The trainer's thread is gone.
+    #[error("the trainer ended unexpectedly; its last words, if any, stand above; what was measured is kept")]
+    Gone,
+    /// There is nothing to open a window on.
+    #[error(
+        "there is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are not set); train without one: great-lab train"
+    )]
+    NoDisplay,
+    /// The operating system gave no thread or took no signal handler.
+    #[error("cannot start: {0}")]
+    System(String),
+}
+
+impl HeadlessError {
+    /// The exit status: 2 where the request was at fault, 1 where the work failed.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::Knob(_)
+            | Self::SetTwice { .. }
+            | Self::Unreadable { .. }
+            | Self::Malformed { .. }
+            | Self::Data(_)
+            | Self::Device(_)
+            | Self::Flag { .. }
+            | Self::NotStarted(_) => BAD_INPUT,
+            Self::Folder(error) if error.is_refusal() => BAD_INPUT,
+            Self::Folder(_)
+            | Self::Chart(_)
+            | Self::Stopped(_)
+            | Self::Gone
+            | Self::NoDisplay
+            | Self::System(_) => FAILED,
+        }
+    }
+}

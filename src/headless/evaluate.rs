@@ -1,0 +1,270 @@
+//! `great-lab evaluate`: how many held-out images a trained network still classifies under attack.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use burn::tensor::Device;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+
+use crate::attack::Evaluation;
+use crate::attack::evaluation::Counts;
+use crate::config::{AttackKind, TargetKind, Threat};
+use crate::data::{self, Dataset, balanced_subset};
+use crate::gpu::images::DeviceImages;
+use crate::gpu::read;
+use crate::nn::{Network, Weights};
+use crate::platform;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::curves;
+use crate::train::protocol::{Robustness, Share};
+
+use super::charts;
+use super::error::HeadlessError;
+use super::examples::{Examples, largest};
+use super::options::open_device;
+use super::progress::Progress;
+use super::record::EvaluationRecord;
+use super::run_folder::{RunFolder, write_whole};
+use super::tables;
+use super::threats::Request;
+
+/// The flags of `great-lab evaluate`.
+#[derive(clap::Args, Debug)]
+pub struct EvaluateOptions {
+    /// A checkpoint.safetensors, or the run folder that holds one
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+    /// An attack, as often as needed [default: fgsm and pgd]
+    #[arg(long, value_name = "NAME", value_delimiter = ',',
+          value_parser = PossibleValuesParser::new(AttackKind::NAMES).try_map(|name| name.parse::<AttackKind>()))]
+    pub attack: Vec<AttackKind>,
+    /// Radii, as in 0.02,0.05 or 8/255 [default: around the run's own; 0.25 to 2 for pgd-l2]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true)]
+    pub epsilon: Vec<String>,
+    /// What attacks aim at, as often as needed [default: untargeted]
+    #[arg(long, value_name = "KIND", value_delimiter = ',',
+          value_parser = PossibleValuesParser::new(TargetKind::NAMES).try_map(|name| name.parse::<TargetKind>()))]
+    pub target: Vec<TargetKind>,
+    /// Held-out images to attack; all of them where there are fewer
+    #[arg(long, value_name = "N", default_value_t = 1000, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub samples: u32,
+    /// Iterations of iterative attacks [default: the run's own]
+    #[arg(long, value_name = "K", allow_hyphen_values = true,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub steps: Option<u32>,
+    /// Random restarts of attacks with a random start; the worst result of each image counts
+    #[arg(long, value_name = "R", default_value_t = 1, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub restarts: u32,
+    /// Write the images, what the attack made of them and what the network says; for one attack, target and radius
+    #[arg(long, value_name = "FILE.npz")]
+    pub save_examples: Option<PathBuf>,
+    /// Data to attack on [default: what the network was trained on]
+    #[arg(long, value_name = "NAME|DIR")]
+    pub data: Option<String>,
+    /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
+    #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
+    pub device: String,
+    /// Folder for robustness.csv, robustness.json and robustness.png
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write into --out even if it is not empty
+    #[arg(long)]
+    pub force: bool,
+    /// Print nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Attacks, prints the table, and writes what is asked for.
+///
+/// # Errors
+/// [`HeadlessError`]: bad flags, a file that is no checkpoint, data that does not fit it, a device that fails.
+pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
+    let checkpoint = read_checkpoint(&options.checkpoint)?;
+    let hyper = checkpoint.header.config.hyper;
+    let request = Request {
+        attacks: options.attack.clone(),
+        targets: options.target.clone(),
+        epsilons: options.epsilon.clone(),
+        steps: options.steps.map(|steps| steps as usize),
+        restarts: options.restarts as usize,
+    };
+    let threats = request.threats(&hyper)?;
+    if options.save_examples.is_some() && threats.len() != 1 {
+        let problem = format!(
+            "takes one attack, target and radius, not {}; name them with --attack and --epsilon",
+            threats.len()
+        );
+        return Err(HeadlessError::Flag { flag: "--save-examples", problem });
+    }
+    if let Some(out) = &options.out {
+        RunFolder::check(out, options.force)?;
+    }
+    let data = load_fitting(options.data.as_deref(), &checkpoint)?;
+    let opened = open_device(&options.device)?;
+    let mut progress = Progress::new(options.quiet, 1);
+    opened.info.notice.iter().for_each(|notice| progress.say(notice));
+    let (shape, epsilon) = (data.shape, threats.first().map_or(0.0, |threat| threat.epsilon));
+    let job = Job {
+        checkpoint,
+        data,
+        threats,
+        samples: options.samples as usize,
+        keep: options.save_examples.is_some(),
+        device: opened.device,
+    };
+    let (evaluation, examples) = attack(job, &mut progress)?;
+    progress.finish();
+    super::print(&tables::robustness_text(&evaluation));
+    if let Some(path) = &options.save_examples {
+        let archive =
+            examples.pack(shape, epsilon).map_err(|error| HeadlessError::System(error.to_string()))?;
+        write_whole(path, &archive)?;
+    }
+    options.out.as_deref().map_or(Ok(()), |out| write(out, options.force, &evaluation, hyper.epsilon))
+}
+
+/// The checkpoint in a file, or in a run folder.
+fn read_checkpoint(path: &Path) -> Result<Checkpoint, HeadlessError> {
+    let path = if path.is_dir() { path.join("checkpoint.safetensors") } else { path.into() };
+    let bytes =
+        std::fs::read(&path).map_err(|source| HeadlessError::Unreadable { path: path.clone(), source })?;
+    Checkpoint::read(&bytes).map_err(|error| HeadlessError::Malformed {
+        path,
+        expected: "a checkpoint",
+        problem: error.to_string(),
+    })
+}
+
+/// The data asked for, or the checkpoint's own, if its images fit the network.
+fn load_fitting(asked: Option<&str>, checkpoint: &Checkpoint) -> Result<Dataset, HeadlessError> {
+    let header = &checkpoint.header;
+    let data = data::load(asked.unwrap_or(&header.config.setup.data))?;
+    if data.shape == header.image && data.classes.len() == header.classes.len() {
+        return Ok(data);
+    }
+    let problem = format!(
+        "the network reads {:?} images of {} classes, and {} has {:?} images of {}; give data like what it was trained on",
+        header.image,
+        header.classes.len(),
+        data.name,
+        data.shape,
+        data.classes.len(),
+    );
+    Err(HeadlessError::Flag { flag: "--data", problem })
+}
+
+fn write(out: &Path, force: bool, evaluation: &Robustness, epsilon: f64) -> Result<(), HeadlessError> {
+    let folder = RunFolder::create(out, force)?;
+    let mut table = tables::robustness();
+    tables::robustness_rows(evaluation).into_iter().for_each(|row| table.push(row));
+    folder.write("robustness.csv", table.bytes())?;
+    let json = serde_json::to_vec_pretty(&EvaluationRecord::of(evaluation))
+        .map_err(|error| HeadlessError::System(error.to_string()))?;
+    folder.write("robustness.json", &json)?;
+    folder.write("robustness.png", &charts::robustness(evaluation, epsilon)?)?;
+    Ok(())
+}
+
+/// What is to be attacked, with what, where.
+struct Job {
+    checkpoint: Checkpoint,
+    data: Dataset,
+    threats: Vec<Threat>,
+    samples: usize,
+    /// Whether the examples are wanted too.
+    keep: bool,
+    device: Device,
+}
+
+/// What the attacking thread says.
+enum Message {
+    /// So much is done, in [0, 1].
+    Progress(f64),
+    /// All is done, or the device failed.
+    Done(Result<(Counts, Examples), String>),
+}
+
+/// Attacks on a thread of its own, which may wait for the device, and shows progress meanwhile.
+fn attack(job: Job, progress: &mut Progress) -> Result<(Robustness, Examples), HeadlessError> {
+    let (threats, step) = (job.threats.clone(), job.checkpoint.header.step);
+    let (sender, receiver): (_, Receiver<Message>) = sync_channel(16);
+    let thread = platform::spawn("attacks", move || async move {
+        let result = job.run(&sender).await;
+        // Without a receiver the command is over already.
+        let _ = sender.send(Message::Done(result));
+    });
+    thread.map_err(|error| HeadlessError::System(error.to_string()))?;
+    loop {
+        match receiver.recv().map_err(|_| HeadlessError::Gone)? {
+            Message::Progress(share) => progress.evaluation(share),
+            Message::Done(Err(problem)) => return Err(HeadlessError::System(problem)),
+            Message::Done(Ok((counts, examples))) => {
+                let clean = Share { hits: counts.clean, total: counts.total };
+                let curves = curves(&threats, &counts);
+                let evaluation = Robustness { run: 1, step, complete: true, progress: 1.0, clean, curves };
+                return Ok((evaluation, examples));
+            }
+        }
+    }
+}
+
+impl Job {
+    async fn run(self, tell: &SyncSender<Message>) -> Result<(Counts, Examples), String> {
+        let Dataset { test, shape, classes, .. } = &self.data;
+        let network = self.checkpoint.header.main_network();
+        let weights = self.checkpoint.state(&self.device).main.0;
+        let held_out = DeviceImages::upload(&test.pixels, &test.labels, *shape, classes.len(), &self.device);
+        let indices = balanced_subset(&test.labels, self.samples);
+        let seed = self.checkpoint.header.config.setup.seed;
+        let mut evaluation = Evaluation::new(&weights, self.threats.clone(), &indices, seed);
+        let mut examples = Examples::default();
+        while let Some(attacked) = evaluation.advance(&network, &held_out) {
+            if self.keep {
+                self.keep(
+                    &mut examples,
+                    &network,
+                    &weights,
+                    &held_out,
+                    &attacked.indices,
+                    attacked.adversarial,
+                )
+                .await?;
+            }
+            if evaluation.at_batch_end() {
+                // The device has so much work queued that its progress would be shown long before it is made.
+                evaluation.read().await?;
+            }
+            let _ = tell.send(Message::Progress(evaluation.progress()));
+        }
+        Ok((evaluation.read().await?, examples))
+    }
+
+    /// Adds a batch to the examples.
+    async fn keep(
+        &self,
+        examples: &mut Examples,
+        network: &Network,
+        weights: &Weights,
+        held_out: &DeviceImages,
+        indices: &[u32],
+        adversarial: burn::tensor::Tensor<4>,
+    ) -> Result<(), String> {
+        let classes = self.data.classes.len();
+        let clean = held_out.gather(indices).images;
+        let logits = read(network.logits(weights, clean)).await?;
+        let adversarial_logits = read(network.logits(weights, adversarial.clone())).await?;
+        examples.predictions.extend(largest(&logits, classes));
+        examples.adversarial_predictions.extend(largest(&adversarial_logits, classes));
+        examples.adversarial.extend(read(adversarial).await?);
+        for &index in indices {
+            let index = index as usize;
+            examples.images.extend(self.data.test.image(index));
+            examples.labels.push(self.data.test.labels[index].into());
+            examples.indices.push(index as i64);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! The commands: what people type, and what comes back as an exit status and one line.
+
+pub mod charts;
+pub mod devices;
+pub mod drive;
+pub mod error;
+pub mod evaluate;
+mod examples;
+mod figure;
+#[cfg(test)]
+mod fixtures;
+pub mod interrupt;
+pub mod options;
+pub mod progress;
+pub mod record;
+pub mod run_folder;
+pub mod tables;
+pub mod threats;
+pub mod train;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use error::{BAD_INPUT, HeadlessError, INTERRUPTED};
+use record::Outcome;
+
+const LAB_EXAMPLES: &str = "\
+Examples:
+  great-lab                                  open the window
+  great-lab --run --mode great               open it and train at once
+  great-lab train --steps 2000               train without a window
+  great-lab evaluate runs/a                  attack what was trained
+  great-lab devices                          what there is to compute on";
+
+const TRAIN_EXAMPLES: &str = "\
+Examples:
+  great-lab train
+  great-lab train --mode great+greace --epochs 3 --out runs/a
+  great-lab train --mode pgd-at --set epsilon=8/255 --set attack_steps=7
+  great-lab train --data ~/cifar-10 --network resnet-18 --device gpu
+  great-lab train --config runs/a/run.json --seed 2 --out runs/b
+
+Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+
+const EVALUATE_EXAMPLES: &str = "\
+Examples:
+  great-lab evaluate runs/a/checkpoint.safetensors
+  great-lab evaluate runs/a --attack pgd --epsilon 0.02,0.05,0.1 --steps 40 --restarts 5
+  great-lab evaluate runs/a --attack fgsm,pgd --target random --epsilon 8/255 --samples 2000
+  great-lab evaluate runs/a --attack pgd --epsilon 0.1 --save-examples pgd.npz";
+
+/// GREAT Lab: gradient adversarial training of neural networks, to watch and to steer.
+///
+/// Without a command it opens the window.
+#[derive(clap::Parser, Debug)]
+#[command(name = "great-lab", version, args_conflicts_with_subcommands = true, after_help = LAB_EXAMPLES)]
+pub struct CommandLine {
+    /// What to do without a window.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to do with one.
+    #[command(flatten)]
+    pub window: WindowOptions,
+}
+
+/// The flags of the window.
+#[derive(clap::Args, Debug, Default)]
+pub struct WindowOptions {
+    /// Start training at once
+    #[arg(long)]
+    pub run: bool,
+    /// What a run is.
+    #[command(flatten)]
+    pub options: options::RunOptions,
+}
+
+/// What to do without a window.
+#[derive(clap::Subcommand, Debug)]
+pub enum Command {
+    /// Train a network and write the run into a folder
+    #[command(after_help = TRAIN_EXAMPLES, after_long_help = format!("{TRAIN_EXAMPLES}\n\n{}", options::knobs_help()))]
+    Train(Box<train::TrainOptions>),
+    /// Attack a trained network on held-out images
+    #[command(after_help = EVALUATE_EXAMPLES)]
+    Evaluate(evaluate::EvaluateOptions),
+    /// List what there is to compute on
+    #[command(after_help = "Example:\n  great-lab devices")]
+    Devices,
+}
+
+/// What was typed, or the exit status with which help and refusals end.
+///
+/// # Errors
+/// Help and version (status 0) and flags that make no sense (status 2); both are already printed.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLine, ExitCode> {
+    CommandLine::try_parse_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Where standard output is gone there is nobody to tell.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("{}", one_line(&error.render().to_string()));
+            ExitCode::from(BAD_INPUT)
+        }
+    })
+}
+
+/// Obeys `command` and says what went wrong, if anything, in one line.
+pub fn run(command: Command) -> ExitCode {
+    let outcome = match command {
+        Command::Train(options) => train::train(*options),
+        Command::Evaluate(options) => evaluate::evaluate(&options).map(|()| Outcome::Finished),
+        Command::Devices => {
+            print(&devices::list());
+            Ok(Outcome::Finished)
+        }
+    };
+    match outcome {
+        Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => complain(&error),
+    }
+}
+
+/// Says what went wrong, in one line, and gives its exit status.
+pub fn complain(error: &HeadlessError) -> ExitCode {
+    let line: Vec<_> = error.to_string().split_whitespace().map(String::from).collect();
+    eprintln!("error: {}", line.join(" "));
+    ExitCode::from(error.exit_status())
+}
+
+/// Prints to standard output; where its reader is gone, as behind `| head`, there is nobody to tell.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// clap's complaint without its usage, as one line.
+fn one_line(complaint: &str) -> String {
+    let parts = complaint
+        .split("\n\n")
+        .filter(|part| !part.starts_with("Usage:") && !part.starts_with("For more information"))
+        .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|part| !part.is_empty());
+    format!("{} (--help tells more)", parts.collect::<Vec<_>>().join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory as _;
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn complaints_become_one_line() {
+        let typed = ["great-lab", "train", "--stesp", "3"].map(OsString::from);
+        let error = CommandLine::try_parse_from(typed).unwrap_err().render().to_string();
+        let line = one_line(&error);
+        assert!(line.starts_with("error: unexpected argument '--stesp'"), "{line}");
+        assert!(line.contains("'--steps'") && !line.contains('\n') && !line.contains("Usage"), "{line}");
+    }
+}

@@ -1,0 +1,189 @@
+//! The flags that say what a run is, and the [`Config`] they make; every value passes the one table of knobs.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+
+use crate::config::knobs::{assign, validate};
+use crate::config::{Config, Knob, Mode, NetworkKind};
+use crate::gpu::{Choice, Opened, open};
+
+use super::error::HeadlessError;
+
+/// What is trained, on what, for how long. Each flag is a shortcut for a `--set`.
+#[derive(clap::Args, Debug, Default)]
+pub struct RunOptions {
+    /// How the main network is trained
+    #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(Mode::NAMES))]
+    pub mode: Option<String>,
+    /// A built-in data set (fashion-mnist), or a folder with IDX, IDX.gz or CIFAR-10 files
+    #[arg(long, value_name = "NAME|DIR")]
+    pub data: Option<String>,
+    /// Architecture of the main network
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
+    pub network: Option<String>,
+    /// Length of the run in training steps
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub steps: Option<String>,
+    /// Seed of weights, data order, random starts and random targets
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub seed: Option<String>,
+    /// Any knob of the lab, as often as needed; see the list below
+    #[arg(long, value_name = "KNOB=VALUE", allow_hyphen_values = true)]
+    pub set: Vec<String>,
+    /// Begin with the configuration in the run.json of another run; other flags change it
+    #[arg(long, value_name = "RUN.JSON")]
+    pub config: Option<PathBuf>,
+    /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
+    #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
+    pub device: String,
+}
+
+impl RunOptions {
+    /// The configuration these flags make. `epochs` sets the steps too, but only the size of the data tells how many.
+    ///
+    /// # Errors
+    /// A knob that does not exist, is set twice or refuses its value; a file that is no configuration.
+    pub fn config(&self, epochs: Option<u32>) -> Result<Config, HeadlessError> {
+        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), read_config)?;
+        let shortcuts = [
+            ("mode", &self.mode),
+            ("data", &self.data),
+            ("network", &self.network),
+            ("steps", &self.steps),
+            ("seed", &self.seed),
+        ];
+        // Who set which knob: the knob's name, and the flag as it was typed.
+        let mut set: Vec<(String, String)> = Vec::new();
+        if let Some(epochs) = epochs {
+            set.push(("steps".into(), format!("--epochs {epochs}")));
+        }
+        for (name, value) in shortcuts {
+            if let Some(value) = value {
+                assign(&mut config, &format!("{name}={value}"))?;
+                set.push((name.into(), format!("--{name} {value}")));
+            }
+        }
+        for assignment in &self.set {
+            let name = assign(&mut config, assignment)?.name;
+            let second = format!("--set {assignment}");
+            if let Some((_, first)) = set.iter().find(|(earlier, _)| earlier == name) {
+                return Err(HeadlessError::SetTwice { knob: name.into(), first: first.clone(), second });
+            }
+            set.push((name.into(), second));
+        }
+        Ok(config)
+    }
+}
+
+/// Opens the device that `--device` names.
+///
+/// # Errors
+/// A name that no adapter has, or that several have; a GPU that is not there or refuses.
+pub fn open_device(name: &str) -> Result<Opened, HeadlessError> {
+    let choice: Choice = name.parse().map_err(|problem| HeadlessError::Flag { flag: "--device", problem })?;
+    Ok(open(&choice)?)
+}
+
+/// The configuration in a `run.json`, or in a file that holds nothing else.
+fn read_config(path: &Path) -> Result<Config, HeadlessError> {
+    let malformed = |problem: String| HeadlessError::Malformed {
+        path: path.into(),
+        expected: "the run.json of a run",
+        problem,
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| HeadlessError::Unreadable { path: path.into(), source })?;
+    let mut json: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+    if let Some(inner) = json.get_mut("config") {
+        json = inner.take();
+    }
+    if json.get("setup").is_none() && json.get("hyper").is_none() {
+        return Err(malformed("it has neither 'config' nor 'setup' and 'hyper'".into()));
+    }
+    let config: Config = serde_json::from_value(json).map_err(|error| malformed(error.to_string()))?;
+    validate(&config).map_err(|error| malformed(error.to_string()))?;
+    Ok(config)
+}
+
+/// The table of knobs as a help text.
+pub fn knobs_help() -> String {
+    let config = Config::default();
+    let row = |knob: &Knob| {
+        let default = knob.show(&knob.read(&config));
+        let unit = if knob.unit.is_empty() { String::new() } else { format!(" [{}]", knob.unit) };
+        format!("  {} = {default}{unit}\n      {}; {}\n", knob.name, knob.help, knob.kind.expected())
+    };
+    let knobs: String = crate::config::KNOBS.iter().map(row).collect();
+    format!("Knobs for --set, with their defaults:\n{knobs}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(set: &[&str]) -> RunOptions {
+        RunOptions { set: set.iter().map(ToString::to_string).collect(), ..RunOptions::default() }
+    }
+
+    #[test]
+    fn flags_are_shortcuts_for_knobs() {
+        let flags =
+            RunOptions { steps: Some("12".into()), mode: Some("greace".into()), ..options(&["beta=1/4"]) };
+        let config = flags.config(None).unwrap();
+        assert_eq!((config.setup.steps, config.setup.mode, config.hyper.beta), (12, Mode::Greace, 0.25));
+    }
+
+    #[test]
+    fn a_knob_set_twice_is_refused() {
+        for (flags, epochs, first) in [
+            (options(&["alpha=1", "alpha=2"]), None, "--set alpha=1"),
+            (RunOptions { steps: Some("3".into()), ..options(&["steps=4"]) }, None, "--steps 3"),
+            (options(&["steps=4"]), Some(3), "--epochs 3"),
+        ] {
+            let error = flags.config(epochs).unwrap_err().to_string();
+            assert!(error.contains("twice") && error.contains(first), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_comes_back_from_its_file() {
+        let mut config = Config::default();
+        config.hyper.alpha = 0.75;
+        config.setup.seed = 9;
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("run.json");
+        std::fs::write(&path, serde_json::json!({ "config": config, "final": {} }).to_string()).unwrap();
+        let flags = RunOptions { config: Some(path), seed: Some("3".into()), ..RunOptions::default() };
+        let read = flags.config(None).unwrap();
+        assert_eq!((read.hyper.alpha, read.setup.seed), (0.75, 3));
+    }
+
+    #[test]
+    fn a_file_that_is_no_configuration_is_refused() {
+        let scratch = tempfile::tempdir().unwrap();
+        for (text, expected) in [
+            ("", "EOF"),
+            ("{", "EOF"),
+            ("[]", "neither"),
+            ("{\"a\": 1}", "neither"),
+            ("{\"hyper\": {\"alpha\": -1}}", "out of range"),
+            ("{\"hyper\": {\"alhpa\": 1}}", "unknown field"),
+            ("{\"config\": {\"setup\": {\"mode\": \"x\"}}}", "unknown variant"),
+        ] {
+            let path = scratch.path().join("bad.json");
+            std::fs::write(&path, text).unwrap();
+            let error = read_config(&path).unwrap_err();
+            assert_eq!(error.exit_status(), 2);
+            assert!(error.to_string().contains(expected), "{text}: {error}");
+        }
+        assert!(read_config(Path::new("nowhere.json")).unwrap_err().to_string().contains("nowhere.json"));
+    }
+
+    #[test]
+    fn every_knob_is_in_the_help() {
+        let help = knobs_help();
+        assert!(crate::config::KNOBS.iter().all(|knob| help.contains(&format!("  {} = ", knob.name))));
+    }
+}

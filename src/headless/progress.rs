@@ -1,0 +1,158 @@
+//! How far a command is: a bar on a terminal, plain lines elsewhere, nothing when quiet. All of it on standard error.
+
+use std::io::IsTerminal as _;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use web_time::{Duration, Instant};
+
+use crate::train::protocol::Report;
+
+/// Time between two plain lines: a log of a long run stays readable.
+const BETWEEN_LINES: Duration = Duration::from_secs(2);
+/// Ticks of the bar while something other than training goes on.
+const EVALUATION_TICKS: u64 = 100;
+
+/// Where progress is shown.
+pub enum Progress {
+    /// Nowhere.
+    Silent,
+    /// A line now and then.
+    Lines {
+        /// When the last one was printed.
+        last: Option<Instant>,
+        /// Steps of the whole run.
+        steps: u64,
+    },
+    /// A bar that is redrawn in place.
+    Bar {
+        /// The bar.
+        bar: ProgressBar,
+        /// Steps of the whole run.
+        steps: u64,
+    },
+}
+
+impl Progress {
+    /// Progress towards so many training steps.
+    pub fn new(quiet: bool, steps: u64) -> Self {
+        if quiet {
+            return Self::Silent;
+        }
+        if !std::io::stderr().is_terminal() {
+            return Self::Lines { last: None, steps };
+        }
+        let style = ProgressStyle::with_template("{prefix} {bar:28} {pos}/{len} · {wide_msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("━╸─");
+        let bar = ProgressBar::new(steps).with_style(style).with_prefix("training");
+        bar.set_message("the first step takes longest");
+        Self::Bar { bar, steps }
+    }
+
+    /// Shows a report.
+    pub fn report(&mut self, report: &Report) {
+        match self {
+            Self::Silent => {}
+            Self::Lines { last, steps } => {
+                let is_last = report.step >= *steps;
+                if is_last || last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
+                    eprintln!("step {}/{steps} · {}", report.step, line(report, *steps));
+                    *last = Some(Instant::now());
+                }
+            }
+            Self::Bar { bar, steps } => {
+                bar.set_prefix("training");
+                bar.set_length(*steps);
+                bar.set_position(report.step);
+                bar.set_message(line(report, *steps));
+            }
+        }
+    }
+
+    /// Shows how much of an evaluation is done; `share` in [0, 1].
+    pub fn evaluation(&mut self, share: f64) {
+        match self {
+            Self::Silent => {}
+            Self::Lines { last, .. } => {
+                if last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
+                    eprintln!("attacking held-out images: {:.0} %", 100.0 * share);
+                    *last = Some(Instant::now());
+                }
+            }
+            Self::Bar { bar, .. } => {
+                bar.set_prefix("attacking");
+                bar.set_length(EVALUATION_TICKS);
+                bar.set_position((share * EVALUATION_TICKS as f64) as u64);
+                bar.set_message("held-out images");
+            }
+        }
+    }
+
+    /// Prints a line, above the bar where there is one.
+    pub fn say(&self, text: &str) {
+        match self {
+            Self::Silent => {}
+            Self::Lines { .. } => eprintln!("{text}"),
+            Self::Bar { bar, .. } => bar.suspend(|| eprintln!("{text}")),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Self::Bar { bar, .. } = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Speed, time left and the figures that tell who is winning.
+fn line(report: &Report, steps: u64) -> String {
+    let left = steps.saturating_sub(report.step) as f64 / report.steps_per_second;
+    format!(
+        "{:.1} steps/s · {} left · loss {:.3} · accuracy {:.1} % · auxiliary {:.1} %",
+        report.steps_per_second,
+        duration(left),
+        report.loss,
+        100.0 * report.accuracy,
+        100.0 * report.auxiliary_accuracy,
+    )
+}
+
+/// So many seconds in the two largest units that matter.
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "?".into();
+    }
+    let seconds = seconds.ceil() as u64;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min {} s", seconds % 60),
+        _ => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures;
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        for (seconds, text) in
+            [(0.0, "0 s"), (59.2, "1 min 0 s"), (61.0, "1 min 1 s"), (7260.0, "2 h 1 min"), (f64::NAN, "?")]
+        {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+
+    #[test]
+    fn the_line_tells_speed_and_time_left() {
+        let mut report = fixtures::report(400, 1000);
+        report.steps_per_second = 10.0;
+        let text = line(&report, 1000);
+        assert!(text.starts_with("10.0 steps/s · 1 min 0 s left · loss "), "{text}");
+        report.steps_per_second = 0.0;
+        assert!(line(&report, 1000).contains("? left"));
+    }
+}

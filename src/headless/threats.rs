@@ -1,0 +1,151 @@
+//! Which threats an evaluation tries, from what people ask for and from a run's ε.
+
+use crate::config::knobs::parse_real;
+use crate::config::{AttackKind, Hyper, TargetKind, Threat};
+
+use super::error::HeadlessError;
+
+/// Radii around a run's ε, as shares of it.
+const SHARES: [f64; 5] = [0.25, 0.5, 0.75, 1.0, 1.5];
+/// Radii of L2 attacks where none are asked for: the field's 0.5 for small colour images, and around it.
+const L2_RADII: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
+/// The largest L2 radius: far beyond the diagonal of the largest images.
+const LARGEST_L2: f64 = 1000.0;
+
+/// Ascending L∞ radii around `epsilon`, or around the default's where it is 0; none twice, none above 1.
+pub fn radii_around(epsilon: f64) -> Vec<f64> {
+    let epsilon = if epsilon > 0.0 { epsilon } else { Hyper::default().epsilon };
+    let mut radii: Vec<f64> = SHARES.iter().map(|share| (share * epsilon).min(1.0)).collect();
+    radii.dedup();
+    radii
+}
+
+/// What people ask for; empty lists mean the defaults.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// Attacks: FGSM and PGD by default.
+    pub attacks: Vec<AttackKind>,
+    /// Targets: untargeted by default.
+    pub targets: Vec<TargetKind>,
+    /// Radii as typed: around the run's ε by default.
+    pub epsilons: Vec<String>,
+    /// Iterations; the run's own by default.
+    pub steps: Option<usize>,
+    /// Random restarts.
+    pub restarts: usize,
+}
+
+impl Request {
+    /// The threats, each once, attack by attack, target by target, ascending in ε.
+    ///
+    /// # Errors
+    /// A radius that is no number or out of range; a target for attacks of which none can aim.
+    pub fn threats(&self, hyper: &Hyper) -> Result<Vec<Threat>, HeadlessError> {
+        let attacks = or_default(&self.attacks, &[AttackKind::Fgsm, AttackKind::Pgd]);
+        let targets = or_default(&self.targets, &[TargetKind::Untargeted]);
+        let steps = self.steps.unwrap_or(hyper.attack_steps);
+        let aims = targets.iter().any(|target| *target != TargetKind::Untargeted);
+        if aims && !attacks.iter().any(|attack| attack.is_targetable()) {
+            let problem = "noise reads no gradient and cannot aim at a target; add an attack that can".into();
+            return Err(HeadlessError::Flag { flag: "--target", problem });
+        }
+        let mut threats: Vec<Threat> = Vec::new();
+        for attack in attacks {
+            for &target in &targets {
+                let target = if attack.is_targetable() { target } else { TargetKind::Untargeted };
+                for epsilon in self.radii(attack, hyper)? {
+                    let threat = Threat { attack, target, epsilon, steps, restarts: self.restarts };
+                    if !threats.contains(&threat) {
+                        threats.push(threat);
+                    }
+                }
+            }
+        }
+        Ok(threats)
+    }
+
+    fn radii(&self, attack: AttackKind, hyper: &Hyper) -> Result<Vec<f64>, HeadlessError> {
+        let is_l2 = attack == AttackKind::PgdL2;
+        if self.epsilons.is_empty() {
+            return Ok(if is_l2 { L2_RADII.to_vec() } else { radii_around(hyper.epsilon) });
+        }
+        let largest = if is_l2 { LARGEST_L2 } else { 1.0 };
+        let refuse = |problem| HeadlessError::Flag { flag: "--epsilon", problem };
+        let mut radii = Vec::new();
+        for text in &self.epsilons {
+            let radius = parse_real(text.trim())
+                .ok_or_else(|| refuse(format!("'{text}' is not a number such as 0.1 or 8/255")))?;
+            if !(0.0..=largest).contains(&radius) {
+                return Err(refuse(format!(
+                    "{text} is out of range; {attack} takes radii from 0 to {largest}"
+                )));
+            }
+            radii.push(radius);
+        }
+        radii.sort_by(f64::total_cmp);
+        Ok(radii)
+    }
+}
+
+fn or_default<T: Copy>(asked: &[T], default: &[T]) -> Vec<T> {
+    if asked.is_empty() { default.to_vec() } else { asked.to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(attacks: &[AttackKind], targets: &[TargetKind], epsilons: &[&str]) -> Request {
+        Request {
+            attacks: attacks.to_vec(),
+            targets: targets.to_vec(),
+            epsilons: epsilons.iter().map(ToString::to_string).collect(),
+            steps: Some(7),
+            restarts: 2,
+        }
+    }
+
+    #[test]
+    fn threats_are_sorted_and_each_is_tried_once() {
+        let asked = request(
+            &[AttackKind::Noise, AttackKind::Pgd],
+            &[TargetKind::Random, TargetKind::Untargeted],
+            &["0.1", "8/255", "0.1"],
+        );
+        let threats = asked.threats(&Hyper::default()).unwrap();
+        let noise: Vec<_> = threats.iter().filter(|threat| threat.attack == AttackKind::Noise).collect();
+        assert_eq!(noise.len(), 2, "noise has no target: {noise:?}");
+        assert_eq!(threats.len(), 2 + 4);
+        assert!((threats[0].epsilon - 8.0 / 255.0).abs() < 1e-12 && threats[1].epsilon == 0.1);
+        assert!(threats.iter().all(|threat| threat.steps == 7 && threat.restarts == 2));
+    }
+
+    #[test]
+    fn without_a_wish_the_runs_epsilon_and_steps_count() {
+        let hyper = Hyper { epsilon: 0.8, attack_steps: 3, ..Hyper::default() };
+        let threats = Request { restarts: 1, ..Request::default() }.threats(&hyper).unwrap();
+        assert!(threats.iter().any(|threat| threat.epsilon == 0.8) && threats[0].steps == 3);
+        assert!(threats.iter().all(|threat| threat.epsilon <= 1.0));
+        assert_eq!(radii_around(0.0), radii_around(Hyper::default().epsilon));
+        assert_eq!(radii_around(1.0).len(), 4, "radii above 1 are one");
+    }
+
+    #[test]
+    fn bad_wishes_say_what_is_wrong() {
+        use AttackKind::{Fgsm, Noise, PgdL2};
+        for (asked, expected) in [
+            (request(&[Fgsm], &[], &["x"]), "'x' is not a number"),
+            (request(&[Fgsm], &[], &[""]), "'' is not a number"),
+            (request(&[Fgsm], &[], &["-0.1"]), "out of range"),
+            (request(&[Fgsm], &[], &["8"]), "from 0 to 1"),
+            (request(&[PgdL2], &[], &["1001"]), "from 0 to 1000"),
+            (request(&[Fgsm], &[], &["1/0"]), "'1/0' is not a number"),
+            (request(&[Noise], &[TargetKind::Random], &["0.1"]), "cannot aim"),
+        ] {
+            let error = asked.threats(&Hyper::default()).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+            assert_eq!(error.exit_status(), 2);
+        }
+        assert!(request(&[PgdL2], &[], &["8"]).threats(&Hyper::default()).is_ok());
+    }
+}

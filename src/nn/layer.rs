@@ -1,0 +1,248 @@
+//! The layers: each knows its forward pass and its vector-Jacobian product with respect to its input.
+//!
+//! Every activation is `[N, C, H, W]`; after pooling or flattening `[N, F, 1, 1]`. Both passes are made of burn tensor
+//! operations alone, so the product can itself be differentiated with respect to the weights (double backpropagation).
+
+use burn::tensor::{
+    Tensor, activation,
+    module::{conv_transpose2d, conv2d},
+    ops::{ConvOptions, ConvTransposeOptions},
+};
+
+use super::Weights;
+use crate::config::Activation;
+
+/// Variance offset of GroupNorm, as PyTorch's default.
+const GROUP_NORM_EPSILON: f64 = 1e-5;
+
+/// One layer; `usize` fields named after weights are positions in [`Weights`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layer {
+    /// `(x − mean) / deviation`, channel by channel.
+    Normalize {
+        /// Per channel.
+        mean: Vec<f32>,
+        /// Per channel.
+        deviation: Vec<f32>,
+    },
+    /// Convolution without bias.
+    Conv {
+        /// `[out, in, k, k]`.
+        weight: usize,
+        /// `[out, in, k, k]`.
+        shape: [usize; 4],
+        /// 1 or 2.
+        stride: usize,
+    },
+    /// Group normalisation (Wu & He 2018) with scale and shift per channel.
+    GroupNorm {
+        /// `[C]`.
+        scale: usize,
+        /// `[C]`.
+        shift: usize,
+        /// Groups of channels.
+        groups: usize,
+    },
+    /// Element by element.
+    Activation(Activation),
+    /// Mean over the pixels: `[N, C, H, W]` to `[N, C, 1, 1]`.
+    GlobalPool,
+    /// `[N, C, H, W]` to `[N, C·H·W, 1, 1]`.
+    Flatten,
+    /// `x Wᵀ + b` on `[N, F, 1, 1]`.
+    Linear {
+        /// `[out, in]`.
+        weight: usize,
+        /// `[out]`.
+        bias: usize,
+        /// `[out, in]`.
+        shape: [usize; 2],
+    },
+    /// `body(x) + shortcut(x)`; an empty shortcut is the identity.
+    Residual {
+        /// The long way.
+        body: Vec<Layer>,
+        /// The short way.
+        shortcut: Vec<Layer>,
+    },
+}
+
+/// What a forward pass leaves for the way back.
+#[derive(Clone, Debug)]
+pub enum Tape {
+    /// Nothing is needed.
+    Nothing,
+    /// The input's shape.
+    Shape([usize; 4]),
+    /// The activation's derivative at the input.
+    Derivative(Tensor<4>),
+    /// GroupNorm: the normalised input `[N, G, E]` and the inverse deviation `[N, G, 1]`.
+    Normalized(Tensor<3>, Tensor<3>),
+    /// The tapes of both ways.
+    Residual(Vec<Tape>, Vec<Tape>),
+}
+
+impl Tape {
+    /// The same values outside every autodiff graph.
+    pub fn untracked(self) -> Self {
+        let all = |tapes: Vec<Self>| tapes.into_iter().map(Self::untracked).collect();
+        match self {
+            Self::Nothing | Self::Shape(_) => self,
+            Self::Derivative(derivative) => Self::Derivative(derivative.without_autodiff()),
+            Self::Normalized(normalized, inverse) => {
+                Self::Normalized(normalized.without_autodiff(), inverse.without_autodiff())
+            }
+            Self::Residual(body, shortcut) => Self::Residual(all(body), all(shortcut)),
+        }
+    }
+}
+
+/// Runs `x` through `layers`; one tape a layer.
+pub fn forward(layers: &[Layer], weights: &Weights, mut x: Tensor<4>) -> (Tensor<4>, Vec<Tape>) {
+    let mut tapes = Vec::with_capacity(layers.len());
+    for layer in layers {
+        let (y, tape) = layer.forward(weights, x);
+        tapes.push(tape);
+        x = y;
+    }
+    (x, tapes)
+}
+
+/// Runs the output's cotangent `gy` back through `layers` to the input's.
+pub fn input_vjp(layers: &[Layer], weights: &Weights, tapes: Vec<Tape>, gy: Tensor<4>) -> Tensor<4> {
+    layers.iter().zip(tapes).rev().fold(gy, |gy, (layer, tape)| layer.input_vjp(weights, tape, gy))
+}
+
+impl Layer {
+    /// The layer's output, and what its way back needs.
+    pub fn forward(&self, weights: &Weights, x: Tensor<4>) -> (Tensor<4>, Tape) {
+        match self {
+            Self::Normalize { mean, deviation } => {
+                let device = x.device();
+                let constant = |values: &[f32]| per_channel(Tensor::from_floats(values, &device));
+                ((x - constant(mean)) / constant(deviation), Tape::Nothing)
+            }
+            Self::Conv { weight, shape, stride } => {
+                let dims = x.dims();
+                let options = ConvOptions::new([*stride; 2], [shape[2] / 2; 2], [1, 1], 1);
+                let kernel = weights.0[*weight].clone().reshape(*shape);
+                (conv2d(x, kernel, None, options), Tape::Shape(dims))
+            }
+            Self::GroupNorm { scale, shift, groups } => group_norm(weights, *scale, *shift, *groups, x),
+            Self::Activation(kind) => activate(*kind, x),
+            Self::GlobalPool => {
+                let [n, c, h, w] = x.dims();
+                let mean = x.reshape([n, c, h * w]).mean_dim(2).reshape([n, c, 1, 1]);
+                (mean, Tape::Shape([n, c, h, w]))
+            }
+            Self::Flatten => {
+                let [n, c, h, w] = x.dims();
+                (x.reshape([n, c * h * w, 1, 1]), Tape::Shape([n, c, h, w]))
+            }
+            Self::Linear { weight, bias, shape: [out, features] } => {
+                let n = x.dims()[0];
+                let matrix = weights.0[*weight].clone().reshape([*out, *features]);
+                let shift = weights.0[*bias].clone().reshape([1, *out]);
+                let y = x.reshape([n, *features]).matmul(matrix.transpose()) + shift; // [n, out]
+                (y.reshape([n, *out, 1, 1]), Tape::Nothing)
+            }
+            Self::Residual { body, shortcut } => {
+                let (long, body_tapes) = forward(body, weights, x.clone());
+                let (short, shortcut_tapes) = forward(shortcut, weights, x);
+                (long + short, Tape::Residual(body_tapes, shortcut_tapes))
+            }
+        }
+    }
+
+    /// `gyᵀ · ∂y/∂x`: the cotangent of the layer's input.
+    ///
+    /// # Panics
+    /// With the tape of another layer.
+    pub fn input_vjp(&self, weights: &Weights, tape: Tape, gy: Tensor<4>) -> Tensor<4> {
+        match (self, tape) {
+            (Self::Normalize { deviation, .. }, Tape::Nothing) => {
+                let device = gy.device();
+                gy / per_channel(Tensor::from_floats(deviation.as_slice(), &device))
+            }
+            (Self::Conv { weight, shape, stride }, Tape::Shape(input)) => {
+                let [kernel, padding] = [shape[2], shape[2] / 2];
+                // A strided convolution forgets up to stride − 1 rows at the far edge; their gradient is zero.
+                let forgotten = |size: usize| (size + 2 * padding - kernel) % stride;
+                let options = ConvTransposeOptions::new(
+                    [*stride; 2],
+                    [padding; 2],
+                    [forgotten(input[2]), forgotten(input[3])],
+                    [1, 1],
+                    1,
+                );
+                conv_transpose2d(gy, weights.0[*weight].clone().reshape(*shape), None, options)
+            }
+            (Self::GroupNorm { scale, .. }, Tape::Normalized(normalized, inverse)) => {
+                group_norm_vjp(weights.0[*scale].clone(), normalized, inverse, gy)
+            }
+            (Self::Activation(_), Tape::Derivative(derivative)) => gy * derivative,
+            (Self::GlobalPool, Tape::Shape([n, c, h, w])) => (gy / (h * w) as f64).expand([n, c, h, w]),
+            (Self::Flatten, Tape::Shape(input)) => gy.reshape(input),
+            (Self::Linear { weight, shape: [out, features], .. }, Tape::Nothing) => {
+                let n = gy.dims()[0];
+                let matrix = weights.0[*weight].clone().reshape([*out, *features]);
+                gy.reshape([n, *out]).matmul(matrix).reshape([n, *features, 1, 1])
+            }
+            (Self::Residual { body, shortcut }, Tape::Residual(body_tapes, shortcut_tapes)) => {
+                input_vjp(body, weights, body_tapes, gy.clone())
+                    + input_vjp(shortcut, weights, shortcut_tapes, gy)
+            }
+            (layer, tape) => unreachable!("the tape {tape:?} is not one of {layer:?}"),
+        }
+    }
+}
+
+/// `[C]` as `[1, C, 1, 1]`.
+fn per_channel(values: Tensor<1>) -> Tensor<4> {
+    let channels = values.dims()[0];
+    values.reshape([1, channels, 1, 1])
+}
+
+fn group_norm(
+    weights: &Weights,
+    scale: usize,
+    shift: usize,
+    groups: usize,
+    x: Tensor<4>,
+) -> (Tensor<4>, Tape) {
+    let [n, c, h, w] = x.dims();
+    let grouped = x.reshape([n, groups, c * h * w / groups]);
+    let centred = grouped.clone() - grouped.mean_dim(2);
+    let variance = (centred.clone() * centred.clone()).mean_dim(2); // [n, groups, 1]
+    let inverse = (variance + GROUP_NORM_EPSILON).sqrt().recip();
+    let normalized = centred * inverse.clone();
+    let y = normalized.clone().reshape([n, c, h, w]) * per_channel(weights.0[scale].clone())
+        + per_channel(weights.0[shift].clone());
+    (y, Tape::Normalized(normalized, inverse))
+}
+
+/// `r · (u − mean(u) − x̂ · mean(u · x̂))` with `u = γ · gy`: the derivative of a normalised vector.
+fn group_norm_vjp(scale: Tensor<1>, normalized: Tensor<3>, inverse: Tensor<3>, gy: Tensor<4>) -> Tensor<4> {
+    let input = gy.dims();
+    let u = (gy * per_channel(scale)).reshape(normalized.dims());
+    let along = (u.clone() * normalized.clone()).mean_dim(2);
+    let gx = (u.clone() - u.mean_dim(2) - normalized * along) * inverse;
+    gx.reshape(input)
+}
+
+fn activate(kind: Activation, x: Tensor<4>) -> (Tensor<4>, Tape) {
+    match kind {
+        Activation::Relu => {
+            // Piecewise linear: the derivative is a constant of every graph.
+            let derivative = x.clone().without_autodiff().greater_scalar(0.0).float();
+            (activation::relu(x), Tape::Derivative(derivative))
+        }
+        Activation::Silu => {
+            let gate = activation::sigmoid(x.clone());
+            let y = x * gate.clone();
+            // (x σ)' = σ + x σ (1 − σ) = σ + y (1 − σ)
+            let derivative = gate.clone() + y.clone() * (gate * -1.0 + 1.0);
+            (y, Tape::Derivative(derivative))
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Networks that can be differentiated twice, their losses and their optimisers.
+//!
+//! A network is a list of [`layer::Layer`]s without state; its [`Weights`] are handed in. `forward` leaves a tape,
+//! `input_vjp` walks it back, both in ordinary tensor operations, so that an input gradient is an expression whose own
+//! gradient burn's first-order autodiff computes.
+
+pub mod layer;
+pub mod loss;
+pub mod network;
+pub mod optimizer;
+pub mod weights;
+
+pub use layer::{Layer, Tape};
+pub use network::Network;
+pub use optimizer::Optimizer;
+pub use weights::{WeightSpec, Weights};

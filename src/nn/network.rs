@@ -1,0 +1,214 @@
+//! The architectures: the main networks and the auxiliary one, and what they compute.
+//!
+//! Convolutions are 3×3 with padding 1 and without bias, each followed by GroupNorm: it is per sample, as every gradient
+//! tensor must be. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for the head.
+
+use burn::tensor::{Tensor, activation::softmax};
+
+use super::{
+    Layer, Tape, WeightSpec, Weights,
+    layer::{forward, input_vjp},
+    weights::Init,
+};
+use crate::config::{Activation, NetworkKind};
+
+/// Groups of every GroupNorm; channels are multiples of it.
+const GROUPS: usize = 8;
+
+/// What a network reads and says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interface {
+    /// `[C, H, W]` of an image.
+    pub image: [usize; 3],
+    /// Classes `K`.
+    pub classes: usize,
+}
+
+/// Mean and deviation of the training images, channel by channel, pixels in [0, 1].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statistics {
+    /// Mean.
+    pub mean: Vec<f32>,
+    /// Standard deviation, above 0.
+    pub deviation: Vec<f32>,
+}
+
+/// A network without its weights.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// From input to logits.
+    pub layers: Vec<Layer>,
+    /// The weights that the layers expect.
+    pub specs: Vec<WeightSpec>,
+    /// What it reads and says.
+    pub interface: Interface,
+}
+
+impl Network {
+    /// A main network: normalisation first, so that attacks and `∇x` live in pixel space.
+    pub fn main(
+        kind: NetworkKind,
+        width: f64,
+        activation: Activation,
+        interface: Interface,
+        statistics: &Statistics,
+    ) -> Self {
+        let mut builder = Builder::new(interface.image[0], activation);
+        builder.layers.push(Layer::Normalize {
+            mean: statistics.mean.clone(),
+            deviation: statistics.deviation.clone(),
+        });
+        match kind {
+            NetworkKind::CnnSmall => {
+                let w = channels(16, width);
+                for (index, (out, stride)) in
+                    [(w, 1), (2 * w, 2), (3 * w, 1), (4 * w, 2)].into_iter().enumerate()
+                {
+                    builder.block(index + 1, out, stride);
+                }
+            }
+            NetworkKind::CnnMedium => {
+                let w = channels(32, width);
+                let blocks = [(w, 1), (w, 1), (2 * w, 2), (2 * w, 1), (4 * w, 2), (4 * w, 1)];
+                for (index, (out, stride)) in blocks.into_iter().enumerate() {
+                    builder.block(index + 1, out, stride);
+                }
+            }
+            NetworkKind::Resnet18 => {
+                let w = channels(64, width);
+                builder.block(1, w, 1);
+                for stage in 1..=4 {
+                    for index in 0..2 {
+                        let stride = if stage > 1 && index == 0 { 2 } else { 1 };
+                        builder.residual(&format!("layer{stage}.{index}"), w << (stage - 1), stride);
+                    }
+                }
+            }
+        }
+        builder.layers.push(Layer::GlobalPool);
+        builder.head(builder.channels, interface.classes);
+        builder.finish(interface)
+    }
+
+    /// The auxiliary network `h`: reads a normalised gradient tensor, says whose class it is. Always ReLU.
+    pub fn auxiliary(width: f64, interface: Interface) -> Self {
+        let mut builder = Builder::new(interface.image[0], Activation::Relu);
+        let w = channels(16, width);
+        for (index, out) in [w, 2 * w, 4 * w].into_iter().enumerate() {
+            builder.block(index + 1, out, 2);
+        }
+        builder.layers.push(Layer::Flatten);
+        // Three times halved, rounded up: ⌈size / 8⌉.
+        let pixels = interface.image[1].div_ceil(8) * interface.image[2].div_ceil(8);
+        builder.head(4 * w * pixels, interface.classes);
+        builder.finish(interface)
+    }
+
+    /// Logits `[N, K]` of `x` `[N, C, H, W]`, and the tape for [`Self::input_vjp`].
+    pub fn forward(&self, weights: &Weights, x: Tensor<4>) -> (Tensor<2>, Vec<Tape>) {
+        let n = x.dims()[0];
+        let (y, tapes) = forward(&self.layers, weights, x);
+        (y.reshape([n, self.interface.classes]), tapes)
+    }
+
+    /// Logits `[N, K]` alone.
+    pub fn logits(&self, weights: &Weights, x: Tensor<4>) -> Tensor<2> {
+        self.forward(weights, x).0
+    }
+
+    /// The input's cotangent `[N, C, H, W]` from the logits' `[N, K]`.
+    pub fn input_vjp(&self, weights: &Weights, tapes: Vec<Tape>, logit_gradient: Tensor<2>) -> Tensor<4> {
+        let [n, k] = logit_gradient.dims();
+        input_vjp(&self.layers, weights, tapes, logit_gradient.reshape([n, k, 1, 1]))
+    }
+
+    /// The gradient tensor `∇x Σᵢ CE(f(xᵢ), yᵢ)` and the logits it came with; `one_hot` `[N, K]` holds `y`.
+    pub fn input_gradient(
+        &self,
+        weights: &Weights,
+        x: Tensor<4>,
+        one_hot: Tensor<2>,
+    ) -> (Tensor<4>, Tensor<2>) {
+        let (logits, tapes) = self.forward(weights, x);
+        let gradient = self.input_vjp(weights, tapes, softmax(logits.clone(), 1) - one_hot);
+        (gradient, logits)
+    }
+
+    /// Trainable weights.
+    pub fn weight_count(&self) -> usize {
+        self.specs.iter().map(WeightSpec::len).sum()
+    }
+}
+
+/// `base · width` channels, rounded to a multiple of [`GROUPS`], at least one such.
+fn channels(base: usize, width: f64) -> usize {
+    ((base as f64 * width / GROUPS as f64).round() as usize).max(1) * GROUPS
+}
+
+/// Puts layers and the specifications of their weights side by side.
+struct Builder {
+    layers: Vec<Layer>,
+    specs: Vec<WeightSpec>,
+    channels: usize,
+    activation: Activation,
+}
+
+impl Builder {
+    fn new(channels: usize, activation: Activation) -> Self {
+        Self { layers: Vec::new(), specs: Vec::new(), channels, activation }
+    }
+
+    fn weight(&mut self, name: String, shape: Vec<usize>, init: Init) -> usize {
+        self.specs.push(WeightSpec { name, shape, init });
+        self.specs.len() - 1
+    }
+
+    fn conv(&mut self, name: &str, input: usize, out: usize, kernel: usize, stride: usize) -> Layer {
+        let shape = [out, input, kernel, kernel];
+        let deviation = (2.0 / (input * kernel * kernel) as f32).sqrt();
+        let weight = self.weight(format!("{name}.weight"), shape.to_vec(), Init::Normal(deviation));
+        Layer::Conv { weight, shape, stride }
+    }
+
+    fn norm(&mut self, name: &str, size: usize) -> Layer {
+        let scale = self.weight(format!("{name}.weight"), vec![size], Init::Constant(1.0));
+        let shift = self.weight(format!("{name}.bias"), vec![size], Init::Constant(0.0));
+        Layer::GroupNorm { scale, shift, groups: GROUPS }
+    }
+
+    /// Convolution, norm, activation.
+    fn block(&mut self, index: usize, out: usize, stride: usize) {
+        let conv = self.conv(&format!("conv{index}"), self.channels, out, 3, stride);
+        let norm = self.norm(&format!("norm{index}"), out);
+        self.layers.extend([conv, norm, Layer::Activation(self.activation)]);
+        self.channels = out;
+    }
+
+    /// The basic block of He et al. (2016): two convolutions and a shortcut.
+    fn residual(&mut self, name: &str, out: usize, stride: usize) {
+        let input = self.channels;
+        let mut body = vec![self.conv(&format!("{name}.conv1"), input, out, 3, stride)];
+        body.push(self.norm(&format!("{name}.norm1"), out));
+        body.push(Layer::Activation(self.activation));
+        body.push(self.conv(&format!("{name}.conv2"), out, out, 3, 1));
+        body.push(self.norm(&format!("{name}.norm2"), out));
+        let mut shortcut = Vec::new();
+        if stride != 1 || input != out {
+            shortcut.push(self.conv(&format!("{name}.shortcut.conv"), input, out, 1, stride));
+            shortcut.push(self.norm(&format!("{name}.shortcut.norm"), out));
+        }
+        self.layers.extend([Layer::Residual { body, shortcut }, Layer::Activation(self.activation)]);
+        self.channels = out;
+    }
+
+    fn head(&mut self, features: usize, classes: usize) {
+        let deviation = (1.0 / features as f32).sqrt();
+        let weight = self.weight("head.weight".into(), vec![classes, features], Init::Normal(deviation));
+        let bias = self.weight("head.bias".into(), vec![classes], Init::Constant(0.0));
+        self.layers.push(Layer::Linear { weight, bias, shape: [classes, features] });
+    }
+
+    fn finish(self, interface: Interface) -> Network {
+        Network { layers: self.layers, specs: self.specs, interface }
+    }
+}

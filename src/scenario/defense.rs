@@ -1,0 +1,261 @@
+//! Adversarial defence: gradient tensors of different classes must look alike. Algorithms, section 1.
+
+use burn::tensor::{Device, Tensor, activation::softmax};
+use rand::{SeedableRng, rngs::StdRng};
+
+use super::{GradientTensors, PendingMeasures, Player, Scenario, State};
+use crate::{
+    attack::{Goal, Victim, hits},
+    config::{AttackKind, Hyper, Mode, Players, Schedule, Setup, TargetKind, Threat},
+    data::{BatchOrder, Dataset},
+    gpu::images::{Batch, DeviceImages, one_hot},
+    nn::{
+        Network, Weights, loss,
+        network::{Interface, Statistics},
+        optimizer::Rates,
+    },
+};
+
+/// Keeps the seeds of two networks and of the attacks in training apart.
+const AUXILIARY_SEED: u64 = 0x5eed_0001;
+const ATTACK_SEED: u64 = 0x5eed_0002;
+
+/// The scenario.
+pub struct Defense {
+    setup: Setup,
+    train: DeviceImages,
+    held_out: DeviceImages,
+    order: BatchOrder,
+    main: Player,
+    auxiliary: Player,
+    sums: Option<(Tensor<1>, u64)>,
+}
+
+/// A step's gradient tensors and what they came with, before any weight changed.
+struct Forward {
+    /// Leaves of this step's graph.
+    theta: Weights,
+    /// Main logits on the training images, in the graph of `theta`.
+    logits: Tensor<2>,
+    /// `∇x J` on the clean images; in the graph of `theta` where the main loss needs its derivative.
+    gradient: Tensor<4>,
+}
+
+impl Defense {
+    /// Networks with first weights from the setup's seed, and the data on `device`.
+    pub fn new(setup: &Setup, data: &Dataset, statistics: &Statistics, device: &Device) -> Self {
+        let interface = Interface { image: data.shape, classes: data.classes.len() };
+        let network =
+            Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics);
+        let auxiliary = Network::auxiliary(setup.auxiliary_width, interface);
+        let upload = |images: &crate::data::Images| {
+            DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)
+        };
+        Self {
+            train: upload(&data.train),
+            held_out: upload(&data.test),
+            order: BatchOrder::new(data.train.len(), setup.batch_size, setup.seed),
+            main: Player::new(network, setup, setup.seed, device),
+            auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
+            setup: setup.clone(),
+            sums: None,
+        }
+    }
+
+    /// What the main network is trained on: the batch itself, or adversarial examples of it.
+    fn training_images(&self, batch: &Batch, step: u64, hyper: &Hyper) -> Tensor<4> {
+        let attack = match self.setup.mode {
+            Mode::FgsmAt => AttackKind::Fgsm,
+            Mode::PgdAt => AttackKind::Pgd,
+            _ => return batch.images.clone(),
+        };
+        let threat = Threat {
+            attack,
+            target: TargetKind::Untargeted,
+            epsilon: hyper.epsilon,
+            steps: hyper.attack_steps,
+            restarts: 1,
+        };
+        let victim = Victim { network: &self.main.network, weights: &self.main.weights };
+        let mut random = StdRng::seed_from_u64(self.setup.seed ^ ATTACK_SEED ^ step.rotate_left(32));
+        victim.perturb(&batch.images, &Goal::AwayFrom(batch.one_hot.clone()), &threat, &mut random)
+    }
+
+    /// `alpha` is the ramped weight, 0 where the mode does not use it.
+    fn forward(&self, batch: &Batch, step: u64, hyper: &Hyper, alpha: f64) -> Forward {
+        let network = &self.main.network;
+        let theta = self.main.weights.tracked();
+        let images = self.training_images(batch, step, hyper);
+        let (logits, tapes) = network.forward(&theta, images);
+        let needs_second_derivative = alpha > 0.0 || self.setup.mode == Mode::InputGradient;
+        let gradient = if needs_second_derivative {
+            network.input_vjp(&theta, tapes, softmax(logits.clone(), 1) - batch.one_hot.clone())
+        } else if matches!(self.setup.mode, Mode::FgsmAt | Mode::PgdAt) {
+            // The gradient tensor is that of the clean image, in every mode.
+            network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone()).0
+        } else {
+            let tapes = tapes.into_iter().map(crate::nn::Tape::untracked).collect();
+            let cotangent = softmax(logits.clone().without_autodiff(), 1) - batch.one_hot.clone();
+            network.input_vjp(&self.main.weights, tapes, cotangent)
+        };
+        Forward { theta, logits, gradient }
+    }
+
+    /// One step of the auxiliary network on normalised gradient tensors; its logits before the step.
+    fn auxiliary_step(&mut self, normalized: &Tensor<4>, origins: &Tensor<2>, rates: Rates) -> Tensor<2> {
+        let phi = self.auxiliary.weights.tracked();
+        let logits = self.auxiliary.network.logits(&phi, normalized.clone());
+        let mut gradients = loss::cross_entropy(logits.clone(), origins.clone()).backward();
+        let gradients = phi.gradients(&mut gradients);
+        self.auxiliary.update(gradients, rates);
+        logits.without_autodiff()
+    }
+
+    /// One step of the main network against the auxiliary network as it stands.
+    fn main_step(&mut self, forward: Forward, batch: &Batch, hyper: &Hyper, alpha: f64, rates: Rates) {
+        let Forward { theta, logits, gradient } = forward;
+        let beta = if self.setup.mode.uses_beta() { hyper.beta } else { 0.0 };
+        let mut objective = loss::cross_entropy(logits.clone(), batch.one_hot.clone());
+        if alpha > 0.0 || beta > 0.0 {
+            let read = loss::normalize(hyper.normalization, gradient.clone());
+            let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
+            if beta > 0.0 {
+                let greace = loss::greace(logits, auxiliary_logits.clone(), batch.one_hot.clone());
+                objective = objective + greace * beta;
+            }
+            if alpha > 0.0 {
+                let adversary = loss::adversary(hyper.adversary, auxiliary_logits, batch.one_hot.clone());
+                objective = objective + adversary * alpha;
+            }
+        }
+        if self.setup.mode == Mode::InputGradient {
+            objective = objective + loss::squared_norm(gradient) * hyper.input_gradient_weight;
+        }
+        let mut gradients = objective.backward();
+        let gradients = theta.gradients(&mut gradients);
+        self.main.update(gradients, rates);
+    }
+
+    /// Adds this step to the running sums; everything stays on the device.
+    fn measure(
+        &mut self,
+        batch: &Batch,
+        logits: Tensor<2>,
+        gradient: Tensor<4>,
+        auxiliary_logits: Tensor<2>,
+    ) {
+        let k = self.train.classes();
+        let n = auxiliary_logits.dims()[0];
+        let origins = batch.one_hot.clone();
+        let said = one_hot(auxiliary_logits.clone().argmax(1).reshape([n]), k);
+        let confusion = origins.clone().transpose().matmul(said).reshape([k * k]);
+        let step = Tensor::cat(
+            vec![
+                loss::cross_entropy(logits.clone(), origins.clone()),
+                hits(logits, origins.clone()).sum(),
+                loss::cross_entropy(auxiliary_logits.clone(), origins.clone()),
+                hits(auxiliary_logits, origins).sum(),
+                (gradient.clone() * gradient).mean(),
+                confusion,
+            ],
+            0,
+        );
+        self.sums = Some(match self.sums.take() {
+            Some((sums, steps)) => (sums + step, steps + 1),
+            None => (step, 1),
+        });
+    }
+
+    /// Factor on both learning rates at `step`.
+    fn schedule(&self, step: u64) -> f64 {
+        match self.setup.schedule {
+            Schedule::Constant => 1.0,
+            Schedule::Cosine => {
+                let done = (step as f64 / self.setup.steps as f64).min(1.0);
+                0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+        }
+    }
+}
+
+impl Scenario for Defense {
+    fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
+        let batch = self.train.gather(&self.order.indices(step));
+        let alpha = if self.setup.mode.uses_alpha() && players != Players::Auxiliary {
+            hyper.ramped_alpha(step, self.setup.steps)
+        } else {
+            0.0
+        };
+        let forward = self.forward(&batch, step, hyper, alpha);
+        let factor = self.schedule(step);
+        let detached = forward.gradient.clone().without_autodiff();
+        let read = loss::normalize(hyper.normalization, detached.clone());
+
+        let mut before = None;
+        if players != Players::Main {
+            let rates = Rates {
+                learning_rate: hyper.auxiliary_learning_rate * factor,
+                weight_decay: 0.0,
+                momentum: hyper.momentum,
+            };
+            for _ in 0..hyper.auxiliary_steps {
+                let logits = self.auxiliary_step(&read, &batch.one_hot, rates);
+                before.get_or_insert(logits);
+            }
+        }
+        let auxiliary_logits =
+            before.unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, read));
+        self.measure(&batch, forward.logits.clone().without_autodiff(), detached, auxiliary_logits);
+        if players != Players::Auxiliary {
+            let rates = Rates {
+                learning_rate: hyper.learning_rate * factor,
+                weight_decay: hyper.weight_decay,
+                momentum: hyper.momentum,
+            };
+            self.main_step(forward, &batch, hyper, alpha, rates);
+        }
+    }
+
+    fn take_measures(&mut self) -> Option<PendingMeasures> {
+        let (sums, steps) = self.sums.take()?;
+        Some(PendingMeasures { sums, steps, batch_size: self.setup.batch_size.min(self.train.len()) })
+    }
+
+    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        let batch = self.held_out.gather(indices);
+        let (gradients, logits) =
+            self.main.network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone());
+        let read = loss::normalize(hyper.normalization, gradients.clone());
+        let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
+        GradientTensors {
+            images: batch.images,
+            gradients,
+            origins: batch.labels,
+            one_hot: batch.one_hot,
+            logits,
+            auxiliary_logits,
+        }
+    }
+
+    fn main(&self) -> &Player {
+        &self.main
+    }
+
+    fn auxiliary(&self) -> &Player {
+        &self.auxiliary
+    }
+
+    fn held_out(&self) -> &DeviceImages {
+        &self.held_out
+    }
+
+    fn state(&self) -> State {
+        State { main: self.main.state(), auxiliary: self.auxiliary.state() }
+    }
+
+    fn restore(&mut self, state: State) {
+        (self.main.weights, self.main.optimizer) = state.main;
+        (self.auxiliary.weights, self.auxiliary.optimizer) = state.auxiliary;
+        self.sums = None;
+    }
+}

@@ -1,0 +1,294 @@
+//! Checkpoints: a run's weights, optimiser state, step and config as one safetensors file.
+//!
+//! Tensors are named `main.conv1.weight`, `main.optimizer.first.conv1.weight`, `auxiliary.head.bias`, ...; what is not a
+//! tensor stands as JSON in the header's metadata under `great-lab`.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Device, Tensor, Transaction};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{Config, knobs},
+    nn::{
+        Network, Optimizer, WeightSpec, Weights,
+        network::{Interface, Statistics},
+    },
+    scenario::State,
+};
+
+/// Key of the metadata entry.
+const METADATA: &str = "great-lab";
+/// Number of the format; a reader refuses larger ones.
+const VERSION: u32 = 1;
+
+/// Why a checkpoint could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// Not safetensors, or cut off.
+    #[error("this is not a whole safetensors file ({0}); it may be truncated: copy it again")]
+    Format(#[from] safetensors::SafeTensorError),
+    /// Safetensors, but not ours.
+    #[error(
+        "this safetensors file is not a GREAT Lab checkpoint: its header has no valid '{METADATA}' entry ({0})"
+    )]
+    Metadata(String),
+    /// Written by a later version.
+    #[error("the checkpoint has format {found}, this program reads up to {VERSION}: use a newer version")]
+    Version {
+        /// Format of the file.
+        found: u32,
+    },
+    /// A tensor of the network is not there.
+    #[error("the checkpoint has no tensor '{name}', which its network needs")]
+    Missing {
+        /// Its name.
+        name: String,
+    },
+    /// A tensor has another shape or type.
+    #[error("tensor '{name}' is {found}, and its network needs {expected}")]
+    Shape {
+        /// Its name.
+        name: String,
+        /// As in the file.
+        found: String,
+        /// As the network has it.
+        expected: String,
+    },
+    /// A tensor holds NaN or an infinity.
+    #[error("tensor '{name}' has an entry that is not a finite number")]
+    NotFinite {
+        /// Its name.
+        name: String,
+    },
+    /// The device failed while the tensors were read from it.
+    #[error("the device failed while the weights were read: {0}")]
+    Device(String),
+}
+
+/// What a checkpoint says beside its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    version: u32,
+    /// Setup and knobs of the run.
+    pub config: Config,
+    /// Steps done.
+    pub step: u64,
+    /// `[C, H, W]` of an image.
+    pub image: [usize; 3],
+    /// Class names.
+    pub classes: Vec<String>,
+    /// Mean of the training images by channel.
+    pub mean: Vec<f32>,
+    /// Deviation of the training images by channel.
+    pub deviation: Vec<f32>,
+    main_steps: u64,
+    auxiliary_steps: u64,
+}
+
+/// A checkpoint in memory, checked to be whole.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// What it says beside its tensors.
+    pub header: Header,
+    tensors: HashMap<String, Vec<f32>>,
+}
+
+impl Header {
+    /// A header of this version.
+    pub fn new(
+        config: Config,
+        step: u64,
+        interface: &Interface,
+        classes: Vec<String>,
+        statistics: &Statistics,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            config,
+            step,
+            image: interface.image,
+            classes,
+            mean: statistics.mean.clone(),
+            deviation: statistics.deviation.clone(),
+            main_steps: 0,
+            auxiliary_steps: 0,
+        }
+    }
+
+    fn interface(&self) -> Interface {
+        Interface { image: self.image, classes: self.classes.len() }
+    }
+
+    /// Mean and deviation that the main network normalises with.
+    pub fn statistics(&self) -> Statistics {
+        Statistics { mean: self.mean.clone(), deviation: self.deviation.clone() }
+    }
+
+    /// The main network of the checkpoint, without weights.
+    pub fn main_network(&self) -> Network {
+        let setup = &self.config.setup;
+        Network::main(setup.network, setup.width, setup.activation, self.interface(), &self.statistics())
+    }
+
+    /// The auxiliary network of the checkpoint, without weights.
+    pub fn auxiliary_network(&self) -> Network {
+        Network::auxiliary(self.config.setup.auxiliary_width, self.interface())
+    }
+}
+
+/// Every tensor of one player under `prefix`, with its name and shape.
+fn named(
+    prefix: &str,
+    specs: &[WeightSpec],
+    weights: &Weights,
+    optimizer: &Optimizer,
+) -> Vec<(String, Vec<usize>, Tensor<1>)> {
+    [("", weights), ("optimizer.first.", &optimizer.first), ("optimizer.second.", &optimizer.second)]
+        .into_iter()
+        .flat_map(|(part, tensors)| {
+            specs.iter().zip(&tensors.0).map(move |(spec, tensor)| {
+                (format!("{prefix}.{part}{}", spec.name), spec.shape.clone(), tensor.clone())
+            })
+        })
+        .collect()
+}
+
+/// The bytes of a checkpoint of `state`: one read from the device.
+///
+/// # Errors
+/// [`CheckpointError::Device`].
+pub async fn write(mut header: Header, state: State) -> Result<Vec<u8>, CheckpointError> {
+    let (main, auxiliary) = (header.main_network(), header.auxiliary_network());
+    header.main_steps = state.main.1.steps;
+    header.auxiliary_steps = state.auxiliary.1.steps;
+    let mut tensors = named("main", &main.specs, &state.main.0, &state.main.1);
+    tensors.extend(named("auxiliary", &auxiliary.specs, &state.auxiliary.0, &state.auxiliary.1));
+    let read =
+        tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
+    let data = read.execute_async().await.map_err(|error| CheckpointError::Device(error.to_string()))?;
+    let views = tensors
+        .iter()
+        .zip(&data)
+        .map(|((name, shape, _), data)| {
+            Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data.as_bytes())?))
+        })
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+    let json =
+        serde_json::to_string(&header).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
+    Ok(safetensors::serialize(views, Some(HashMap::from([(METADATA.to_owned(), json)])))?)
+}
+
+impl Checkpoint {
+    /// Reads and checks the bytes of a checkpoint; nothing is uploaded.
+    ///
+    /// # Errors
+    /// [`CheckpointError`], saying which tensor.
+    pub fn read(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let (_, metadata) = SafeTensors::read_metadata(bytes)?;
+        let json = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|entries| entries.get(METADATA))
+            .ok_or_else(|| CheckpointError::Metadata("it is missing".into()))?;
+        let header = read_header(json)?;
+        let file = SafeTensors::deserialize(bytes)?;
+        let mut tensors = HashMap::new();
+        for (name, shape) in expected(&header) {
+            let entries = entries(&file, &name, &shape)?;
+            tensors.insert(name, entries);
+        }
+        Ok(Self { header, tensors })
+    }
+
+    /// Weights and optimisers of both networks, on `device`.
+    pub fn state(&self, device: &Device) -> State {
+        let device = device.clone().without_autodiff();
+        let player = |prefix: &str, network: &Network, steps: u64| {
+            let upload = |part: &str| {
+                let values = network
+                    .specs
+                    .iter()
+                    .filter_map(|spec| self.tensors.get(&format!("{prefix}.{part}{}", spec.name)));
+                Weights::from_values(values.cloned(), &device)
+            };
+            let optimizer = Optimizer {
+                kind: self.header.config.setup.optimizer,
+                steps,
+                first: upload("optimizer.first."),
+                second: upload("optimizer.second."),
+            };
+            (upload(""), optimizer)
+        };
+        State {
+            main: player("main", &self.header.main_network(), self.header.main_steps),
+            auxiliary: player("auxiliary", &self.header.auxiliary_network(), self.header.auxiliary_steps),
+        }
+    }
+}
+
+fn read_header(json: &str) -> Result<Header, CheckpointError> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: u32,
+    }
+    let bad = |error: serde_json::Error| CheckpointError::Metadata(error.to_string());
+    let Version { version } = serde_json::from_str(json).map_err(bad)?;
+    if version > VERSION {
+        return Err(CheckpointError::Version { found: version });
+    }
+    let header: Header = serde_json::from_str(json).map_err(bad)?;
+    knobs::validate(&header.config).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
+    let [channels, height, width] = header.image;
+    let sane = (1..=4).contains(&channels) && (1..=4096).contains(&height) && (1..=4096).contains(&width);
+    if !sane
+        || header.mean.len() != channels
+        || header.deviation.len() != channels
+        || header.classes.len() < 2
+    {
+        return Err(CheckpointError::Metadata(
+            "image shape, statistics and classes do not fit each other".into(),
+        ));
+    }
+    Ok(header)
+}
+
+/// Names and shapes of all tensors that a checkpoint with this header holds.
+fn expected(header: &Header) -> Vec<(String, Vec<usize>)> {
+    use crate::config::OptimizerKind::{Adam, Sgd};
+    let parts: &[&str] = match header.config.setup.optimizer {
+        Adam => &["", "optimizer.first.", "optimizer.second."],
+        Sgd => &["", "optimizer.first."],
+    };
+    [("main", header.main_network()), ("auxiliary", header.auxiliary_network())]
+        .into_iter()
+        .flat_map(|(prefix, network)| {
+            parts.iter().flat_map(move |part| {
+                network
+                    .specs
+                    .clone()
+                    .into_iter()
+                    .map(move |spec| (format!("{prefix}.{part}{}", spec.name), spec.shape))
+            })
+        })
+        .collect()
+}
+
+fn entries(file: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
+    let view = file.tensor(name).map_err(|_| CheckpointError::Missing { name: name.into() })?;
+    if view.shape() != shape || view.dtype() != Dtype::F32 {
+        return Err(CheckpointError::Shape {
+            name: name.into(),
+            found: format!("{:?} {:?}", view.dtype(), view.shape()),
+            expected: format!("F32 {shape:?}"),
+        });
+    }
+    let values: Vec<f32> =
+        view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(values)
+    } else {
+        Err(CheckpointError::NotFinite { name: name.into() })
+    }
+}

@@ -1,0 +1,201 @@
+//! What a run is asked to show of itself: each a read from the device that ends in an event.
+
+use burn::tensor::{Tensor, TensorData, Transaction, activation::softmax};
+use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+
+use super::protocol::{
+    ClassHistogram, Curve, Event, Histograms, PERCENTILES, Point, Robustness, RunId, Sample, Samples, Share,
+};
+use crate::{
+    attack::{Evaluation, Goal, Victim, evaluation::Counts},
+    config::{AttackKind, Hyper, TargetKind, Threat},
+    gpu::{
+        bins::{BINS, COLUMNS, edges, jensen_shannon_distance, percentiles},
+        histogram,
+        histogram::MOMENTS,
+    },
+    scenario::{GradientTensors, Measures, Player, State},
+};
+
+/// What a read ends in where the device is not in its right mind.
+const WRONG_NUMBER: &str = "the device answered with another number of tensors than asked for";
+
+/// What a read ends in.
+pub enum Outcome {
+    /// Something to tell as it is.
+    Tell(Event),
+    /// A report, to be checked before it is told.
+    Measured {
+        /// Steps done.
+        step: u64,
+        /// The knobs of the last step.
+        hyper: Hyper,
+        /// The averages.
+        measures: Measures,
+        /// What the last step started from: steps done, and both networks.
+        measured: (u64, State),
+    },
+}
+
+/// Robust accuracy of the batches that `evaluation` has finished.
+pub fn robustness(
+    run: RunId,
+    step: u64,
+    evaluation: &Evaluation,
+) -> impl Future<Output = Result<Outcome, String>> + use<> {
+    let threats = evaluation.threats().to_vec();
+    let (complete, progress) = (evaluation.is_complete(), evaluation.progress());
+    let read = evaluation.read();
+    async move {
+        let counts = read.await?;
+        let clean = Share { hits: counts.clean, total: counts.total };
+        let curves = curves(&threats, &counts);
+        Ok(Outcome::Tell(Event::Robustness(Box::new(Robustness {
+            run,
+            step,
+            complete,
+            progress,
+            clean,
+            curves,
+        }))))
+    }
+}
+
+/// One curve for each attack and target, in the order asked for.
+pub fn curves(threats: &[Threat], counts: &Counts) -> Vec<Curve> {
+    let mut curves: Vec<Curve> = Vec::new();
+    for (threat, tally) in threats.iter().zip(&counts.threats) {
+        let share = |hits: u32| Share { hits, total: counts.total };
+        let aimed = threat.attack.is_targetable() && threat.target != TargetKind::Untargeted;
+        let point = Point {
+            epsilon: threat.epsilon,
+            robust: share(tally.robust),
+            fooled: if aimed { share(tally.fooled) } else { Share::default() },
+        };
+        match curves.iter_mut().find(|curve| (curve.attack, curve.target) == (threat.attack, threat.target)) {
+            Some(curve) => curve.points.push(point),
+            None => curves.push(Curve { attack: threat.attack, target: threat.target, points: vec![point] }),
+        }
+    }
+    for curve in &mut curves {
+        curve.points.sort_by(|a, b| a.epsilon.total_cmp(&b.epsilon));
+    }
+    curves
+}
+
+/// Histograms of gradient tensors by class, their distance, and its floor from labels shuffled by `seed`.
+pub fn histograms(
+    run: RunId,
+    step: u64,
+    tensors: GradientTensors,
+    labels: &[u8],
+    classes: usize,
+    seed: u64,
+) -> impl Future<Output = Result<Outcome, String>> + use<> {
+    let [n, c, h, w] = tensors.gradients.dims();
+    let gradients: Tensor<2> = tensors.gradients.reshape([n, c * h * w]);
+    let mut shuffled: Vec<i32> = labels.iter().map(|label| i32::from(*label)).collect();
+    shuffled.shuffle(&mut StdRng::seed_from_u64(seed));
+    let shuffled = Tensor::from_data(TensorData::new(shuffled, [n]), &gradients.device());
+    let by_class = histogram(gradients.clone(), tensors.origins, classes);
+    let by_chance = histogram(gradients, shuffled, classes);
+    let reading = Transaction::default()
+        .register(by_class.counts)
+        .register(by_chance.counts)
+        .register(by_class.moments)
+        .execute_async();
+    async move {
+        let data = reading.await.map_err(|error| error.to_string())?;
+        let [by_class, by_chance, moments] = data.as_slice() else {
+            return Err(WRONG_NUMBER.into());
+        };
+        let counts = counts_by_class(by_class);
+        let moments: Vec<f32> = moments.iter::<f32>().collect();
+        let edges = edges();
+        Ok(Outcome::Tell(Event::Histograms(Box::new(Histograms {
+            run,
+            step,
+            distance: jensen_shannon_distance(&counts),
+            floor: jensen_shannon_distance(&counts_by_class(by_chance)),
+            classes: counts
+                .into_iter()
+                .zip(moments.chunks_exact(MOMENTS))
+                .map(|(counts, moments)| class_histogram(counts, moments, &edges))
+                .collect(),
+            edges,
+        }))))
+    }
+}
+
+/// The bins of each class, without the column of what is not finite.
+fn counts_by_class(data: &TensorData) -> Vec<Vec<u32>> {
+    let counts: Vec<u32> = data.iter::<i64>().map(|count| count as u32).collect();
+    counts.chunks_exact(COLUMNS).map(|columns| columns[..BINS].to_vec()).collect()
+}
+
+/// `moments`: sum, sum of squares, smallest, largest.
+fn class_histogram(counts: Vec<u32>, moments: &[f32], edges: &[f32]) -> ClassHistogram {
+    let entries: u64 = counts.iter().map(|count| u64::from(*count)).sum();
+    if entries == 0 {
+        return ClassHistogram { counts, ..ClassHistogram::default() };
+    }
+    let [sum, squares, min, max] = [0, 1, 2, 3].map(|index| f64::from(moments[index]));
+    let mean = sum / entries as f64;
+    let inner = percentiles(&counts, edges, min, max, &PERCENTILES);
+    let mut all = [min; PERCENTILES.len() + 2];
+    all[1..=PERCENTILES.len()].copy_from_slice(&inner);
+    all[PERCENTILES.len() + 1] = max;
+    let deviation = (squares / entries as f64 - mean * mean).max(0.0).sqrt();
+    ClassHistogram { mean, deviation, percentiles: all, counts }
+}
+
+/// A few images with their gradient tensors and PGD examples.
+pub fn samples(
+    run: RunId,
+    step: u64,
+    tensors: GradientTensors,
+    main: &Player,
+    hyper: &Hyper,
+) -> impl Future<Output = Result<Outcome, String>> + use<> {
+    let victim = Victim { network: &main.network, weights: &main.weights };
+    let (attack, epsilon) = (AttackKind::Pgd, hyper.epsilon);
+    let threat =
+        Threat { attack, target: TargetKind::Untargeted, epsilon, steps: hyper.attack_steps, restarts: 1 };
+    let goal = Goal::AwayFrom(tensors.one_hot.clone());
+    let adversarial = victim.perturb(&tensors.images, &goal, &threat, &mut StdRng::seed_from_u64(step));
+    let adversarial_logits = main.network.logits(&main.weights, adversarial.clone());
+    let [_, c, h, w] = tensors.images.dims();
+    let probabilities = |logits: Tensor<2>| softmax(logits, 1);
+    let read = Transaction::default()
+        .register(tensors.one_hot)
+        .register(tensors.images)
+        .register(tensors.gradients)
+        .register(adversarial)
+        .register(probabilities(tensors.logits))
+        .register(probabilities(adversarial_logits))
+        .register(probabilities(tensors.auxiliary_logits))
+        .execute_async();
+    async move {
+        let data = read.await.map_err(|error| error.to_string())?;
+        let rows: Vec<Vec<f32>> = data
+            .into_iter()
+            .map(|data| data.try_into_vec().map_err(|error| error.to_string()))
+            .collect::<Result<_, _>>()?;
+        let [one_hot, images, gradients, adversarial, clean, attacked, auxiliary] = rows.as_slice() else {
+            return Err(WRONG_NUMBER.into());
+        };
+        let classes = one_hot.len() / (images.len() / (c * h * w));
+        let part = |values: &[f32], index: usize, size: usize| values[index * size..][..size].to_vec();
+        let sample = |index: usize| Sample {
+            label: one_hot[index * classes..][..classes].iter().position(|flag| *flag > 0.5).unwrap_or(0),
+            image: part(images, index, c * h * w),
+            gradient: part(gradients, index, c * h * w),
+            adversarial: part(adversarial, index, c * h * w),
+            clean_probabilities: part(clean, index, classes),
+            adversarial_probabilities: part(attacked, index, classes),
+            auxiliary_probabilities: part(auxiliary, index, classes),
+        };
+        let samples = (0..one_hot.len() / classes).map(sample).collect();
+        Ok(Outcome::Tell(Event::Samples(Box::new(Samples { run, step, shape: [c, h, w], epsilon, samples }))))
+    }
+}

@@ -1,0 +1,341 @@
+//! One run: its scenario, where it stands, and what it is measuring. Turn by turn; nothing here loops or waits.
+
+use burn::tensor::Device;
+use web_time::{Duration, Instant};
+
+use super::{
+    checkpoint::{self, Checkpoint, Header},
+    measure::{self, Outcome},
+    protocol::{Event, Failure, Players, Report, RunId, RunInfo},
+    readings::Readings,
+};
+use crate::{
+    attack::Evaluation,
+    config::{AttackKind, Config, DeviceInfo, Hyper, KnobError, TargetKind, Threat, knobs},
+    data::{self, balanced_subset},
+    nn::network::Statistics,
+    scenario::{Defense, Measures, Scenario, State},
+};
+
+/// Held-out images whose gradient tensors make the histograms.
+const HISTOGRAM_IMAGES: usize = 256;
+/// Held-out images shown as samples.
+const SAMPLE_IMAGES: usize = 10;
+
+/// A run under way.
+pub struct Session {
+    /// The facts that do not change.
+    pub info: RunInfo,
+    /// Steps done.
+    pub step: u64,
+    scenario: Box<dyn Scenario>,
+    statistics: Statistics,
+    readings: Readings<Outcome>,
+    evaluation: Option<(u64, Evaluation)>,
+    histogram_images: Vec<u32>,
+    sample_images: Vec<u32>,
+    /// Both networks as they stood before the last step whose loss was a number, and how many steps they had done.
+    good: (u64, State),
+    clock: Clock,
+}
+
+/// Time spent training.
+#[derive(Default)]
+struct Clock {
+    trained: Duration,
+    /// Time and step of the last report.
+    reported: (Duration, u64),
+}
+
+impl Session {
+    /// Reads the data, makes the networks, uploads both.
+    ///
+    /// # Errors
+    /// What is wrong with the config or the data.
+    pub fn start(
+        run: RunId,
+        config: Config,
+        device: &Device,
+        device_info: DeviceInfo,
+    ) -> Result<Self, Failure> {
+        Self::build(run, config, device, device_info, None)
+    }
+
+    /// Goes on where a checkpoint left off.
+    ///
+    /// # Errors
+    /// What is wrong with its data, or that the data does not fit its networks.
+    pub fn resume(
+        run: RunId,
+        checkpoint: &Checkpoint,
+        device: &Device,
+        info: DeviceInfo,
+    ) -> Result<Self, Failure> {
+        let config = checkpoint.header.config.clone();
+        let mut session = Self::build(run, config, device, info, Some(&checkpoint.header))?;
+        session.scenario.restore(checkpoint.state(device));
+        session.step = checkpoint.header.step;
+        session.good = (session.step, session.scenario.state());
+        session.clock.reported.1 = session.step;
+        Ok(session)
+    }
+
+    fn build(
+        run: RunId,
+        config: Config,
+        device: &Device,
+        device_info: DeviceInfo,
+        saved: Option<&Header>,
+    ) -> Result<Self, Failure> {
+        let failure = |what: String, advice: &str| Failure { run, what, advice: advice.into() };
+        knobs::validate(&config)
+            .map_err(|error: KnobError| failure(error.to_string(), "Change the knob and reset."))?;
+        let data = data::load(&config.setup.data)
+            .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
+        let statistics = match saved {
+            Some(header) if header.image != data.shape || header.classes.len() != data.classes.len() => {
+                let what = format!(
+                    "the checkpoint's networks read {:?} images of {} classes, and {} has {:?} images of {}",
+                    header.image,
+                    header.classes.len(),
+                    data.name,
+                    data.shape,
+                    data.classes.len()
+                );
+                return Err(failure(what, "Give the data that the checkpoint was trained on."));
+            }
+            Some(header) => header.statistics(),
+            None => {
+                let (mean, deviation) = data.channel_statistics();
+                Statistics { mean, deviation }
+            }
+        };
+        let scenario = Box::new(Defense::new(&config.setup, &data, &statistics, device));
+        let info = RunInfo {
+            run,
+            config,
+            device: device_info,
+            data: data.name.clone(),
+            classes: data.classes.clone(),
+            image_shape: data.shape,
+            train_images: data.train.len(),
+            test_images: data.test.len(),
+            main_weights: scenario.main().network.weight_count(),
+            auxiliary_weights: scenario.auxiliary().network.weight_count(),
+        };
+        let labels = &data.test.labels;
+        Ok(Self {
+            info,
+            step: 0,
+            good: (0, scenario.state()),
+            histogram_images: balanced_subset(labels, HISTOGRAM_IMAGES),
+            sample_images: one_of_each_class(labels, SAMPLE_IMAGES),
+            scenario,
+            statistics,
+            readings: Readings::default(),
+            evaluation: None,
+            clock: Clock::default(),
+        })
+    }
+
+    /// Whether all steps are done.
+    pub fn is_finished(&self) -> bool {
+        self.step >= self.info.config.setup.steps
+    }
+
+    /// Whether an evaluation or a read is under way.
+    pub fn is_busy(&self) -> bool {
+        self.evaluation.is_some() || !self.readings.is_empty()
+    }
+
+    /// One training step, and whatever is due after it; a report in any case where `report` says so.
+    pub fn train(&mut self, hyper: &Hyper, players: Players, report: bool) {
+        let begin = Instant::now();
+        let before = (self.step, self.scenario.state());
+        self.scenario.step(self.step, hyper, players);
+        self.step += 1;
+        let due = |every: u64| every > 0 && self.step.is_multiple_of(every);
+        let (histograms, robustness) = (due(hyper.histogram_every_steps), due(hyper.evaluate_every_steps));
+        if report || self.step.is_multiple_of(hyper.report_every_steps) || self.is_finished() {
+            self.report(hyper, before);
+        }
+        if histograms {
+            self.show_gradients(hyper);
+        }
+        if robustness && self.evaluation.is_none() {
+            self.evaluate(running_threats(hyper), hyper.evaluate_samples);
+        }
+        self.clock.trained += begin.elapsed();
+    }
+
+    /// Asks for the averages since the last report; `measured` is what the last step started from.
+    fn report(&mut self, hyper: &Hyper, measured: (u64, State)) {
+        let Some(pending) = self.scenario.take_measures() else { return };
+        let (step, hyper) = (self.step, *hyper);
+        let read = pending.read();
+        self.readings
+            .push(async move { Ok(Outcome::Measured { step, hyper, measures: read.await?, measured }) });
+    }
+
+    /// Asks for histograms of the gradient tensors, and for samples.
+    pub fn show_gradients(&mut self, hyper: &Hyper) {
+        let (run, step) = (self.info.run, self.step);
+        let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
+        let seed = self.info.config.setup.seed ^ step;
+        let all = self.scenario.held_out().labels();
+        let labels: Vec<u8> = self.histogram_images.iter().map(|index| all[*index as usize]).collect();
+        self.readings.push(measure::histograms(run, step, tensors, &labels, self.info.classes.len(), seed));
+        let tensors = self.scenario.gradient_tensors(&self.sample_images, hyper);
+        self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
+    }
+
+    /// Begins to attack held-out images; an evaluation under way is dropped.
+    pub fn evaluate(&mut self, threats: Vec<Threat>, samples: usize) {
+        let indices = balanced_subset(self.scenario.held_out().labels(), samples);
+        let seed = self.info.config.setup.seed;
+        self.evaluation =
+            Some((self.step, Evaluation::new(&self.scenario.main().weights, threats, &indices, seed)));
+    }
+
+    /// One turn of the evaluation under way, if any.
+    pub fn advance_evaluation(&mut self) {
+        let begin = Instant::now();
+        let Some((step, mut evaluation)) = self.evaluation.take() else { return };
+        let run = self.info.run;
+        evaluation.advance(&self.scenario.main().network, self.scenario.held_out());
+        if evaluation.at_batch_end() {
+            self.readings.push(measure::robustness(run, step, &evaluation));
+        }
+        if !evaluation.is_complete() {
+            self.evaluation = Some((step, evaluation));
+        }
+        self.clock.trained += begin.elapsed();
+    }
+
+    /// Asks for the bytes of a checkpoint.
+    pub fn save(&mut self) {
+        let main = &self.scenario.main().network;
+        let header = Header::new(
+            self.info.config.clone(),
+            self.step,
+            &main.interface,
+            self.info.classes.clone(),
+            &self.statistics,
+        );
+        let state = self.scenario.state();
+        self.readings.push(async move {
+            let bytes = checkpoint::write(header, state).await.map_err(|error| error.to_string())?;
+            Ok(Outcome::Tell(Event::Saved(bytes)))
+        });
+    }
+
+    /// Drops every evaluation and read under way.
+    pub fn abandon(&mut self) {
+        self.evaluation = None;
+        self.readings.clear();
+    }
+
+    /// The knobs as they are now: what the next checkpoint says.
+    pub fn remember(&mut self, hyper: &Hyper) {
+        self.info.config.hyper = *hyper;
+    }
+
+    /// The next answer from the device that is there, as an event; waits for it where `wait` says so.
+    ///
+    /// # Errors
+    /// What the device said. A loss that is no number is an [`Event::Failed`], and training is put back.
+    pub async fn answer(&mut self, wait: bool) -> Result<Option<Event>, String> {
+        let begin = Instant::now();
+        let answer = self.readings.next(wait).await.transpose()?;
+        self.clock.trained += begin.elapsed();
+        Ok(answer.map(|outcome| match outcome {
+            Outcome::Tell(event) => event,
+            Outcome::Measured { step, hyper, measures, measured } => {
+                self.measured(step, hyper, measures, measured)
+            }
+        }))
+    }
+
+    fn measured(&mut self, step: u64, hyper: Hyper, measures: Measures, measured: (u64, State)) -> Event {
+        if !(measures.loss.is_finite()
+            && measures.auxiliary_loss.is_finite()
+            && measures.gradient_rms.is_finite())
+        {
+            return Event::Failed(self.put_back(step, &measures));
+        }
+        self.good = measured;
+        let (time, reported) = self.clock.reported;
+        let elapsed = self.clock.trained;
+        self.clock.reported = (elapsed, step);
+        let setup = &self.info.config.setup;
+        Event::Report(Box::new(Report {
+            run: self.info.run,
+            step,
+            epoch: step as f64 * setup.batch_size as f64 / self.info.train_images as f64,
+            elapsed,
+            steps_per_second: (step - reported) as f64 / (elapsed - time).as_secs_f64().max(1e-9),
+            hyper,
+            alpha: if setup.mode.uses_alpha() {
+                hyper.ramped_alpha(step.saturating_sub(1), setup.steps)
+            } else {
+                0.0
+            },
+            loss: measures.loss,
+            accuracy: measures.accuracy,
+            auxiliary_loss: measures.auxiliary_loss,
+            auxiliary_accuracy: measures.auxiliary_accuracy,
+            gradient_rms: measures.gradient_rms,
+            confusion: measures.confusion,
+        }))
+    }
+
+    /// Goes back to the last good state after a loss that is no number.
+    fn put_back(&mut self, step: u64, measures: &Measures) -> Failure {
+        let (good_step, state) = self.good.clone();
+        self.abandon();
+        self.scenario.restore(state);
+        self.step = good_step;
+        self.clock.reported.1 = good_step;
+        Failure {
+            run: self.info.run,
+            what: format!(
+                "training broke down by step {step}: loss {}, auxiliary loss {}, gradient {}",
+                measures.loss, measures.auxiliary_loss, measures.gradient_rms
+            ),
+            advice: format!(
+                "It was put back to step {good_step}, which can be saved. Lower the learning rate, α or β, then run on."
+            ),
+        }
+    }
+}
+
+/// What the running evaluation attacks with: three radii around ε.
+pub fn running_threats(hyper: &Hyper) -> Vec<Threat> {
+    let attacks = [
+        (AttackKind::Noise, TargetKind::Untargeted),
+        (AttackKind::Fgsm, TargetKind::Untargeted),
+        (AttackKind::Fgsm, TargetKind::Random),
+        (AttackKind::Pgd, TargetKind::Untargeted),
+    ];
+    let radius = |factor: f64| (hyper.epsilon * factor).min(1.0);
+    attacks
+        .into_iter()
+        .flat_map(|(attack, target)| [0.5, 1.0, 2.0].map(|factor| (attack, target, radius(factor))))
+        .map(|(attack, target, epsilon)| Threat {
+            attack,
+            target,
+            epsilon,
+            steps: hyper.attack_steps,
+            restarts: 1,
+        })
+        .collect()
+}
+
+/// The first image of each class, `n` images at most.
+fn one_of_each_class(labels: &[u8], n: usize) -> Vec<u32> {
+    let mut classes: Vec<u8> = labels.to_vec();
+    classes.sort_unstable();
+    classes.dedup();
+    let first = |class: &u8| labels.iter().position(|label| label == class).map(|index| index as u32);
+    classes.iter().filter_map(first).take(n).collect()
+}

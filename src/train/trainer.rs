@@ -1,0 +1,303 @@
+//! The loop: obey commands, take a step, tell what came of it, breathe. Nothing else loops.
+
+use std::collections::VecDeque;
+
+use burn::tensor::Device;
+use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
+
+use super::{
+    checkpoint::Checkpoint,
+    protocol::{Activity, Command, Delivery, Event, Failure, Local, Players, RunId, RunState},
+    readings::guarded,
+    session::Session,
+};
+use crate::{
+    config::{Config, DeviceInfo, Hyper},
+    platform,
+};
+
+/// The owner of every tensor.
+pub struct Trainer {
+    local: Local,
+    device: Device,
+    device_info: DeviceInfo,
+    runs: RunId,
+    session: Option<Session>,
+    work: Work,
+    /// What could not be sent yet and must not be lost.
+    outbox: VecDeque<Event>,
+}
+
+/// What is to be done about training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    Paused,
+    Running,
+    /// So many steps, then pause.
+    Steps(Players, u32),
+    Finished,
+}
+
+/// What to do about one command.
+#[derive(PartialEq, Eq)]
+enum Obeyed {
+    GoOn,
+    Quit,
+}
+
+impl Trainer {
+    /// A trainer that has not begun.
+    pub fn new(local: Local, device: Device, device_info: DeviceInfo) -> Self {
+        Self {
+            local,
+            device,
+            device_info,
+            runs: 0,
+            session: None,
+            work: Work::Paused,
+            outbox: VecDeque::new(),
+        }
+    }
+
+    /// Starts a run of `config` and obeys until told to quit, or until no face is left.
+    pub async fn run(mut self, config: Config) {
+        self.start(|run, device, info| Session::start(run, config, device, info)).await;
+        while self.obey().await == Obeyed::GoOn {
+            if let Err(what) = self.guarded_turn().await {
+                self.fail(what).await;
+            }
+            platform::breathe().await;
+        }
+    }
+
+    /// Obeys all commands that are there; waits for one where there is nothing else to do.
+    async fn obey(&mut self) -> Obeyed {
+        loop {
+            self.flush();
+            let command = if self.has_work() {
+                match self.local.commands.try_recv() {
+                    Ok(command) => Some(command),
+                    Err(TryRecvError::Empty) => return Obeyed::GoOn,
+                    Err(TryRecvError::Disconnected) => None,
+                }
+            } else {
+                let events = self.local.events.clone();
+                tokio::select! {
+                    command = self.local.commands.recv() => command,
+                    permit = events.reserve(), if !self.outbox.is_empty() => {
+                        match (permit, self.outbox.pop_front()) {
+                            (Ok(permit), Some(event)) => { permit.send(event); continue }
+                            _ => None,
+                        }
+                    }
+                }
+            };
+            match command {
+                None | Some(Command::Quit) => return Obeyed::Quit,
+                Some(command) => self.handle(command).await,
+            }
+        }
+    }
+
+    fn has_work(&self) -> bool {
+        let busy = self.session.as_ref().is_some_and(Session::is_busy);
+        busy || matches!(self.work, Work::Running | Work::Steps(..))
+    }
+
+    async fn handle(&mut self, command: Command) {
+        match command {
+            Command::Reset(setup) => {
+                let config = Config { setup: *setup, hyper: self.hyper() };
+                self.start(|run, device, info| Session::start(run, config, device, info)).await;
+            }
+            Command::Load(bytes) => match Checkpoint::read(&bytes) {
+                Ok(checkpoint) => {
+                    self.start(|run, device, info| Session::resume(run, &checkpoint, device, info)).await;
+                }
+                Err(error) => {
+                    let advice = "Choose another file; the run at hand goes on as it was.".into();
+                    self.tell(Event::Failed(Failure { run: self.runs, what: error.to_string(), advice }))
+                        .await;
+                }
+            },
+            Command::Run => self.set_work(Work::Running).await,
+            Command::Pause => self.set_work(Work::Paused).await,
+            Command::Step(players, steps) => self.set_work(Work::Steps(players, steps)).await,
+            Command::Evaluate { threats, samples } => {
+                if let Some(session) = &mut self.session {
+                    session.evaluate(threats, samples);
+                }
+            }
+            Command::Save => {
+                let hyper = self.hyper();
+                if let Some(session) = &mut self.session {
+                    session.remember(&hyper);
+                    session.save();
+                }
+            }
+            Command::Quit => {}
+        }
+    }
+
+    /// Replaces the run at hand, if the new one can be set up.
+    async fn start(&mut self, make: impl FnOnce(RunId, &Device, DeviceInfo) -> Result<Session, Failure>) {
+        self.tell_state(Activity::Preparing).await;
+        self.runs += 1;
+        let (run, device, info) = (self.runs, self.device.clone(), self.device_info.clone());
+        let made = guarded(async { Ok(make(run, &device, info)) }).await;
+        match made {
+            Ok(Ok(session)) => {
+                self.work = if session.is_finished() { Work::Finished } else { Work::Paused };
+                let hyper = session.info.config.hyper;
+                self.tell(Event::Started(Box::new(session.info.clone()))).await;
+                self.session = Some(session);
+                self.guide(hyper);
+            }
+            Ok(Err(failure)) => self.tell(Event::Failed(failure)).await,
+            Err(what) => self.fail(what).await,
+        }
+        self.tell_state(self.activity()).await;
+    }
+
+    /// Histograms and samples of a new run, so that no pane is empty before the first step.
+    fn guide(&mut self, hyper: Hyper) {
+        if let Some(session) = &mut self.session
+            && hyper.histogram_every_steps > 0
+        {
+            session.show_gradients(&hyper);
+        }
+    }
+
+    async fn guarded_turn(&mut self) -> Result<(), String> {
+        guarded(self.turn()).await
+    }
+
+    /// One turn: a batch of the evaluation, a training step, the answers that are there.
+    async fn turn(&mut self) -> Result<(), String> {
+        let hyper = self.hyper();
+        let work = self.work;
+        let Some(session) = &mut self.session else {
+            return self.nothing_to_train().await;
+        };
+        session.advance_evaluation();
+        match work {
+            Work::Running => session.train(&hyper, Players::Both, false),
+            Work::Steps(players, _) => session.train(&hyper, players, true),
+            Work::Paused | Work::Finished => {}
+        }
+        let finished = session.is_finished();
+        let next = match work {
+            Work::Running | Work::Steps(..) if finished => Work::Finished,
+            Work::Steps(_, 0 | 1) => Work::Paused,
+            Work::Steps(players, steps) => Work::Steps(players, steps - 1),
+            other => other,
+        };
+        self.answers(matches!(next, Work::Paused | Work::Finished)).await?;
+        if self.work == work && next != work {
+            // A failed report may have paused the run meanwhile.
+            self.work = next;
+            if matches!(next, Work::Paused | Work::Finished) {
+                self.tell_state(self.activity()).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the answers from the device that are there, or all of them.
+    async fn answers(&mut self, all: bool) -> Result<(), String> {
+        while let Some(session) = &mut self.session {
+            let Some(event) = session.answer(all).await? else { break };
+            let failed = matches!(event, Event::Failed(_));
+            self.tell(event).await;
+            if failed {
+                self.set_work(Work::Paused).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn nothing_to_train(&mut self) -> Result<(), String> {
+        self.set_work(Work::Paused).await;
+        Ok(())
+    }
+
+    async fn set_work(&mut self, work: Work) {
+        let finished = self.session.as_ref().is_some_and(Session::is_finished);
+        let wants_steps = matches!(work, Work::Running | Work::Steps(..));
+        if wants_steps && finished {
+            self.work = Work::Finished;
+            let notice = "All steps of this run are done. Reset to train again, with more steps if you like.";
+            self.tell(Event::Notice(notice.into())).await;
+        } else if wants_steps && self.session.is_none() {
+            self.work = Work::Paused;
+            self.tell(Event::Notice("There is no run to train: reset with data that can be read.".into()))
+                .await;
+        } else {
+            self.work = if finished { Work::Finished } else { work };
+        }
+        self.tell_state(self.activity()).await;
+    }
+
+    /// The device or the computation gave up.
+    async fn fail(&mut self, what: String) {
+        if let Some(session) = &mut self.session {
+            session.abandon();
+        }
+        self.work = Work::Paused;
+        let advice =
+            "Save the run if you can, then reset, or choose a smaller batch, another device or --device cpu.";
+        self.tell(Event::Failed(Failure { run: self.runs, what, advice: advice.into() })).await;
+        self.tell_state(Activity::Paused).await;
+    }
+
+    fn hyper(&self) -> Hyper {
+        *self.local.hyper.borrow()
+    }
+
+    fn activity(&self) -> Activity {
+        match self.work {
+            Work::Paused => Activity::Paused,
+            Work::Running | Work::Steps(..) => Activity::Running,
+            Work::Finished => Activity::Finished,
+        }
+    }
+
+    async fn tell_state(&mut self, activity: Activity) {
+        let step = self.session.as_ref().map_or(0, |session| session.step);
+        self.tell(Event::State(RunState { run: self.runs, activity, step })).await;
+    }
+
+    /// Sends an event, in order. What happens when the face is slow is the [`Delivery`]'s to say.
+    async fn tell(&mut self, event: Event) {
+        match self.local.delivery {
+            // No face left: the next look at the commands says so too.
+            Delivery::Complete => drop(self.local.events.send(event).await),
+            Delivery::Latest => {
+                self.flush();
+                let measurement = matches!(
+                    event,
+                    Event::Report(_) | Event::Histograms(_) | Event::Samples(_) | Event::Robustness(_)
+                );
+                if !self.outbox.is_empty() {
+                    if !measurement {
+                        self.outbox.push_back(event);
+                    }
+                } else if let Err(TrySendError::Full(event)) = self.local.events.try_send(event)
+                    && !measurement
+                {
+                    self.outbox.push_back(event);
+                }
+            }
+        }
+    }
+
+    /// Sends what waits in the outbox, as far as there is room.
+    fn flush(&mut self) {
+        while let Some(event) = self.outbox.pop_front() {
+            if let Err(TrySendError::Full(event)) = self.local.events.try_send(event) {
+                self.outbox.push_front(event);
+                break;
+            }
+        }
+    }
+}

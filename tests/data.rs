@@ -1,0 +1,154 @@
+//! Data sets come out as they lie in their files, and no bytes whatever make a reader panic.
+
+#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
+
+#[path = "data/bad_sets.rs"]
+mod bad_sets;
+#[path = "data/files.rs"]
+mod files;
+
+use std::fs;
+
+use bad_sets::bad_sets;
+use files::{
+    File, cifar_batch, cifar_set, gzip, idx_images, idx_labels, idx_set, pixels, tfjs_png, tfjs_set,
+};
+use great_lab::data::{self, DataError, Dataset, cifar, idx as idx_reader, tfjs_cifar};
+use proptest::prelude::*;
+
+/// Loads these files from memory.
+fn load(set: &[File]) -> Result<Dataset, DataError> {
+    let names: Vec<String> = set.iter().map(|(name, _)| name.clone()).collect();
+    data::folder::load_files("some/set", &names, &|name| {
+        Ok(set.iter().find(|(present, _)| present == name).unwrap().1.clone())
+    })
+}
+
+#[test]
+fn idx_comes_out_as_it_lies() {
+    let data = load(&idx_set()).unwrap();
+    assert_eq!((data.name.as_str(), data.shape), ("set", [1, 8, 9]));
+    assert_eq!(data.classes, ["0", "1", "2"]);
+    assert_eq!(data.train.labels, [0, 1, 2, 1]);
+    assert_eq!(data.train.pixels, pixels(4 * 72));
+    assert_eq!(data.test.labels, [1, 0]);
+    assert_eq!(data.test.image(1), &pixels(2 * 72)[72..]);
+}
+
+#[test]
+fn cifar_binary_comes_out_as_it_lies() {
+    let mut set = cifar_set();
+    let data = load(&set).unwrap();
+    assert_eq!((data.shape, data.classes.len(), data.classes[3].as_str()), ([3, 32, 32], 10, "cat"));
+    assert_eq!(data.train.labels, [1, 9, 2, 9, 3, 9, 4, 9, 5, 9]);
+    assert_eq!(data.train.image(3), &pixels(2 * 3072)[3072..]);
+    assert_eq!(data.test.labels, [0, 1, 2]);
+    set.push((
+        "batches.meta.txt".into(),
+        (0..12).map(|class| format!("kind {class}\n")).collect::<String>().into(),
+    ));
+    assert_eq!(load(&set).unwrap().classes[11], "kind 11");
+}
+
+#[test]
+fn tfjs_cifar_comes_out_plane_by_plane() {
+    let data = load(&tfjs_set()).unwrap();
+    assert_eq!((data.shape, data.train.len(), data.test.len()), ([3, 32, 32], 10, 3));
+    assert_eq!(data.test.labels, [3, 2, 1]);
+    let (interleaved, planes) = (&pixels(2 * 3072)[3072..], data.train.image(1));
+    for (place, pixel) in interleaved.chunks(3).enumerate() {
+        assert_eq!(pixel, [planes[place], planes[1024 + place], planes[2048 + place]]);
+    }
+}
+
+#[test]
+fn folders_and_names_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my-fashion-set");
+    fs::create_dir(&path).unwrap();
+    let source = path.to_str().unwrap();
+    let message = |source: &str| data::load(source).unwrap_err().to_string();
+
+    assert!(message("no-such-set").contains("neither a data set that comes with the lab (fashion-mnist)"));
+    assert!(message("").contains("nor a folder"));
+    let empty = message(source);
+    for name in ["train-images.idx3-ubyte.gz", "data_batch_5.bin", "test_lables.json"] {
+        assert!(empty.contains(name), "{empty}");
+    }
+
+    for (name, bytes) in idx_set() {
+        fs::write(path.join(name), bytes).unwrap();
+    }
+    let data = data::load(source).unwrap();
+    assert_eq!((data.name.as_str(), data.classes[2].as_str()), ("my-fashion-set", "Pullover"));
+    assert!(message(path.join("t10k-labels.idx1-ubyte").to_str().unwrap()).contains("nor a folder"));
+
+    fs::remove_file(path.join("t10k-labels.idx1-ubyte")).unwrap();
+    fs::create_dir(path.join("t10k-labels.idx1-ubyte")).unwrap();
+    assert!(message(source).contains("t10k-labels.idx1-ubyte: expected a file, found a folder"));
+}
+
+#[test]
+fn bad_sets_get_errors_that_say_what_and_where() {
+    for (case, set, parts) in bad_sets() {
+        let message = load(&set).expect_err(case).to_string();
+        for part in parts {
+            assert!(message.contains(part), "{case}: '{part}' is not in: {message}");
+        }
+    }
+}
+
+/// One of the readers, its result dropped.
+type Reader = fn(&[u8]) -> Result<(), DataError>;
+const IDX_IMAGES: Reader = |bytes| idx_reader::parse_images(bytes, "file").map(drop);
+const IDX_LABELS: Reader = |bytes| idx_reader::parse_labels(bytes, "file").map(drop);
+const CIFAR: Reader = |bytes| cifar::parse(bytes, "file", 10).map(drop);
+const TFJS_PNG: Reader = |bytes| tfjs_cifar::parse_png(bytes, "file").map(drop);
+const TFJS_LABELS: Reader = |bytes| tfjs_cifar::parse_labels(bytes, "file").map(drop);
+
+/// A small sound file for each reader.
+fn sound_files() -> [(Reader, Vec<u8>); 7] {
+    [
+        (IDX_IMAGES, idx_images(2, 8, 9)),
+        (IDX_IMAGES, gzip(&idx_images(2, 8, 9))),
+        (IDX_LABELS, idx_labels(&[1, 2, 3])),
+        (IDX_LABELS, gzip(&idx_labels(&[1, 2, 3]))),
+        // One record: of two, the first alone is a sound file.
+        (CIFAR, cifar_batch(&[7])),
+        (TFJS_PNG, tfjs_png(2)),
+        (TFJS_LABELS, b"[1, 2, 3]".to_vec()),
+    ]
+}
+
+#[test]
+fn no_beginning_of_a_file_is_taken_for_the_whole() {
+    for (reader, bytes) in sound_files() {
+        reader(&bytes).unwrap();
+        for end in 0..bytes.len() {
+            assert!(reader(&bytes[..end]).is_err(), "{end} of {} bytes are taken", bytes.len());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..4000)) {
+        for (reader, _) in sound_files() {
+            let _ = reader(&bytes);
+        }
+        let _ = cifar::parse_class_names(&bytes, "file");
+    }
+
+    #[test]
+    fn damaged_files_never_panic(
+        which in 0..7_usize,
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let (reader, mut bytes) = sound_files()[which].clone();
+        for (place, value) in damage {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        let _ = reader(&bytes);
+    }
+}

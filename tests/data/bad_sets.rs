@@ -1,0 +1,152 @@
+//! Sets with one thing wrong each, and what their errors must say.
+
+use crate::files::{
+    File, cifar_batch, cifar_set, gzip, idx, idx_images, idx_labels, idx_set, pixels, png, tfjs_png, tfjs_set,
+};
+
+/// What is wrong, the files, and parts of the message: the file, the place, what was expected and found.
+pub type BadSet = (&'static str, Vec<File>, &'static [&'static str]);
+
+/// All of them.
+pub fn bad_sets() -> Vec<BadSet> {
+    [images(), labels(), packed(), whole_idx(), cifar(), pictures(), lists()].concat()
+}
+
+/// `set` with the file `name` replaced.
+fn with(mut set: Vec<File>, name: &str, bytes: Vec<u8>) -> Vec<File> {
+    set.iter_mut().find(|(present, _)| present == name).unwrap().1 = bytes;
+    set
+}
+
+/// `set` without the file `name`.
+fn without(mut set: Vec<File>, name: &str) -> Vec<File> {
+    set.retain(|(present, _)| present != name);
+    set
+}
+
+fn cut(bytes: Vec<u8>, end: usize) -> Vec<u8> {
+    bytes[..end].to_vec()
+}
+
+fn long(bytes: Vec<u8>) -> Vec<u8> {
+    [bytes, vec![0]].concat()
+}
+
+/// `bytes` with a bit changed so many bytes from the end.
+fn flipped(mut bytes: Vec<u8>, from_end: usize) -> Vec<u8> {
+    let place = bytes.len() - from_end;
+    bytes[place] ^= 1;
+    bytes
+}
+
+// Tables: a row a line reads better than what rustfmt makes of them.
+
+#[rustfmt::skip]
+fn images() -> Vec<BadSet> {
+    let set = |bytes| with(idx_set(), "train-images-idx3-ubyte", bytes);
+    let header = |dimensions: &[u32]| set(idx(2051, dimensions, &pixels(288)));
+    vec![
+        ("images: empty", set(vec![]), &["some/set/train-images-idx3-ubyte: at byte 0", "an empty file", "cut off"]),
+        ("images: cut in the header", set(cut(idx_images(4, 8, 9), 10)), &["byte 10", "number of rows", "cut off"]),
+        ("images: cut", set(cut(idx_images(4, 8, 9), 300)), &["byte 300", "288 bytes", "the end after 284"]),
+        ("images: too long", set(long(idx_images(4, 8, 9))), &["byte 304", "found more", "damaged"]),
+        ("images: are labels", set(idx_labels(&[1])), &["expected magic number 2051", "2049 (IDX labels)"]),
+        ("images: other magic", set(idx(7, &[4, 8, 9], &[])), &["byte 0", "found 7", "another kind of file"]),
+        ("images: none", header(&[0, 8, 9]), &["byte 4", "at least 1 of the images, found 0"]),
+        ("images: low", header(&[4, 7, 9]), &["byte 8", "8 to 96 rows, found 7"]),
+        ("images: wide", header(&[4, 8, 97]), &["byte 12", "8 to 96 columns, found 97"]),
+        ("images: endless", header(&[u32::MAX, 96, 96]), &["byte 4", "at most 2147483648 bytes"]),
+        ("images: fewer", header(&[2, 16, 9]), &["holds 2 images", "some/set/train-labels", "4 labels"]),
+    ]
+}
+
+#[rustfmt::skip]
+fn labels() -> Vec<BadSet> {
+    let set = |bytes| with(idx_set(), "train-labels-idx1-ubyte", bytes);
+    vec![
+        ("labels: empty", set(vec![]), &["some/set/train-labels-idx1-ubyte: at byte 0", "an empty file"]),
+        ("labels: are images", set(idx_images(4, 8, 9)), &["expected magic number 2049", "2051 (IDX images)"]),
+        ("labels: none", set(idx_labels(&[])), &["byte 4", "at least 1 of the labels, found 0"]),
+        ("labels: cut", set(cut(idx_labels(&[0, 1, 2, 1]), 11)), &["byte 11", "expected 4 bytes", "end after 3"]),
+        ("labels: too long", set(long(idx_labels(&[0, 1, 2, 1]))), &["byte 12", "found more"]),
+        ("labels: out of range", set(idx_labels(&[0, 1, 100, 1])), &["byte 10", "from 0 to 99, found 100"]),
+        ("labels: fewer", set(idx_labels(&[0, 1])), &["holds 4 images", "holds 2 labels"]),
+    ]
+}
+
+#[rustfmt::skip]
+fn packed() -> Vec<BadSet> {
+    let set = |bytes| with(idx_set(), "t10k-images.idx3-ubyte.gz", bytes);
+    let sound = || idx_images(2, 8, 9);
+    vec![
+        ("gzip: cut", set(cut(gzip(&sound()), 60)), &["idx3-ubyte.gz", "unpacked data", "sound gzip"]),
+        ("gzip: checksum", set(flipped(gzip(&sound()), 8)), &["byte 160 of the unpacked data", "checksum"]),
+        ("gzip: bomb", set(gzip(&[sound(), vec![0; 1 << 24]].concat())), &["byte 160 of the unpacked", "found more"]),
+        ("gzip: too long", set(gzip(&long(sound()))), &["byte 160 of the unpacked data", "found more"]),
+        ("gzip: in gzip", set(gzip(&gzip(&sound()))), &["byte 0 of the unpacked data", "magic number 2051"]),
+        ("gzip: rubbish after it", set(long(gzip(&sound()))), &["unpacked data", "sound gzip"]),
+    ]
+}
+
+#[rustfmt::skip]
+fn whole_idx() -> Vec<BadSet> {
+    let shape = with(idx_set(), "t10k-images.idx3-ubyte.gz", gzip(&idx_images(2, 9, 8)));
+    let single = with(idx_set(), "train-labels-idx1-ubyte", idx_labels(&[0; 4]));
+    let single = with(single, "t10k-labels.idx1-ubyte", idx_labels(&[0; 2]));
+    vec![
+        ("idx: shapes differ", shape, &["set: training images are [1, 8, 9], but test images [1, 9, 8]"]),
+        ("idx: one class", single, &["every image has label 0", "at least 2 classes"]),
+        ("idx: no test labels", without(idx_set(), "t10k-labels.idx1-ubyte"), &["some/set: t10k-labels-idx1-ubyte or"]),
+        ("idx: no images", without(idx_set(), "train-images-idx3-ubyte"), &["train-images.idx3-ubyte.gz is missing"]),
+    ]
+}
+
+#[rustfmt::skip]
+fn cifar() -> Vec<BadSet> {
+    let set = |bytes| with(cifar_set(), "data_batch_2.bin", bytes);
+    let named = |names: &[u8]| [cifar_set(), vec![("batches.meta.txt".to_owned(), names.to_vec())]].concat();
+    vec![
+        ("cifar: empty", set(vec![]), &["some/set/data_batch_2.bin: at byte 0", "3073 bytes", "an empty file"]),
+        ("cifar: cut", set(cut(cifar_batch(&[1, 2]), 6000)), &["byte 3073", "found only 2927", "cut off"]),
+        ("cifar: too long", set(long(cifar_batch(&[1, 2]))), &["byte 6146", "found only 1;"]),
+        ("cifar: label", set(cifar_batch(&[1, 10])), &["byte 3073", "from 0 to 9, found 10"]),
+        ("cifar: too few names", named(b"cat\ndog\n"), &["data_batch_1.bin: at byte 3073", "from 0 to 1, found 9"]),
+        ("cifar: names in no alphabet", named(b"cat\n\xff"), &["batches.meta.txt: at byte 4", "UTF-8"]),
+        ("cifar: batch missing", without(cifar_set(), "data_batch_4.bin"), &["data_batch_4.bin is missing"]),
+        ("cifar: test missing", without(cifar_set(), "test_batch.bin"), &["test_batch.bin is missing"]),
+    ]
+}
+
+#[rustfmt::skip]
+fn pictures() -> Vec<BadSet> {
+    let set = |bytes| with(tfjs_set(), "test_batch.png", bytes);
+    let grey = png(1024, 3, png::ColorType::Grayscale, &pixels(3072));
+    let narrow = png(1023, 1, png::ColorType::Rgb, &pixels(3069));
+    vec![
+        ("png: empty", set(vec![]), &["some/set/test_batch.png: at byte 0", "an empty file"]),
+        ("png: other file", set(cifar_batch(&[1])), &["test_batch.png", "sound PNG data"]),
+        ("png: cut", set(cut(tfjs_png(3), 120)), &["byte 120", "sound PNG data", "cut off"]),
+        ("png: damaged", set(flipped(tfjs_png(3), 20)), &["sound PNG data", "WrongChecksum", "damaged"]),
+        ("png: too long", set(long(tfjs_png(3))), &["the end of the file", "found 1 bytes more"]),
+        ("png: grey", set(grey), &["byte 16", "8-bit Grayscale"]),
+        ("png: narrow", set(narrow), &["byte 16", "1024 pixels wide", "1023 pixels wide"]),
+        ("png: fewer than labels", set(tfjs_png(2)), &["some/set: test_batch.png holds 2 images", "3 labels"]),
+        ("png: missing", without(tfjs_set(), "data_batch_1.png"), &["data_batch_1.png is missing"]),
+    ]
+}
+
+#[rustfmt::skip]
+fn lists() -> Vec<BadSet> {
+    let set = |text: &str| with(tfjs_set(), "test_lables.json", text.into());
+    vec![
+        ("json: empty", set(""), &["some/set/test_lables.json: at byte 0", "an empty file"]),
+        ("json: cut", set("[3, 2, "), &["test_lables.json: at byte 7", "cut off"]),
+        ("json: empty list", set("[]"), &["expected a JSON list of labels", "an empty list"]),
+        ("json: another thing", set("{\"labels\": [3, 2, 1]}"), &["byte 0", "expected a JSON list"]),
+        ("json: not whole", set("[3, 2.5, 1]"), &["byte 7", "2.5"]),
+        ("json: negative", set("[3,\n-2, 1]"), &["byte 6", "-2"]),
+        ("json: label", set("[3, 10, 1]"), &["entry 1", "from 0 to 9, found 10"]),
+        ("json: rubbish after it", set("[3, 2, 1] 4"), &["byte 11", "trailing characters"]),
+        ("json: missing", without(tfjs_set(), "train_lables.json"), &["train_lables.json is missing"]),
+    ]
+}
