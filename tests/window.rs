@@ -39,7 +39,10 @@ impl Bench {
                 *made.borrow_mut() = Some(Lab::new(ctx, remote, synthetic::config(), options));
             })
             .wgpu()
-            .build_ui_state(|ui, lab| lab.borrow_mut().as_mut().expect("made before the first frame").ui(ui), lab);
+            .build_ui_state(
+                |ui, lab| lab.borrow_mut().as_mut().expect("made before the first frame").ui(ui),
+                lab,
+            );
         Self { harness, trainer }
     }
 
@@ -48,7 +51,8 @@ impl Bench {
         for event in events {
             let mut event = Some(event);
             while let Some(unsent) = event.take() {
-                if let Err(tokio::sync::mpsc::error::TrySendError::Full(unsent)) = self.trainer.events.try_send(unsent)
+                if let Err(tokio::sync::mpsc::error::TrySendError::Full(unsent)) =
+                    self.trainer.events.try_send(unsent)
                 {
                     self.harness.step();
                     event = Some(unsent);
@@ -88,7 +92,8 @@ impl Bench {
         let size = [image.width() as usize, image.height() as usize];
         let image = ColorImage::from_rgba_unmultiplied(size, image.as_raw());
         if let Some(folder) = std::env::var_os("GREAT_LAB_PICTURES") {
-            std::fs::write(std::path::Path::new(&folder).join(name), to_png(&image)).expect("a folder to write to");
+            std::fs::write(std::path::Path::new(&folder).join(name), to_png(&image))
+                .expect("a folder to write to");
         }
         image
     }
@@ -103,9 +108,13 @@ fn is(command: &Command, like: &Command) -> bool {
 fn an_empty_window_says_what_will_fill_it() {
     let mut bench = Bench::new();
     bench.tell([started(1), state(1, Activity::Paused, 0)]);
-    for text in
-        ["Histograms of the entries", "They come every 50 steps", "A point comes every 10 steps", "press Run", "Ready"]
-    {
+    for text in [
+        "Histograms of the entries",
+        "They come every 50 steps",
+        "A point comes every 10 steps",
+        "press Run",
+        "Ready",
+    ] {
         assert!(bench.sees(text), "{text}");
     }
     for pane in Pane::ALL {
@@ -120,8 +129,18 @@ fn a_run_fills_every_pane() {
     let mut bench = Bench::new();
     bench.tell(a_run(1, 1240));
     for text in [
-        "step 1,240 of 3,000 · 12", "it/s", "Training: step 1,240", "% · 2 min left", "D_JS", "floor 0.021",
-        "read · chance 10 %", "pgd → random", "fgsm", "step 1,200 · 256 images", "clean ", "gradient read as",
+        "step 1,240 of 3,000 · 12",
+        "it/s",
+        "Training: step 1,240",
+        "% · 2 min left",
+        "D_JS",
+        "floor 0.021",
+        "read · chance 10 %",
+        "pgd → random",
+        "fgsm",
+        "step 1,200 · 256 images",
+        "clean ",
+        "gradient read as",
         "PGD, ε = 0.1",
     ] {
         assert!(bench.sees(text), "{text}");
@@ -370,7 +389,8 @@ fn a_small_window_still_shows_everything() {
     for pane in Pane::ALL {
         assert!(bench.sees(pane.title()), "{}", pane.title());
     }
-    let inside = bench.lab(|lab| lab.pane_rects().iter().all(|(_, rect)| rect.right() <= 960.0 && rect.width() > 100.0));
+    let inside = bench
+        .lab(|lab| lab.pane_rects().iter().all(|(_, rect)| rect.right() <= 960.0 && rect.width() > 100.0));
     assert!(inside);
 }
 
@@ -389,8 +409,11 @@ fn the_sheet_of_shortcuts_opens_beside_the_work() {
 
 #[test]
 fn run_at_once_runs_when_the_run_is_ready() {
-    let mut bench =
-        Bench::with(Vec2::new(1280.0, 800.0), Theme::Dark, Options { run_at_once: true, ..Options::default() });
+    let mut bench = Bench::with(
+        Vec2::new(1280.0, 800.0),
+        Theme::Dark,
+        Options { run_at_once: true, ..Options::default() },
+    );
     assert!(bench.commands().is_empty());
     bench.tell([started(1), state(1, Activity::Paused, 0)]);
     assert!(matches!(bench.commands()[..], [Command::Run]));
@@ -449,7 +472,11 @@ fn the_pictures_are_not_blank_in_either_theme_and_size() {
                 part.pixels.iter().for_each(|pixel| *counts.entry(*pixel).or_default() += 1);
                 let ground = counts.values().max().copied().unwrap_or(0);
                 let drawn = part.pixels.len() - ground;
-                assert!(drawn * 100 > part.pixels.len() * 3, "{pane:?}: {drawn} of {} drawn", part.pixels.len());
+                assert!(
+                    drawn * 100 > part.pixels.len() * 3,
+                    "{pane:?}: {drawn} of {} drawn",
+                    part.pixels.len()
+                );
                 assert!(counts.len() > 30, "{pane:?}: {} colours", counts.len());
             }
         }

@@ -14,7 +14,8 @@ pub struct Tick {
 /// Where `value` lies among ascending `edges`, in bins: 2.5 is the middle of the third; logarithmic inside a bin.
 pub fn position(edges: &[f32], value: f64) -> f64 {
     let above = edges.partition_point(|edge| f64::from(*edge) <= value);
-    let (Some(low), Some(high)) = (above.checked_sub(1).and_then(|low| edges.get(low)), edges.get(above)) else {
+    let (Some(low), Some(high)) = (above.checked_sub(1).and_then(|low| edges.get(low)), edges.get(above))
+    else {
         return if above == 0 { 0.0 } else { edges.len() as f64 - 1.0 };
     };
     let (low, high) = (f64::from(*low), f64::from(*high));
@@ -30,8 +31,10 @@ pub fn position(edges: &[f32], value: f64) -> f64 {
 
 /// Zero and powers of ten between `from` and `to` bins, at most about `most` of them.
 pub fn ticks(edges: &[f32], from: f64, to: f64, most: usize) -> Vec<Tick> {
-    let finite = edges.iter().map(|edge| f64::from(edge.abs())).filter(|edge| edge.is_finite() && *edge > 0.0);
-    let (smallest, largest) = finite.fold((f64::INFINITY, 0.0_f64), |(low, high), edge| (low.min(edge), high.max(edge)));
+    let finite =
+        edges.iter().map(|edge| f64::from(edge.abs())).filter(|edge| edge.is_finite() && *edge > 0.0);
+    let (smallest, largest) =
+        finite.fold((f64::INFINITY, 0.0_f64), |(low, high), edge| (low.min(edge), high.max(edge)));
     if largest == 0.0 {
         return Vec::new();
     }
@@ -85,10 +88,20 @@ mod tests {
 
     #[test]
     fn positions_are_logarithmic_with_a_sign() {
-        for (value, expected) in
-            [(-1e-1, 0.0), (0.0, 2.5), (1e-3, 3.0), (10f64.powf(-1.5), 4.5), (-10f64.powf(-1.5), 0.5), (9.0, 5.0), (-9.0, 0.0)]
-        {
-            assert!((position(&EDGES, value) - expected).abs() < 1e-3, "{value}: {}", position(&EDGES, value));
+        for (value, expected) in [
+            (-1e-1, 0.0),
+            (0.0, 2.5),
+            (1e-3, 3.0),
+            (10f64.powf(-1.5), 4.5),
+            (-10f64.powf(-1.5), 0.5),
+            (9.0, 5.0),
+            (-9.0, 0.0),
+        ] {
+            assert!(
+                (position(&EDGES, value) - expected).abs() < 1e-3,
+                "{value}: {}",
+                position(&EDGES, value)
+            );
         }
         let open = [f32::NEG_INFINITY, -1.0, 1.0, f32::INFINITY];
         assert_eq!(position(&open, 7.0), 2.5);
@@ -96,7 +109,8 @@ mod tests {
 
     #[test]
     fn ticks_are_powers_of_ten_about_zero() {
-        let labels = |most| ticks(&EDGES, 0.0, 5.0, most).into_iter().map(|tick| tick.label).collect::<Vec<_>>();
+        let labels =
+            |most| ticks(&EDGES, 0.0, 5.0, most).into_iter().map(|tick| tick.label).collect::<Vec<_>>();
         assert_eq!(labels(9), ["−1e−1", "−1e−2", "−1e−3", "0", "1e−3", "1e−2", "1e−1"]);
         assert_eq!(labels(3), ["−1e−2", "0", "1e−2"]);
         assert!(ticks(&[], 0.0, 1.0, 5).is_empty());

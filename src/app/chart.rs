@@ -21,12 +21,16 @@ pub fn chart<'a>(id: &str, palette: &Palette, x: AxisHints<'a>, y: AxisHints<'a>
 
 /// A horizontal axis.
 pub fn x_axis<'a>(palette: &Palette, label: &str, format: impl Fn(f64) -> String + 'a) -> AxisHints<'a> {
-    dress(AxisHints::new_x(), palette, label, format).label_spacing(egui::Rangef::new(16.0, 30.0)).min_thickness(27.0)
+    dress(AxisHints::new_x(), palette, label, format)
+        .label_spacing(egui::Rangef::new(16.0, 30.0))
+        .min_thickness(27.0)
 }
 
 /// A vertical axis.
 pub fn y_axis<'a>(palette: &Palette, label: &str, format: impl Fn(f64) -> String + 'a) -> AxisHints<'a> {
-    dress(AxisHints::new_y(), palette, label, format).label_spacing(egui::Rangef::new(8.0, 16.0)).min_thickness(24.0)
+    dress(AxisHints::new_y(), palette, label, format)
+        .label_spacing(egui::Rangef::new(8.0, 16.0))
+        .min_thickness(24.0)
 }
 
 fn dress<'a>(
@@ -64,7 +68,10 @@ pub fn percent_marks(height: f32) -> impl Fn(egui_plot::GridInput) -> Vec<GridMa
     };
     move |_| {
         (0..=parts)
-            .map(|part| GridMark { value: f64::from(part) / f64::from(parts), step_size: 1.0 / f64::from(parts) })
+            .map(|part| GridMark {
+                value: f64::from(part) / f64::from(parts),
+                step_size: 1.0 / f64::from(parts),
+            })
             .collect()
     }
 }
@@ -126,7 +133,8 @@ pub fn toggle(ui: &mut Ui, palette: &Palette, color: Color32, name: &str, on: &m
         response.mark_changed();
     }
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, ui.is_enabled(), *on, name));
-    let swatch = egui::Rect::from_center_size(egui::pos2(rect.left() + 4.5, rect.center().y), egui::Vec2::splat(8.0));
+    let swatch =
+        egui::Rect::from_center_size(egui::pos2(rect.left() + 4.5, rect.center().y), egui::Vec2::splat(8.0));
     let color = if *on { color } else { palette.line };
     ui.painter().rect_filled(swatch, 2.0, color);
     let text_color = match (*on, response.hovered()) {
@@ -134,6 +142,10 @@ pub fn toggle(ui: &mut Ui, palette: &Palette, color: Color32, name: &str, on: &m
         (true, _) => palette.text.gamma_multiply(0.85),
         (false, _) => palette.weak.gamma_multiply(0.6),
     };
-    ui.painter().galley(egui::pos2(swatch.right() + 4.0, rect.center().y - text.size().y / 2.0), text, text_color);
+    ui.painter().galley(
+        egui::pos2(swatch.right() + 4.0, rect.center().y - text.size().y / 2.0),
+        text,
+        text_color,
+    );
     response
 }

@@ -82,9 +82,10 @@ impl Controls {
         history.info.as_ref().is_some_and(|info| info.config.setup != self.config.setup)
     }
 
-    /// Trains; a run that has not begun is first set up as the knobs now say.
+    /// Trains; a run that has not begun, or could not be set up, is first set up as the knobs now say.
     pub fn run(&mut self, history: &History) {
-        if history.step() == 0 && self.setup_changed(history) {
+        let is_missing = history.info.is_none() && history.activity() == Activity::Paused;
+        if is_missing || (history.step() == 0 && self.setup_changed(history)) {
             self.reset();
         }
         self.send(Command::Run);

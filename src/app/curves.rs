@@ -1,7 +1,9 @@
 //! Losses and accuracies over the run: smoothed, the raw curve kept faint, every turn of a knob marked.
 
 use egui::{RichText, Ui};
-use egui_plot::{Corner, Legend, Line, LineStyle, PlotPoint, PlotPoints, PlotResponse, PlotUi, Points, VLine};
+use egui_plot::{
+    Corner, Legend, Line, LineStyle, PlotPoint, PlotPoints, PlotResponse, PlotUi, Points, VLine,
+};
 
 use crate::app::chart;
 use crate::app::export::Table;
@@ -49,7 +51,9 @@ impl Curves {
             ui.spacing_mut().slider_width = 90.0;
             ui.add(egui::Slider::new(&mut self.smoothing, 0.0..=0.999).max_decimals(3))
                 .labelled_by(label.id)
-                .on_hover_text("Weight of the past in an exponential moving average; 0 shows the points themselves.");
+                .on_hover_text(
+                    "Weight of the past in an exponential moving average; 0 shows the points themselves.",
+                );
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 ui.spacing_mut().button_padding = egui::vec2(5.0, 1.0);
                 ui.spacing_mut().item_spacing.x = 2.0;
@@ -79,7 +83,10 @@ impl Curves {
             if !held_out.is_empty() {
                 let color = palette.good;
                 plot.line(
-                    Line::new("held out", PlotPoints::new(held_out.clone())).color(color).width(1.0).allow_hover(false),
+                    Line::new("held out", PlotPoints::new(held_out.clone()))
+                        .color(color)
+                        .width(1.0)
+                        .allow_hover(false),
                 );
                 plot.points(Points::new("held out", PlotPoints::new(held_out)).color(color).radius(2.5));
             }
@@ -163,14 +170,23 @@ impl Curves {
     /// Every kept point, and the knobs that were turned.
     pub fn table(&self, history: &History) -> Table {
         let mut table = Table::new(&[
-            "step", "seconds", "loss", "auxiliary_loss", "accuracy", "auxiliary_accuracy", "gradient_rms", "alpha", "edits",
+            "step",
+            "seconds",
+            "loss",
+            "auxiliary_loss",
+            "accuracy",
+            "auxiliary_accuracy",
+            "gradient_rms",
+            "alpha",
+            "edits",
         ]);
         let mut before = -1.0;
         for row in history.reports.rows() {
             let mut line = vec![row.step.to_string(), format!("{:.3}", row.seconds)];
             line.extend(row.values.iter().map(ToString::to_string));
             let edits = history.edits.iter().filter(|edit| (before..=row.step).contains(&(edit.step as f64)));
-            let edits: Vec<_> = edits.map(|edit| format!("{}: {} to {}", edit.knob, edit.from, edit.to)).collect();
+            let edits: Vec<_> =
+                edits.map(|edit| format!("{}: {} to {}", edit.knob, edit.from, edit.to)).collect();
             line.push(edits.join("; "));
             before = row.step + 0.5;
             table.rows.push(line);

@@ -35,7 +35,10 @@ impl Discriminator {
         let mut plot_ui = ui.new_child(egui::UiBuilder::new().max_rect(left));
         plot_ui.horizontal(|ui| {
             ui.label(RichText::new(percent(report.auxiliary_accuracy)).strong().color(palette.auxiliary));
-            let chance = scope.history.chance().map_or(String::new(), |c| format!("read · chance {}", whole_percent(c)));
+            let chance = scope
+                .history
+                .chance()
+                .map_or(String::new(), |c| format!("read · chance {}", whole_percent(c)));
             ui.add(egui::Label::new(RichText::new(chance).size(11.0).color(palette.weak)).truncate());
         });
         accuracy_ui(&mut plot_ui, scope.history, &palette);
@@ -108,7 +111,10 @@ fn confusion_ui(ui: &mut Ui, history: &History, palette: &Palette, area: Rect, n
             let share = *count as f32 / total.max(1) as f32;
             let at = cell_rect(grid, cell, row, column);
             // The square root shows rare confusions too.
-            cells.add_colored_rect(at.shrink(0.5), palette.raised.lerp_to_gamma(palette.auxiliary, share.sqrt()));
+            cells.add_colored_rect(
+                at.shrink(0.5),
+                palette.raised.lerp_to_gamma(palette.auxiliary, share.sqrt()),
+            );
         }
         let y = grid.top() + (row as f32 + 0.5) * cell;
         let chip = Rect::from_center_size(pos2(grid.left() - 6.0, y), vec2(4.0, (cell - 2.0).min(9.0)));
@@ -128,8 +134,8 @@ fn confusion_ui(ui: &mut Ui, history: &History, palette: &Palette, area: Rect, n
     if cell >= 26.0 {
         cell_figures(painter, palette, &report.confusion, classes, grid);
     }
-    let at = pos2(grid.center().x, grid.bottom() + 2.0);
-    painter.text(at, Align2::CENTER_TOP, "read as (across) · true (down)", tiny(), palette.weak);
+    let at = pos2(grid.right(), grid.bottom() + 2.0);
+    painter.text(at, Align2::RIGHT_TOP, "read as (across) · true (down)", tiny(), palette.weak);
     confusion_hover(ui, history, palette, &report.confusion, classes, grid);
 }
 
@@ -151,7 +157,14 @@ fn name_galley(
 }
 
 /// A class's name that ends at `at`.
-fn class_name(painter: &egui::Painter, palette: &Palette, history: &History, class: usize, at: egui::Pos2, width: f32) {
+fn class_name(
+    painter: &egui::Painter,
+    palette: &Palette,
+    history: &History,
+    class: usize,
+    at: egui::Pos2,
+    width: f32,
+) {
     let galley = name_galley(painter, palette, history, class, width);
     painter.galley(at - vec2(galley.size().x, galley.size().y / 2.0), galley, palette.text);
 }
@@ -182,7 +195,14 @@ fn cell_figures(painter: &egui::Painter, palette: &Palette, confusion: &[u32], c
     }
 }
 
-fn confusion_hover(ui: &Ui, history: &History, palette: &Palette, confusion: &[u32], classes: usize, grid: Rect) {
+fn confusion_hover(
+    ui: &Ui,
+    history: &History,
+    palette: &Palette,
+    confusion: &[u32],
+    classes: usize,
+    grid: Rect,
+) {
     let response = ui.interact(grid, ui.scope_id().with("confusion"), Sense::hover());
     let Some(pointer) = response.hover_pos() else { return };
     let cell = grid.width() / classes as f32;

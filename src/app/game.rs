@@ -1,6 +1,8 @@
 //! The game itself, drawn: what flows forward, what flows back, and who is winning.
 
-use egui::{Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureHandle, Ui, Vec2, pos2, vec2};
+use egui::{
+    Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureHandle, Ui, Vec2, pos2, vec2,
+};
 
 use crate::app::export::Table;
 use crate::app::format::{figure, magnitude, percent, short, whole_percent};
@@ -64,7 +66,11 @@ impl Game {
         let verdict_height = 54.0;
         let drawing = area.with_max_y(area.bottom() - verdict_height).shrink2(vec2(1.0, 2.0));
         let plan = Plan::within(drawing);
-        let mode = scope.history.info.as_ref().map_or(scope.controls.config.setup.mode, |info| info.config.setup.mode);
+        let mode = scope
+            .history
+            .info
+            .as_ref()
+            .map_or(scope.controls.config.setup.mode, |info| info.config.setup.mode);
         self.refresh_pictures(ui, scope);
         draw_flows(ui, scope, &plan, mode);
         self.draw_boxes(ui, scope, &plan);
@@ -82,7 +88,8 @@ impl Game {
             let image = pictures::image(samples.shape, &sample.image);
             let scale = pictures::largest(&sample.gradient);
             let gradient = pictures::signed(samples.shape, &sample.gradient, scale, &scope.palette);
-            let load = |name: &str, picture| ui.ctx().load_texture(name, picture, egui::TextureOptions::NEAREST);
+            let load =
+                |name: &str, picture| ui.ctx().load_texture(name, picture, egui::TextureOptions::NEAREST);
             Some(Pictures { of, image: load("game x", image), gradient: load("game gradient", gradient) })
         });
     }
@@ -91,15 +98,21 @@ impl Game {
         let (painter, palette, history) = (ui.painter(), &scope.palette, &*scope.history);
         let report = history.latest.as_ref();
         let weights = |count: fn(&crate::train::protocol::RunInfo) -> usize| {
-            history.info.as_ref().map_or(String::new(), |info| format!("{} weights", magnitude(count(info) as u64)))
+            history
+                .info
+                .as_ref()
+                .map_or(String::new(), |info| format!("{} weights", magnitude(count(info) as u64)))
         };
         let setup = history.info.as_ref().map_or(&scope.controls.config.setup, |info| &info.config.setup);
         let network = setup.network.name();
-        node(painter, palette, plan.main, palette.main, "Main network", &[network, &weights(|i| i.main_weights)]);
+        let narrow = plan.main.width() < 92.0;
+        let titles = if narrow { ["Main", "Auxiliary"] } else { ["Main network", "Auxiliary network"] };
+        node(painter, palette, plan.main, palette.main, titles[0], &[network, &weights(|i| i.main_weights)]);
         let auxiliary = ["reads gradients", &weights(|i| i.auxiliary_weights)];
-        node(painter, palette, plan.auxiliary, palette.auxiliary, "Auxiliary network", &auxiliary);
+        node(painter, palette, plan.auxiliary, palette.auxiliary, titles[1], &auxiliary);
         let loss = report.map_or("–".into(), |report| figure(report.loss));
-        let right = report.map_or("of x right".into(), |report| format!("{} right", whole_percent(report.accuracy)));
+        let right =
+            report.map_or("of x right".into(), |report| format!("{} right", whole_percent(report.accuracy)));
         big_figure(painter, palette, plan.loss, palette.main, "loss J", &loss, &right);
         let read = report.map_or("–".into(), |report| whole_percent(report.auxiliary_accuracy));
         let chance = history.chance().map_or("chance 1/K".into(), |c| format!("chance {}", whole_percent(c)));
@@ -147,7 +160,10 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, mode: Mode) {
     let rms = report.map_or(String::new(), |report| format!("rms {}", figure(report.gradient_rms)));
     let beside = plan.loss.center_bottom().lerp(plan.gradient.center_top(), 0.5) - vec2(7.0, 0.0);
     label(painter, beside - vec2(0.0, 6.0), Align2::RIGHT_CENTER, "∇x J", palette.text);
-    label(painter, beside + vec2(0.0, 6.0), Align2::RIGHT_CENTER, &rms, palette.weak);
+    // Where the drawing is narrow, α stands there.
+    if plan.loss.left() - plan.main.right() > 18.0 {
+        label(painter, beside + vec2(0.0, 6.0), Align2::RIGHT_CENTER, &rms, palette.weak);
+    }
 
     // α: from the auxiliary network back into the main one.
     let middle = plan.main.center_bottom().lerp(plan.auxiliary.center_top(), 0.5);
@@ -178,7 +194,13 @@ fn node(painter: &Painter, palette: &Palette, rect: Rect, color: Color32, title:
     let line_height = 13.0;
     let lines: Vec<_> = lines.iter().filter(|line| !line.is_empty()).collect();
     let top = rect.center().y - line_height * lines.len() as f32 / 2.0;
-    painter.text(pos2(rect.center().x, top), Align2::CENTER_CENTER, title, FontId::proportional(11.0), palette.text);
+    painter.text(
+        pos2(rect.center().x, top),
+        Align2::CENTER_CENTER,
+        title,
+        FontId::proportional(11.0),
+        palette.text,
+    );
     for (row, line) in lines.iter().enumerate() {
         let at = pos2(rect.center().x, top + line_height * (row as f32 + 1.0));
         painter.text(at, Align2::CENTER_CENTER, line, tiny(), palette.weak);
@@ -230,11 +252,31 @@ fn label(painter: &Painter, at: Pos2, align: Align2, text: &str, color: Color32)
 fn explain(ui: &Ui, plan: &Plan) {
     for (rect, name, text) in [
         (plan.input, "x", "An image from the training data."),
-        (plan.main, "main", "The network that is wanted: it classifies x. It descends its loss J and, with α > 0, also the negative of the auxiliary network's loss."),
-        (plan.loss, "loss", "J: cross-entropy of the main network, and the share of training images it gets right."),
-        (plan.gradient, "gradient", "The gradient tensor: how J changes with each pixel of x. An attack follows it, so what can be read off it can be used. Blue lowers J, orange raises it."),
-        (plan.auxiliary, "auxiliary", "The discriminator: it sees only the gradient tensor and tries to say which class x had."),
-        (plan.guess, "guess", "Share of gradient tensors whose class the auxiliary network reads, beside what guessing would get."),
+        (
+            plan.main,
+            "main",
+            "The network that is wanted: it classifies x. It descends its loss J and, with α > 0, also the negative of the auxiliary network's loss.",
+        ),
+        (
+            plan.loss,
+            "loss",
+            "J: cross-entropy of the main network, and the share of training images it gets right.",
+        ),
+        (
+            plan.gradient,
+            "gradient",
+            "The gradient tensor: how J changes with each pixel of x. An attack follows it, so what can be read off it can be used. Blue lowers J, orange raises it.",
+        ),
+        (
+            plan.auxiliary,
+            "auxiliary",
+            "The discriminator: it sees only the gradient tensor and tries to say which class x had.",
+        ),
+        (
+            plan.guess,
+            "guess",
+            "Share of gradient tensors whose class the auxiliary network reads, beside what guessing would get.",
+        ),
     ] {
         ui.interact(rect, ui.scope_id().with(name), Sense::hover()).on_hover_text(text);
     }
@@ -248,7 +290,13 @@ fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, mode: Mode) {
     let readable = accuracy.map(|accuracy| ((accuracy - chance) / (1.0 - chance).max(1e-9)).clamp(0.0, 1.0));
     let bar = Rect::from_min_size(area.min + vec2(0.0, 15.0), vec2(area.width(), 7.0));
     let painter = ui.painter();
-    label(painter, bar.left_top() - vec2(0.0, 2.0), Align2::LEFT_BOTTOM, "gradients hide their class", palette.main);
+    label(
+        painter,
+        bar.left_top() - vec2(0.0, 2.0),
+        Align2::LEFT_BOTTOM,
+        "gradients hide their class",
+        palette.main,
+    );
     let right = bar.right_top() - vec2(0.0, 2.0);
     label(painter, right, Align2::RIGHT_BOTTOM, "gradients give it away", palette.auxiliary);
     let strength = if readable.is_some() { 0.8 } else { 0.25 };
@@ -267,9 +315,12 @@ fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, mode: Mode) {
 /// A bar from one colour to another.
 fn blend(rect: Rect, [from, to]: [Color32; 2]) -> egui::Mesh {
     let mut mesh = egui::Mesh::default();
-    for (at, color) in
-        [(rect.left_top(), from), (rect.right_top(), to), (rect.left_bottom(), from), (rect.right_bottom(), to)]
-    {
+    for (at, color) in [
+        (rect.left_top(), from),
+        (rect.right_top(), to),
+        (rect.left_bottom(), from),
+        (rect.right_bottom(), to),
+    ] {
         mesh.colored_vertex(at, color);
     }
     mesh.add_triangle(0, 1, 2);
@@ -279,20 +330,29 @@ fn blend(rect: Rect, [from, to]: [Color32; 2]) -> egui::Mesh {
 
 fn sentence(measured: Option<(f64, f64)>, chance: f64, mode: Mode) -> String {
     let Some((accuracy, readable)) = measured else {
-        return "One network learns to classify; the other tries to read the class off its gradient alone.".into();
+        return "One network learns to classify; the other tries to read the class off its gradient alone."
+            .into();
     };
     let read = percent(accuracy);
     if !mode.uses_alpha() {
-        return format!("Read off {read} of the gradients. In mode {mode} the auxiliary network only watches.");
+        return format!(
+            "Read off {read} of the gradients. In mode {mode} the auxiliary network only watches."
+        );
     }
     match readable {
         r if r >= READ_ABOVE => {
             format!("The auxiliary network is winning: it reads the class off {read} of the gradients.")
         }
         r if r <= HIDDEN_BELOW => {
-            format!("The main network is winning: only {read} are read, near chance ({}).", whole_percent(chance))
+            format!(
+                "The main network is winning: only {read} are read, near chance ({}).",
+                whole_percent(chance)
+            )
         }
-        _ => format!("An open game: the class is read off {read} of the gradients; chance is {}.", whole_percent(chance)),
+        _ => format!(
+            "An open game: the class is read off {read} of the gradients; chance is {}.",
+            whole_percent(chance)
+        ),
     }
 }
 

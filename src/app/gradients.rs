@@ -65,7 +65,9 @@ impl Gradients {
             ui.label(RichText::new(figure(histograms.distance)).strong()).on_hover_text(help);
             let floor = format!("floor {}", figure(histograms.floor));
             ui.label(RichText::new(floor).size(11.0).color(palette.weak)).on_hover_text(help);
-            sparkline(ui, history, palette);
+            if ui.available_width() > 290.0 {
+                sparkline(ui, history, palette);
+            }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 ui.spacing_mut().button_padding = egui::vec2(5.0, 1.0);
                 ui.spacing_mut().item_spacing.x = 2.0;
@@ -89,7 +91,8 @@ impl Gradients {
             ui.spacing_mut().item_spacing = egui::vec2(7.0, 1.0);
             let mut alone = None;
             for (class, shown) in self.shown.iter_mut().enumerate() {
-                let chip = chart::toggle(ui, palette, palette.class(class), &history.class_name(class), shown);
+                let chip =
+                    chart::toggle(ui, palette, palette.class(class), &history.class_name(class), shown);
                 if chip.double_clicked() {
                     alone = Some(class);
                 }
@@ -109,7 +112,9 @@ impl Gradients {
         let (first, last) = bins::occupied(histograms.classes.iter().map(|class| &class.counts[..]))
             .unwrap_or((0, bins.saturating_sub(1)));
         let logarithmic = self.logarithmic;
-        let height = move |count: u32| if logarithmic { f64::from(count).ln_1p() / 10f64.ln() } else { f64::from(count) };
+        let height = move |count: u32| {
+            if logarithmic { f64::from(count).ln_1p() / 10f64.ln() } else { f64::from(count) }
+        };
         let y_format = move |y: f64| match logarithmic {
             true if y.fract().abs() < 1e-6 && y >= 0.0 => chart::count_tick(10f64.powf(y).round()),
             true => String::new(),
@@ -117,12 +122,18 @@ impl Gradients {
         };
         let (plot, _) = binned_plot(palette, edges, (first, last + 1), "histogram", "entries", y_format);
         let response = plot.height(ui.available_height() - chips).show(ui, |plot| {
-            let hovered = plot.pointer_coordinate().map(|at| at.x.floor()).filter(|_| plot.response().hovered());
+            let hovered =
+                plot.pointer_coordinate().map(|at| at.x.floor()).filter(|_| plot.response().hovered());
             if let Some(bin) = hovered {
-                plot.span(Span::new("", bin..=bin + 1.0).fill(palette.weak.gamma_multiply(0.25)).border_width(0.0));
+                plot.span(
+                    Span::new("", bin..=bin + 1.0).fill(palette.weak.gamma_multiply(0.25)).border_width(0.0),
+                );
             }
-            for (class, histogram) in histograms.classes.iter().enumerate().filter(|(class, _)| self.shown[*class]) {
-                let steps = histogram.counts[first..=last.min(histogram.counts.len().saturating_sub(1))].iter();
+            for (class, histogram) in
+                histograms.classes.iter().enumerate().filter(|(class, _)| self.shown[*class])
+            {
+                let steps =
+                    histogram.counts[first..=last.min(histogram.counts.len().saturating_sub(1))].iter();
                 let points: PlotPoints<'_> = steps
                     .enumerate()
                     .flat_map(|(offset, count)| {
@@ -146,7 +157,8 @@ impl Gradients {
         response.clone().on_hover_ui_at_pointer(|ui| {
             ui.label(RichText::new(bins::range_label(&histograms.edges, bin)).font(small()).strong());
             egui::Grid::new("bin").num_columns(2).spacing([12.0, 1.0]).show(ui, |ui| {
-                for (class, histogram) in histograms.classes.iter().enumerate().filter(|(class, _)| self.shown[*class])
+                for (class, histogram) in
+                    histograms.classes.iter().enumerate().filter(|(class, _)| self.shown[*class])
                 {
                     let name = RichText::new(scope.history.class_name(class)).font(small());
                     ui.label(name.color(scope.palette.class(class)));
@@ -164,11 +176,14 @@ impl Gradients {
         let edges = &histograms.edges;
         let (first, last) = bins::occupied(histograms.classes.iter().map(|class| &class.counts[..]))
             .unwrap_or((0, edges.len().saturating_sub(2)));
-        let names: Vec<_> = (0..histograms.classes.len()).map(|class| scope.history.class_name(class)).collect();
+        let names: Vec<_> =
+            (0..histograms.classes.len()).map(|class| scope.history.class_name(class)).collect();
         let name = |y: f64| {
             let class = -y;
-            if class < 0.0 || class.fract().abs() > 1e-6 { return String::new() }
-            names.get(class as usize).map(|name| name.chars().take(10).collect()).unwrap_or_default()
+            if class < 0.0 || class.fract().abs() > 1e-6 {
+                return String::new();
+            }
+            names.get(class as usize).map(|name| name.chars().take(11).collect()).unwrap_or_default()
         };
         let (plot, _) = binned_plot(palette, edges, (first, last + 1), "percentiles", "", name);
         let plot = plot.y_grid_spacer(|input| {
@@ -181,7 +196,10 @@ impl Gradients {
                 let at = histogram.percentiles.map(|value| bins::position(edges, value));
                 let bar = |from: f64, to: f64, width: f32, strength: f32| {
                     let points = PlotPoints::new(vec![[from, y], [to, y]]);
-                    Line::new("", points).color(palette.shade(color, strength)).width(width).allow_hover(false)
+                    Line::new("", points)
+                        .color(palette.shade(color, strength))
+                        .width(width)
+                        .allow_hover(false)
                 };
                 for (low, high, width, strength) in
                     [(0, 8, 1.0, 0.6), (1, 7, 4.0, 0.35), (2, 6, 7.0, 0.6), (3, 5, 10.0, 1.0)]
@@ -193,8 +211,14 @@ impl Gradients {
             plot.vline(VLine::new("", bins::position(edges, 0.0)).color(palette.line).allow_hover(false));
             plot.pointer_coordinate()
         });
-        let class = response.inner.map(|at| (-at.y).round()).filter(|class| *class >= 0.0).map(|class| class as usize);
-        if let Some((class, histogram)) = class.and_then(|class| Some((class, histograms.classes.get(class)?))) {
+        let class = response
+            .inner
+            .map(|at| (-at.y).round())
+            .filter(|class| *class >= 0.0)
+            .map(|class| class as usize);
+        if let Some((class, histogram)) =
+            class.and_then(|class| Some((class, histograms.classes.get(class)?)))
+        {
             response.response.on_hover_ui_at_pointer(|ui| {
                 ui.label(RichText::new(&names[class]).color(palette.class(class)).strong());
                 for (name, value) in percentile_names().zip(histogram.percentiles) {
@@ -216,7 +240,9 @@ impl Gradients {
                 for (class, histogram) in histograms.classes.iter().enumerate() {
                     let name = RichText::new(scope.history.class_name(class)).font(small());
                     ui.label(name.color(scope.palette.class(class)));
-                    for value in [histogram.mean, histogram.deviation].into_iter().chain(histogram.percentiles) {
+                    for value in
+                        [histogram.mean, histogram.deviation].into_iter().chain(histogram.percentiles)
+                    {
                         ui.add(egui::Label::new(RichText::new(figure(value)).font(small())).selectable(true));
                     }
                     ui.end_row();
@@ -303,7 +329,8 @@ fn sparkline(ui: &mut Ui, history: &History, palette: &Palette) {
 fn chips_height(ui: &Ui, history: &History, classes: usize) -> f32 {
     let (mut lines, mut x) = (1.0, 0.0);
     for class in 0..classes {
-        let galley = ui.painter().layout_no_wrap(history.class_name(class), tiny(), egui::Color32::PLACEHOLDER);
+        let galley =
+            ui.painter().layout_no_wrap(history.class_name(class), tiny(), egui::Color32::PLACEHOLDER);
         let width = galley.size().x + 20.0;
         if x + width > ui.available_width() {
             (lines, x) = (lines + 1.0, 0.0);
@@ -312,4 +339,3 @@ fn chips_height(ui: &Ui, history: &History, classes: usize) -> f32 {
     }
     lines * 16.5 + 4.0
 }
-

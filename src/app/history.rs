@@ -243,8 +243,10 @@ impl History {
         if before == report.hyper {
             return;
         }
-        let (before, after) =
-            (Config { hyper: before, ..Config::default() }, Config { hyper: report.hyper, ..Config::default() });
+        let (before, after) = (
+            Config { hyper: before, ..Config::default() },
+            Config { hyper: report.hyper, ..Config::default() },
+        );
         for knob in KNOBS.iter().filter(|knob| knob.live && knob.read(&before) != knob.read(&after)) {
             let to = knob.show(&knob.read(&after));
             let recent = 2 * report.hyper.report_every_steps.max(1);
@@ -261,7 +263,8 @@ impl History {
     }
 
     fn evaluated(&mut self, robustness: Robustness) {
-        let another = self.evaluation.as_ref().is_some_and(|known| known.step != robustness.step || known.complete);
+        let another =
+            self.evaluation.as_ref().is_some_and(|known| known.step != robustness.step || known.complete);
         if another && let Some(known) = self.evaluation.take().filter(|known| known.complete) {
             self.previous = Some(known);
         }
@@ -288,4 +291,101 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
         queue.pop_front();
     }
     queue.push_back(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::protocol::DeviceInfo;
+    use web_time::Duration;
+
+    fn started(run: RunId) -> Event {
+        let device = DeviceInfo { name: "CPU".into(), backend: "flex".into(), is_gpu: false, notice: None };
+        Event::Started(Box::new(RunInfo {
+            run,
+            config: Config::default(),
+            device,
+            data: String::new(),
+            classes: vec!["a".into(), "b".into()],
+            image_shape: [1, 8, 8],
+            train_images: 1,
+            test_images: 1,
+            main_weights: 1,
+            auxiliary_weights: 1,
+        }))
+    }
+
+    fn report(run: RunId, step: u64, hyper: Hyper) -> Event {
+        Event::Report(Box::new(Report {
+            run,
+            step,
+            epoch: 0.0,
+            elapsed: Duration::from_secs(step),
+            steps_per_second: 1.0,
+            hyper,
+            alpha: hyper.alpha,
+            loss: 1.0,
+            accuracy: 0.5,
+            auxiliary_loss: 1.0,
+            auxiliary_accuracy: 0.5,
+            gradient_rms: 1.0,
+            confusion: vec![1, 0, 0, 1],
+        }))
+    }
+
+    #[test]
+    fn turned_knobs_are_marked_once_a_turn() {
+        let mut history = History::default();
+        history.accept(started(1));
+        let with = |alpha: f64, learning_rate: f64| Hyper { alpha, learning_rate, ..Hyper::default() };
+        for (step, alpha, learning_rate) in
+            [(10, 0.1, 2e-3), (20, 0.2, 2e-3), (30, 0.3, 2e-3), (200, 0.3, 2e-3), (210, 0.5, 1e-3)]
+        {
+            history.accept(report(1, step, with(alpha, learning_rate)));
+        }
+        let edits: Vec<_> =
+            history.edits.iter().map(|edit| (edit.step, edit.knob, &edit.from[..], &edit.to[..])).collect();
+        assert_eq!(
+            edits,
+            [
+                (20, "α adversary", "0.1", "0.3"),
+                (210, "α adversary", "0.3", "0.5"),
+                (210, "learning rate", "0.002", "0.001"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_run_that_could_not_be_set_up_leaves_the_one_at_hand() {
+        let mut history = History::default();
+        history.accept(started(1));
+        history.accept(report(1, 10, Hyper::default()));
+        let failure = Failure { run: 2, what: "no such data".into(), advice: "choose other data".into() };
+        assert!(matches!(history.accept(Event::Failed(failure)), Some(Consequence::Failed)));
+        // The trainer counts the run that failed, and goes on with the one before it.
+        history.accept(Event::State(RunState { run: 2, activity: Activity::Running, step: 10 }));
+        history.accept(report(1, 20, Hyper::default()));
+        assert_eq!((history.step(), history.activity(), history.failures.len()), (20, Activity::Running, 1));
+    }
+
+    #[test]
+    fn a_baseline_outlives_its_run() {
+        let mut history = History::default();
+        history.accept(started(1));
+        let share = crate::train::protocol::Share { hits: 1, total: 2 };
+        let robustness = |run, step, complete| {
+            let (progress, curves) = (1.0, Vec::new());
+            Event::Robustness(Box::new(Robustness { run, step, complete, progress, clean: share, curves }))
+        };
+        history.keep_baseline();
+        assert!(history.baseline.is_none(), "nothing to keep");
+        for event in [robustness(1, 5, true), robustness(1, 10, false)] {
+            history.accept(event);
+        }
+        assert!(history.evaluating() && history.previous.as_ref().is_some_and(|previous| previous.step == 5));
+        history.keep_baseline();
+        history.accept(started(2));
+        assert!(history.evaluation.is_none());
+        assert!(history.baseline.is_some_and(|baseline| baseline.label == "great+greace, step 5"));
+    }
 }

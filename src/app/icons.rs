@@ -30,60 +30,99 @@ pub enum Icon {
 impl Icon {
     /// Draws the icon inside `rect`, which should be square.
     pub fn paint(self, painter: &egui::Painter, rect: Rect, color: Color32) {
-        let stroke = Stroke::new(1.5, color);
-        // From the unit square into `rect`.
-        let at = |x: f32, y: f32| rect.lerp_inside(vec2(x, y));
-        let fill = |points: Vec<Pos2>| painter.add(Shape::convex_polygon(points, color, Stroke::NONE));
-        let line = |points: &[(f32, f32)]| {
-            painter.add(Shape::line(points.iter().map(|(x, y)| at(*x, *y)).collect(), stroke));
-        };
+        let pen = Pen { painter, rect, color };
         match self {
-            Self::Run => drop(fill(vec![at(0.2, 0.08), at(0.95, 0.5), at(0.2, 0.92)])),
+            Self::Run => pen.fill(&[(0.2, 0.08), (0.95, 0.5), (0.2, 0.92)]),
             Self::Pause => {
-                for x in [0.18, 0.6] {
-                    painter.rect_filled(Rect::from_min_max(at(x, 0.1), at(x + 0.22, 0.9)), 1.0, color);
-                }
+                pen.bar((0.18, 0.1), (0.4, 0.9));
+                pen.bar((0.6, 0.1), (0.82, 0.9));
             }
             Self::Step => {
-                fill(vec![at(0.1, 0.12), at(0.68, 0.5), at(0.1, 0.88)]);
-                painter.rect_filled(Rect::from_min_max(at(0.74, 0.12), at(0.92, 0.88)), 1.0, color);
+                pen.fill(&[(0.1, 0.12), (0.68, 0.5), (0.1, 0.88)]);
+                pen.bar((0.74, 0.12), (0.92, 0.88));
             }
-            Self::Reset => {
-                let arc: Vec<_> = (0..=20).map(|i| turn(rect, 0.38, 0.15 + 0.78 * i as f32 / 20.0)).collect();
-                let start = arc[0];
-                painter.add(Shape::line(arc, stroke));
-                let size = rect.width() * 0.2;
-                fill(vec![start + vec2(-size, -0.2 * size), start + vec2(size, -size), start + vec2(0.7 * size, size)]);
-            }
-            Self::Theme => {
-                painter.circle_stroke(rect.center(), rect.width() * 0.44, stroke);
-                fill((0..=16).map(|i| turn(rect, 0.44, -0.25 + 0.5 * i as f32 / 16.0)).collect());
-            }
+            Self::Reset => pen.reset(),
+            Self::Theme => pen.theme(),
             Self::Help => {
-                painter.circle_stroke(rect.center(), rect.width() * 0.46, stroke);
-                line(&[(0.38, 0.42), (0.4, 0.32), (0.5, 0.27), (0.6, 0.33), (0.6, 0.43), (0.5, 0.51), (0.5, 0.6)]);
-                painter.circle_filled(at(0.5, 0.73), 1.0, color);
+                painter.circle_stroke(rect.center(), rect.width() * 0.46, pen.stroke());
+                pen.line(&[
+                    (0.38, 0.42),
+                    (0.4, 0.32),
+                    (0.5, 0.27),
+                    (0.6, 0.33),
+                    (0.6, 0.43),
+                    (0.5, 0.51),
+                    (0.5, 0.6),
+                ]);
+                painter.circle_filled(pen.at((0.5, 0.73)), 1.0, color);
             }
             Self::Enlarge => {
-                line(&[(0.12, 0.4), (0.12, 0.12), (0.4, 0.12)]);
-                line(&[(0.6, 0.88), (0.88, 0.88), (0.88, 0.6)]);
-                line(&[(0.12, 0.12), (0.4, 0.4)]);
-                line(&[(0.88, 0.88), (0.6, 0.6)]);
+                pen.line(&[(0.12, 0.4), (0.12, 0.12), (0.4, 0.12)]);
+                pen.line(&[(0.6, 0.88), (0.88, 0.88), (0.88, 0.6)]);
+                pen.line(&[(0.12, 0.12), (0.4, 0.4)]);
+                pen.line(&[(0.88, 0.88), (0.6, 0.6)]);
             }
             Self::Restore => {
-                line(&[(0.1, 0.32), (0.68, 0.32), (0.68, 0.9), (0.1, 0.9), (0.1, 0.32)]);
-                line(&[(0.34, 0.1), (0.9, 0.1), (0.9, 0.66)]);
+                pen.line(&[(0.1, 0.32), (0.68, 0.32), (0.68, 0.9), (0.1, 0.9), (0.1, 0.32)]);
+                pen.line(&[(0.34, 0.1), (0.9, 0.1), (0.9, 0.66)]);
             }
             Self::More => {
                 for x in [0.15, 0.5, 0.85] {
-                    painter.circle_filled(at(x, 0.5), 1.4, color);
+                    painter.circle_filled(pen.at((x, 0.5)), 1.4, color);
                 }
             }
             Self::Close => {
-                line(&[(0.18, 0.18), (0.82, 0.82)]);
-                line(&[(0.82, 0.18), (0.18, 0.82)]);
+                pen.line(&[(0.18, 0.18), (0.82, 0.82)]);
+                pen.line(&[(0.82, 0.18), (0.18, 0.82)]);
             }
         }
+    }
+}
+
+/// Draws in the unit square, stretched over `rect`.
+struct Pen<'a> {
+    painter: &'a egui::Painter,
+    rect: Rect,
+    color: Color32,
+}
+
+impl Pen<'_> {
+    fn at(&self, (x, y): (f32, f32)) -> Pos2 {
+        self.rect.lerp_inside(vec2(x, y))
+    }
+
+    fn stroke(&self) -> Stroke {
+        Stroke::new(1.5, self.color)
+    }
+
+    fn line(&self, points: &[(f32, f32)]) {
+        self.painter.add(Shape::line(points.iter().map(|point| self.at(*point)).collect(), self.stroke()));
+    }
+
+    fn fill(&self, points: &[(f32, f32)]) {
+        let points = points.iter().map(|point| self.at(*point)).collect();
+        self.painter.add(Shape::convex_polygon(points, self.color, Stroke::NONE));
+    }
+
+    fn bar(&self, from: (f32, f32), to: (f32, f32)) {
+        self.painter.rect_filled(Rect::from_min_max(self.at(from), self.at(to)), 1.0, self.color);
+    }
+
+    /// Most of a circle, with an arrow's head where it starts.
+    fn reset(&self) {
+        let arc: Vec<_> = (0..=20).map(|i| turn(self.rect, 0.38, 0.15 + 0.78 * i as f32 / 20.0)).collect();
+        let start = arc[0];
+        self.painter.add(Shape::line(arc, self.stroke()));
+        let size = self.rect.width() * 0.2;
+        let head = [vec2(-1.0, -0.2), vec2(1.0, -1.0), vec2(0.7, 1.0)].map(|corner| start + size * corner);
+        self.painter.add(Shape::convex_polygon(head.to_vec(), self.color, Stroke::NONE));
+    }
+
+    /// A disc, half of it filled.
+    fn theme(&self) {
+        self.painter.circle_stroke(self.rect.center(), self.rect.width() * 0.44, self.stroke());
+        let half = (0..=16).map(|i| turn(self.rect, 0.44, -0.25 + 0.5 * i as f32 / 16.0)).collect();
+        self.painter.add(Shape::convex_polygon(half, self.color, Stroke::NONE));
     }
 }
 
@@ -102,7 +141,8 @@ pub fn button(ui: &mut Ui, icon: Icon, text: &str, name: &str, fill: Option<Colo
     let galley = ui.painter().layout_no_wrap(text.into(), font, Color32::PLACEHOLDER);
     let gap = if text.is_empty() { 0.0 } else { 6.0 + galley.size().x };
     let height = ui.spacing().interact_size.y.max(galley.size().y) + 2.0 * padding.y;
-    let (rect, response) = ui.allocate_exact_size(vec2(icon_side + gap + 2.0 * padding.x, height), Sense::click());
+    let (rect, response) =
+        ui.allocate_exact_size(vec2(icon_side + gap + 2.0 * padding.x, height), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, ui.is_enabled(), name));
     let visuals = ui.style().interact(&response);
     let (ground, color) = match fill {

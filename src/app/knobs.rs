@@ -17,7 +17,10 @@ const SECTIONS: &[(&str, &[&str])] = &[
     ("The adversary", &["alpha", "beta", "ramp", "adversary", "normalization", "auxiliary_steps"]),
     ("Descent", &["learning_rate", "auxiliary_learning_rate", "weight_decay", "momentum"]),
     ("Attack", &["epsilon", "attack_steps", "input_gradient_weight"]),
-    ("Measuring", &["report_every_steps", "histogram_every_steps", "evaluate_every_steps", "evaluate_samples"]),
+    (
+        "Measuring",
+        &["report_every_steps", "histogram_every_steps", "evaluate_every_steps", "evaluate_samples"],
+    ),
 ];
 
 /// The pane of knobs.
@@ -30,7 +33,8 @@ impl Knobs {
         changes_ui(ui, scope);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 2.0;
-            let setup = scope.history.info.as_ref().map_or(&scope.controls.config.setup, |info| &info.config.setup);
+            let setup =
+                scope.history.info.as_ref().map_or(&scope.controls.config.setup, |info| &info.config.setup);
             let setup = setup.clone();
             for (heading, names) in SECTIONS {
                 heading_ui(ui, &scope.palette, heading);
@@ -91,20 +95,23 @@ fn changes_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let changed = changed_setup(scope.history, scope.controls);
     if !changed.is_empty() {
         let palette = scope.palette;
-        egui::Frame::new().fill(palette.shade(palette.accent, 0.16)).corner_radius(5).inner_margin(6).show(ui, |ui| {
-            ui.set_width(ui.available_width());
-            ui.label(RichText::new(format!("Applies at Reset: {}.", changed.join(", "))).size(11.5));
-            ui.horizontal(|ui| {
-                if ui.button("Reset now").clicked() {
-                    scope.controls.reset();
-                }
-                if ui.button("Undo").on_hover_text("Back to the setup of this run").clicked()
-                    && let Some(info) = &scope.history.info
-                {
-                    scope.controls.config.setup = info.config.setup.clone();
-                }
-            });
-        });
+        egui::Frame::new().fill(palette.shade(palette.accent, 0.16)).corner_radius(5).inner_margin(6).show(
+            ui,
+            |ui| {
+                ui.set_width(ui.available_width());
+                ui.label(RichText::new(format!("Applies at Reset: {}.", changed.join(", "))).size(11.5));
+                ui.horizontal(|ui| {
+                    if ui.button("Reset now").clicked() {
+                        scope.controls.reset();
+                    }
+                    if ui.button("Undo").on_hover_text("Back to the setup of this run").clicked()
+                        && let Some(info) = &scope.history.info
+                    {
+                        scope.controls.config.setup = info.config.setup.clone();
+                    }
+                });
+            },
+        );
         ui.add_space(2.0);
     }
 }
@@ -117,7 +124,8 @@ fn next_run_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
         for knob in KNOBS.iter().filter(|knob| !knob.live) {
             knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, None);
         }
-        if ui.button("Open data folder…").on_hover_text("IDX, IDX.gz, CIFAR-10; starts a new run").clicked() {
+        if ui.button("Open data folder…").on_hover_text("IDX, IDX.gz, CIFAR-10; starts a new run").clicked()
+        {
             scope.exports.await_answer(platform::pick_folder());
         }
     });
@@ -142,11 +150,15 @@ fn knob_ui(ui: &mut Ui, palette: &Palette, knob: &'static Knob, config: &mut Con
         let value = knob.read(config);
         let is_default = value == knob.default_value();
         let label = ui
-            .allocate_ui_with_layout(vec2(label_width, height), egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                ui.set_min_width(label_width);
-                let text = label_text(knob, palette, is_default, unused.is_some());
-                ui.add(egui::Label::new(text).truncate().sense(egui::Sense::click()))
-            })
+            .allocate_ui_with_layout(
+                vec2(label_width, height),
+                egui::Layout::left_to_right(egui::Align::Center),
+                |ui| {
+                    ui.set_min_width(label_width);
+                    let text = label_text(knob, palette, is_default, unused.is_some());
+                    ui.add(egui::Label::new(text).truncate().sense(egui::Sense::click()))
+                },
+            )
             .inner;
         let control = ui.add_enabled_ui(unused.is_none(), |ui| control_ui(ui, knob, &value)).inner;
         if let Some(new) = control.1 {

@@ -59,6 +59,16 @@ pub struct Options {
     pub exit_after: Option<Duration>,
 }
 
+/// The window's title, size and name for the desktop.
+pub fn viewport() -> egui::ViewportBuilder {
+    egui::ViewportBuilder::default()
+        .with_title("GREAT Lab")
+        .with_app_id("great-lab")
+        .with_inner_size([1280.0, 800.0])
+        .with_min_inner_size([900.0, 560.0])
+        .with_drag_and_drop(true)
+}
+
 /// The window of the lab.
 pub struct Lab {
     events: mpsc::Receiver<Event>,
@@ -178,7 +188,8 @@ impl Lab {
                 FileAnswer::Opened(_, bytes) => self.controls.send(Command::Load(bytes)),
                 FileAnswer::Folder(folder) => self.controls.open_data(folder),
                 FileAnswer::Nothing => {
-                    self.history.notice = Some("No file was chosen, or this desktop has no file dialog.".into());
+                    self.history.notice =
+                        Some("No file was chosen, or this desktop has no file dialog.".into());
                 }
                 FileAnswer::Failed(error) => self.history.fail(Failure {
                     run: self.history.run(),
@@ -207,11 +218,18 @@ fn drop_hint(ctx: &Context, palette: &Palette) {
     if ctx.input(|input| input.raw.hovered_files.is_empty()) {
         return;
     }
-    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint")));
+    let painter =
+        ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint")));
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, palette.window.gamma_multiply(0.85));
     let text = "Drop a folder to train on its data, or a checkpoint to load it.";
-    painter.text(rect.center(), egui::Align2::CENTER_CENTER, text, egui::FontId::proportional(20.0), palette.text);
+    painter.text(
+        rect.center(),
+        egui::Align2::CENTER_CENTER,
+        text,
+        egui::FontId::proportional(20.0),
+        palette.text,
+    );
 }
 
 impl eframe::App for Lab {

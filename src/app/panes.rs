@@ -156,13 +156,21 @@ impl Panes {
     pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         self.rects.clear();
         if let Some(pane) = self.enlarged {
-            let mut frame =
-                PaneFrame { states: &mut self.states, enlarged: &mut self.enlarged, rects: &mut self.rects, scope };
+            let mut frame = PaneFrame {
+                states: &mut self.states,
+                enlarged: &mut self.enlarged,
+                rects: &mut self.rects,
+                scope,
+            };
             let _not_draggable = frame.show(ui, pane);
             return;
         }
-        let mut behavior =
-            PaneFrame { states: &mut self.states, enlarged: &mut self.enlarged, rects: &mut self.rects, scope };
+        let mut behavior = PaneFrame {
+            states: &mut self.states,
+            enlarged: &mut self.enlarged,
+            rects: &mut self.rects,
+            scope,
+        };
         self.tree.ui(&mut behavior, ui);
     }
 
@@ -248,11 +256,16 @@ impl PaneFrame<'_, '_> {
         let mut text = ui.new_child(UiBuilder::new().max_rect(title.with_max_x(title.right() - buttons)));
         text.horizontal_centered(|ui| {
             ui.add(egui::Label::new(RichText::new(pane.title()).strong().size(13.0)).extend());
-            ui.add(egui::Label::new(RichText::new(pane.question()).size(11.0).color(palette.weak)).truncate());
+            ui.add(
+                egui::Label::new(RichText::new(pane.question()).size(11.0).color(palette.weak)).truncate(),
+            );
         });
         let layout = egui::Layout::right_to_left(egui::Align::Center);
         let mut right = ui.new_child(
-            UiBuilder::new().max_rect(title.with_min_x(title.right() - buttons)).layout(layout).id_salt(("menu", pane)),
+            UiBuilder::new()
+                .max_rect(title.with_min_x(title.right() - buttons))
+                .layout(layout)
+                .id_salt(("menu", pane)),
         );
         right.spacing_mut().item_spacing.x = 3.0;
         let (icon, verb) = if is_enlarged { (Icon::Restore, "Restore") } else { (Icon::Enlarge, "Enlarge") };

@@ -12,7 +12,8 @@ pub fn largest(values: &[f32]) -> f32 {
 /// An image of `C × H × W` in [0, 1]: colour where `C` is 3, grey otherwise.
 pub fn image([channels, height, width]: [usize; 3], values: &[f32]) -> ColorImage {
     let plane = height * width;
-    let byte = |index: usize| (255.0 * values.get(index).copied().unwrap_or(0.0).clamp(0.0, 1.0)).round() as u8;
+    let byte =
+        |index: usize| (255.0 * values.get(index).copied().unwrap_or(0.0).clamp(0.0, 1.0)).round() as u8;
     let pixels = (0..plane)
         .map(|pixel| match channels {
             3 => Color32::from_rgb(byte(pixel), byte(plane + pixel), byte(2 * plane + pixel)),
@@ -23,7 +24,12 @@ pub fn image([channels, height, width]: [usize; 3], values: &[f32]) -> ColorImag
 }
 
 /// A signed tensor of `C × H × W`, `scale` to full colour either way; channels are averaged.
-pub fn signed([channels, height, width]: [usize; 3], values: &[f32], scale: f32, palette: &Palette) -> ColorImage {
+pub fn signed(
+    [channels, height, width]: [usize; 3],
+    values: &[f32],
+    scale: f32,
+    palette: &Palette,
+) -> ColorImage {
     let plane = height * width;
     let pixels = (0..plane)
         .map(|pixel| {

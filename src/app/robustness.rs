@@ -13,7 +13,7 @@ use crate::config::{AttackKind, Hyper, TargetKind, Threat};
 use crate::train::protocol::{Command, Curve, Robustness};
 
 /// Multiples of the set ε that “Evaluate now” attacks with.
-const RADII: [f64; 5] = [0.25, 0.5, 0.75, 1.0, 1.5];
+const RADII: [f64; 5] = [0.25, 0.5, 1.0, 1.5, 2.0];
 
 /// The pane of robustness.
 #[derive(Default)]
@@ -23,11 +23,12 @@ pub struct RobustnessPane {
     l2: bool,
 }
 
-/// What “Evaluate now” attacks with: every L∞ attack, and PGD with a target, about the set ε.
+/// What “Evaluate now” attacks with: every L∞ attack, and two with a target, about the set ε.
 pub fn threats(hyper: &Hyper) -> Vec<Threat> {
     let attacks = [
         (AttackKind::Noise, TargetKind::Untargeted),
         (AttackKind::Fgsm, TargetKind::Untargeted),
+        (AttackKind::Fgsm, TargetKind::Random),
         (AttackKind::Ifgsm, TargetKind::Untargeted),
         (AttackKind::Pgd, TargetKind::Untargeted),
         (AttackKind::Pgd, TargetKind::Random),
@@ -130,10 +131,18 @@ impl RobustnessPane {
             if !self.l2 {
                 let epsilon = scope.controls.config.hyper.epsilon;
                 let style = LineStyle::dashed_dense();
-                plot.vline(VLine::new("", epsilon).color(palette.weak).width(1.0).style(style).allow_hover(false));
+                plot.vline(
+                    VLine::new("", epsilon).color(palette.weak).width(1.0).style(style).allow_hover(false),
+                );
             }
             if let Some(baseline) = &scope.history.baseline {
-                self.reference(plot, palette, &baseline.robustness, "baseline", Some(LineStyle::dashed_loose()));
+                self.reference(
+                    plot,
+                    palette,
+                    &baseline.robustness,
+                    "baseline",
+                    Some(LineStyle::dashed_loose()),
+                );
             }
             if let Some(previous) = &scope.history.previous {
                 self.reference(plot, palette, previous, "before", None);
@@ -149,7 +158,8 @@ impl RobustnessPane {
 
     fn visible<'r>(&self, evaluation: &'r Robustness) -> impl Iterator<Item = &'r Curve> {
         let (l2, hidden) = (self.l2, self.hidden.clone());
-        let shown = move |curve: &&Curve| is_l2(curve) == l2 && !hidden.contains(&(curve.attack, curve.target));
+        let shown =
+            move |curve: &&Curve| is_l2(curve) == l2 && !hidden.contains(&(curve.attack, curve.target));
         evaluation.curves.iter().filter(shown)
     }
 
@@ -174,14 +184,29 @@ impl RobustnessPane {
     /// Every evaluation that is shown, point by point.
     pub fn table(&self, history: &History) -> Table {
         let mut table = Table::new(&[
-            "evaluation", "step", "attack", "target", "epsilon", "robust_accuracy", "low_95", "high_95", "fooled", "images",
+            "evaluation",
+            "step",
+            "attack",
+            "target",
+            "epsilon",
+            "robust_accuracy",
+            "low_95",
+            "high_95",
+            "fooled",
+            "images",
         ]);
         let baseline = history.baseline.as_ref().map(|baseline| &baseline.robustness);
-        for (what, robustness) in
-            [("current", history.evaluation.as_ref()), ("previous", history.previous.as_ref()), ("baseline", baseline)]
-        {
+        for (what, robustness) in [
+            ("current", history.evaluation.as_ref()),
+            ("previous", history.previous.as_ref()),
+            ("baseline", baseline),
+        ] {
             let Some(robustness) = robustness else { continue };
-            let mut row = |attack: &str, target: &str, epsilon: f64, share: crate::train::protocol::Share, fooled: String| {
+            let mut row = |attack: &str,
+                           target: &str,
+                           epsilon: f64,
+                           share: crate::train::protocol::Share,
+                           fooled: String| {
                 let (low, high) = share.interval();
                 let figures = [epsilon, share.value(), low, high].map(|figure| figure.to_string());
                 let mut row = vec![what.into(), robustness.step.to_string(), attack.into(), target.into()];
@@ -192,7 +217,8 @@ impl RobustnessPane {
             row("none", "", 0.0, robustness.clean, String::new());
             for curve in &robustness.curves {
                 for point in &curve.points {
-                    let fooled = if point.fooled.total > 0 { point.fooled.value().to_string() } else { String::new() };
+                    let fooled =
+                        if point.fooled.total > 0 { point.fooled.value().to_string() } else { String::new() };
                     row(curve.attack.name(), curve.target.name(), point.epsilon, point.robust, fooled);
                 }
             }
@@ -256,12 +282,17 @@ fn points(evaluation: &Robustness, curve: &Curve) -> Vec<[f64; 2]> {
 
 fn draw_curve(plot: &mut PlotUi<'_>, palette: &Palette, evaluation: &Robustness, curve: &Curve) {
     let color = palette.attack(curve.attack, curve.target);
-    let shares = std::iter::once((0.0, evaluation.clean)).chain(curve.points.iter().map(|p| (p.epsilon, p.robust)));
-    let (xs, bounds): (Vec<f64>, Vec<(f64, f64)>) =
-        shares.filter(|(_, share)| share.total > 0).map(|(epsilon, share)| (epsilon, share.interval())).unzip();
+    let shares =
+        std::iter::once((0.0, evaluation.clean)).chain(curve.points.iter().map(|p| (p.epsilon, p.robust)));
+    let (xs, bounds): (Vec<f64>, Vec<(f64, f64)>) = shares
+        .filter(|(_, share)| share.total > 0)
+        .map(|(epsilon, share)| (epsilon, share.interval()))
+        .unzip();
     let (low, high): (Vec<f64>, Vec<f64>) = bounds.into_iter().unzip();
     if xs.len() > 1 {
-        plot.add(FilledArea::new("", &xs, &low, &high).fill_color(color.gamma_multiply(0.14)).allow_hover(false));
+        plot.add(
+            FilledArea::new("", &xs, &low, &high).fill_color(color.gamma_multiply(0.14)).allow_hover(false),
+        );
     }
     let line = points(evaluation, curve);
     let marks = line.get(1..).unwrap_or_default().to_vec();
@@ -303,7 +334,10 @@ mod tests {
         let threats = threats(&hyper);
         assert!(threats.iter().all(|threat| threat.epsilon <= 1.0 && threat.steps == 7));
         assert!(threats.iter().any(|threat| threat.attack == AttackKind::Pgd));
-        for pair in threats.windows(2).filter(|pair| pair[0].attack == pair[1].attack && pair[0].target == pair[1].target) {
+        for pair in threats
+            .windows(2)
+            .filter(|pair| pair[0].attack == pair[1].attack && pair[0].target == pair[1].target)
+        {
             assert!(pair[0].epsilon < pair[1].epsilon);
         }
     }

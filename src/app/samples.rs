@@ -32,7 +32,12 @@ impl SamplesPane {
     pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         let Some(samples) = &scope.history.samples else {
             let what = "Images, their gradient tensors, and what an attack makes of them.";
-            chart::empty(ui, &scope.palette, what, "They come with each robustness evaluation: press Run.");
+            let when = match scope.controls.config.hyper.histogram_every_steps {
+                0 => "They are off with the histograms: set “histograms every” above 0.".into(),
+                1 => "They come every step: press Run.".into(),
+                every => format!("They come every {} steps: press Run.", count(every)),
+            };
+            chart::empty(ui, &scope.palette, what, &when);
             return;
         };
         let of = (scope.history.samples_received, scope.palette.dark);
@@ -52,7 +57,14 @@ impl SamplesPane {
                 ui.horizontal(|ui| {
                     ui.spacing_mut().item_spacing.x = gap;
                     for picture in 0..PICTURES {
-                        picture_ui(ui, &palette, &atlas.texture, (index, samples.samples.len()), picture, side);
+                        picture_ui(
+                            ui,
+                            &palette,
+                            &atlas.texture,
+                            (index, samples.samples.len()),
+                            picture,
+                            side,
+                        );
                     }
                     ui.add_space(6.0);
                     ui.vertical(|ui| says_ui(ui, scope.history, &palette, sample, side));
@@ -64,12 +76,26 @@ impl SamplesPane {
     /// What the networks say of each sample.
     pub fn table(&self, history: &History) -> Table {
         let mut table = Table::new(&[
-            "step", "epsilon", "sample", "label", "clean", "clean_probability", "adversarial", "adversarial_probability",
-            "auxiliary", "auxiliary_probability", "gradient_largest", "change_largest",
+            "step",
+            "epsilon",
+            "sample",
+            "label",
+            "clean",
+            "clean_probability",
+            "adversarial",
+            "adversarial_probability",
+            "auxiliary",
+            "auxiliary_probability",
+            "gradient_largest",
+            "change_largest",
         ]);
         let Some(samples) = &history.samples else { return table };
         for (index, sample) in samples.samples.iter().enumerate() {
-            let said = [&sample.clean_probabilities, &sample.adversarial_probabilities, &sample.auxiliary_probabilities];
+            let said = [
+                &sample.clean_probabilities,
+                &sample.adversarial_probabilities,
+                &sample.auxiliary_probabilities,
+            ];
             let mut row = vec![samples.step.to_string(), samples.epsilon.to_string(), index.to_string()];
             row.push(history.class_name(sample.label));
             for probabilities in said {
@@ -155,7 +181,8 @@ fn change(sample: &Sample) -> Vec<f32> {
 /// Every picture: a row a sample.
 fn atlas(samples: &Samples, palette: &Palette) -> ColorImage {
     let [_, height, width] = samples.shape;
-    let mut atlas = ColorImage::filled([PICTURES * width, (samples.samples.len() * height).max(1)], Color32::BLACK);
+    let mut atlas =
+        ColorImage::filled([PICTURES * width, (samples.samples.len() * height).max(1)], Color32::BLACK);
     for (row, sample) in samples.samples.iter().enumerate() {
         let scale = pictures::largest(&sample.gradient);
         let drawn = [

@@ -17,25 +17,29 @@ pub fn failures_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let mut dismissed = None;
     for (index, failure) in scope.history.failures.iter().enumerate() {
         let frame = egui::Frame::new().fill(palette.shade(palette.bad, 0.18)).corner_radius(5);
-        frame.stroke(egui::Stroke::new(1.0, palette.bad)).inner_margin(egui::Margin::symmetric(8, 4)).show(ui, |ui| {
-            ui.horizontal(|ui| {
-                ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-                    if icons::quiet_button(ui, Icon::Close, "Dismiss").clicked() {
-                        dismissed = Some(index);
-                    }
-                    if ui.small_button("Copy").clicked() {
-                        ui.ctx().copy_text(format!("{}\n{}", failure.what, failure.advice));
-                    }
-                    ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
-                        let mut job = egui::text::LayoutJob::default();
-                        let format = |color| egui::TextFormat::simple(egui::FontId::proportional(12.5), color);
-                        job.append(&failure.what, 0.0, format(palette.bad));
-                        job.append(&failure.advice, 8.0, format(palette.text));
-                        ui.add(egui::Label::new(job).wrap());
+        frame.stroke(egui::Stroke::new(1.0, palette.bad)).inner_margin(egui::Margin::symmetric(8, 4)).show(
+            ui,
+            |ui| {
+                ui.horizontal(|ui| {
+                    ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                        if icons::quiet_button(ui, Icon::Close, "Dismiss").clicked() {
+                            dismissed = Some(index);
+                        }
+                        if ui.small_button("Copy").clicked() {
+                            ui.ctx().copy_text(format!("{}\n{}", failure.what, failure.advice));
+                        }
+                        ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                            let mut job = egui::text::LayoutJob::default();
+                            let format =
+                                |color| egui::TextFormat::simple(egui::FontId::proportional(12.5), color);
+                            job.append(&failure.what, 0.0, format(palette.bad));
+                            job.append(&failure.advice, 8.0, format(palette.text));
+                            ui.add(egui::Label::new(job).wrap());
+                        });
                     });
                 });
-            });
-        });
+            },
+        );
     }
     if let Some(index) = dismissed {
         scope.history.failures.remove(index);
@@ -50,7 +54,9 @@ pub fn device_notice_ui(ui: &mut Ui, scope: &Scope<'_>, notice: &str) -> bool {
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             dismissed = icons::quiet_button(ui, Icon::Close, "Dismiss notice").clicked();
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
-                ui.add(egui::Label::new(RichText::new(notice).size(11.5).color(palette.auxiliary)).truncate());
+                ui.add(
+                    egui::Label::new(RichText::new(notice).size(11.5).color(palette.auxiliary)).truncate(),
+                );
             });
         });
     });
@@ -78,14 +84,17 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
         let fraction = progress(history);
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             if let Some(fraction) = fraction {
-                let left = time_left(history).map_or(String::new(), |left| format!(" · {} left", duration(left)));
+                let left =
+                    time_left(history).map_or(String::new(), |left| format!(" · {} left", duration(left)));
                 ui.label(RichText::new(format!("{:.0} %{left}", 100.0 * fraction)).font(small()));
                 chart::progress(ui, &palette, fraction, 150.0);
             }
             if let Some(notice) = &history.notice {
                 ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
                     ui.add_space(10.0);
-                    ui.add(egui::Label::new(RichText::new(notice).font(tiny()).color(palette.weak)).truncate());
+                    ui.add(
+                        egui::Label::new(RichText::new(notice).font(tiny()).color(palette.weak)).truncate(),
+                    );
                 });
             }
         });
@@ -122,7 +131,11 @@ fn happening(history: &History) -> String {
         }
         Activity::Finished => {
             let held_out = history.complete_evaluation().map_or(String::new(), |evaluation| {
-                format!(" Held-out accuracy {} at step {}.", percent(evaluation.clean.value()), count(evaluation.step))
+                format!(
+                    " Held-out accuracy {} at step {}.",
+                    percent(evaluation.clean.value()),
+                    count(evaluation.step)
+                )
             });
             format!("Finished: {step} steps{attacking}.{held_out}")
         }

@@ -66,7 +66,9 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
 
 /// Data, network and mode; they are the next run's.
 fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
-    let hint = |changed: bool| if changed { "Applies at Reset (R)" } else { "Fixed during a run; choose for the next" };
+    let hint = |changed: bool| {
+        if changed { "Applies at Reset (R)" } else { "Fixed during a run; choose for the next" }
+    };
     let running = scope.history.info.as_ref().map(|info| info.config.setup.clone());
     let setup = &mut scope.controls.config.setup;
     let changed = |same: bool| running.is_some() && !same;
@@ -77,7 +79,10 @@ fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let same = running.as_ref().is_none_or(|running| running.data == setup.data);
     let shown = setup.data.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("data").to_owned();
     let mut open = false;
-    let combo = ComboBox::from_id_salt("toolbar data").selected_text(mark(&shown, changed(same))).width(116.0).truncate();
+    let combo = ComboBox::from_id_salt("toolbar data")
+        .selected_text(mark(&shown, changed(same)))
+        .width(116.0)
+        .truncate();
     let response = combo.show_ui(ui, |ui| {
         ui.selectable_value(&mut setup.data, built_in.clone(), &built_in);
         if setup.data != built_in {
@@ -124,7 +129,9 @@ fn drive_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
         Activity::Finished => (Icon::Run, "Finished", "All steps are done. Reset (R) starts anew.", None),
         _ => (Icon::Run, "Run", "Train (Space)", Some(accent)),
     };
-    let button = ui.add_enabled_ui(activity != Activity::Finished, |ui| icons::button(ui, icon, text, text, fill)).inner;
+    let button = ui
+        .add_enabled_ui(activity != Activity::Finished, |ui| icons::button(ui, icon, text, text, fill))
+        .inner;
     if button.on_hover_text(hover).on_disabled_hover_text(hover).clicked() {
         scope.controls.run_or_pause(scope.history);
     }

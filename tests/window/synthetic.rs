@@ -2,13 +2,22 @@
 
 use great_lab::config::{AttackKind, Config, Hyper, Mode, Setup, TargetKind};
 use great_lab::train::protocol::{
-    Activity, ClassHistogram, Curve, DeviceInfo, Event, Histograms, PERCENTILES, Point, Report, Robustness, RunId,
-    RunInfo, RunState, Sample, Samples, Share,
+    Activity, ClassHistogram, Curve, DeviceInfo, Event, Histograms, PERCENTILES, Point, Report, Robustness,
+    RunId, RunInfo, RunState, Sample, Samples, Share,
 };
 use web_time::Duration;
 
 pub const CLASSES: [&str; 10] = [
-    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
 ];
 
 /// Noise in [0, 1) that is the same every time (a linear congruential generator, Knuth's constants).
@@ -22,7 +31,10 @@ impl Noise {
 }
 
 pub fn config() -> Config {
-    Config { setup: Setup { mode: Mode::GreatGreace, steps: 3000, ..Setup::default() }, hyper: Hyper::default() }
+    Config {
+        setup: Setup { mode: Mode::GreatGreace, steps: 3000, ..Setup::default() },
+        hyper: Hyper::default(),
+    }
 }
 
 pub fn started(run: RunId) -> Event {
@@ -55,7 +67,8 @@ pub fn report(run: RunId, step: u64, hyper: Hyper) -> Event {
     let fade = (-t).exp();
     let mut jitter = |size: f64| size * (noise.next() - 0.5);
     let auxiliary_accuracy =
-        (0.1 + 0.85 * (1.0 - (-6.0 * t).exp()) * (0.28 + 0.72 * (-0.8 * t).exp()) + jitter(0.06)).clamp(0.0, 1.0);
+        (0.1 + 0.85 * (1.0 - (-6.0 * t).exp()) * (0.28 + 0.72 * (-0.8 * t).exp()) + jitter(0.06))
+            .clamp(0.0, 1.0);
     let confusion = confusion(step, auxiliary_accuracy);
     Event::Report(Box::new(Report {
         run,
@@ -114,8 +127,8 @@ pub fn histograms(run: RunId, step: u64) -> Event {
                 })
                 .collect();
             let spread = 10f64.powf(centre);
-            let percentiles =
-                [-40.0, -2.1, -1.2, -0.5, 0.02, 0.55, 1.3, 2.2, 44.0].map(|deviations: f64| deviations * spread);
+            let percentiles = [-40.0, -2.1, -1.2, -0.5, 0.02, 0.55, 1.3, 2.2, 44.0]
+                .map(|deviations: f64| deviations * spread);
             assert_eq!(percentiles.len(), PERCENTILES.len() + 2);
             ClassHistogram { counts, mean: 0.02 * spread, deviation: 2.0 * spread, percentiles }
         })
@@ -135,7 +148,11 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Event {
             .map(|epsilon| Point {
                 epsilon,
                 robust: share(clean * (-weakness * epsilon / (0.4 + progress)).exp()),
-                fooled: if target == TargetKind::Untargeted { Share::default() } else { share(0.3 * epsilon) },
+                fooled: if target == TargetKind::Untargeted {
+                    Share::default()
+                } else {
+                    share(0.3 * epsilon)
+                },
             })
             .to_vec(),
     };
