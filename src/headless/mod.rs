@@ -97,7 +97,7 @@ pub enum Command {
     Train(Box<train::TrainOptions>),
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
-    Evaluate(evaluate::EvaluateOptions),
+    Evaluate(Box<evaluate::EvaluateOptions>),
     /// List what there is to compute on
     #[command(after_help = "Example:\n  great-lab devices")]
     Devices,
