@@ -32,7 +32,8 @@ as_root() {
 
 apt_install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 &&
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >&2
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+            -o DPkg::Lock::Timeout=300 "$@" >&2
 }
 
 # Gets the machine ready to build, test and run; more Debian packages may be named.
