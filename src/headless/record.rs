@@ -127,7 +127,7 @@ impl Record {
             self.folder.write("accuracies.png", &accuracies)?;
         }
         if let Some(histograms) = &self.last_histograms {
-            self.folder.write("histograms.png", &charts::histograms(histograms, &self.info.classes)?)?;
+            self.folder.write("histograms.png", &charts::gradient_chart(histograms, &self.info.classes)?)?;
         }
         if let Some(evaluation) = self.evaluations.last() {
             let chart = charts::robustness(evaluation, self.info.config.hyper.epsilon)?;
