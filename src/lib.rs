@@ -19,6 +19,7 @@
 //! | [`headless`] | the commands |
 //! | [`app`] | the window |
 
+pub mod app;
 pub mod attack;
 pub mod config;
 pub mod data;

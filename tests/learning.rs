@@ -8,7 +8,7 @@ use great_lab::{
     train::protocol::{Command, Delivery, Event, Report, Share},
 };
 
-const STEPS: u64 = 250;
+const STEPS: u64 = 700;
 
 /// Trains a narrow network for [`STEPS`] steps; the average of its last reports, and its clean held-out accuracy.
 fn train(mode: Mode, alpha: f64) -> (Report, Share) {
@@ -16,7 +16,7 @@ fn train(mode: Mode, alpha: f64) -> (Report, Share) {
         setup: Setup { mode, width: 0.5, batch_size: 32, steps: STEPS, ..Setup::default() },
         ..Config::default()
     };
-    config.hyper.alpha = alpha;
+    (config.hyper.alpha, config.hyper.learning_rate) = (alpha, 5e-3);
     config.hyper.report_every_steps = 50;
     config.hyper.histogram_every_steps = 0;
     config.hyper.evaluate_every_steps = 0;

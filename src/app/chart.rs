@@ -1,0 +1,151 @@
+//! What all charts have in common: quiet axes with units, no hijacked scrolling, and what is said before there is data.
+
+use egui::{Color32, RichText, Ui};
+use egui_plot::{AxisHints, GridMark, HoverPosition, Plot};
+
+use crate::app::format::short;
+use crate::app::theme::{Palette, tiny};
+
+/// A chart with these axis labels, filling what room there is.
+pub fn chart<'a>(id: &str, palette: &Palette, x: AxisHints<'a>, y: AxisHints<'a>) -> Plot<'a> {
+    Plot::new(id)
+        .allow_scroll(false)
+        .show_background(false)
+        .show_crosshair(false)
+        .grid_color(palette.weak.gamma_multiply(0.45))
+        .set_margin_fraction(egui::vec2(0.02, 0.06))
+        .custom_x_axes(vec![x])
+        .custom_y_axes(vec![y])
+        .label_formatter(|_| None)
+}
+
+/// A horizontal axis.
+pub fn x_axis<'a>(palette: &Palette, label: &str, format: impl Fn(f64) -> String + 'a) -> AxisHints<'a> {
+    dress(AxisHints::new_x(), palette, label, format)
+        .label_spacing(egui::Rangef::new(16.0, 30.0))
+        .min_thickness(27.0)
+}
+
+/// A vertical axis.
+pub fn y_axis<'a>(palette: &Palette, label: &str, format: impl Fn(f64) -> String + 'a) -> AxisHints<'a> {
+    dress(AxisHints::new_y(), palette, label, format)
+        .label_spacing(egui::Rangef::new(8.0, 16.0))
+        .min_thickness(24.0)
+}
+
+fn dress<'a>(
+    axis: AxisHints<'a>,
+    palette: &Palette,
+    label: &str,
+    format: impl Fn(f64) -> String + 'a,
+) -> AxisHints<'a> {
+    axis.label(RichText::new(label).font(tiny()).color(palette.weak))
+        .tick_label_font(tiny())
+        .tick_label_color(palette.weak)
+        .formatter(move |mark: GridMark, _| format(mark.value))
+}
+
+/// What hovering a line says: its name and the point.
+pub fn point_label(
+    position: &HoverPosition<'_>,
+    x: impl Fn(f64) -> String,
+    y: impl Fn(f64) -> String,
+) -> Option<String> {
+    match position {
+        HoverPosition::NearDataPoint { plot_name, position, .. } if !plot_name.is_empty() => {
+            Some(format!("{plot_name}: {}\n{}", y(position.y), x(position.x)))
+        }
+        _ => None,
+    }
+}
+
+/// Marks of an axis of shares: every tenth where there is room, else every fourth, half or whole.
+pub fn percent_marks(height: f32) -> impl Fn(egui_plot::GridInput) -> Vec<GridMark> {
+    let parts = match height {
+        h if h > 260.0 => 10,
+        h if h > 60.0 => 4,
+        _ => 2,
+    };
+    move |_| {
+        (0..=parts)
+            .map(|part| GridMark {
+                value: f64::from(part) / f64::from(parts),
+                step_size: 1.0 / f64::from(parts),
+            })
+            .collect()
+    }
+}
+
+/// Ticks of an axis of shares in [0, 1], in percent.
+pub fn percent_tick(share: f64) -> String {
+    if (-1e-9..=1.0 + 1e-9).contains(&share) { format!("{:.0} %", 100.0 * share) } else { String::new() }
+}
+
+/// Ticks of an axis of figures.
+pub fn figure_tick(value: f64) -> String {
+    // Sums of a tick's width leave a rest where there is none.
+    short((value * 1e9).round() / 1e9)
+}
+
+/// Ticks of an axis of counts: `500`, `2 k`.
+pub fn count_tick(value: f64) -> String {
+    match value {
+        v if v < 0.0 || v.fract().abs() > 1e-6 => String::new(),
+        v if v < 1e3 => format!("{v:.0}"),
+        v if v < 1e6 => format!("{} k", v / 1e3),
+        v => format!("{} M", v / 1e6),
+    }
+}
+
+/// What an empty pane says: what will fill it, and when.
+pub fn empty(ui: &mut Ui, palette: &Palette, what: &str, when: &str) {
+    let height = ui.available_height();
+    ui.vertical_centered(|ui| {
+        ui.add_space((height / 2.0 - 22.0).max(0.0));
+        ui.label(RichText::new(what).color(palette.text));
+        ui.label(RichText::new(when).color(palette.weak));
+    });
+}
+
+/// A thin bar of what is done.
+pub fn progress(ui: &mut Ui, palette: &Palette, share: f64, width: f32) {
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(width, 6.0), egui::Sense::hover());
+    let share = share.clamp(0.0, 1.0) as f32;
+    ui.painter().rect_filled(rect, 3.0, palette.line);
+    if share > 0.0 {
+        let done = rect.with_max_x(rect.left() + (rect.width() * share).max(6.0));
+        ui.painter().rect_filled(done, 3.0, palette.main);
+    }
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::new(egui::Role::ProgressIndicator);
+        info.value = Some(f64::from(share));
+        info
+    });
+}
+
+/// A legend entry that also switches: a coloured square and a name, struck where it is off.
+pub fn toggle(ui: &mut Ui, palette: &Palette, color: Color32, name: &str, on: &mut bool) -> egui::Response {
+    let text = ui.painter().layout_no_wrap(name.into(), tiny(), Color32::PLACEHOLDER);
+    let size = egui::vec2(text.size().x + 13.0, text.size().y + 3.0);
+    let (rect, mut response) = ui.allocate_exact_size(size, egui::Sense::click());
+    if response.clicked() {
+        *on = !*on;
+        response.mark_changed();
+    }
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, ui.is_enabled(), *on, name));
+    let swatch =
+        egui::Rect::from_center_size(egui::pos2(rect.left() + 4.5, rect.center().y), egui::Vec2::splat(8.0));
+    let color = if *on { color } else { palette.line };
+    ui.painter().rect_filled(swatch, 2.0, color);
+    let text_color = match (*on, response.hovered()) {
+        (_, true) => palette.text,
+        (true, _) => palette.text.gamma_multiply(0.85),
+        (false, _) => palette.weak.gamma_multiply(0.6),
+    };
+    ui.painter().galley(
+        egui::pos2(swatch.right() + 4.0, rect.center().y - text.size().y / 2.0),
+        text,
+        text_color,
+    );
+    response
+}

@@ -1,0 +1,125 @@
+//! All that the window does: a command, or a new [`Hyper`](crate::config::Hyper); neither ever waits.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
+use web_time::{Duration, Instant};
+
+use crate::app::history::History;
+use crate::config::{Config, Hyper};
+use crate::train::protocol::{Activity, Command, Players};
+
+/// How long after a command the window looks out for its answer as often as while training.
+const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+
+/// The knobs as people set them, and the way to the trainer.
+pub struct Controls {
+    /// `hyper` is what the trainer reads next; `setup` is what the next run will be.
+    pub config: Config,
+    hyper: watch::Sender<Hyper>,
+    commands: mpsc::Sender<Command>,
+    /// Commands that found the channel full.
+    waiting: VecDeque<Command>,
+    /// Whether the next start brings a config of its own, a checkpoint's.
+    loading: bool,
+    last_sent: Option<Instant>,
+}
+
+impl Controls {
+    /// The way to the trainer, with the config it was started with.
+    pub fn new(config: Config, hyper: watch::Sender<Hyper>, commands: mpsc::Sender<Command>) -> Self {
+        Self { config, hyper, commands, waiting: VecDeque::new(), loading: false, last_sent: None }
+    }
+
+    /// Sends a command, now or as soon as there is room.
+    pub fn send(&mut self, command: Command) {
+        self.last_sent = Some(Instant::now());
+        self.loading |= matches!(command, Command::Load(_));
+        self.waiting.push_back(command);
+        self.flush();
+    }
+
+    /// Sends what waited, and the knobs if they were turned. Once a frame.
+    pub fn flush(&mut self) {
+        self.hyper.send_if_modified(|hyper| {
+            let turned = *hyper != self.config.hyper;
+            *hyper = self.config.hyper;
+            turned
+        });
+        while let Some(command) = self.waiting.pop_front() {
+            if let Err(TrySendError::Full(command)) = self.commands.try_send(command) {
+                self.waiting.push_front(command);
+                break;
+            }
+        }
+    }
+
+    /// Whether the trainer is gone, so that nothing sent is obeyed.
+    pub fn is_cut_off(&self) -> bool {
+        self.commands.is_closed()
+    }
+
+    /// Whether an answer may be under way.
+    pub fn awaits_answer(&self) -> bool {
+        !self.waiting.is_empty() || self.last_sent.is_some_and(|sent| sent.elapsed() < ANSWER_WITHIN)
+    }
+
+    /// A run began with `config`: a loaded checkpoint's knobs become ours, any other run took them from us.
+    pub fn started(&mut self, config: Config) {
+        if std::mem::take(&mut self.loading) {
+            self.config = config;
+        }
+    }
+
+    /// Something failed; if it was a checkpoint, the next start is not its.
+    pub fn load_failed(&mut self) {
+        self.loading = false;
+    }
+
+    /// Whether the next run would differ from this one.
+    pub fn setup_changed(&self, history: &History) -> bool {
+        history.info.as_ref().is_some_and(|info| info.config.setup != self.config.setup)
+    }
+
+    /// Trains; a run that has not begun, or could not be set up, is first set up as the knobs now say.
+    pub fn run(&mut self, history: &History) {
+        let is_missing = history.info.is_none() && history.activity() == Activity::Paused;
+        if is_missing || (history.step() == 0 && self.setup_changed(history)) {
+            self.reset();
+        }
+        self.send(Command::Run);
+    }
+
+    /// Run while paused, Pause while running.
+    pub fn run_or_pause(&mut self, history: &History) {
+        match history.activity() {
+            Activity::Running => self.send(Command::Pause),
+            Activity::Preparing | Activity::Paused => self.run(history),
+            Activity::Finished => {}
+        }
+    }
+
+    /// One step of one network or both.
+    pub fn step(&mut self, players: Players) {
+        self.send(Command::Step(players, 1));
+    }
+
+    /// Starts anew with the setup as the knobs say.
+    pub fn reset(&mut self) {
+        self.send(Command::Reset(Box::new(self.config.setup.clone())));
+    }
+
+    /// Reads data from this folder (or built-in set) from now on, which takes a new run.
+    pub fn open_data(&mut self, data: String) {
+        self.config.setup.data = data;
+        self.reset();
+    }
+}
+
+impl Drop for Controls {
+    /// The trainer ends with its window; one that is busy sees the channel close.
+    fn drop(&mut self) {
+        let _ = self.commands.try_send(Command::Quit);
+    }
+}

@@ -1,0 +1,196 @@
+//! Losses and accuracies over the run: smoothed, the raw curve kept faint, every turn of a knob marked.
+
+use egui::{RichText, Ui};
+use egui_plot::{
+    Corner, Legend, Line, LineStyle, PlotPoint, PlotPoints, PlotResponse, PlotUi, Points, VLine,
+};
+
+use crate::app::chart;
+use crate::app::export::Table;
+use crate::app::format::{count, duration, figure, percent};
+use crate::app::history::{History, Metric, column};
+use crate::app::panes::{Scope, split_width};
+use crate::app::series::smooth;
+use crate::app::theme::{Palette, small};
+use web_time::Duration;
+
+/// The pane of curves.
+pub struct Curves {
+    /// Weight of the past, in [0, 0.999].
+    smoothing: f64,
+    by_time: bool,
+}
+
+impl Default for Curves {
+    fn default() -> Self {
+        Self { smoothing: 0.6, by_time: false }
+    }
+}
+
+impl Curves {
+    /// Draws both charts.
+    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        if scope.history.reports.rows().is_empty() {
+            let every = count(scope.controls.config.hyper.report_every_steps);
+            let when = format!("A point comes every {every} steps: press Run.");
+            chart::empty(ui, &scope.palette, "Losses and accuracies of both networks.", &when);
+            return;
+        }
+        self.options_ui(ui, &scope.palette);
+        let size = split_width(ui, 2, 8.0);
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = 8.0;
+            ui.allocate_ui(size, |ui| self.losses_ui(ui, scope.history, &scope.palette));
+            ui.allocate_ui(size, |ui| self.accuracies_ui(ui, scope.history, &scope.palette));
+        });
+    }
+
+    fn options_ui(&mut self, ui: &mut Ui, palette: &Palette) {
+        ui.horizontal(|ui| {
+            let label = ui.label(RichText::new("smoothing").font(small()).color(palette.weak));
+            ui.spacing_mut().slider_width = 90.0;
+            ui.add(egui::Slider::new(&mut self.smoothing, 0.0..=0.999).max_decimals(3))
+                .labelled_by(label.id)
+                .on_hover_text(
+                    "Weight of the past in an exponential moving average; 0 shows the points themselves.",
+                );
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.spacing_mut().button_padding = egui::vec2(5.0, 1.0);
+                ui.spacing_mut().item_spacing.x = 2.0;
+                ui.selectable_value(&mut self.by_time, true, RichText::new("Time").font(small()));
+                ui.selectable_value(&mut self.by_time, false, RichText::new("Step").font(small()));
+            });
+        });
+    }
+
+    fn losses_ui(&self, ui: &mut Ui, history: &History, palette: &Palette) {
+        let y = chart::y_axis(palette, "cross-entropy, nats", chart::figure_tick);
+        let response = self.plot(palette, "losses", y, figure).include_y(0.0).show(ui, |plot| {
+            self.curve(plot, palette, history, Metric::Loss, "main J", palette.main);
+            self.curve(plot, palette, history, Metric::AuxiliaryLoss, "auxiliary", palette.auxiliary);
+            self.edits(plot, palette, history);
+        });
+        self.hover_edit(history, response);
+    }
+
+    fn accuracies_ui(&self, ui: &mut Ui, history: &History, palette: &Palette) {
+        let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
+        let plot = self.plot(palette, "accuracies", y, percent).include_y(0.0).include_y(1.0);
+        let plot = plot.y_grid_spacer(chart::percent_marks(ui.available_height()));
+        let response = plot.show(ui, |plot| {
+            self.curve(plot, palette, history, Metric::Accuracy, "training", palette.main);
+            let held_out = column(&history.held_out, 0, self.by_time);
+            if !held_out.is_empty() {
+                let color = palette.good;
+                plot.line(
+                    Line::new("held out", PlotPoints::new(held_out.clone()))
+                        .color(color)
+                        .width(1.0)
+                        .allow_hover(false),
+                );
+                plot.points(Points::new("held out", PlotPoints::new(held_out)).color(color).radius(2.5));
+            }
+            self.edits(plot, palette, history);
+        });
+        self.hover_edit(history, response);
+    }
+
+    fn plot<'a>(
+        &self,
+        palette: &Palette,
+        id: &str,
+        y: egui_plot::AxisHints<'a>,
+        format: fn(f64) -> String,
+    ) -> egui_plot::Plot<'a> {
+        let by_time = self.by_time;
+        let x = match by_time {
+            true => chart::x_axis(palette, "training time, s", chart::count_tick),
+            false => chart::x_axis(palette, "step", chart::count_tick),
+        };
+        let at = move |x: f64| match by_time {
+            true => format!("after {}", duration(Duration::from_secs_f64(x.max(0.0)))),
+            false => format!("step {}", count(x as u64)),
+        };
+        let corner = if id == "losses" { Corner::RightTop } else { Corner::RightBottom };
+        let legend =
+            Legend::default().position(corner).background_alpha(0.75).text_style(egui::TextStyle::Small);
+        chart::chart(id, palette, x, y)
+            .include_x(0.0)
+            .legend(legend.follow_insertion_order(true))
+            .link_axis(egui::Id::unique("curves"), [true, false])
+            .label_formatter(move |position| chart::point_label(position, at, format))
+    }
+
+    fn curve<'a>(
+        &self,
+        plot: &mut PlotUi<'a>,
+        palette: &Palette,
+        history: &History,
+        metric: Metric,
+        name: &str,
+        color: egui::Color32,
+    ) {
+        let raw = history.points(metric, self.by_time);
+        let smoothed = PlotPoints::new(smooth(&raw, self.smoothing));
+        if self.smoothing > 0.0 {
+            let raw = PlotPoints::new(smooth(&raw, 0.0));
+            let faint = Line::new(format!("raw {name}"), raw).name("").color(palette.shade(color, 0.3));
+            plot.line(faint.width(1.0).allow_hover(false));
+        }
+        plot.line(Line::new(name, smoothed).color(color).width(1.8));
+    }
+
+    /// A line where a knob was turned.
+    fn edits(&self, plot: &mut PlotUi<'_>, palette: &Palette, history: &History) {
+        for edit in &history.edits {
+            let x = if self.by_time { edit.seconds } else { edit.step as f64 };
+            let style = LineStyle::dashed_dense();
+            plot.vline(VLine::new("", x).color(palette.adversary).width(1.0).style(style).allow_hover(false));
+        }
+    }
+
+    /// What was turned at the line under the pointer.
+    fn hover_edit(&self, history: &History, response: PlotResponse<()>) {
+        let Some(pointer) = response.response.hover_pos() else { return };
+        let x = |edit: &crate::app::history::Edit| if self.by_time { edit.seconds } else { edit.step as f64 };
+        let near: Vec<_> = history
+            .edits
+            .iter()
+            .filter(|edit| {
+                let at = response.transform.position_from_point(&PlotPoint::new(x(edit), 0.0));
+                (at.x - pointer.x).abs() < 4.0
+            })
+            .map(|edit| format!("step {}: {} {} → {}", count(edit.step), edit.knob, edit.from, edit.to))
+            .collect();
+        if !near.is_empty() {
+            response.response.on_hover_text_at_pointer(near.join("\n"));
+        }
+    }
+
+    /// Every kept point, and the knobs that were turned.
+    pub fn table(&self, history: &History) -> Table {
+        let mut table = Table::new(&[
+            "step",
+            "seconds",
+            "loss",
+            "auxiliary_loss",
+            "accuracy",
+            "auxiliary_accuracy",
+            "gradient_rms",
+            "alpha",
+            "edits",
+        ]);
+        let mut before = -1.0;
+        for row in history.reports.rows() {
+            let mut line = vec![row.step.to_string(), format!("{:.3}", row.seconds)];
+            line.extend(row.values.iter().map(ToString::to_string));
+            let edits = history.edits.iter().filter(|edit| (before..=row.step).contains(&(edit.step as f64)));
+            let edits: Vec<_> =
+                edits.map(|edit| format!("{}: {} to {}", edit.knob, edit.from, edit.to)).collect();
+            line.push(edits.join("; "));
+            before = row.step + 0.5;
+            table.rows.push(line);
+        }
+        table
+    }
+}

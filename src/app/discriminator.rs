@@ -1,0 +1,224 @@
+//! What the auxiliary network reads: its accuracy over the run beside chance, and which classes it takes for which.
+
+use egui::{Align2, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
+use egui_plot::{HLine, Line, LineStyle, PlotPoints};
+
+use crate::app::chart;
+use crate::app::export::Table;
+use crate::app::format::{count, percent, whole_percent};
+use crate::app::history::{History, Metric};
+use crate::app::panes::Scope;
+use crate::app::series::smooth;
+use crate::app::theme::{Palette, small, tiny};
+
+/// Weight of the past in the drawn line; the raw one is drawn faintly.
+const SMOOTHING: f64 = 0.6;
+
+/// The pane of the auxiliary network.
+#[derive(Default)]
+pub struct Discriminator;
+
+impl Discriminator {
+    /// Draws accuracy and confusion.
+    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        let Some(report) = &scope.history.latest else {
+            let what = "How often the auxiliary network reads the class off a gradient.";
+            chart::empty(ui, &scope.palette, what, "The first report fills this: press Run.");
+            return;
+        };
+        let palette = scope.palette;
+        let area = ui.available_rect_before_wrap();
+        let side = area.height().min(area.width() * 0.52);
+        let names = (side * 0.28).clamp(40.0, 110.0);
+        let matrix_width = (side + names).min(area.width() * 0.6);
+        let left = area.with_max_x(area.right() - matrix_width - 10.0);
+        let mut plot_ui = ui.new_child(egui::UiBuilder::new().max_rect(left));
+        plot_ui.horizontal(|ui| {
+            ui.label(RichText::new(percent(report.auxiliary_accuracy)).strong().color(palette.auxiliary));
+            let chance = scope
+                .history
+                .chance()
+                .map_or(String::new(), |c| format!("read · chance {}", whole_percent(c)));
+            ui.add(egui::Label::new(RichText::new(chance).size(11.0).color(palette.weak)).truncate());
+        });
+        accuracy_ui(&mut plot_ui, scope.history, &palette);
+        let right = area.with_min_x(area.right() - matrix_width);
+        confusion_ui(ui, scope.history, &palette, right, names);
+    }
+
+    /// Accuracies over the run, then the newest confusion matrix.
+    pub fn table(&self, history: &History) -> Table {
+        let mut table = Table::new(&["true_class", "read_as", "count"]);
+        let Some(report) = &history.latest else { return table };
+        let classes = classes(report.confusion.len());
+        for (index, count) in report.confusion.iter().enumerate() {
+            let (row, column) = (index / classes.max(1), index % classes.max(1));
+            table.rows.push(vec![history.class_name(row), history.class_name(column), count.to_string()]);
+        }
+        table
+    }
+}
+
+/// `K` of a matrix of `K × K` entries.
+fn classes(entries: usize) -> usize {
+    entries.isqrt()
+}
+
+fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
+    let x = chart::x_axis(palette, "step", chart::count_tick);
+    let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
+    let plot = chart::chart("discriminator accuracy", palette, x, y)
+        .include_y(0.0)
+        .include_y(1.0)
+        .include_x(0.0)
+        .y_grid_spacer(chart::percent_marks(ui.available_height()))
+        .label_formatter(|position| {
+            chart::point_label(position, |step| format!("step {}", count(step as u64)), percent)
+        });
+    let raw = history.points(Metric::AuxiliaryAccuracy, false);
+    plot.show(ui, |plot| {
+        if let Some(chance) = history.chance() {
+            let style = LineStyle::dashed_dense();
+            plot.hline(HLine::new("chance", chance).color(palette.weak).width(1.0).style(style));
+        }
+        let smoothed = PlotPoints::new(smooth(&raw, SMOOTHING));
+        let faint = palette.shade(palette.auxiliary, 0.3);
+        plot.line(Line::new("", PlotPoints::new(raw)).color(faint).width(1.0).allow_hover(false));
+        plot.line(Line::new("auxiliary accuracy", smoothed).color(palette.auxiliary).width(1.8));
+    });
+}
+
+/// The confusion matrix: a row a true class, a column what was read; shares of the row.
+fn confusion_ui(ui: &mut Ui, history: &History, palette: &Palette, area: Rect, names: f32) {
+    let Some(report) = &history.latest else { return };
+    let classes = classes(report.confusion.len());
+    if classes == 0 {
+        return;
+    }
+    let caption = 13.0;
+    let side = (area.width() - names).min(area.height() - caption - 9.0);
+    // Columns get names too where they are wide enough.
+    let above = if side / classes as f32 >= 47.0 { 22.0 } else { 6.0 };
+    let side = side.min(area.height() - caption - 3.0 - above);
+    let grid = Rect::from_min_size(pos2(area.right() - side, area.top() + above), vec2(side, side));
+    let cell = side / classes as f32;
+    let painter = ui.painter();
+    let mut cells = egui::Mesh::default();
+    for row in 0..classes {
+        let counts = &report.confusion[row * classes..(row + 1) * classes];
+        let total: u32 = counts.iter().sum();
+        for (column, count) in counts.iter().enumerate() {
+            let share = *count as f32 / total.max(1) as f32;
+            let at = cell_rect(grid, cell, row, column);
+            // The square root shows rare confusions too.
+            cells.add_colored_rect(
+                at.shrink(0.5),
+                palette.raised.lerp_to_gamma(palette.auxiliary, share.sqrt()),
+            );
+        }
+        let y = grid.top() + (row as f32 + 0.5) * cell;
+        let chip = Rect::from_center_size(pos2(grid.left() - 6.0, y), vec2(4.0, (cell - 2.0).min(9.0)));
+        cells.add_colored_rect(chip, palette.class(row));
+        if cell >= 9.0 {
+            class_name(painter, palette, history, row, pos2(chip.left() - 3.0, y), names - 14.0);
+        }
+        let x = grid.left() + (row as f32 + 0.5) * cell;
+        if cell >= 46.0 {
+            let centre = pos2(x, grid.top() - 15.0);
+            centred_name(painter, palette, history, row, centre, cell - 4.0);
+        }
+        let chip = Rect::from_center_size(pos2(x, grid.top() - 4.0), vec2((cell - 2.0).min(9.0), 4.0));
+        cells.add_colored_rect(chip, palette.class(row));
+    }
+    painter.add(cells);
+    if cell >= 26.0 {
+        cell_figures(painter, palette, &report.confusion, classes, grid);
+    }
+    let at = pos2(grid.right(), grid.bottom() + 2.0);
+    painter.text(at, Align2::RIGHT_TOP, "read as (across) · true (down)", tiny(), palette.weak);
+    confusion_hover(ui, history, palette, &report.confusion, classes, grid);
+}
+
+fn cell_rect(grid: Rect, cell: f32, row: usize, column: usize) -> Rect {
+    Rect::from_min_size(grid.min + vec2(column as f32, row as f32) * cell, vec2(cell, cell))
+}
+
+/// A class's name, cut to `width`.
+fn name_galley(
+    painter: &egui::Painter,
+    palette: &Palette,
+    history: &History,
+    class: usize,
+    width: f32,
+) -> std::sync::Arc<egui::Galley> {
+    let mut job = egui::text::LayoutJob::simple_singleline(history.class_name(class), tiny(), palette.text);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width);
+    painter.layout_job(job)
+}
+
+/// A class's name that ends at `at`.
+fn class_name(
+    painter: &egui::Painter,
+    palette: &Palette,
+    history: &History,
+    class: usize,
+    at: egui::Pos2,
+    width: f32,
+) {
+    let galley = name_galley(painter, palette, history, class, width);
+    painter.galley(at - vec2(galley.size().x, galley.size().y / 2.0), galley, palette.text);
+}
+
+/// A class's name about `at`.
+fn centred_name(
+    painter: &egui::Painter,
+    palette: &Palette,
+    history: &History,
+    class: usize,
+    at: egui::Pos2,
+    width: f32,
+) {
+    let galley = name_galley(painter, palette, history, class, width);
+    painter.galley(at - galley.size() / 2.0, galley, palette.text);
+}
+
+/// Shares in percent, where the cells have room for them.
+fn cell_figures(painter: &egui::Painter, palette: &Palette, confusion: &[u32], classes: usize, grid: Rect) {
+    let cell = grid.width() / classes as f32;
+    for (index, count) in confusion.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let (row, column) = (index / classes, index % classes);
+        let total: u32 = confusion[row * classes..(row + 1) * classes].iter().sum();
+        let share = f64::from(*count) / f64::from(total);
+        let color = if share > 0.3 { palette.card } else { palette.text };
+        let at = cell_rect(grid, cell, row, column).center();
+        painter.text(at, Align2::CENTER_CENTER, format!("{:.0}", 100.0 * share), tiny(), color);
+    }
+}
+
+fn confusion_hover(
+    ui: &Ui,
+    history: &History,
+    palette: &Palette,
+    confusion: &[u32],
+    classes: usize,
+    grid: Rect,
+) {
+    let response = ui.interact(grid, ui.scope_id().with("confusion"), Sense::hover());
+    let Some(pointer) = response.hover_pos() else { return };
+    let cell = grid.width() / classes as f32;
+    let at = (pointer - grid.min) / cell;
+    let (row, column) = ((at.y as usize).min(classes - 1), (at.x as usize).min(classes - 1));
+    let outline = Stroke::new(1.5, palette.text);
+    ui.painter().rect_stroke(cell_rect(grid, cell, row, column), 1.0, outline, egui::StrokeKind::Inside);
+    let hits = confusion[row * classes + column];
+    let total: u32 = confusion[row * classes..(row + 1) * classes].iter().sum();
+    response.on_hover_ui_at_pointer(|ui| {
+        let sentence = match row == column {
+            true => format!("{} read rightly", history.class_name(row)),
+            false => format!("{} read as {}", history.class_name(row), history.class_name(column)),
+        };
+        ui.label(RichText::new(sentence).strong());
+        let share = whole_percent(f64::from(hits) / f64::from(total));
+        ui.label(RichText::new(format!("{hits} of {total} gradients ({share})")).font(small()));
+    });
+}

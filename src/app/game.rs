@@ -1,0 +1,372 @@
+//! The game itself, drawn: what flows forward, what flows back, and who is winning.
+
+use egui::{
+    Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureHandle, Ui, Vec2, pos2, vec2,
+};
+
+use crate::app::export::Table;
+use crate::app::format::{figure, magnitude, percent, short, whole_percent};
+use crate::app::history::History;
+use crate::app::panes::Scope;
+use crate::app::theme::{Palette, tiny};
+use crate::app::{arrows, pictures};
+use crate::config::Mode;
+use crate::train::protocol::Activity;
+
+/// Readable shares of gradients (0 at chance, 1 for all) from which either side is said to be winning.
+const HIDDEN_BELOW: f64 = 0.25;
+const READ_ABOVE: f64 = 0.6;
+
+/// The drawing and the two pictures in it.
+#[derive(Default)]
+pub struct Game {
+    pictures: Option<Pictures>,
+}
+
+/// The first sample's image and gradient tensor, as textures of a moment.
+struct Pictures {
+    of: (u64, bool),
+    image: TextureHandle,
+    gradient: TextureHandle,
+}
+
+/// Where things stand in the drawing.
+struct Plan {
+    input: Rect,
+    main: Rect,
+    loss: Rect,
+    gradient: Rect,
+    auxiliary: Rect,
+    guess: Rect,
+}
+
+impl Plan {
+    fn within(area: Rect) -> Self {
+        let at = |x: f32, y: f32, size: Vec2| Rect::from_center_size(area.lerp_inside(vec2(x, y)), size);
+        let side = (area.width() * 0.22).min(area.height() * 0.32).clamp(40.0, 96.0);
+        let network = vec2((area.width() * 0.34).clamp(84.0, 190.0), side);
+        let end = vec2(area.width() * 0.235, side);
+        let (top, bottom) = (0.22, 0.78);
+        let margin = 0.5 * end.x / area.width() + 0.002;
+        Self {
+            input: at(margin, top, Vec2::splat(side)),
+            main: at(0.5, top, network),
+            loss: at(1.0 - margin, top, end),
+            gradient: at(1.0 - margin, bottom, Vec2::splat(side)),
+            auxiliary: at(0.5, bottom, network),
+            guess: at(margin, bottom, end),
+        }
+    }
+}
+
+impl Game {
+    /// Draws the game.
+    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        let area = ui.available_rect_before_wrap();
+        let verdict_height = 54.0;
+        let drawing = area.with_max_y(area.bottom() - verdict_height).shrink2(vec2(1.0, 2.0));
+        let plan = Plan::within(drawing);
+        let mode = scope
+            .history
+            .info
+            .as_ref()
+            .map_or(scope.controls.config.setup.mode, |info| info.config.setup.mode);
+        self.refresh_pictures(ui, scope);
+        draw_flows(ui, scope, &plan, mode);
+        self.draw_boxes(ui, scope, &plan);
+        explain(ui, &plan);
+        verdict(ui, scope, area.with_min_y(area.bottom() - verdict_height), mode);
+    }
+
+    fn refresh_pictures(&mut self, ui: &Ui, scope: &Scope<'_>) {
+        let of = (scope.history.samples_received, scope.palette.dark);
+        if self.pictures.as_ref().is_some_and(|pictures| pictures.of == of) {
+            return;
+        }
+        self.pictures = scope.history.samples.as_ref().and_then(|samples| {
+            let sample = samples.samples.first()?;
+            let image = pictures::image(samples.shape, &sample.image);
+            let scale = pictures::largest(&sample.gradient);
+            let gradient = pictures::signed(samples.shape, &sample.gradient, scale, &scope.palette);
+            let load =
+                |name: &str, picture| ui.ctx().load_texture(name, picture, egui::TextureOptions::NEAREST);
+            Some(Pictures { of, image: load("game x", image), gradient: load("game gradient", gradient) })
+        });
+    }
+
+    fn draw_boxes(&self, ui: &Ui, scope: &Scope<'_>, plan: &Plan) {
+        let (painter, palette, history) = (ui.painter(), &scope.palette, &*scope.history);
+        let report = history.latest.as_ref();
+        let weights = |count: fn(&crate::train::protocol::RunInfo) -> usize| {
+            history
+                .info
+                .as_ref()
+                .map_or(String::new(), |info| format!("{} weights", magnitude(count(info) as u64)))
+        };
+        let setup = history.info.as_ref().map_or(&scope.controls.config.setup, |info| &info.config.setup);
+        let network = setup.network.name();
+        let narrow = plan.main.width() < 92.0;
+        let titles = if narrow { ["Main", "Auxiliary"] } else { ["Main network", "Auxiliary network"] };
+        node(painter, palette, plan.main, palette.main, titles[0], &[network, &weights(|i| i.main_weights)]);
+        let auxiliary = ["reads gradients", &weights(|i| i.auxiliary_weights)];
+        node(painter, palette, plan.auxiliary, palette.auxiliary, titles[1], &auxiliary);
+        let loss = report.map_or("–".into(), |report| figure(report.loss));
+        let right =
+            report.map_or("of x right".into(), |report| format!("{} right", whole_percent(report.accuracy)));
+        big_figure(painter, palette, plan.loss, palette.main, "loss J", &loss, &right);
+        let read = report.map_or("–".into(), |report| whole_percent(report.auxiliary_accuracy));
+        let chance = history.chance().map_or("chance 1/K".into(), |c| format!("chance {}", whole_percent(c)));
+        big_figure(painter, palette, plan.guess, palette.auxiliary, "which class?", &read, &chance);
+        let pictures = self.pictures.as_ref();
+        picture(painter, palette, plan.input, pictures.map(|p| &p.image), "x");
+        picture(painter, palette, plan.gradient, pictures.map(|p| &p.gradient), "∇x J");
+    }
+
+    /// The figures in the drawing.
+    pub fn table(&self, history: &History) -> Table {
+        let mut table = Table::new(&["figure", "value"]);
+        if let Some(report) = &history.latest {
+            for (name, value) in [
+                ("step", report.step as f64),
+                ("loss", report.loss),
+                ("accuracy", report.accuracy),
+                ("gradient_rms", report.gradient_rms),
+                ("auxiliary_loss", report.auxiliary_loss),
+                ("auxiliary_accuracy", report.auxiliary_accuracy),
+                ("chance", history.chance().unwrap_or(f64::NAN)),
+                ("alpha", report.alpha),
+                ("beta", report.hyper.beta),
+            ] {
+                table.rows.push(vec![name.into(), value.to_string()]);
+            }
+        }
+        table
+    }
+}
+
+/// The arrows, with what is on them.
+fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, mode: Mode) {
+    let (painter, palette) = (ui.painter(), &scope.palette);
+    let report = scope.history.latest.as_ref();
+    let moving = scope.history.activity() == Activity::Running;
+    let time = if moving { Some(ui.input(|input| input.time)) } else { None };
+    let forward = palette.main;
+    let flow = |points: &[Pos2], color, used| arrows::flow(painter, points, color, used, time);
+    flow(&[plan.input.right_center(), plan.main.left_center()], forward, true);
+    flow(&[plan.main.right_center(), plan.loss.left_center()], forward, true);
+    flow(&[plan.loss.center_bottom(), plan.gradient.center_top()], forward, true);
+    flow(&[plan.gradient.left_center(), plan.auxiliary.right_center()], palette.auxiliary, true);
+    flow(&[plan.auxiliary.left_center(), plan.guess.right_center()], palette.auxiliary, true);
+    let rms = report.map_or(String::new(), |report| format!("rms {}", figure(report.gradient_rms)));
+    let beside = plan.loss.center_bottom().lerp(plan.gradient.center_top(), 0.5) - vec2(7.0, 0.0);
+    label(painter, beside - vec2(0.0, 6.0), Align2::RIGHT_CENTER, "∇x J", palette.text);
+    // Where the drawing is narrow, α stands there.
+    if plan.loss.left() - plan.main.right() > 18.0 {
+        label(painter, beside + vec2(0.0, 6.0), Align2::RIGHT_CENTER, &rms, palette.weak);
+    }
+
+    // α: from the auxiliary network back into the main one.
+    let middle = plan.main.center_bottom().lerp(plan.auxiliary.center_top(), 0.5);
+    let x = plan.main.left() + plan.main.width() * 0.2;
+    let (from, to) = (pos2(x, plan.auxiliary.top()), pos2(x, plan.main.bottom()));
+    flow(&[from, to], palette.adversary, mode.uses_alpha());
+    let hyper = report.map_or(scope.controls.config.hyper, |report| report.hyper);
+    let alpha = report.map_or(0.0, |report| report.alpha);
+    let alpha = if mode.uses_alpha() { format!("α = {}", short(alpha)) } else { "not in this mode".into() };
+    let color = if mode.uses_alpha() { palette.adversary } else { palette.weak };
+    label(painter, pos2(x + 7.0, middle.y - 6.0), Align2::LEFT_CENTER, "−α∇", color);
+    label(painter, pos2(x + 7.0, middle.y + 6.0), Align2::LEFT_CENTER, &alpha, palette.weak);
+
+    // β: what the gradients were mistaken for weighs the loss.
+    if mode.uses_beta() {
+        let start = pos2(plan.guess.center().x, plan.guess.top());
+        let end = pos2(plan.main.left() + 8.0, plan.main.bottom());
+        flow(&[start, pos2(start.x, middle.y), pos2(end.x, middle.y), end], palette.auxiliary, true);
+        let at = pos2(start.x + 5.0, middle.y - 7.0);
+        label(painter, at, Align2::LEFT_CENTER, &format!("β = {}", short(hyper.beta)), palette.auxiliary);
+    }
+}
+
+/// A network: a box with a coloured edge, its name and what it is.
+fn node(painter: &Painter, palette: &Palette, rect: Rect, color: Color32, title: &str, lines: &[&str]) {
+    let fill = palette.shade(color, 0.12);
+    painter.rect(rect, 6.0, fill, Stroke::new(1.5, color), egui::StrokeKind::Inside);
+    let line_height = 13.0;
+    let lines: Vec<_> = lines.iter().filter(|line| !line.is_empty()).collect();
+    let top = rect.center().y - line_height * lines.len() as f32 / 2.0;
+    painter.text(
+        pos2(rect.center().x, top),
+        Align2::CENTER_CENTER,
+        title,
+        FontId::proportional(11.0),
+        palette.text,
+    );
+    for (row, line) in lines.iter().enumerate() {
+        let at = pos2(rect.center().x, top + line_height * (row as f32 + 1.0));
+        painter.text(at, Align2::CENTER_CENTER, line, tiny(), palette.weak);
+    }
+}
+
+/// A figure with what it is above and what it compares with below.
+fn big_figure(
+    painter: &Painter,
+    palette: &Palette,
+    rect: Rect,
+    color: Color32,
+    above: &str,
+    value: &str,
+    below: &str,
+) {
+    let outline = Stroke::new(1.0, palette.line);
+    painter.rect(rect, 6.0, palette.raised, outline, egui::StrokeKind::Inside);
+    let at = |y: f32| pos2(rect.center().x, rect.center().y + y);
+    painter.text(at(-16.0), Align2::CENTER_CENTER, above, tiny(), palette.weak);
+    painter.text(at(0.0), Align2::CENTER_CENTER, value, FontId::proportional(16.0), color);
+    painter.text(at(16.0), Align2::CENTER_CENTER, below, tiny(), palette.weak);
+}
+
+/// A thumbnail, or its name where there is no picture yet.
+fn picture(painter: &Painter, palette: &Palette, rect: Rect, texture: Option<&TextureHandle>, name: &str) {
+    painter.rect_filled(rect, 4.0, palette.raised);
+    if let Some(texture) = texture {
+        let whole = Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0));
+        painter.image(texture.id(), rect.shrink(1.0), whole, Color32::WHITE);
+    } else {
+        painter.text(rect.center(), Align2::CENTER_CENTER, name, FontId::proportional(14.0), palette.weak);
+    }
+    painter.rect_stroke(rect, 4.0, Stroke::new(1.0, palette.line), egui::StrokeKind::Inside);
+    if texture.is_some() {
+        let at = rect.left_bottom() + vec2(4.0, -2.0);
+        let text = painter.layout_no_wrap(name.into(), tiny(), Color32::WHITE);
+        let ground = Rect::from_min_size(at - vec2(2.0, text.size().y), text.size() + vec2(4.0, 1.0));
+        painter.rect_filled(ground, 2.0, Color32::from_black_alpha(170));
+        painter.galley(at - vec2(0.0, text.size().y), text, Color32::WHITE);
+    }
+}
+
+fn label(painter: &Painter, at: Pos2, align: Align2, text: &str, color: Color32) {
+    painter.text(at, align, text, tiny(), color);
+}
+
+/// What hovering each part of the drawing says.
+fn explain(ui: &Ui, plan: &Plan) {
+    for (rect, name, text) in [
+        (plan.input, "x", "An image from the training data."),
+        (
+            plan.main,
+            "main",
+            "The network that is wanted: it classifies x. It descends its loss J and, with α > 0, also the negative of the auxiliary network's loss.",
+        ),
+        (
+            plan.loss,
+            "loss",
+            "J: cross-entropy of the main network, and the share of training images it gets right.",
+        ),
+        (
+            plan.gradient,
+            "gradient",
+            "The gradient tensor: how J changes with each pixel of x. An attack follows it, so what can be read off it can be used. Blue lowers J, orange raises it.",
+        ),
+        (
+            plan.auxiliary,
+            "auxiliary",
+            "The discriminator: it sees only the gradient tensor and tries to say which class x had.",
+        ),
+        (
+            plan.guess,
+            "guess",
+            "Share of gradient tensors whose class the auxiliary network reads, beside what guessing would get.",
+        ),
+    ] {
+        ui.interact(rect, ui.scope_id().with(name), Sense::hover()).on_hover_text(text);
+    }
+}
+
+/// Who is winning, as a bar and as a sentence.
+fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, mode: Mode) {
+    let palette = &scope.palette;
+    let accuracy = scope.history.latest.as_ref().map(|report| report.auxiliary_accuracy);
+    let chance = scope.history.chance().unwrap_or(0.0);
+    let readable = accuracy.map(|accuracy| ((accuracy - chance) / (1.0 - chance).max(1e-9)).clamp(0.0, 1.0));
+    let bar = Rect::from_min_size(area.min + vec2(0.0, 15.0), vec2(area.width(), 7.0));
+    let painter = ui.painter();
+    label(
+        painter,
+        bar.left_top() - vec2(0.0, 2.0),
+        Align2::LEFT_BOTTOM,
+        "gradients hide their class",
+        palette.main,
+    );
+    let right = bar.right_top() - vec2(0.0, 2.0);
+    label(painter, right, Align2::RIGHT_BOTTOM, "gradients give it away", palette.auxiliary);
+    let strength = if readable.is_some() { 0.8 } else { 0.25 };
+    let ends = [palette.main, palette.auxiliary].map(|color| palette.shade(color, strength));
+    painter.add(blend(bar, ends));
+    if let Some(readable) = readable {
+        let x = bar.left() + bar.width() * readable as f32;
+        painter.circle(pos2(x, bar.center().y), 6.0, palette.text, Stroke::new(2.0, palette.card));
+    }
+    let sentence = sentence(accuracy.zip(readable), chance, mode);
+    let text = Rect::from_min_max(pos2(area.left(), bar.bottom() + 5.0), area.max);
+    let mut below = ui.new_child(egui::UiBuilder::new().max_rect(text));
+    below.add(egui::Label::new(egui::RichText::new(sentence).size(11.5)).wrap());
+}
+
+/// A bar from one colour to another.
+fn blend(rect: Rect, [from, to]: [Color32; 2]) -> egui::Mesh {
+    let mut mesh = egui::Mesh::default();
+    for (at, color) in [
+        (rect.left_top(), from),
+        (rect.right_top(), to),
+        (rect.left_bottom(), from),
+        (rect.right_bottom(), to),
+    ] {
+        mesh.colored_vertex(at, color);
+    }
+    mesh.add_triangle(0, 1, 2);
+    mesh.add_triangle(1, 2, 3);
+    mesh
+}
+
+fn sentence(measured: Option<(f64, f64)>, chance: f64, mode: Mode) -> String {
+    let Some((accuracy, readable)) = measured else {
+        return "One network learns to classify; the other tries to read the class off its gradient alone."
+            .into();
+    };
+    let read = percent(accuracy);
+    if !mode.uses_alpha() {
+        return format!(
+            "Read off {read} of the gradients. In mode {mode} the auxiliary network only watches."
+        );
+    }
+    match readable {
+        r if r >= READ_ABOVE => {
+            format!("The auxiliary network is winning: it reads the class off {read} of the gradients.")
+        }
+        r if r <= HIDDEN_BELOW => {
+            format!(
+                "The main network is winning: only {read} are read, near chance ({}).",
+                whole_percent(chance)
+            )
+        }
+        _ => format!(
+            "An open game: the class is read off {read} of the gradients; chance is {}.",
+            whole_percent(chance)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdict_names_the_winner() {
+        let of = |accuracy: f64, mode| sentence(Some((accuracy, (accuracy - 0.1) / 0.9)), 0.1, mode);
+        assert!(of(0.95, Mode::Great).contains("auxiliary network is winning"));
+        assert!(of(0.2, Mode::Great).contains("main network is winning"));
+        assert!(of(0.5, Mode::GreatGreace).contains("open game"));
+        assert!(of(0.95, Mode::Baseline).contains("only watches"));
+        assert!(sentence(None, 0.1, Mode::Great).contains("tries to read"));
+    }
+}

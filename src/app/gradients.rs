@@ -1,0 +1,341 @@
+//! The gradient tensors of each class: how their entries are distributed, and whether the classes differ at all.
+
+use egui::{RichText, Ui};
+use egui_plot::{GridMark, Line, PlotPoints, Span, VLine};
+
+use crate::app::bins::{self, Tick};
+use crate::app::chart;
+use crate::app::export::Table;
+use crate::app::format::{count, figure};
+use crate::app::history::{History, column};
+use crate::app::panes::Scope;
+use crate::app::theme::{Palette, small, tiny};
+use crate::train::protocol::{Histograms, PERCENTILES};
+
+/// Which picture of the distributions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum View {
+    #[default]
+    Histogram,
+    Percentiles,
+    Table,
+}
+
+/// The pane of gradient tensors.
+pub struct Gradients {
+    view: View,
+    logarithmic: bool,
+    shown: Vec<bool>,
+}
+
+impl Default for Gradients {
+    fn default() -> Self {
+        Self { view: View::default(), logarithmic: true, shown: Vec::new() }
+    }
+}
+
+impl Gradients {
+    /// Draws the newest histograms.
+    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        let Some(histograms) = &scope.history.histograms else {
+            let every = scope.controls.config.hyper.histogram_every_steps;
+            let when = match every {
+                0 => "They are off: set “histograms every” above 0.".into(),
+                1 => "They come every step: press Run.".into(),
+                _ => format!("They come every {} steps: press Run.", count(every)),
+            };
+            chart::empty(ui, &scope.palette, "Histograms of the entries of ∇x J, class by class.", &when);
+            return;
+        };
+        self.shown.resize(histograms.classes.len(), true);
+        self.header_ui(ui, scope.history, histograms, &scope.palette);
+        match self.view {
+            View::Histogram => self.histogram_ui(ui, scope, histograms),
+            View::Percentiles => self.percentiles_ui(ui, scope, histograms),
+            View::Table => self.table_ui(ui, scope, histograms),
+        }
+    }
+
+    /// The distance, its floor and how both went; which view.
+    fn header_ui(&mut self, ui: &mut Ui, history: &History, histograms: &Histograms, palette: &Palette) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 5.0;
+            let help = "Jensen-Shannon distance between the classes' histograms, 0 (the same) to 1 (no overlap), and its floor: what it is when the labels are shuffled. At the floor nothing distinguishes the classes here.";
+            ui.label(RichText::new("D_JS").size(11.5).color(palette.weak)).on_hover_text(help);
+            ui.label(RichText::new(figure(histograms.distance)).strong()).on_hover_text(help);
+            let floor = format!("floor {}", figure(histograms.floor));
+            ui.label(RichText::new(floor).size(11.0).color(palette.weak)).on_hover_text(help);
+            if ui.available_width() > 290.0 {
+                sparkline(ui, history, palette);
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.spacing_mut().button_padding = egui::vec2(5.0, 1.0);
+                ui.spacing_mut().item_spacing.x = 2.0;
+                for (view, name) in
+                    [(View::Table, "Table"), (View::Percentiles, "Percentiles"), (View::Histogram, "Histogram")]
+                {
+                    ui.selectable_value(&mut self.view, view, RichText::new(name).font(small()));
+                }
+                if self.view == View::Histogram {
+                    ui.add_space(4.0);
+                    let text = RichText::new("log").font(small());
+                    ui.toggle_value(&mut self.logarithmic, text).on_hover_text("Counts on a logarithmic axis");
+                }
+            });
+        });
+    }
+
+    /// Switches for the classes; a double-click shows one alone, or all again.
+    fn chips_ui(&mut self, ui: &mut Ui, history: &History, palette: &Palette) {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = egui::vec2(7.0, 1.0);
+            let mut alone = None;
+            for (class, shown) in self.shown.iter_mut().enumerate() {
+                let chip =
+                    chart::toggle(ui, palette, palette.class(class), &history.class_name(class), shown);
+                if chip.double_clicked() {
+                    alone = Some(class);
+                }
+            }
+            if let Some(alone) = alone {
+                let only = self.shown.iter().enumerate().all(|(class, shown)| *shown == (class == alone));
+                self.shown.iter_mut().enumerate().for_each(|(class, shown)| *shown = only || class == alone);
+            }
+        });
+    }
+
+    fn histogram_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, histograms: &Histograms) {
+        let palette = &scope.palette;
+        let chips = chips_height(ui, scope.history, self.shown.len());
+        let edges = &histograms.edges;
+        let bins = edges.len().saturating_sub(1);
+        let (first, last) = bins::occupied(histograms.classes.iter().map(|class| &class.counts[..]))
+            .unwrap_or((0, bins.saturating_sub(1)));
+        let logarithmic = self.logarithmic;
+        let height = move |count: u32| {
+            if logarithmic { f64::from(count).ln_1p() / 10f64.ln() } else { f64::from(count) }
+        };
+        let y_format = move |y: f64| match logarithmic {
+            true if y.fract().abs() < 1e-6 && y >= 0.0 => chart::count_tick(10f64.powf(y).round()),
+            true => String::new(),
+            false => chart::count_tick(y),
+        };
+        let (plot, _) = binned_plot(palette, edges, (first, last + 1), "histogram", "entries", y_format);
+        let response = plot.height(ui.available_height() - chips).show(ui, |plot| {
+            let hovered =
+                plot.pointer_coordinate().map(|at| at.x.floor()).filter(|_| plot.response().hovered());
+            if let Some(bin) = hovered {
+                plot.span(
+                    Span::new("", bin..=bin + 1.0).fill(palette.weak.gamma_multiply(0.25)).border_width(0.0),
+                );
+            }
+            for (class, histogram) in
+                histograms.classes.iter().enumerate().filter(|(class, _)| self.shown[*class])
+            {
+                let steps =
+                    histogram.counts[first..=last.min(histogram.counts.len().saturating_sub(1))].iter();
+                let points: PlotPoints<'_> = steps
+                    .enumerate()
+                    .flat_map(|(offset, count)| {
+                        let (x, y) = ((first + offset) as f64, height(*count));
+                        [[x, y], [x + 1.0, y]]
+                    })
+                    .collect();
+                let line = Line::new(scope.history.class_name(class), points);
+                plot.line(line.color(palette.class(class)).width(1.2).allow_band(false).allow_hover(false));
+            }
+            hovered
+        });
+        if let Some(bin) = response.inner.filter(|bin| *bin >= 0.0 && (*bin as usize) < bins) {
+            self.hover_ui(&response.response, scope, histograms, bin as usize);
+        }
+        self.chips_ui(ui, scope.history, palette);
+    }
+
+    /// The bin under the pointer: its range and each shown class's count.
+    fn hover_ui(&self, response: &egui::Response, scope: &Scope<'_>, histograms: &Histograms, bin: usize) {
+        response.clone().on_hover_ui_at_pointer(|ui| {
+            ui.label(RichText::new(bins::range_label(&histograms.edges, bin)).font(small()).strong());
+            egui::Grid::new("bin").num_columns(2).spacing([12.0, 1.0]).show(ui, |ui| {
+                for (class, histogram) in
+                    histograms.classes.iter().enumerate().filter(|(class, _)| self.shown[*class])
+                {
+                    let name = RichText::new(scope.history.class_name(class)).font(small());
+                    ui.label(name.color(scope.palette.class(class)));
+                    let entries = histogram.counts.get(bin).copied().unwrap_or(0);
+                    ui.label(RichText::new(count(entries.into())).font(small()));
+                    ui.end_row();
+                }
+            });
+        });
+    }
+
+    /// Each class as nested bands, as TensorBoard's distributions are, on the histogram's axis.
+    fn percentiles_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, histograms: &Histograms) {
+        let palette = &scope.palette;
+        let edges = &histograms.edges;
+        let (first, last) = bins::occupied(histograms.classes.iter().map(|class| &class.counts[..]))
+            .unwrap_or((0, edges.len().saturating_sub(2)));
+        let names: Vec<_> =
+            (0..histograms.classes.len()).map(|class| scope.history.class_name(class)).collect();
+        let name = |y: f64| {
+            let class = -y;
+            if class < 0.0 || class.fract().abs() > 1e-6 {
+                return String::new();
+            }
+            names.get(class as usize).map(|name| name.chars().take(11).collect()).unwrap_or_default()
+        };
+        let (plot, _) = binned_plot(palette, edges, (first, last + 1), "percentiles", "", name);
+        let plot = plot.y_grid_spacer(|input| {
+            let (low, high) = (input.bounds.0.ceil() as i64, input.bounds.1.floor() as i64);
+            (low..=high).map(|y| GridMark { value: y as f64, step_size: 1.0 }).collect()
+        });
+        let response = plot.show(ui, |plot| {
+            for (class, histogram) in histograms.classes.iter().enumerate() {
+                let (y, color) = (-(class as f64), palette.class(class));
+                let at = histogram.percentiles.map(|value| bins::position(edges, value));
+                let bar = |from: f64, to: f64, width: f32, strength: f32| {
+                    let points = PlotPoints::new(vec![[from, y], [to, y]]);
+                    Line::new("", points)
+                        .color(palette.shade(color, strength))
+                        .width(width)
+                        .allow_hover(false)
+                };
+                for (low, high, width, strength) in
+                    [(0, 8, 1.0, 0.6), (1, 7, 4.0, 0.35), (2, 6, 7.0, 0.6), (3, 5, 10.0, 1.0)]
+                {
+                    plot.line(bar(at[low], at[high], width, strength));
+                }
+                plot.line(bar(at[4] - 0.12, at[4] + 0.12, 12.0, 0.0));
+            }
+            plot.vline(VLine::new("", bins::position(edges, 0.0)).color(palette.line).allow_hover(false));
+            plot.pointer_coordinate()
+        });
+        let class = response
+            .inner
+            .map(|at| (-at.y).round())
+            .filter(|class| *class >= 0.0)
+            .map(|class| class as usize);
+        if let Some((class, histogram)) =
+            class.and_then(|class| Some((class, histograms.classes.get(class)?)))
+        {
+            response.response.on_hover_ui_at_pointer(|ui| {
+                ui.label(RichText::new(&names[class]).color(palette.class(class)).strong());
+                for (name, value) in percentile_names().zip(histogram.percentiles) {
+                    ui.label(RichText::new(format!("{name}: {}", figure(value))).font(small()));
+                }
+            });
+        }
+    }
+
+    fn table_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, histograms: &Histograms) {
+        egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+            egui::Grid::new("percentiles").striped(true).spacing([10.0, 3.0]).show(ui, |ui| {
+                let heading = |ui: &mut Ui, text: &str| {
+                    ui.label(RichText::new(text).font(tiny()).color(scope.palette.weak));
+                };
+                ["class", "mean", "deviation"].iter().for_each(|name| heading(ui, name));
+                percentile_names().for_each(|name| heading(ui, &name));
+                ui.end_row();
+                for (class, histogram) in histograms.classes.iter().enumerate() {
+                    let name = RichText::new(scope.history.class_name(class)).font(small());
+                    ui.label(name.color(scope.palette.class(class)));
+                    for value in
+                        [histogram.mean, histogram.deviation].into_iter().chain(histogram.percentiles)
+                    {
+                        ui.add(egui::Label::new(RichText::new(figure(value)).font(small())).selectable(true));
+                    }
+                    ui.end_row();
+                }
+            });
+        });
+    }
+
+    /// Each class's statistics and counts, bin by bin.
+    pub fn table(&self, history: &History) -> Table {
+        let mut table = Table::new(&["step", "class", "statistic", "low", "high", "value"]);
+        let Some(histograms) = &history.histograms else { return table };
+        let step = histograms.step.to_string();
+        let mut row = |class: &str, statistic: &str, low: String, high: String, value: String| {
+            table.rows.push(vec![step.clone(), class.into(), statistic.into(), low, high, value]);
+        };
+        let none = String::new;
+        row("", "distance", none(), none(), histograms.distance.to_string());
+        row("", "floor", none(), none(), histograms.floor.to_string());
+        for (class, histogram) in histograms.classes.iter().enumerate() {
+            let class = history.class_name(class);
+            row(&class, "mean", none(), none(), histogram.mean.to_string());
+            row(&class, "deviation", none(), none(), histogram.deviation.to_string());
+            for (name, value) in percentile_names().zip(histogram.percentiles) {
+                row(&class, &name, none(), none(), value.to_string());
+            }
+            for (edges, count) in histograms.edges.windows(2).zip(&histogram.counts) {
+                row(&class, "count", edges[0].to_string(), edges[1].to_string(), count.to_string());
+            }
+        }
+        table
+    }
+}
+
+/// A chart whose horizontal axis runs bin by bin, with the powers of ten marked.
+fn binned_plot<'a>(
+    palette: &Palette,
+    edges: &[f32],
+    (from, to): (usize, usize),
+    id: &str,
+    y_label: &str,
+    y_format: impl Fn(f64) -> String + 'a,
+) -> (egui_plot::Plot<'a>, Vec<Tick>) {
+    let ticks = bins::ticks(edges, from as f64, to as f64, 8);
+    let (labels, marks) = (ticks.clone(), ticks.clone());
+    let x_format = move |x: f64| {
+        let nearest = labels.iter().find(|tick| (tick.position - x).abs() < 1e-6);
+        nearest.map_or(String::new(), |tick| tick.label.clone())
+    };
+    let room = ticks.windows(2).map(|pair| pair[1].position - pair[0].position).fold(f64::INFINITY, f64::min);
+    let x = chart::x_axis(palette, "entry of ∇x J (logarithmic, with sign)", x_format);
+    let plot = chart::chart(id, palette, x, chart::y_axis(palette, y_label, y_format))
+        .include_x(from as f64)
+        .include_x(to as f64)
+        .x_grid_spacer(move |_| {
+            marks.iter().map(|tick| GridMark { value: tick.position, step_size: room.min(1e6) }).collect()
+        });
+    (plot, ticks)
+}
+
+/// Names of a class's percentiles: smallest, 7th and so on, largest.
+fn percentile_names() -> impl Iterator<Item = String> {
+    let middle = PERCENTILES.iter().map(|percentile| format!("{percentile} %"));
+    std::iter::once("smallest".into()).chain(middle).chain(std::iter::once("largest".into()))
+}
+
+/// How the distance and its floor went over the run.
+fn sparkline(ui: &mut Ui, history: &History, palette: &Palette) {
+    let (rect, response) = ui.allocate_exact_size(egui::vec2(64.0, 16.0), egui::Sense::hover());
+    let rows = [column(&history.distances, 0, false), column(&history.distances, 1, false)];
+    let top = rows.iter().flatten().map(|[_, y]| *y).fold(1e-9, f64::max);
+    let (Some(first), Some(last)) = (rows[0].first(), rows[0].last()) else { return };
+    let width = (last[0] - first[0]).max(1e-9);
+    for (points, color) in rows.iter().zip([palette.auxiliary, palette.weak]) {
+        let line = points.iter().filter(|[_, y]| y.is_finite()).map(|[x, y]| {
+            rect.lerp_inside(egui::vec2(((x - first[0]) / width) as f32, 1.0 - (y / top) as f32 * 0.9))
+        });
+        ui.painter().add(egui::Shape::line(line.collect(), egui::Stroke::new(1.2, color)));
+    }
+    response.on_hover_text(format!("D_JS (orange) and its floor (grey), steps {} to {}", first[0], last[0]));
+}
+
+/// Height of the chips, wrapped into the width there is.
+fn chips_height(ui: &Ui, history: &History, classes: usize) -> f32 {
+    let (mut lines, mut x) = (1.0, 0.0);
+    for class in 0..classes {
+        let galley =
+            ui.painter().layout_no_wrap(history.class_name(class), tiny(), egui::Color32::PLACEHOLDER);
+        let width = galley.size().x + 20.0;
+        if x + width > ui.available_width() {
+            (lines, x) = (lines + 1.0, 0.0);
+        }
+        x += width;
+    }
+    lines * 16.5 + 4.0
+}

@@ -1,0 +1,391 @@
+//! All that the window knows of a run: events come in here and nowhere else, and what is kept is bounded.
+
+use std::collections::VecDeque;
+
+use crate::app::series::{Row, Series};
+use crate::config::{Config, Hyper, KNOBS};
+use crate::train::protocol::{
+    Activity, Event, Failure, Histograms, Report, Robustness, RunId, RunInfo, RunState, Samples,
+};
+
+/// Measurements of a report that are charted, in the order of [`History::reports`]' columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// Cross-entropy of the main network.
+    Loss,
+    /// Cross-entropy of the auxiliary network.
+    AuxiliaryLoss,
+    /// Training accuracy of the main network.
+    Accuracy,
+    /// Accuracy of the auxiliary network on gradient tensors.
+    AuxiliaryAccuracy,
+    /// Root mean square of the gradient tensors.
+    GradientRms,
+    /// α, ramp included.
+    Alpha,
+}
+
+/// How many [`Metric`]s there are.
+pub const METRICS: usize = 6;
+
+/// A knob that was turned during the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edit {
+    /// The first reported step that used the new value.
+    pub step: u64,
+    /// Seconds of training at that step.
+    pub seconds: f64,
+    /// The knob's name on screen.
+    pub knob: &'static str,
+    /// Before.
+    pub from: String,
+    /// After.
+    pub to: String,
+}
+
+/// An evaluation put aside to compare with.
+#[derive(Clone, Debug)]
+pub struct Baseline {
+    /// What it is: mode and step.
+    pub label: String,
+    /// Its figures.
+    pub robustness: Robustness,
+}
+
+/// Edits kept; the oldest go first.
+const EDITS: usize = 256;
+/// Failures shown until dismissed; the oldest go first.
+const FAILURES: usize = 4;
+
+/// What has been heard of the current run.
+#[derive(Default)]
+pub struct History {
+    /// Facts of the run; none before the first one started.
+    pub info: Option<RunInfo>,
+    /// What the trainer said last that it does.
+    pub state: Option<RunState>,
+    /// Reports, as [`Metric`] columns.
+    pub reports: Series<METRICS>,
+    /// The newest report.
+    pub latest: Option<Report>,
+    /// Knobs turned, oldest first.
+    pub edits: VecDeque<Edit>,
+    /// The newest histograms.
+    pub histograms: Option<Histograms>,
+    /// Jensen-Shannon distance between the classes, and its floor.
+    pub distances: Series<2>,
+    /// The newest samples.
+    pub samples: Option<Samples>,
+    /// Counts the samples that came, so that textures follow them.
+    pub samples_received: u64,
+    /// The newest evaluation, complete or not.
+    pub evaluation: Option<Robustness>,
+    /// The complete evaluation before it.
+    pub previous: Option<Robustness>,
+    /// Clean accuracy on held-out images, evaluation by evaluation.
+    pub held_out: Series<1>,
+    /// An evaluation to compare with; outlives its run.
+    pub baseline: Option<Baseline>,
+    /// What the trainer last had to say.
+    pub notice: Option<String>,
+    /// What failed and was not dismissed, oldest first.
+    pub failures: VecDeque<Failure>,
+}
+
+/// What an event asks of the window beyond remembering it.
+#[derive(Debug)]
+pub enum Consequence {
+    /// A run is ready; its config.
+    Started(Box<Config>),
+    /// The bytes of a checkpoint are to be saved.
+    Save(Vec<u8>),
+    /// Something failed.
+    Failed,
+}
+
+impl History {
+    /// The current run; 0 before the first.
+    pub fn run(&self) -> RunId {
+        self.info.as_ref().map_or(0, |info| info.run)
+    }
+
+    /// What the trainer does; [`Activity::Preparing`] until it says something.
+    pub fn activity(&self) -> Activity {
+        self.state.map_or(Activity::Preparing, |state| state.activity)
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        let reported = self.latest.as_ref().map_or(0, |report| report.step);
+        self.state.map_or(reported, |state| state.step.max(reported))
+    }
+
+    /// Steps of the whole run; 0 before the first.
+    pub fn steps(&self) -> u64 {
+        self.info.as_ref().map_or(0, |info| info.config.setup.steps)
+    }
+
+    /// A class's name.
+    pub fn class_name(&self, class: usize) -> String {
+        let name = self.info.as_ref().and_then(|info| info.classes.get(class));
+        name.cloned().unwrap_or_else(|| format!("class {class}"))
+    }
+
+    /// Accuracy of guessing, `1/K`; none before the first run.
+    pub fn chance(&self) -> Option<f64> {
+        let classes = self.info.as_ref()?.classes.len();
+        (classes > 0).then(|| 1.0 / classes as f64)
+    }
+
+    /// Whether an evaluation is under way.
+    pub fn evaluating(&self) -> bool {
+        self.evaluation.as_ref().is_some_and(|evaluation| !evaluation.complete)
+    }
+
+    /// The newest evaluation that is complete.
+    pub fn complete_evaluation(&self) -> Option<&Robustness> {
+        self.evaluation.as_ref().filter(|evaluation| evaluation.complete).or(self.previous.as_ref())
+    }
+
+    /// The points of a metric: x by step or by seconds.
+    pub fn points(&self, metric: Metric, by_time: bool) -> Vec<[f64; 2]> {
+        column(&self.reports, metric as usize, by_time)
+    }
+
+    /// Puts the newest complete evaluation aside to compare with.
+    pub fn keep_baseline(&mut self) {
+        let Some(robustness) = self.complete_evaluation().cloned() else { return };
+        let mode = self.info.as_ref().map_or("", |info| info.config.setup.mode.name());
+        self.baseline = Some(Baseline { label: format!("{mode}, step {}", robustness.step), robustness });
+    }
+
+    /// Takes an event in; events of a run older than the newest are dropped.
+    pub fn accept(&mut self, event: Event) -> Option<Consequence> {
+        let run = self.run();
+        match event {
+            Event::Started(info) if info.run >= run => return Some(self.start(*info)),
+            Event::State(state) if state.run >= run => self.state = Some(state),
+            Event::Report(report) if report.run == run => self.report(*report),
+            Event::Histograms(histograms) if histograms.run == run => {
+                let values = [histograms.distance, histograms.floor];
+                self.distances.push(Row { step: histograms.step as f64, seconds: self.seconds(), values });
+                self.histograms = Some(*histograms);
+            }
+            Event::Samples(samples) if samples.run == run => {
+                self.samples = Some(*samples);
+                self.samples_received += 1;
+            }
+            Event::Robustness(robustness) if robustness.run == run => self.evaluated(*robustness),
+            Event::Saved(bytes) => return Some(Consequence::Save(bytes)),
+            Event::Notice(notice) => self.notice = Some(notice),
+            Event::Failed(failure) if failure.run == 0 || failure.run >= run => {
+                self.fail(failure);
+                return Some(Consequence::Failed);
+            }
+            _stale => {}
+        }
+        None
+    }
+
+    /// Shows a failure until it is dismissed; one that is shown already is not shown twice.
+    pub fn fail(&mut self, failure: Failure) {
+        self.failures.retain(|known| *known != failure);
+        push_bounded(&mut self.failures, failure, FAILURES);
+    }
+
+    /// Seconds of training so far.
+    fn seconds(&self) -> f64 {
+        self.latest.as_ref().map_or(0.0, |report| report.elapsed.as_secs_f64())
+    }
+
+    /// Forgets the run before, except what outlives it.
+    fn start(&mut self, info: RunInfo) -> Consequence {
+        let config = Box::new(info.config.clone());
+        *self = Self {
+            state: self.state.filter(|state| state.run == info.run),
+            baseline: self.baseline.take(),
+            failures: std::mem::take(&mut self.failures),
+            notice: self.notice.take(),
+            samples_received: self.samples_received + 1,
+            info: Some(info),
+            ..Self::default()
+        };
+        Consequence::Started(config)
+    }
+
+    fn report(&mut self, report: Report) {
+        let before = self
+            .latest
+            .as_ref()
+            .map(|report| report.hyper)
+            .or_else(|| self.info.as_ref().map(|info| info.config.hyper));
+        if let Some(before) = before {
+            self.mark_edits(before, &report);
+        }
+        let mut values = [0.0; METRICS];
+        for (metric, value) in [
+            (Metric::Loss, report.loss),
+            (Metric::AuxiliaryLoss, report.auxiliary_loss),
+            (Metric::Accuracy, report.accuracy),
+            (Metric::AuxiliaryAccuracy, report.auxiliary_accuracy),
+            (Metric::GradientRms, report.gradient_rms),
+            (Metric::Alpha, report.alpha),
+        ] {
+            values[metric as usize] = value;
+        }
+        let seconds = report.elapsed.as_secs_f64();
+        self.reports.push(Row { step: report.step as f64, seconds, values });
+        self.latest = Some(report);
+    }
+
+    /// Marks each knob that differs; a knob turned again before the next report but one is the same turn.
+    fn mark_edits(&mut self, before: Hyper, report: &Report) {
+        if before == report.hyper {
+            return;
+        }
+        let (before, after) = (
+            Config { hyper: before, ..Config::default() },
+            Config { hyper: report.hyper, ..Config::default() },
+        );
+        for knob in KNOBS.iter().filter(|knob| knob.live && knob.read(&before) != knob.read(&after)) {
+            let to = knob.show(&knob.read(&after));
+            let recent = 2 * report.hyper.report_every_steps.max(1);
+            match self.edits.iter_mut().rev().find(|edit| edit.knob == knob.label) {
+                Some(edit) if report.step.saturating_sub(edit.step) <= recent => edit.to = to,
+                _ => {
+                    let from = knob.show(&knob.read(&before));
+                    let seconds = report.elapsed.as_secs_f64();
+                    let edit = Edit { step: report.step, seconds, knob: knob.label, from, to };
+                    push_bounded(&mut self.edits, edit, EDITS);
+                }
+            }
+        }
+    }
+
+    fn evaluated(&mut self, robustness: Robustness) {
+        let another =
+            self.evaluation.as_ref().is_some_and(|known| known.step != robustness.step || known.complete);
+        if another && let Some(known) = self.evaluation.take().filter(|known| known.complete) {
+            self.previous = Some(known);
+        }
+        if robustness.complete && robustness.clean.total > 0 {
+            let row = Row {
+                step: robustness.step as f64,
+                seconds: self.seconds(),
+                values: [robustness.clean.value()],
+            };
+            self.held_out.push(row);
+        }
+        self.evaluation = Some(robustness);
+    }
+}
+
+/// The points of a column: x by step or by seconds.
+pub fn column<const N: usize>(series: &Series<N>, column: usize, by_time: bool) -> Vec<[f64; 2]> {
+    let x = |row: &Row<N>| if by_time { row.seconds } else { row.step };
+    series.rows().iter().map(|row| [x(row), row.values[column]]).collect()
+}
+
+fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
+    if queue.len() >= bound {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::protocol::DeviceInfo;
+    use web_time::Duration;
+
+    fn started(run: RunId) -> Event {
+        let device = DeviceInfo { name: "CPU".into(), backend: "flex".into(), is_gpu: false, notice: None };
+        Event::Started(Box::new(RunInfo {
+            run,
+            config: Config::default(),
+            device,
+            data: String::new(),
+            classes: vec!["a".into(), "b".into()],
+            image_shape: [1, 8, 8],
+            train_images: 1,
+            test_images: 1,
+            main_weights: 1,
+            auxiliary_weights: 1,
+        }))
+    }
+
+    fn report(run: RunId, step: u64, hyper: Hyper) -> Event {
+        Event::Report(Box::new(Report {
+            run,
+            step,
+            epoch: 0.0,
+            elapsed: Duration::from_secs(step),
+            steps_per_second: 1.0,
+            hyper,
+            alpha: hyper.alpha,
+            loss: 1.0,
+            accuracy: 0.5,
+            auxiliary_loss: 1.0,
+            auxiliary_accuracy: 0.5,
+            gradient_rms: 1.0,
+            confusion: vec![1, 0, 0, 1],
+        }))
+    }
+
+    #[test]
+    fn turned_knobs_are_marked_once_a_turn() {
+        let mut history = History::default();
+        history.accept(started(1));
+        let with = |alpha: f64, learning_rate: f64| Hyper { alpha, learning_rate, ..Hyper::default() };
+        for (step, alpha, learning_rate) in
+            [(10, 0.1, 2e-3), (20, 0.2, 2e-3), (30, 0.3, 2e-3), (200, 0.3, 2e-3), (210, 0.5, 1e-3)]
+        {
+            history.accept(report(1, step, with(alpha, learning_rate)));
+        }
+        let edits: Vec<_> =
+            history.edits.iter().map(|edit| (edit.step, edit.knob, &edit.from[..], &edit.to[..])).collect();
+        assert_eq!(
+            edits,
+            [
+                (20, "α adversary", "0.1", "0.3"),
+                (210, "α adversary", "0.3", "0.5"),
+                (210, "learning rate", "0.002", "0.001"),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_run_that_could_not_be_set_up_leaves_the_one_at_hand() {
+        let mut history = History::default();
+        history.accept(started(1));
+        history.accept(report(1, 10, Hyper::default()));
+        let failure = Failure { run: 2, what: "no such data".into(), advice: "choose other data".into() };
+        assert!(matches!(history.accept(Event::Failed(failure)), Some(Consequence::Failed)));
+        // The trainer counts the run that failed, and goes on with the one before it.
+        history.accept(Event::State(RunState { run: 2, activity: Activity::Running, step: 10 }));
+        history.accept(report(1, 20, Hyper::default()));
+        assert_eq!((history.step(), history.activity(), history.failures.len()), (20, Activity::Running, 1));
+    }
+
+    #[test]
+    fn a_baseline_outlives_its_run() {
+        let mut history = History::default();
+        history.accept(started(1));
+        let share = crate::train::protocol::Share { hits: 1, total: 2 };
+        let robustness = |run, step, complete| {
+            let (progress, curves) = (1.0, Vec::new());
+            Event::Robustness(Box::new(Robustness { run, step, complete, progress, clean: share, curves }))
+        };
+        history.keep_baseline();
+        assert!(history.baseline.is_none(), "nothing to keep");
+        for event in [robustness(1, 5, true), robustness(1, 10, false)] {
+            history.accept(event);
+        }
+        assert!(history.evaluating() && history.previous.as_ref().is_some_and(|previous| previous.step == 5));
+        history.keep_baseline();
+        history.accept(started(2));
+        assert!(history.evaluation.is_none());
+        assert!(history.baseline.is_some_and(|baseline| baseline.label == "great+greace, step 5"));
+    }
+}

@@ -1,0 +1,315 @@
+//! Every knob of the table: those of a run in progress, and those that the next run takes.
+
+use egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
+
+use crate::app::controls::Controls;
+use crate::app::export::Table;
+use crate::app::format::short;
+use crate::app::history::History;
+use crate::app::panes::Scope;
+use crate::app::theme::{Palette, tiny};
+use crate::config::knobs::{Kind, Value};
+use crate::config::{Config, KNOBS, Knob, Mode, OptimizerKind, Setup};
+use crate::platform;
+
+/// Live knobs under headings; those of the table that stand in none come under "More".
+const SECTIONS: &[(&str, &[&str])] = &[
+    ("The adversary", &["alpha", "beta", "ramp", "adversary", "normalization", "auxiliary_steps"]),
+    ("Descent", &["learning_rate", "auxiliary_learning_rate", "weight_decay", "momentum"]),
+    ("Attack", &["epsilon", "attack_steps", "input_gradient_weight"]),
+    (
+        "Measuring",
+        &["report_every_steps", "histogram_every_steps", "evaluate_every_steps", "evaluate_samples"],
+    ),
+];
+
+/// The pane of knobs.
+#[derive(Default)]
+pub struct Knobs;
+
+impl Knobs {
+    /// Draws the knobs.
+    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        changes_ui(ui, scope);
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 2.0;
+            let setup =
+                scope.history.info.as_ref().map_or(&scope.controls.config.setup, |info| &info.config.setup);
+            let setup = setup.clone();
+            for (heading, names) in SECTIONS {
+                heading_ui(ui, &scope.palette, heading);
+                for knob in KNOBS.iter().filter(|knob| knob.live && names.contains(&knob.name)) {
+                    knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused(knob.name, &setup));
+                }
+            }
+            let rest: Vec<_> = KNOBS.iter().filter(|knob| knob.live && !is_in_a_section(knob)).collect();
+            if !rest.is_empty() {
+                heading_ui(ui, &scope.palette, "More");
+            }
+            for knob in rest {
+                knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, None);
+            }
+            ui.add_space(6.0);
+            next_run_ui(ui, scope);
+            ui.add_space(4.0);
+        });
+    }
+
+    /// Every knob and its value.
+    pub fn table(&self, controls: &Controls) -> Table {
+        let mut table = Table::new(&["knob", "value", "default", "unit"]);
+        table.rows.extend(KNOBS.iter().map(|knob| {
+            let value = knob.show(&knob.read(&controls.config));
+            vec![knob.name.into(), value, knob.show(&knob.default_value()), knob.unit.into()]
+        }));
+        table
+    }
+}
+
+fn is_in_a_section(knob: &Knob) -> bool {
+    SECTIONS.iter().any(|(_, names)| names.contains(&knob.name))
+}
+
+/// Why turning a knob does nothing in this run.
+fn unused(name: &str, setup: &Setup) -> Option<String> {
+    let mode = setup.mode;
+    let reason = match name {
+        "alpha" | "ramp" | "adversary" if !mode.uses_alpha() => "great and great+greace use it",
+        "beta" if !mode.uses_beta() => "greace and great+greace use it",
+        "input_gradient_weight" if mode != Mode::InputGradient => "input-gradient-regularization uses it",
+        "momentum" if setup.optimizer != OptimizerKind::Sgd => {
+            return Some("Not used: Adam has its own momentum; sgd uses this one.".into());
+        }
+        _ => return None,
+    };
+    Some(format!("Not used in mode {mode}: {reason}."))
+}
+
+fn heading_ui(ui: &mut Ui, palette: &Palette, heading: &str) {
+    ui.add_space(4.0);
+    ui.label(RichText::new(heading.to_uppercase()).font(tiny()).color(palette.weak));
+}
+
+/// What waits for a Reset, where something does.
+fn changes_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+    let changed = changed_setup(scope.history, scope.controls);
+    if !changed.is_empty() {
+        let palette = scope.palette;
+        egui::Frame::new().fill(palette.shade(palette.accent, 0.16)).corner_radius(5).inner_margin(6).show(
+            ui,
+            |ui| {
+                ui.set_width(ui.available_width());
+                ui.label(RichText::new(format!("Applies at Reset: {}.", changed.join(", "))).size(11.5));
+                ui.horizontal(|ui| {
+                    if ui.button("Reset now").clicked() {
+                        scope.controls.reset();
+                    }
+                    if ui.button("Undo").on_hover_text("Back to the setup of this run").clicked()
+                        && let Some(info) = &scope.history.info
+                    {
+                        scope.controls.config.setup = info.config.setup.clone();
+                    }
+                });
+            },
+        );
+        ui.add_space(2.0);
+    }
+}
+
+/// What the next run takes; shut until somebody wants it.
+fn next_run_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+    let title = RichText::new("NEXT RUN").font(tiny()).color(scope.palette.weak);
+    egui::CollapsingHeader::new(title).id_salt("next run").default_open(false).show_unindented(ui, |ui| {
+        ui.label(RichText::new("Takes effect at Reset (R).").font(tiny()).color(scope.palette.weak));
+        for knob in KNOBS.iter().filter(|knob| !knob.live) {
+            knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, None);
+        }
+        if ui.button("Open data folder…").on_hover_text("IDX, IDX.gz, CIFAR-10; starts a new run").clicked()
+        {
+            scope.exports.await_answer(platform::pick_folder());
+        }
+    });
+}
+
+/// Names of the setup knobs that differ from the run's.
+fn changed_setup(history: &History, controls: &Controls) -> Vec<&'static str> {
+    let Some(info) = &history.info else { return Vec::new() };
+    KNOBS
+        .iter()
+        .filter(|knob| !knob.live && knob.read(&info.config) != knob.read(&controls.config))
+        .map(|knob| knob.label)
+        .collect()
+}
+
+/// A row: label and unit, then what turns it. Double-click on the label puts the default back.
+fn knob_ui(ui: &mut Ui, palette: &Palette, knob: &'static Knob, config: &mut Config, unused: Option<String>) {
+    let height = 19.0;
+    let label_width = (ui.available_width() * 0.45).clamp(90.0, 170.0);
+    ui.horizontal(|ui| {
+        ui.set_min_height(height);
+        let value = knob.read(config);
+        let is_default = value == knob.default_value();
+        let label = ui
+            .allocate_ui_with_layout(
+                vec2(label_width, height),
+                egui::Layout::left_to_right(egui::Align::Center),
+                |ui| {
+                    ui.set_min_width(label_width);
+                    let text = label_text(knob, palette, is_default, unused.is_some());
+                    ui.add(egui::Label::new(text).truncate().sense(egui::Sense::click()))
+                },
+            )
+            .inner;
+        let control = ui.add_enabled_ui(unused.is_none(), |ui| control_ui(ui, knob, &value)).inner;
+        if let Some(new) = control.1 {
+            // A value out of range was typed: the old one stays, as it is on screen again at once.
+            let _ = knob.write(config, new);
+        }
+        let control = control.0.labelled_by(label.id);
+        let mut reset = label.double_clicked();
+        let menu = |ui: &mut Ui, reset: &mut bool| {
+            let text = format!("Reset to default ({})", knob.show(&knob.default_value()));
+            *reset |= ui.add_enabled(!is_default, egui::Button::new(text)).clicked();
+        };
+        label.context_menu(|ui| menu(ui, &mut reset));
+        control.context_menu(|ui| menu(ui, &mut reset));
+        let help = help(knob, unused.as_deref());
+        label.on_hover_text(help.clone());
+        control.on_hover_text(help.clone()).on_disabled_hover_text(help);
+        if reset {
+            let _ = knob.write(config, knob.default_value());
+        }
+    });
+}
+
+/// The label with its unit; a dot where the value is not the default.
+fn label_text(knob: &Knob, palette: &Palette, is_default: bool, dim: bool) -> egui::text::LayoutJob {
+    let mut job = egui::text::LayoutJob::default();
+    let color = if dim { palette.weak.gamma_multiply(0.7) } else { palette.text };
+    let format = |size: f32, color| egui::TextFormat::simple(egui::FontId::proportional(size), color);
+    if !is_default {
+        job.append("• ", 0.0, format(12.0, palette.auxiliary));
+    }
+    job.append(knob.label, 0.0, format(12.0, color));
+    if !knob.unit.is_empty() && knob.unit != knob.label {
+        job.append(&format!("  {}", knob.unit), 0.0, format(10.0, palette.weak));
+    }
+    job
+}
+
+fn help(knob: &Knob, unused: Option<&str>) -> String {
+    let mut help = format!("{}: {}.", knob.label, knob.help);
+    if !knob.unit.is_empty() {
+        help += &format!("\nUnit: {}.", knob.unit);
+    }
+    if !matches!(knob.kind, Kind::Choice(_)) {
+        help += &format!("\nTakes {}", knob.kind.expected());
+        help += &format!("; default {}.", knob.show(&knob.default_value()));
+    }
+    if knob.live {
+        help += "\nDouble-click the name for the default.";
+    } else {
+        help += "\nApplies at Reset.";
+    }
+    if let Some(unused) = unused {
+        help += &format!("\n{unused}");
+    }
+    help
+}
+
+/// What turns the knob, and the value it was turned to.
+fn control_ui(ui: &mut Ui, knob: &'static Knob, value: &Value) -> (egui::Response, Option<Value>) {
+    let width = ui.available_width();
+    match (knob.kind, value) {
+        (Kind::Real { min, max, logarithmic }, Value::Real(old)) => {
+            let mut new = *old;
+            let logarithmic = logarithmic || wants_decades(knob, max);
+            ui.spacing_mut().slider_width = (width - 58.0).max(30.0);
+            ui.spacing_mut().interact_size.x = 50.0;
+            let slider = Slider::new(&mut new, min..=max)
+                .logarithmic(logarithmic)
+                .smallest_positive(1e-6_f64.max(max * 1e-4))
+                .smart_aim(true)
+                .custom_formatter(|value, _| short(value))
+                .custom_parser(crate::config::knobs::parse_real);
+            let response = ui.add(slider);
+            let turned = (new.to_bits() != old.to_bits()).then_some(Value::Real(new));
+            (response, turned)
+        }
+        (Kind::Count { min, max }, Value::Count(old)) => {
+            let mut new = *old;
+            let response = if knob.live {
+                ui.spacing_mut().slider_width = (width - 58.0).max(30.0);
+                ui.spacing_mut().interact_size.x = 50.0;
+                ui.add(Slider::new(&mut new, min..=max).logarithmic(max >= 1000).integer())
+            } else {
+                ui.add(DragValue::new(&mut new).range(min..=max).speed((*old as f64 / 100.0).clamp(0.1, 1e6)))
+            };
+            (response, (new != *old).then_some(Value::Count(new)))
+        }
+        (Kind::Choice(names), Value::Choice(old)) => {
+            let mut new = *old;
+            let response = ComboBox::from_id_salt(knob.name)
+                .width((width - 4.0).max(60.0))
+                .selected_text(*names.get(*old).unwrap_or(&"?"))
+                .truncate()
+                .show_ui(ui, |ui| {
+                    for (index, name) in names.iter().enumerate() {
+                        ui.selectable_value(&mut new, index, *name);
+                    }
+                })
+                .response;
+            (response, (new != *old).then_some(Value::Choice(new)))
+        }
+        (_, Value::Text(old)) => text_ui(ui, knob, old, width),
+        _ => (ui.label(knob.show(value)), None),
+    }
+}
+
+/// A text is taken when the field is left, so that half a folder's name is never tried.
+fn text_ui(ui: &mut Ui, knob: &'static Knob, old: &str, width: f32) -> (egui::Response, Option<Value>) {
+    let id = ui.scope_id().with(knob.name);
+    let mut text = ui.data_mut(|data| data.get_temp::<String>(id)).unwrap_or_else(|| old.to_owned());
+    let response = ui.add(egui::TextEdit::singleline(&mut text).desired_width(width - 12.0));
+    if response.has_focus() {
+        ui.data_mut(|data| data.insert_temp(id, text));
+        return (response, None);
+    }
+    ui.data_mut(|data| data.remove_temp::<String>(id));
+    let turned = (response.lost_focus() && text != old).then_some(Value::Text(text));
+    (response, turned)
+}
+
+/// Whether a range is so wide about its default that a linear slider could not hit it.
+fn wants_decades(knob: &Knob, max: f64) -> bool {
+    match knob.default_value() {
+        Value::Real(default) => default <= max / 50.0,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_name_live_knobs_once() {
+        let names: Vec<_> = SECTIONS.iter().flat_map(|(_, names)| names.iter()).collect();
+        for (index, name) in names.iter().enumerate() {
+            assert!(Knob::find(name).is_ok_and(|knob| knob.live), "{name}");
+            assert!(!names[..index].contains(name), "{name} twice");
+        }
+        assert!(KNOBS.iter().filter(|knob| knob.live).all(is_in_a_section));
+    }
+
+    #[test]
+    fn what_a_mode_does_not_use_says_so() {
+        let setup = |mode| Setup { mode, ..Setup::default() };
+        assert!(unused("alpha", &setup(Mode::Greace)).is_some_and(|reason| reason.contains("greace")));
+        assert!(unused("alpha", &setup(Mode::Great)).is_none());
+        assert!(unused("beta", &setup(Mode::Baseline)).is_some());
+        assert!(unused("input_gradient_weight", &setup(Mode::InputGradient)).is_none());
+        assert!(unused("momentum", &Setup::default()).is_some());
+        assert!(unused("epsilon", &setup(Mode::Baseline)).is_none());
+    }
+}

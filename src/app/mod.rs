@@ -1,0 +1,239 @@
+//! The window: drains events into a [`History`], lays the panes out, and says what people want as commands.
+//!
+//! It knows the trainer through its [`Remote`] alone, and never waits for it.
+
+mod arrows;
+mod bins;
+mod chart;
+mod controls;
+mod curves;
+mod discriminator;
+mod export;
+mod format;
+mod game;
+mod gradients;
+mod history;
+mod icons;
+mod knobs;
+mod panes;
+mod pictures;
+mod robustness;
+mod samples;
+mod series;
+mod shortcuts;
+mod status;
+mod theme;
+mod toolbar;
+
+use egui::{Context, Frame, Margin, Panel, Rect, Ui, ViewportCommand};
+use tokio::sync::mpsc;
+use web_time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::platform::{self, FileAnswer};
+use crate::train::protocol::{Activity, Command, Event, Failure, Remote};
+
+use controls::Controls;
+use export::Exports;
+use history::{Consequence, History};
+use panes::{Panes, Scope};
+use theme::Palette;
+
+pub use export::to_png;
+pub use panes::Pane;
+
+/// Time between frames while something goes on: smooth enough, and never every refresh of the screen, because
+/// each frame takes from the GPU that trains.
+const BUSY: Duration = Duration::from_millis(40);
+/// Time between looks at the channel while nothing goes on.
+const IDLE: Duration = Duration::from_millis(500);
+/// Events taken in one frame at most, so that a flood cannot freeze the window.
+const EVENTS_A_FRAME: usize = 1024;
+
+/// How the window starts and ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Train as soon as the run is ready.
+    pub run_at_once: bool,
+    /// Close the window after so long; for tests and demonstrations.
+    pub exit_after: Option<Duration>,
+}
+
+/// The window's title, size and name for the desktop.
+pub fn viewport() -> egui::ViewportBuilder {
+    egui::ViewportBuilder::default()
+        .with_title("GREAT Lab")
+        .with_app_id("great-lab")
+        .with_inner_size([1280.0, 800.0])
+        .with_min_inner_size([900.0, 560.0])
+        .with_drag_and_drop(true)
+}
+
+/// The window of the lab.
+pub struct Lab {
+    events: mpsc::Receiver<Event>,
+    controls: Controls,
+    history: History,
+    panes: Panes,
+    exports: Exports,
+    options: Options,
+    opened: Instant,
+    shortcuts_open: bool,
+    /// The notice that somebody has read.
+    notice_dismissed: Option<String>,
+}
+
+impl Lab {
+    /// A window on the trainer at the other end of `remote`, which was started with `config`.
+    pub fn new(ctx: &Context, remote: Remote, config: Config, options: Options) -> Self {
+        theme::install(ctx);
+        Self {
+            events: remote.events,
+            controls: Controls::new(config, remote.hyper, remote.commands),
+            history: History::default(),
+            panes: Panes::default(),
+            exports: Exports::default(),
+            options,
+            opened: Instant::now(),
+            shortcuts_open: false,
+            notice_dismissed: None,
+        }
+    }
+
+    /// One frame: what came in, what is wanted, the picture.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        self.drain();
+        self.take_files(&ctx);
+        let palette = Palette::of(&ctx);
+        let mut scope = Scope {
+            history: &mut self.history,
+            controls: &mut self.controls,
+            exports: &mut self.exports,
+            palette,
+        };
+        shortcuts::handle(&ctx, &mut scope, &mut self.panes, &mut self.shortcuts_open);
+        let bar = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(10, 0));
+        let wanted = Panel::top("toolbar")
+            .frame(bar)
+            .exact_size(38.0)
+            .show_separator_line(false)
+            .show(ui, |ui| toolbar::ui(ui, &mut scope))
+            .inner;
+        self.shortcuts_open ^= wanted.shortcuts;
+        if wanted.arrange {
+            self.panes.arrange();
+        }
+        let notice = scope.history.info.as_ref().and_then(|info| info.device.notice.clone());
+        if let Some(notice) = notice.filter(|notice| self.notice_dismissed.as_ref() != Some(notice)) {
+            let line = bar.fill(palette.shade(palette.auxiliary, 0.10));
+            let panel = Panel::top("device notice").frame(line).exact_size(22.0).show_separator_line(false);
+            if panel.show(ui, |ui| status::device_notice_ui(ui, &scope, &notice)).inner {
+                self.notice_dismissed = Some(notice);
+            }
+        }
+        let panel = Panel::bottom("status").frame(bar).exact_size(25.0).show_separator_line(false);
+        panel.show(ui, |ui| status::ui(ui, &mut scope));
+        if !scope.history.failures.is_empty() {
+            let frame = bar.inner_margin(Margin { left: 6, right: 6, top: 5, bottom: 0 });
+            let panel = Panel::bottom("failures").frame(frame).show_separator_line(false);
+            panel.show(ui, |ui| status::failures_ui(ui, &mut scope));
+        }
+        let frame = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(6, 0));
+        egui::CentralPanel::default().frame(frame).show(ui, |ui| self.panes.ui(ui, &mut scope));
+        shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open);
+        drop_hint(&ctx, &palette);
+        self.controls.flush();
+        self.schedule(&ctx);
+    }
+
+    /// Where the panes were drawn last, in points.
+    pub fn pane_rects(&self) -> &[(Pane, Rect)] {
+        self.panes.rects()
+    }
+
+    /// Points kept for the charts of the reports; bounded, however long the run.
+    pub fn kept_reports(&self) -> usize {
+        self.history.reports.rows().len()
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..EVENTS_A_FRAME {
+            let Ok(event) = self.events.try_recv() else { break };
+            match self.history.accept(event) {
+                Some(Consequence::Started(config)) => {
+                    self.controls.started(*config);
+                    if std::mem::take(&mut self.options.run_at_once) {
+                        self.controls.send(Command::Run);
+                    }
+                }
+                Some(Consequence::Save(bytes)) => {
+                    let name = format!("great-lab-step-{}.safetensors", self.history.step());
+                    self.exports.await_answer(platform::save_bytes(&name, bytes));
+                }
+                Some(Consequence::Failed) => self.controls.load_failed(),
+                None => {}
+            }
+        }
+    }
+
+    /// Files that were dropped or chosen.
+    fn take_files(&mut self, ctx: &Context) {
+        for file in ctx.input(|input| input.raw.dropped_files.clone()) {
+            self.exports.await_answer(platform::open_dropped(file.path().to_owned()));
+        }
+        for answer in self.exports.advance(ctx) {
+            match answer {
+                FileAnswer::Saved(name) => self.history.notice = Some(format!("Saved {name}.")),
+                FileAnswer::Opened(_, bytes) => self.controls.send(Command::Load(bytes)),
+                FileAnswer::Folder(folder) => self.controls.open_data(folder),
+                FileAnswer::Nothing => {
+                    self.history.notice =
+                        Some("No file was chosen, or this desktop has no file dialog.".into());
+                }
+                FileAnswer::Failed(error) => self.history.fail(Failure {
+                    run: self.history.run(),
+                    what: error.to_string(),
+                    advice: "Nothing else is affected.".into(),
+                }),
+            }
+        }
+    }
+
+    /// When to draw again: soon while something goes on, else when somebody touches the window.
+    fn schedule(&self, ctx: &Context) {
+        let busy = matches!(self.history.activity(), Activity::Running | Activity::Preparing)
+            || self.history.evaluating()
+            || self.controls.awaits_answer()
+            || self.exports.is_busy();
+        ctx.request_repaint_after(if busy { BUSY } else { IDLE });
+        if self.options.exit_after.is_some_and(|after| self.opened.elapsed() >= after) {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+}
+
+/// While something is held over the window: what dropping it would do.
+fn drop_hint(ctx: &Context, palette: &Palette) {
+    if ctx.input(|input| input.raw.hovered_files.is_empty()) {
+        return;
+    }
+    let painter =
+        ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint")));
+    let rect = ctx.content_rect();
+    painter.rect_filled(rect, 0.0, palette.window.gamma_multiply(0.85));
+    let text = "Drop a folder to train on its data, or a checkpoint to load it.";
+    painter.text(
+        rect.center(),
+        egui::Align2::CENTER_CENTER,
+        text,
+        egui::FontId::proportional(20.0),
+        palette.text,
+    );
+}
+
+impl eframe::App for Lab {
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.ui(ui);
+    }
+}

@@ -1,0 +1,344 @@
+//! Accuracy under attack against its radius: each attack a curve with its 95 % interval, and what it compares with.
+
+use egui::{RichText, Ui};
+use egui_plot::{FilledArea, HLine, Line, LineStyle, MarkerShape, PlotPoints, PlotUi, Points, VLine};
+
+use crate::app::chart;
+use crate::app::export::Table;
+use crate::app::format::{count, percent, short, whole_percent};
+use crate::app::history::History;
+use crate::app::panes::Scope;
+use crate::app::theme::{Palette, small, tiny};
+use crate::config::{AttackKind, Hyper, TargetKind, Threat};
+use crate::train::protocol::{Command, Curve, Robustness};
+
+/// Multiples of the set ε that “Evaluate now” attacks with.
+const RADII: [f64; 5] = [0.25, 0.5, 1.0, 1.5, 2.0];
+
+/// The pane of robustness.
+#[derive(Default)]
+pub struct RobustnessPane {
+    hidden: Vec<(AttackKind, TargetKind)>,
+    /// Whether the L2 attacks are shown, whose radii are on another scale.
+    l2: bool,
+}
+
+/// What “Evaluate now” attacks with: every L∞ attack, and two with a target, about the set ε.
+pub fn threats(hyper: &Hyper) -> Vec<Threat> {
+    let attacks = [
+        (AttackKind::Noise, TargetKind::Untargeted),
+        (AttackKind::Fgsm, TargetKind::Untargeted),
+        (AttackKind::Fgsm, TargetKind::Random),
+        (AttackKind::Ifgsm, TargetKind::Untargeted),
+        (AttackKind::Pgd, TargetKind::Untargeted),
+        (AttackKind::Pgd, TargetKind::Random),
+    ];
+    let mut radii: Vec<f64> = RADII.iter().map(|times| (times * hyper.epsilon).min(1.0)).collect();
+    radii.dedup();
+    attacks
+        .iter()
+        .flat_map(|(attack, target)| {
+            radii.iter().map(|epsilon| Threat {
+                attack: *attack,
+                target: *target,
+                epsilon: *epsilon,
+                steps: hyper.attack_steps,
+                restarts: 1,
+            })
+        })
+        .collect()
+}
+
+/// Asks for an evaluation now.
+pub fn evaluate_now(scope: &mut Scope<'_>) {
+    let hyper = scope.controls.config.hyper;
+    scope.controls.send(Command::Evaluate { threats: threats(&hyper), samples: hyper.evaluate_samples });
+}
+
+impl RobustnessPane {
+    /// Draws the newest evaluation, the one before it faintly, and the baseline dashed.
+    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        self.actions_ui(ui, scope);
+        let Some(evaluation) = &scope.history.evaluation else {
+            let every = scope.controls.config.hyper.evaluate_every_steps;
+            let when = match every {
+                0 => "It is off: set “robustness every” above 0, or press Evaluate now.".into(),
+                _ => format!("It comes every {} steps while training, or press Evaluate now.", count(every)),
+            };
+            chart::empty(ui, &scope.palette, "Accuracy on held-out images under attack, against ε.", &when);
+            return;
+        };
+        self.keys_ui(ui, &scope.palette, evaluation);
+        let advice = 28.0;
+        self.plot_ui(ui, scope, evaluation, ui.available_height() - advice);
+        let text = "One-step attacks alone prove nothing: a defence may only hide its gradient. Trust the lowest curve, and trust it only if PGD is in it.";
+        ui.add(egui::Label::new(RichText::new(text).font(tiny()).color(scope.palette.weak)).wrap());
+    }
+
+    fn actions_ui(&self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().button_padding = egui::vec2(7.0, 1.0);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if let Some(evaluation) = &scope.history.evaluation {
+                    state_ui(ui, &scope.palette, evaluation);
+                }
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| buttons_ui(ui, scope));
+            });
+        });
+    }
+
+    /// A switch a curve, with its accuracy at the set ε on hover; L∞ or L2.
+    fn keys_ui(&mut self, ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = egui::vec2(8.0, 1.0);
+            for curve in evaluation.curves.iter().filter(|curve| is_l2(curve) == self.l2) {
+                let key = (curve.attack, curve.target);
+                let mut on = !self.hidden.contains(&key);
+                let color = palette.attack(curve.attack, curve.target);
+                chart::toggle(ui, palette, color, &name(curve), &mut on).on_hover_text(describe(curve));
+                self.hidden.retain(|hidden| *hidden != key);
+                if !on {
+                    self.hidden.push(key);
+                }
+            }
+            let kinds = |l2| evaluation.curves.iter().any(|curve| is_l2(curve) == l2);
+            if kinds(true) && kinds(false) {
+                ui.selectable_value(&mut self.l2, false, RichText::new("L∞").font(tiny()));
+                ui.selectable_value(&mut self.l2, true, RichText::new("L2").font(tiny()));
+            }
+        });
+    }
+
+    fn plot_ui(&self, ui: &mut Ui, scope: &Scope<'_>, evaluation: &Robustness, height: f32) {
+        let palette = &scope.palette;
+        let unit = if self.l2 { "ε (L2 over the image)" } else { "ε (L∞, pixels in [0, 1])" };
+        let x = chart::x_axis(palette, unit, chart::figure_tick);
+        let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
+        let plot = chart::chart("robustness", palette, x, y)
+            .height(height.max(60.0))
+            .include_y(0.0)
+            .include_y(1.0)
+            .include_x(0.0)
+            .y_grid_spacer(chart::percent_marks(height))
+            .label_formatter(|position| {
+                chart::point_label(position, |epsilon| format!("at ε = {}", short(epsilon)), percent)
+            });
+        plot.show(ui, |plot| {
+            if let Some(chance) = scope.history.chance() {
+                let style = LineStyle::dotted_dense();
+                plot.hline(HLine::new("guessing", chance).color(palette.line).width(1.0).style(style));
+            }
+            if !self.l2 {
+                let epsilon = scope.controls.config.hyper.epsilon;
+                let style = LineStyle::dashed_dense();
+                plot.vline(
+                    VLine::new("", epsilon).color(palette.weak).width(1.0).style(style).allow_hover(false),
+                );
+            }
+            if let Some(baseline) = &scope.history.baseline {
+                self.reference(
+                    plot,
+                    palette,
+                    &baseline.robustness,
+                    "baseline",
+                    Some(LineStyle::dashed_loose()),
+                );
+            }
+            if let Some(previous) = &scope.history.previous {
+                self.reference(plot, palette, previous, "before", None);
+            }
+            for curve in self.visible(evaluation) {
+                draw_curve(plot, palette, evaluation, curve);
+            }
+            let clean = evaluation.clean.value();
+            let points = Points::new(format!("clean (n = {})", evaluation.clean.total), vec![[0.0, clean]]);
+            plot.points(points.color(palette.text).radius(4.0));
+        });
+    }
+
+    fn visible<'r>(&self, evaluation: &'r Robustness) -> impl Iterator<Item = &'r Curve> {
+        let (l2, hidden) = (self.l2, self.hidden.clone());
+        let shown =
+            move |curve: &&Curve| is_l2(curve) == l2 && !hidden.contains(&(curve.attack, curve.target));
+        evaluation.curves.iter().filter(shown)
+    }
+
+    /// Another evaluation to compare with, faint or dashed, without intervals.
+    fn reference(
+        &self,
+        plot: &mut PlotUi<'_>,
+        palette: &Palette,
+        evaluation: &Robustness,
+        what: &str,
+        style: Option<LineStyle>,
+    ) {
+        for curve in self.visible(evaluation) {
+            let points = PlotPoints::new(points(evaluation, curve));
+            let strength = if style.is_some() { 0.75 } else { 0.3 };
+            let color = palette.shade(palette.attack(curve.attack, curve.target), strength);
+            let line = Line::new(format!("{what}: {}", name(curve)), points).color(color).width(1.2);
+            plot.line(line.style(style.unwrap_or(LineStyle::Solid)).allow_hover(style.is_some()));
+        }
+    }
+
+    /// Every evaluation that is shown, point by point.
+    pub fn table(&self, history: &History) -> Table {
+        let mut table = Table::new(&[
+            "evaluation",
+            "step",
+            "attack",
+            "target",
+            "epsilon",
+            "robust_accuracy",
+            "low_95",
+            "high_95",
+            "fooled",
+            "images",
+        ]);
+        let baseline = history.baseline.as_ref().map(|baseline| &baseline.robustness);
+        for (what, robustness) in [
+            ("current", history.evaluation.as_ref()),
+            ("previous", history.previous.as_ref()),
+            ("baseline", baseline),
+        ] {
+            let Some(robustness) = robustness else { continue };
+            let mut row = |attack: &str,
+                           target: &str,
+                           epsilon: f64,
+                           share: crate::train::protocol::Share,
+                           fooled: String| {
+                let (low, high) = share.interval();
+                let figures = [epsilon, share.value(), low, high].map(|figure| figure.to_string());
+                let mut row = vec![what.into(), robustness.step.to_string(), attack.into(), target.into()];
+                row.extend(figures);
+                row.extend([fooled, share.total.to_string()]);
+                table.rows.push(row);
+            };
+            row("none", "", 0.0, robustness.clean, String::new());
+            for curve in &robustness.curves {
+                for point in &curve.points {
+                    let fooled =
+                        if point.fooled.total > 0 { point.fooled.value().to_string() } else { String::new() };
+                    row(curve.attack.name(), curve.target.name(), point.epsilon, point.robust, fooled);
+                }
+            }
+        }
+        table
+    }
+}
+
+/// What the evaluation is of, or how far it is.
+fn state_ui(ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
+    if evaluation.complete {
+        let images = count(evaluation.clean.total.into());
+        let text = format!("step {} · {images} images", count(evaluation.step));
+        ui.label(RichText::new(text).font(tiny()).color(palette.weak));
+    } else {
+        chart::progress(ui, palette, evaluation.progress, 70.0);
+        ui.label(RichText::new("attacking").font(tiny()).color(palette.weak));
+    }
+}
+
+fn buttons_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+    let ready = scope.history.info.is_some();
+    let text = RichText::new("Evaluate now").font(small());
+    let hover = "Attack held-out images with the weights as they are (E)";
+    if ui.add_enabled(ready, egui::Button::new(text)).on_hover_text(hover).clicked() {
+        evaluate_now(scope);
+    }
+    let keep = scope.history.complete_evaluation().is_some();
+    let text = RichText::new("Keep as baseline").font(small());
+    let hover = "Keep this evaluation, dashed, to compare later runs with";
+    if ui.add_enabled(keep, egui::Button::new(text)).on_hover_text(hover).clicked() {
+        scope.history.keep_baseline();
+    }
+    if let Some(baseline) = &scope.history.baseline {
+        let text = format!("dashed: {}", baseline.label);
+        let label = RichText::new(text).font(tiny()).color(scope.palette.weak);
+        let label = egui::Label::new(label).truncate().sense(egui::Sense::click());
+        if ui.add(label).on_hover_text("The baseline; click to drop it").clicked() {
+            scope.history.baseline = None;
+        }
+    }
+}
+
+fn is_l2(curve: &Curve) -> bool {
+    curve.attack == AttackKind::PgdL2
+}
+
+fn name(curve: &Curve) -> String {
+    match curve.target {
+        TargetKind::Untargeted => curve.attack.name().into(),
+        target => format!("{} → {target}", curve.attack),
+    }
+}
+
+/// The curve from clean accuracy at ε = 0 on.
+fn points(evaluation: &Robustness, curve: &Curve) -> Vec<[f64; 2]> {
+    let clean = std::iter::once([0.0, evaluation.clean.value()]);
+    let points = curve.points.iter().map(|point| [point.epsilon, point.robust.value()]);
+    clean.chain(points).filter(|[_, y]| y.is_finite()).collect()
+}
+
+fn draw_curve(plot: &mut PlotUi<'_>, palette: &Palette, evaluation: &Robustness, curve: &Curve) {
+    let color = palette.attack(curve.attack, curve.target);
+    let shares =
+        std::iter::once((0.0, evaluation.clean)).chain(curve.points.iter().map(|p| (p.epsilon, p.robust)));
+    let (xs, bounds): (Vec<f64>, Vec<(f64, f64)>) = shares
+        .filter(|(_, share)| share.total > 0)
+        .map(|(epsilon, share)| (epsilon, share.interval()))
+        .unzip();
+    let (low, high): (Vec<f64>, Vec<f64>) = bounds.into_iter().unzip();
+    if xs.len() > 1 {
+        plot.add(
+            FilledArea::new("", &xs, &low, &high).fill_color(color.gamma_multiply(0.14)).allow_hover(false),
+        );
+    }
+    let line = points(evaluation, curve);
+    let marks = line.get(1..).unwrap_or_default().to_vec();
+    plot.line(Line::new(name(curve), PlotPoints::new(line)).color(color).width(1.8).allow_hover(false));
+    let shape = match curve.target {
+        TargetKind::Untargeted => MarkerShape::Circle,
+        TargetKind::Random => MarkerShape::Up,
+        TargetKind::LeastLikely => MarkerShape::Diamond,
+    };
+    plot.points(Points::new(name(curve), PlotPoints::new(marks)).color(color).radius(3.0).shape(shape));
+}
+
+/// A curve's figures with their intervals.
+fn describe(curve: &Curve) -> String {
+    let mut text = format!("{}, {}", curve.attack, curve.target);
+    for point in &curve.points {
+        let (low, high) = point.robust.interval();
+        text += &format!(
+            "\nε = {}: {} ({} to {})",
+            short(point.epsilon),
+            percent(point.robust.value()),
+            whole_percent(low),
+            whole_percent(high)
+        );
+        if point.fooled.total > 0 {
+            text += &format!(", {} hit the target", whole_percent(point.fooled.value()));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evaluate_now_attacks_within_the_pixel_range_and_with_pgd() {
+        let hyper = Hyper { epsilon: 1.0, attack_steps: 7, ..Hyper::default() };
+        let threats = threats(&hyper);
+        assert!(threats.iter().all(|threat| threat.epsilon <= 1.0 && threat.steps == 7));
+        assert!(threats.iter().any(|threat| threat.attack == AttackKind::Pgd));
+        for pair in threats
+            .windows(2)
+            .filter(|pair| pair[0].attack == pair[1].attack && pair[0].target == pair[1].target)
+        {
+            assert!(pair[0].epsilon < pair[1].epsilon);
+        }
+    }
+}

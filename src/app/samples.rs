@@ -1,0 +1,199 @@
+//! A few images, what is done to them, and what the networks say: the picture is drawn when new samples come.
+
+use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
+
+use crate::app::export::Table;
+use crate::app::format::{count, short, whole_percent};
+use crate::app::history::History;
+use crate::app::panes::Scope;
+use crate::app::theme::{Palette, small, tiny};
+use crate::app::{chart, pictures};
+use crate::train::protocol::{Sample, Samples};
+
+/// Pictures of a sample: image, gradient tensor, adversarial image, their difference.
+const PICTURES: usize = 4;
+/// Titles over them.
+const TITLES: [&str; PICTURES] = ["x", "∇x J", "attacked", "change"];
+
+/// The pane of samples.
+#[derive(Default)]
+pub struct SamplesPane {
+    atlas: Option<Atlas>,
+}
+
+/// Every picture of every sample in one texture, of a moment.
+struct Atlas {
+    of: (u64, bool),
+    texture: TextureHandle,
+}
+
+impl SamplesPane {
+    /// Draws a row a sample.
+    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        let Some(samples) = &scope.history.samples else {
+            let what = "Images, their gradient tensors, and what an attack makes of them.";
+            let when = match scope.controls.config.hyper.histogram_every_steps {
+                0 => "They are off with the histograms: set “histograms every” above 0.".into(),
+                1 => "They come every step: press Run.".into(),
+                every => format!("They come every {} steps: press Run.", count(every)),
+            };
+            chart::empty(ui, &scope.palette, what, &when);
+            return;
+        };
+        let of = (scope.history.samples_received, scope.palette.dark);
+        if self.atlas.as_ref().is_none_or(|atlas| atlas.of != of) {
+            let picture = atlas(samples, &scope.palette);
+            let texture = ui.ctx().load_texture("samples", picture, egui::TextureOptions::NEAREST);
+            self.atlas = Some(Atlas { of, texture });
+        }
+        let Some(atlas) = &self.atlas else { return };
+        let palette = scope.palette;
+        let side = ((ui.available_width() - 24.0) * 0.115).clamp(40.0, 96.0);
+        let gap = 4.0;
+        header_ui(ui, &palette, samples, side, gap);
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 5.0;
+            for (index, sample) in samples.samples.iter().enumerate() {
+                ui.horizontal(|ui| {
+                    ui.spacing_mut().item_spacing.x = gap;
+                    for picture in 0..PICTURES {
+                        picture_ui(
+                            ui,
+                            &palette,
+                            &atlas.texture,
+                            (index, samples.samples.len()),
+                            picture,
+                            side,
+                        );
+                    }
+                    ui.add_space(6.0);
+                    ui.vertical(|ui| says_ui(ui, scope.history, &palette, sample, side));
+                });
+            }
+        });
+    }
+
+    /// What the networks say of each sample.
+    pub fn table(&self, history: &History) -> Table {
+        let mut table = Table::new(&[
+            "step",
+            "epsilon",
+            "sample",
+            "label",
+            "clean",
+            "clean_probability",
+            "adversarial",
+            "adversarial_probability",
+            "auxiliary",
+            "auxiliary_probability",
+            "gradient_largest",
+            "change_largest",
+        ]);
+        let Some(samples) = &history.samples else { return table };
+        for (index, sample) in samples.samples.iter().enumerate() {
+            let said = [
+                &sample.clean_probabilities,
+                &sample.adversarial_probabilities,
+                &sample.auxiliary_probabilities,
+            ];
+            let mut row = vec![samples.step.to_string(), samples.epsilon.to_string(), index.to_string()];
+            row.push(history.class_name(sample.label));
+            for probabilities in said {
+                let (class, probability) = likeliest(probabilities);
+                row.extend([history.class_name(class), probability.to_string()]);
+            }
+            row.push(pictures::largest(&sample.gradient).to_string());
+            row.push(pictures::largest(&change(sample)).to_string());
+            table.rows.push(row);
+        }
+        table
+    }
+}
+
+fn header_ui(ui: &mut Ui, palette: &Palette, samples: &Samples, side: f32, gap: f32) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = gap;
+        for title in TITLES {
+            let (rect, response) = ui.allocate_exact_size(vec2(side, 13.0), Sense::hover());
+            let at = rect.center_bottom();
+            ui.painter().text(at, egui::Align2::CENTER_BOTTOM, title, tiny(), palette.weak);
+            response.on_hover_text(match title {
+                "x" => "A held-out image.",
+                "∇x J" => "Its gradient tensor: blue lowers the loss, orange raises it; scaled to its largest entry.",
+                "attacked" => "The image after PGD (L∞) at the set ε.",
+                _ => "What the attack changed: full colour is ε.",
+            });
+        }
+        ui.add_space(6.0);
+        let text = format!("PGD, ε = {}, step {}", short(samples.epsilon), count(samples.step));
+        ui.add(egui::Label::new(RichText::new(text).font(tiny()).color(palette.weak)).truncate());
+    });
+}
+
+fn picture_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    texture: &TextureHandle,
+    (row, rows): (usize, usize),
+    column: usize,
+    side: f32,
+) {
+    let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
+    let (width, height) = (1.0 / PICTURES as f32, 1.0 / rows as f32);
+    let uv = Rect::from_min_size(pos2(column as f32 * width, row as f32 * height), vec2(width, height));
+    ui.painter().image(texture.id(), rect, uv, Color32::WHITE);
+    ui.painter().rect_stroke(rect, 2.0, egui::Stroke::new(1.0, palette.line), egui::StrokeKind::Outside);
+    response.on_hover_ui(|ui| {
+        ui.add(egui::Image::new((texture.id(), vec2(224.0, 224.0))).uv(uv));
+        ui.label(TITLES[column]);
+    });
+}
+
+/// What the main network says before and after the attack, and what the auxiliary network reads.
+fn says_ui(ui: &mut Ui, history: &History, palette: &Palette, sample: &Sample, side: f32) {
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ui.add_space((side - 40.0).max(0.0) / 2.0);
+    let line = |ui: &mut Ui, what: &str, probabilities: &[f32], color: Option<Color32>| {
+        let (class, probability) = likeliest(probabilities);
+        let verdict = color.unwrap_or(if class == sample.label { palette.good } else { palette.bad });
+        let mut job = egui::text::LayoutJob::default();
+        let format = |color| egui::TextFormat::simple(small(), color);
+        job.append(what, 0.0, format(palette.weak));
+        job.append(&history.class_name(class), 0.0, format(verdict));
+        job.append(&format!("  {}", whole_percent(probability.into())), 0.0, format(palette.text));
+        ui.add(egui::Label::new(job).truncate());
+    };
+    line(ui, "clean ", &sample.clean_probabilities, None);
+    line(ui, "attacked ", &sample.adversarial_probabilities, None);
+    line(ui, "gradient read as ", &sample.auxiliary_probabilities, Some(palette.auxiliary));
+}
+
+/// The class with the largest probability, and that; class 0 of none.
+fn likeliest(probabilities: &[f32]) -> (usize, f32) {
+    let numbered = probabilities.iter().copied().enumerate();
+    numbered.max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or((0, f32::NAN))
+}
+
+fn change(sample: &Sample) -> Vec<f32> {
+    sample.adversarial.iter().zip(&sample.image).map(|(after, before)| after - before).collect()
+}
+
+/// Every picture: a row a sample.
+fn atlas(samples: &Samples, palette: &Palette) -> ColorImage {
+    let [_, height, width] = samples.shape;
+    let mut atlas =
+        ColorImage::filled([PICTURES * width, (samples.samples.len() * height).max(1)], Color32::BLACK);
+    for (row, sample) in samples.samples.iter().enumerate() {
+        let scale = pictures::largest(&sample.gradient);
+        let drawn = [
+            pictures::image(samples.shape, &sample.image),
+            pictures::signed(samples.shape, &sample.gradient, scale, palette),
+            pictures::image(samples.shape, &sample.adversarial),
+            pictures::signed(samples.shape, &change(sample), samples.epsilon as f32, palette),
+        ];
+        for (column, picture) in drawn.iter().enumerate() {
+            pictures::paste(&mut atlas, picture, [column * width, row * height]);
+        }
+    }
+    atlas
+}

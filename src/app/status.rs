@@ -1,0 +1,156 @@
+//! The bottom line: what is happening, what went wrong and what to do, how far the run is.
+
+use egui::{Layout, RichText, Ui};
+use web_time::Duration;
+
+use crate::app::chart;
+use crate::app::format::{count, duration, percent};
+use crate::app::history::History;
+use crate::app::icons::{self, Icon};
+use crate::app::panes::Scope;
+use crate::app::theme::{small, tiny};
+use crate::train::protocol::Activity;
+
+/// Failures, each until it is dismissed.
+pub fn failures_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+    let palette = scope.palette;
+    let mut dismissed = None;
+    for (index, failure) in scope.history.failures.iter().enumerate() {
+        let frame = egui::Frame::new().fill(palette.shade(palette.bad, 0.18)).corner_radius(5);
+        frame.stroke(egui::Stroke::new(1.0, palette.bad)).inner_margin(egui::Margin::symmetric(8, 4)).show(
+            ui,
+            |ui| {
+                ui.horizontal(|ui| {
+                    ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                        if icons::quiet_button(ui, Icon::Close, "Dismiss").clicked() {
+                            dismissed = Some(index);
+                        }
+                        if ui.small_button("Copy").clicked() {
+                            ui.ctx().copy_text(format!("{}\n{}", failure.what, failure.advice));
+                        }
+                        ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                            let mut job = egui::text::LayoutJob::default();
+                            let format =
+                                |color| egui::TextFormat::simple(egui::FontId::proportional(12.5), color);
+                            job.append(&failure.what, 0.0, format(palette.bad));
+                            job.append(&failure.advice, 8.0, format(palette.text));
+                            ui.add(egui::Label::new(job).wrap());
+                        });
+                    });
+                });
+            },
+        );
+    }
+    if let Some(index) = dismissed {
+        scope.history.failures.remove(index);
+    }
+}
+
+/// The device's notice, where there is one and until it is dismissed.
+pub fn device_notice_ui(ui: &mut Ui, scope: &Scope<'_>, notice: &str) -> bool {
+    let palette = scope.palette;
+    let mut dismissed = false;
+    ui.horizontal(|ui| {
+        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+            dismissed = icons::quiet_button(ui, Icon::Close, "Dismiss notice").clicked();
+            ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                ui.add(
+                    egui::Label::new(RichText::new(notice).size(11.5).color(palette.auxiliary)).truncate(),
+                );
+            });
+        });
+    });
+    dismissed
+}
+
+/// The line itself.
+pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+    let palette = scope.palette;
+    let cut_off = scope.controls.is_cut_off();
+    ui.horizontal_centered(|ui| {
+        let history = &*scope.history;
+        let (color, text) = if cut_off {
+            (palette.bad, "The trainer has ended; start the lab again.".into())
+        } else {
+            (activity_color(history, &palette), happening(history))
+        };
+        if history.activity() == Activity::Preparing && !cut_off {
+            spinner(ui, palette.auxiliary);
+        } else {
+            let (dot, _) = ui.allocate_exact_size(egui::Vec2::splat(11.0), egui::Sense::hover());
+            ui.painter().circle_filled(dot.center(), 4.0, color);
+        }
+        ui.label(RichText::new(text).font(small()));
+        let fraction = progress(history);
+        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+            if let Some(fraction) = fraction {
+                let left =
+                    time_left(history).map_or(String::new(), |left| format!(" · {} left", duration(left)));
+                ui.label(RichText::new(format!("{:.0} %{left}", 100.0 * fraction)).font(small()));
+                chart::progress(ui, &palette, fraction, 150.0);
+            }
+            if let Some(notice) = &history.notice {
+                ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                    ui.add_space(10.0);
+                    ui.add(
+                        egui::Label::new(RichText::new(notice).font(tiny()).color(palette.weak)).truncate(),
+                    );
+                });
+            }
+        });
+    });
+}
+
+/// Turns with the window's own frames: egui's spinner asks for every refresh of the screen.
+fn spinner(ui: &mut Ui, color: egui::Color32) {
+    let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(11.0), egui::Sense::hover());
+    let start = ui.input(|input| input.time) as f32 * 5.0;
+    let arc = (0..=12).map(|i| rect.center() + 4.5 * egui::Vec2::angled(start + 0.36 * i as f32)).collect();
+    ui.painter().add(egui::Shape::line(arc, egui::Stroke::new(1.8, color)));
+}
+
+fn activity_color(history: &History, palette: &crate::app::theme::Palette) -> egui::Color32 {
+    match history.activity() {
+        Activity::Running => palette.good,
+        Activity::Finished => palette.main,
+        Activity::Preparing | Activity::Paused => palette.auxiliary,
+    }
+}
+
+/// What the trainer does, in a sentence.
+fn happening(history: &History) -> String {
+    let step = count(history.step());
+    let attacking = if history.evaluating() { ", attacking held-out images" } else { "" };
+    match history.activity() {
+        Activity::Preparing => "Preparing: reading data, making networks, compiling.".into(),
+        Activity::Paused if history.step() == 0 => format!("Ready{attacking}: press Run (Space)."),
+        Activity::Paused => format!("Paused at step {step}{attacking}."),
+        Activity::Running => {
+            let epoch = history.latest.as_ref().map_or(0.0, |report| report.epoch);
+            format!("Training: step {step}, epoch {epoch:.1}{attacking}.")
+        }
+        Activity::Finished => {
+            let held_out = history.complete_evaluation().map_or(String::new(), |evaluation| {
+                format!(
+                    " Held-out accuracy {} at step {}.",
+                    percent(evaluation.clean.value()),
+                    count(evaluation.step)
+                )
+            });
+            format!("Finished: {step} steps{attacking}.{held_out}")
+        }
+    }
+}
+
+/// Share of the run that is done.
+fn progress(history: &History) -> Option<f64> {
+    let steps = history.steps();
+    (steps > 0).then(|| (history.step() as f64 / steps as f64).min(1.0))
+}
+
+/// At the pace of the last report; none while it does not train.
+fn time_left(history: &History) -> Option<Duration> {
+    let report = history.latest.as_ref().filter(|_| history.activity() == Activity::Running)?;
+    let seconds = history.steps().saturating_sub(history.step()) as f64 / report.steps_per_second;
+    (seconds.is_finite() && seconds < 1e9).then(|| Duration::from_secs_f64(seconds))
+}

@@ -1,0 +1,280 @@
+//! How the lab looks: colours for people who see colours differently, spacing and type, in dark and in light.
+
+use std::sync::Arc;
+
+use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme, Visuals};
+
+use crate::config::{AttackKind, TargetKind};
+
+/// Colours by role, for one of the two themes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Palette {
+    /// Whether the background is dark.
+    pub dark: bool,
+    /// Behind the panes.
+    pub window: Color32,
+    /// A pane's background.
+    pub card: Color32,
+    /// A pane's outline, and what separates one thing from another.
+    pub line: Color32,
+    /// A box inside a pane.
+    pub raised: Color32,
+    /// Text.
+    pub text: Color32,
+    /// Text that matters less.
+    pub weak: Color32,
+    /// The main network, and what is forward.
+    pub main: Color32,
+    /// The auxiliary network, and all that it says.
+    pub auxiliary: Color32,
+    /// What flows back from the auxiliary network: −α∇.
+    pub adversary: Color32,
+    /// Right, done.
+    pub good: Color32,
+    /// Wrong, failed.
+    pub bad: Color32,
+    /// The one thing to press next.
+    pub accent: Color32,
+}
+
+const DARK: Palette = Palette {
+    dark: true,
+    window: Color32::from_rgb(13, 16, 20),
+    card: Color32::from_rgb(23, 27, 33),
+    line: Color32::from_rgb(44, 50, 60),
+    raised: Color32::from_rgb(33, 38, 46),
+    text: Color32::from_rgb(222, 227, 234),
+    weak: Color32::from_rgb(148, 158, 172),
+    main: Color32::from_rgb(86, 180, 233),
+    auxiliary: Color32::from_rgb(230, 159, 0),
+    adversary: Color32::from_rgb(222, 135, 183),
+    good: Color32::from_rgb(38, 190, 144),
+    bad: Color32::from_rgb(240, 110, 70),
+    accent: Color32::from_rgb(34, 124, 190),
+};
+
+const LIGHT: Palette = Palette {
+    dark: false,
+    window: Color32::from_rgb(232, 235, 240),
+    card: Color32::from_rgb(255, 255, 255),
+    line: Color32::from_rgb(211, 216, 224),
+    raised: Color32::from_rgb(241, 244, 248),
+    text: Color32::from_rgb(28, 33, 40),
+    weak: Color32::from_rgb(92, 102, 116),
+    main: Color32::from_rgb(0, 114, 178),
+    auxiliary: Color32::from_rgb(184, 104, 0),
+    adversary: Color32::from_rgb(176, 62, 126),
+    good: Color32::from_rgb(0, 128, 94),
+    bad: Color32::from_rgb(200, 72, 0),
+    accent: Color32::from_rgb(0, 114, 178),
+};
+
+/// Okabe and Ito's palette with its black made grey, and two of Tol's to make ten; on a dark ground.
+const CLASSES_DARK: [Color32; 10] = [
+    Color32::from_rgb(230, 159, 0),
+    Color32::from_rgb(86, 180, 233),
+    Color32::from_rgb(0, 170, 125),
+    Color32::from_rgb(240, 228, 66),
+    Color32::from_rgb(62, 132, 224),
+    Color32::from_rgb(226, 98, 20),
+    Color32::from_rgb(214, 138, 182),
+    Color32::from_rgb(170, 176, 184),
+    Color32::from_rgb(178, 66, 120),
+    Color32::from_rgb(140, 220, 190),
+];
+
+/// The same on a light ground, with the pale ones deepened.
+const CLASSES_LIGHT: [Color32; 10] = [
+    Color32::from_rgb(217, 142, 0),
+    Color32::from_rgb(58, 156, 212),
+    Color32::from_rgb(0, 140, 102),
+    Color32::from_rgb(190, 172, 0),
+    Color32::from_rgb(0, 84, 150),
+    Color32::from_rgb(205, 84, 0),
+    Color32::from_rgb(200, 110, 162),
+    Color32::from_rgb(110, 116, 124),
+    Color32::from_rgb(136, 34, 85),
+    Color32::from_rgb(68, 170, 153),
+];
+
+impl Palette {
+    /// The palette of the theme that `ctx` shows.
+    pub fn of(ctx: &egui::Context) -> Self {
+        match ctx.theme() {
+            Theme::Dark => DARK,
+            Theme::Light => LIGHT,
+        }
+    }
+
+    /// A class's colour; they repeat after ten, where names have to help.
+    pub fn class(&self, class: usize) -> Color32 {
+        let colors = if self.dark { &CLASSES_DARK } else { &CLASSES_LIGHT };
+        colors[class % colors.len()]
+    }
+
+    /// An attack's colour: strongest untargeted, paler with a target.
+    pub fn attack(&self, attack: AttackKind, target: TargetKind) -> Color32 {
+        let color = match attack {
+            AttackKind::Noise => self.class(7),
+            AttackKind::Fgsm => self.class(0),
+            AttackKind::Ifgsm => self.class(1),
+            AttackKind::Pgd => self.class(5),
+            AttackKind::PgdL2 => self.class(6),
+        };
+        match target {
+            TargetKind::Untargeted => color,
+            TargetKind::Random => color.lerp_to_gamma(self.text, 0.45),
+            TargetKind::LeastLikely => color.lerp_to_gamma(self.card, 0.35),
+        }
+    }
+
+    /// From a pane's ground (0) to `color` (1).
+    pub fn shade(&self, color: Color32, strength: f32) -> Color32 {
+        self.card.lerp_to_gamma(color, strength.clamp(0.0, 1.0))
+    }
+
+    /// From blue (−1) over the ground (0) to orange (1): for signed pictures.
+    pub fn diverging(&self, value: f32) -> Color32 {
+        let ground = if self.dark { Color32::from_rgb(14, 16, 20) } else { Color32::WHITE };
+        let end = match (value < 0.0, self.dark) {
+            (true, true) => Color32::from_rgb(110, 190, 255),
+            (true, false) => Color32::from_rgb(5, 84, 156),
+            (false, true) => Color32::from_rgb(255, 176, 60),
+            (false, false) => Color32::from_rgb(190, 70, 0),
+        };
+        ground.lerp_to_gamma(end, value.abs().clamp(0.0, 1.0))
+    }
+}
+
+/// Small type: axes, chips, tables.
+pub fn small() -> FontId {
+    FontId::proportional(11.0)
+}
+
+/// The smallest type there is.
+pub fn tiny() -> FontId {
+    FontId::proportional(10.0)
+}
+
+/// Gives `ctx` both themes; it follows the system's until somebody chooses.
+pub fn install(ctx: &egui::Context) {
+    let mut fonts = egui::FontDefinitions::default();
+    // Hack has ∇, ‖ and the arrows, which Ubuntu lacks.
+    fonts.families.entry(FontFamily::Proportional).or_default().push("Hack".into());
+    ctx.set_fonts(fonts);
+    for (theme, palette) in [(Theme::Dark, DARK), (Theme::Light, LIGHT)] {
+        let mut style = Arc::unwrap_or_clone(ctx.style_of(theme));
+        dress(&mut style, &palette);
+        ctx.set_style_of(theme, style);
+    }
+}
+
+/// Puts the palette, the type and the spacing into a style.
+fn dress(style: &mut egui::Style, palette: &Palette) {
+    style.text_styles = [
+        (TextStyle::Small, tiny()),
+        (TextStyle::Body, FontId::proportional(12.5)),
+        (TextStyle::Button, FontId::proportional(12.5)),
+        (TextStyle::Heading, FontId::proportional(14.0)),
+        (TextStyle::Monospace, FontId::monospace(11.5)),
+    ]
+    .into();
+    style.spacing.item_spacing = egui::vec2(6.0, 4.0);
+    style.spacing.button_padding = egui::vec2(8.0, 3.0);
+    style.spacing.interact_size.y = 20.0;
+    style.spacing.menu_margin = Margin::same(6);
+    style.spacing.window_margin = Margin::same(10);
+    style.spacing.slider_rail_height = 4.0;
+    style.spacing.scroll = egui::style::ScrollStyle::thin();
+    style.interaction.tooltip_delay = 0.25;
+    style.interaction.selectable_labels = false;
+    style.visuals = visuals(palette);
+}
+
+fn visuals(palette: &Palette) -> Visuals {
+    let mut visuals = if palette.dark { Visuals::dark() } else { Visuals::light() };
+    let radius = CornerRadius::same(5);
+    visuals.panel_fill = palette.window;
+    visuals.window_fill = palette.card;
+    visuals.window_stroke = Stroke::new(1.0, palette.line);
+    visuals.window_corner_radius = CornerRadius::same(8);
+    visuals.menu_corner_radius = CornerRadius::same(6);
+    let shadow = Shadow { offset: [0, 4], blur: 14, spread: 0, color: Color32::from_black_alpha(70) };
+    (visuals.window_shadow, visuals.popup_shadow) = (shadow, shadow);
+    visuals.extreme_bg_color = if palette.dark { Color32::from_rgb(17, 20, 25) } else { palette.raised };
+    visuals.faint_bg_color = palette.raised;
+    visuals.weak_text_color = Some(palette.weak);
+    visuals.warn_fg_color = palette.auxiliary;
+    visuals.error_fg_color = palette.bad;
+    visuals.hyperlink_color = palette.main;
+    visuals.selection.bg_fill = palette.card.lerp_to_gamma(palette.accent, 0.55);
+    visuals.selection.stroke = Stroke::new(1.0, palette.text);
+    visuals.slider_trailing_fill = true;
+    visuals.striped = false;
+    visuals.indent_has_left_vline = false;
+    let hovered = palette.raised.lerp_to_gamma(palette.text, 0.10);
+    let pressed = palette.raised.lerp_to_gamma(palette.text, 0.18);
+    let widgets = &mut visuals.widgets;
+    for (widget, fill, outline) in [
+        (&mut widgets.noninteractive, palette.card, palette.line),
+        (&mut widgets.inactive, palette.raised, palette.line),
+        (&mut widgets.hovered, hovered, palette.weak),
+        (&mut widgets.active, pressed, palette.weak),
+        (&mut widgets.open, hovered, palette.line),
+    ] {
+        widget.bg_fill = fill;
+        widget.weak_bg_fill = fill;
+        widget.bg_stroke = Stroke::new(1.0, outline);
+        widget.fg_stroke = Stroke::new(1.0, palette.text);
+        widget.corner_radius = radius;
+        widget.expansion = 0.0;
+    }
+    // The handle of a slider has to stand out from its rail.
+    widgets.inactive.bg_fill = palette.card.lerp_to_gamma(palette.text, 0.28);
+    visuals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance (WCAG 2.1).
+    fn luminance(color: Color32) -> f32 {
+        let rgb = egui::Rgba::from(color);
+        0.2126 * rgb.r() + 0.7152 * rgb.g() + 0.0722 * rgb.b()
+    }
+
+    fn contrast(a: Color32, b: Color32) -> f32 {
+        let (high, low) = (luminance(a).max(luminance(b)), luminance(a).min(luminance(b)));
+        (high + 0.05) / (low + 0.05)
+    }
+
+    #[test]
+    fn text_can_be_read_and_lines_can_be_seen() {
+        for palette in [DARK, LIGHT] {
+            for ground in [palette.window, palette.card, palette.raised] {
+                // WCAG AA: 4.5 for text, 3 for graphics and large text.
+                assert!(contrast(palette.text, ground) > 7.0);
+                assert!(contrast(palette.weak, ground) > 4.5, "{ground:?}");
+                for role in [palette.main, palette.auxiliary, palette.adversary, palette.good, palette.bad] {
+                    assert!(contrast(role, ground) > 3.0, "{role:?} on {ground:?}");
+                }
+            }
+            assert!(contrast(Color32::WHITE, palette.accent) > 4.0);
+        }
+    }
+
+    #[test]
+    fn ten_classes_have_ten_colours() {
+        for palette in [DARK, LIGHT] {
+            for a in 0..10 {
+                for b in 0..a {
+                    let (a, b) = (palette.class(a), palette.class(b));
+                    let distance: i32 =
+                        (0..3).map(|i| (i32::from(a.to_array()[i]) - i32::from(b.to_array()[i])).abs()).sum();
+                    assert!(distance > 60, "{a:?} and {b:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The top line: what is trained, the buttons that drive it, and how fast it goes.
+
+use egui::{ComboBox, Layout, RichText, Theme, Ui};
+
+use crate::app::format::{count, figure};
+use crate::app::icons::{self, Icon};
+use crate::app::panes::Scope;
+use crate::app::theme::small;
+use crate::config::{Config, Mode, NetworkKind};
+use crate::platform;
+use crate::train::protocol::{Activity, Command, Players};
+
+/// What was chosen that only the whole window can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Show or hide the sheet of shortcuts.
+    pub shortcuts: bool,
+    /// Put the panes back.
+    pub arrange: bool,
+}
+
+/// Draws the top line.
+pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) -> Wanted {
+    let mut wanted = Wanted::default();
+    ui.horizontal_centered(|ui| {
+        ui.spacing_mut().item_spacing.x = 5.0;
+        wordmark(ui, scope);
+        menu_ui(ui, scope, &mut wanted);
+        setup_ui(ui, scope);
+        ui.add_space(6.0);
+        drive_ui(ui, scope);
+        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| right_ui(ui, scope, &mut wanted));
+    });
+    wanted
+}
+
+fn wordmark(ui: &mut Ui, scope: &Scope<'_>) {
+    let mut job = egui::text::LayoutJob::default();
+    let format = |color| egui::TextFormat::simple(egui::FontId::proportional(15.0), color);
+    job.append("GREAT ", 0.0, format(scope.palette.text));
+    job.append("Lab", 0.0, format(scope.palette.auxiliary));
+    ui.label(job).on_hover_text("Gradient adversarial training of neural networks (Sinha et al. 2018)");
+    ui.add_space(4.0);
+}
+
+fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
+    ui.menu_button("File", |ui| {
+        if ui.button("Open data folder…").clicked() {
+            scope.exports.await_answer(platform::pick_folder());
+        }
+        if ui.button("Load checkpoint…").clicked() {
+            scope.exports.await_answer(platform::open_bytes("checkpoint", &["safetensors"]));
+        }
+        if ui.add(egui::Button::new("Save checkpoint…").shortcut_text("S")).clicked() {
+            scope.controls.send(Command::Save);
+        }
+        ui.separator();
+        if ui.button("Put panes back").clicked() {
+            wanted.arrange = true;
+        }
+        if ui.add(egui::Button::new("Shortcuts").shortcut_text("F1")).clicked() {
+            wanted.shortcuts = true;
+        }
+    });
+}
+
+/// Data, network and mode; they are the next run's.
+fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+    let hint = |changed: bool| {
+        if changed { "Applies at Reset (R)" } else { "Fixed during a run; choose for the next" }
+    };
+    let running = scope.history.info.as_ref().map(|info| info.config.setup.clone());
+    let setup = &mut scope.controls.config.setup;
+    let changed = |same: bool| running.is_some() && !same;
+    ui.label(RichText::new("Defence").font(small()).color(scope.palette.weak))
+        .on_hover_text("The scenario: make a classifier's gradients useless to an attacker.");
+
+    let built_in = Config::default().setup.data;
+    let same = running.as_ref().is_none_or(|running| running.data == setup.data);
+    let shown = setup.data.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("data").to_owned();
+    let mut open = false;
+    let combo = ComboBox::from_id_salt("toolbar data")
+        .selected_text(mark(&shown, changed(same)))
+        .width(116.0)
+        .truncate();
+    let response = combo.show_ui(ui, |ui| {
+        ui.selectable_value(&mut setup.data, built_in.clone(), &built_in);
+        if setup.data != built_in {
+            ui.selectable_label(true, &shown).on_hover_text(&setup.data);
+        }
+        open = ui.button("Open folder…").clicked();
+    });
+    response.response.on_hover_text(format!("Data. {}", hint(changed(same))));
+
+    let same = running.as_ref().is_none_or(|running| running.network == setup.network);
+    let text = mark(setup.network.name(), changed(same));
+    let combo = ComboBox::from_id_salt("toolbar network").selected_text(text).width(96.0).truncate();
+    let response = combo.show_ui(ui, |ui| {
+        for network in NetworkKind::ALL {
+            ui.selectable_value(&mut setup.network, *network, network.name());
+        }
+    });
+    response.response.on_hover_text(format!("Network. {}", hint(changed(same))));
+
+    let same = running.as_ref().is_none_or(|running| running.mode == setup.mode);
+    let text = mark(setup.mode.name(), changed(same));
+    let combo = ComboBox::from_id_salt("toolbar mode").selected_text(text).width(116.0).truncate();
+    let response = combo.show_ui(ui, |ui| {
+        for mode in Mode::ALL {
+            ui.selectable_value(&mut setup.mode, *mode, mode.name());
+        }
+    });
+    response.response.on_hover_text(format!("How the main network is trained. {}", hint(changed(same))));
+    if open {
+        scope.exports.await_answer(platform::pick_folder());
+    }
+}
+
+fn mark(text: &str, changed: bool) -> String {
+    if changed { format!("• {text}") } else { text.into() }
+}
+
+/// Run or Pause, Step, Reset.
+fn drive_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+    let activity = scope.history.activity();
+    let accent = scope.palette.accent;
+    let (icon, text, hover, fill) = match activity {
+        Activity::Running => (Icon::Pause, "Pause", "Stop after this step (Space)", None),
+        Activity::Finished => (Icon::Run, "Finished", "All steps are done. Reset (R) starts anew.", None),
+        _ => (Icon::Run, "Run", "Train (Space)", Some(accent)),
+    };
+    let button = ui
+        .add_enabled_ui(activity != Activity::Finished, |ui| icons::button(ui, icon, text, text, fill))
+        .inner;
+    if button.on_hover_text(hover).on_disabled_hover_text(hover).clicked() {
+        scope.controls.run_or_pause(scope.history);
+    }
+    let can_step = activity == Activity::Paused;
+    ui.add_enabled_ui(can_step, |ui| {
+        ui.spacing_mut().item_spacing.x = 1.0;
+        let step = icons::button(ui, Icon::Step, "Step", "Step", None);
+        if step.on_hover_text("One step of both networks (→)").clicked() {
+            scope.controls.step(Players::Both);
+        }
+        ui.menu_button("▾", |ui| {
+            for (name, key, players) in [
+                ("Both networks", "→", Players::Both),
+                ("Auxiliary network alone", "A", Players::Auxiliary),
+                ("Main network alone", "M", Players::Main),
+            ] {
+                if ui.add(egui::Button::new(name).shortcut_text(key)).clicked() {
+                    scope.controls.step(players);
+                }
+            }
+        })
+        .response
+        .on_hover_text("Step one network alone");
+    });
+    let changed = scope.controls.setup_changed(scope.history);
+    let fill = changed.then_some(accent).filter(|_| activity != Activity::Paused || scope.history.step() > 0);
+    let hover = if changed { "Start anew with the chosen setup (R)" } else { "Start anew (R)" };
+    if icons::button(ui, Icon::Reset, "Reset", "Reset", fill).on_hover_text(hover).clicked() {
+        scope.controls.reset();
+    }
+}
+
+/// From the right: help, theme, device, speed, step.
+fn right_ui(ui: &mut Ui, scope: &Scope<'_>, wanted: &mut Wanted) {
+    if icons::quiet_button(ui, Icon::Help, "Shortcuts").clicked() {
+        wanted.shortcuts = true;
+    }
+    let (name, theme) = match ui.ctx().theme() {
+        Theme::Dark => ("Light theme", Theme::Light),
+        Theme::Light => ("Dark theme", Theme::Dark),
+    };
+    if icons::quiet_button(ui, Icon::Theme, name).clicked() {
+        ui.ctx().set_theme(theme);
+    }
+    ui.add_space(2.0);
+    let Some(info) = &scope.history.info else { return };
+    let weak = scope.palette.weak;
+    let speed = scope.history.latest.as_ref().filter(|_| scope.history.activity() == Activity::Running);
+    let speed = speed.map_or(String::new(), |report| format!(" · {} it/s", figure(report.steps_per_second)));
+    let step = format!("step {} of {}{speed}", count(scope.history.step()), count(scope.history.steps()));
+    let device = &info.device;
+    let about = format!(
+        "{} ({}){}",
+        device.name,
+        device.backend,
+        device.notice.as_ref().map_or(String::new(), |notice| format!("\n{notice}"))
+    );
+    // Device names are long: what is left of the line is theirs, after the step.
+    let step = RichText::new(step).font(small());
+    let room = ui.available_width() - 10.0;
+    let width = egui::WidgetText::from(step.clone()).into_galley(
+        ui,
+        Some(egui::TextWrapMode::Extend),
+        f32::INFINITY,
+        egui::TextStyle::Body,
+    );
+    let left = room - width.size().x;
+    if left > 40.0 {
+        ui.scope(|ui| {
+            ui.set_max_width(left);
+            let name = RichText::new(&device.name).font(small()).color(weak);
+            ui.add(egui::Label::new(name).truncate()).on_hover_text(about);
+        });
+    }
+    ui.add(egui::Label::new(step).truncate());
+}

@@ -1,0 +1,242 @@
+//! A trainer that only pretends: events as a plausible run of GREAT would send them, from a closed form.
+
+use great_lab::config::{AttackKind, Config, Hyper, Mode, Setup, TargetKind};
+use great_lab::train::protocol::{
+    Activity, ClassHistogram, Curve, DeviceInfo, Event, Histograms, PERCENTILES, Point, Report, Robustness,
+    RunId, RunInfo, RunState, Sample, Samples, Share,
+};
+use web_time::Duration;
+
+pub const CLASSES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+
+/// Noise in [0, 1) that is the same every time (a linear congruential generator, Knuth's constants).
+pub struct Noise(pub u64);
+
+impl Noise {
+    pub fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+pub fn config() -> Config {
+    Config {
+        setup: Setup { mode: Mode::GreatGreace, steps: 3000, ..Setup::default() },
+        hyper: Hyper::default(),
+    }
+}
+
+pub fn started(run: RunId) -> Event {
+    Event::Started(Box::new(RunInfo {
+        run,
+        config: config(),
+        device: DeviceInfo {
+            name: "NVIDIA GeForce RTX 4070".into(),
+            backend: "Vulkan".into(),
+            is_gpu: true,
+            notice: None,
+        },
+        data: "Fashion-MNIST".into(),
+        classes: CLASSES.map(Into::into).to_vec(),
+        image_shape: [1, 28, 28],
+        train_images: 10_000,
+        test_images: 2_000,
+        main_weights: 52_346,
+        auxiliary_weights: 31_018,
+    }))
+}
+
+pub fn state(run: RunId, activity: Activity, step: u64) -> Event {
+    Event::State(RunState { run, activity, step })
+}
+
+pub fn report(run: RunId, step: u64, hyper: Hyper) -> Event {
+    let mut noise = Noise(step.wrapping_mul(977) + 1);
+    let t = step as f64 / 300.0;
+    let fade = (-t).exp();
+    let mut jitter = |size: f64| size * (noise.next() - 0.5);
+    let auxiliary_accuracy =
+        (0.1 + 0.85 * (1.0 - (-6.0 * t).exp()) * (0.28 + 0.72 * (-0.8 * t).exp()) + jitter(0.06))
+            .clamp(0.0, 1.0);
+    let confusion = confusion(step, auxiliary_accuracy);
+    Event::Report(Box::new(Report {
+        run,
+        step,
+        epoch: step as f64 * 64.0 / 10_000.0,
+        elapsed: Duration::from_secs_f64(step as f64 / 12.3),
+        steps_per_second: 12.3 + jitter(0.6),
+        hyper,
+        alpha: hyper.ramped_alpha(step, 3000),
+        loss: 0.42 + 1.85 * fade + jitter(0.09),
+        accuracy: 0.86 - 0.74 * fade + jitter(0.05),
+        auxiliary_loss: 2.3 - 2.0 * auxiliary_accuracy + jitter(0.15),
+        auxiliary_accuracy,
+        gradient_rms: 0.02 * (0.3 + fade) + jitter(0.002),
+        confusion,
+    }))
+}
+
+fn confusion(step: u64, accuracy: f64) -> Vec<u32> {
+    let mut noise = Noise(step + 7);
+    let mut counts = vec![0; 100];
+    for row in 0..10 {
+        for _ in 0..64 {
+            let right = noise.next() < accuracy;
+            let near = [6, 3, 4, 1, 2, 7, 0, 9, 6, 7][row];
+            let column = match (right, noise.next() < 0.4) {
+                (true, _) => row,
+                (false, true) => near,
+                (false, false) => (noise.next() * 10.0) as usize,
+            };
+            counts[row * 10 + column] += 1;
+        }
+    }
+    counts
+}
+
+/// Edges of 40 logarithmic bins a side from 1e-8 to 1, and one about zero.
+pub fn edges() -> Vec<f32> {
+    let positive: Vec<f32> = (0..=40).map(|i| 10f32.powf(-8.0 + 0.2 * i as f32)).collect();
+    positive.iter().rev().map(|edge| -edge).chain(positive.iter().copied()).collect()
+}
+
+pub fn histograms(run: RunId, step: u64) -> Event {
+    let edges = edges();
+    let classes = (0..10)
+        .map(|class| {
+            let centre = -3.4 + 0.11 * class as f64;
+            let mut noise = Noise(step + class);
+            let counts: Vec<u32> = edges
+                .windows(2)
+                .map(|pair| {
+                    let middle = f64::from(pair[0].abs().max(1e-9) * pair[1].abs().max(1e-9)).sqrt().log10();
+                    let skew = if pair[1] > 0.0 { 1.0 } else { 0.8 };
+                    let bell = (-(middle - centre).powi(2) / 0.9).exp();
+                    (3000.0 * skew * bell * (0.9 + 0.2 * noise.next())) as u32
+                })
+                .collect();
+            let spread = 10f64.powf(centre);
+            let percentiles = [-40.0, -2.1, -1.2, -0.5, 0.02, 0.55, 1.3, 2.2, 44.0]
+                .map(|deviations: f64| deviations * spread);
+            assert_eq!(percentiles.len(), PERCENTILES.len() + 2);
+            ClassHistogram { counts, mean: 0.02 * spread, deviation: 2.0 * spread, percentiles }
+        })
+        .collect();
+    let distance = 0.34 * (-(step as f64) / 900.0).exp() + 0.05;
+    Event::Histograms(Box::new(Histograms { run, step, edges, classes, distance, floor: 0.021 }))
+}
+
+pub fn robustness(run: RunId, step: u64, complete: bool) -> Event {
+    let progress = (step as f64 / 1500.0).min(1.0);
+    let share = |value: f64| Share { hits: (256.0 * value.clamp(0.0, 1.0)) as u32, total: 256 };
+    let clean = 0.45 + 0.39 * progress;
+    let curve = |attack, target: TargetKind, weakness: f64| Curve {
+        attack,
+        target,
+        points: [0.025, 0.05, 0.075, 0.1, 0.15]
+            .map(|epsilon| Point {
+                epsilon,
+                robust: share(clean * (-weakness * epsilon / (0.4 + progress)).exp()),
+                fooled: if target == TargetKind::Untargeted {
+                    Share::default()
+                } else {
+                    share(0.3 * epsilon)
+                },
+            })
+            .to_vec(),
+    };
+    Event::Robustness(Box::new(Robustness {
+        run,
+        step,
+        complete,
+        progress: if complete { 1.0 } else { 0.4 },
+        clean: share(clean),
+        curves: vec![
+            curve(AttackKind::Noise, TargetKind::Untargeted, 1.2),
+            curve(AttackKind::Fgsm, TargetKind::Untargeted, 14.0),
+            curve(AttackKind::Ifgsm, TargetKind::Untargeted, 26.0),
+            curve(AttackKind::Pgd, TargetKind::Untargeted, 34.0),
+            curve(AttackKind::Pgd, TargetKind::Random, 18.0),
+        ],
+    }))
+}
+
+pub fn samples(run: RunId, step: u64) -> Event {
+    let mut noise = Noise(step + 3);
+    let samples = (0..8)
+        .map(|index| {
+            let label = [9, 2, 1, 6, 5, 8, 3, 7][index];
+            let image: Vec<f32> = pixels(|x, y| garment(label, x, y) as f32);
+            let gradient: Vec<f32> = pixels(|x, y| {
+                let edge = garment(label, x + 0.06, y) - garment(label, x - 0.06, y);
+                (0.004 * (edge + 0.25 * (noise.next() - 0.5))) as f32
+            });
+            let adversarial =
+                image.iter().zip(&gradient).map(|(x, g)| (x + 0.1 * g.signum()).clamp(0.0, 1.0)).collect();
+            let wrong = (label + 4) % 10;
+            let probabilities = |class: usize, top: f32| {
+                let mut all = vec![(1.0 - top) / 9.0; 10];
+                all[class] = top;
+                all
+            };
+            Sample {
+                label,
+                image,
+                gradient,
+                adversarial,
+                clean_probabilities: probabilities(label, 0.93 - 0.03 * index as f32),
+                adversarial_probabilities: if index % 3 == 1 {
+                    probabilities(label, 0.58)
+                } else {
+                    probabilities(wrong, 0.77)
+                },
+                auxiliary_probabilities: probabilities(if index % 2 == 0 { label } else { wrong }, 0.34),
+            }
+        })
+        .collect();
+    Event::Samples(Box::new(Samples { run, step, shape: [1, 28, 28], epsilon: 0.1, samples }))
+}
+
+fn pixels(mut value: impl FnMut(f64, f64) -> f32) -> Vec<f32> {
+    (0..28 * 28).map(|i| value((i % 28) as f64 / 27.0, (i / 28) as f64 / 27.0)).collect()
+}
+
+/// Something of a garment: a body whose width and height follow the class, darker to one side.
+fn garment(class: usize, x: f64, y: f64) -> f64 {
+    let k = class as f64 / 10.0;
+    let width = 0.18 + 0.2 * ((4.0 * k + 3.0 * y).sin().abs()) * (0.4 + y * (1.0 - k));
+    let inside = (x - 0.5).abs() < width && (0.12 + 0.2 * k..0.92).contains(&y);
+    if inside { 0.45 + 0.5 * (x - 0.2 * y).clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// A run of `steps` steps, as it would arrive: reports every 10, histograms every 50, evaluations every 200.
+pub fn a_run(run: RunId, steps: u64) -> Vec<Event> {
+    let mut hyper = Hyper::default();
+    let mut events = vec![started(run), state(run, Activity::Paused, 0), state(run, Activity::Running, 0)];
+    for step in (10..=steps).step_by(10) {
+        if step == 700 {
+            hyper.alpha = 0.25;
+        }
+        events.push(report(run, step, hyper));
+        if step % 50 == 0 {
+            events.push(histograms(run, step));
+        }
+        if step % 200 == 0 {
+            events.push(samples(run, step));
+            events.push(robustness(run, step, false));
+            events.push(robustness(run, step, true));
+        }
+    }
+    events
+}
