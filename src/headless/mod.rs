@@ -9,6 +9,7 @@ mod examples;
 mod figure;
 #[cfg(test)]
 mod fixtures;
+mod gradient_chart;
 pub mod interrupt;
 pub mod options;
 pub mod progress;
