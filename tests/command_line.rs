@@ -1,5 +1,7 @@
 //! The commands as a user runs them: the real binary, its exit status, its words and its files.
 
+#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -82,6 +84,7 @@ fn every_command_has_help_with_examples() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn bad_input_is_refused_in_one_line() {
     let scratch = tempfile::tempdir().unwrap();
     std::fs::create_dir(scratch.path().join("empty")).unwrap();

@@ -1,6 +1,8 @@
 //! The layer rule: who may import whom, as `src/lib.rs` draws it, and where burn, egui, `cfg` and `unwrap` may stand.
 //! Besides, the bans that clippy cannot check.
 
+#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
+
 #[path = "layers/source.rs"]
 mod source;
 
