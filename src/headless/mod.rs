@@ -15,6 +15,7 @@ pub mod options;
 pub mod progress;
 pub mod record;
 pub mod run_folder;
+pub mod summary;
 pub mod tables;
 pub mod threats;
 pub mod train;
@@ -27,7 +28,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use error::{BAD_INPUT, HeadlessError, INTERRUPTED};
-use record::Outcome;
+use summary::Outcome;
 
 const LAB_EXAMPLES: &str = "\
 Examples:
@@ -88,7 +89,7 @@ pub enum Command {
     Train(Box<train::TrainOptions>),
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
-    Evaluate(evaluate::EvaluateOptions),
+    Evaluate(Box<evaluate::EvaluateOptions>),
     /// List what there is to compute on
     #[command(after_help = "Example:\n  great-lab devices")]
     Devices,
