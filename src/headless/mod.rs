@@ -76,9 +76,19 @@ pub struct WindowOptions {
     /// Start training at once
     #[arg(long)]
     pub run: bool,
+    /// Close the window after so many seconds
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    exit_after: Option<u64>,
     /// What a run is.
     #[command(flatten)]
     pub options: options::RunOptions,
+}
+
+impl WindowOptions {
+    /// When the window closes by itself: for tests and demonstrations.
+    pub fn exit_after(&self) -> Option<std::time::Duration> {
+        self.exit_after.map(std::time::Duration::from_secs)
+    }
 }
 
 /// What to do without a window.
