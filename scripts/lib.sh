@@ -4,10 +4,8 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 script=scripts/$(basename "$0")
 
-# One target folder for all clones, because the dependencies take 10 to 30 minutes on two cores. Each clone's own
-# package has its own files in it, except for the last link, release/great-lab, which belongs to whoever built last:
-# so build right before running (cargo renews the link even when there is nothing to compile), and do not build in
-# two clones at once.
+# One target folder for all clones, because the dependencies take 10 to 30 minutes on two cores. Our own package has the
+# same file names there whichever clone it is built from: see claim_target, and do not build in two clones at once.
 CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${GREAT_LAB_CACHE:-~/.cache/great-lab}/target}
 mkdir -p "$CARGO_TARGET_DIR"
 CARGO_TARGET_DIR=$(cd "$CARGO_TARGET_DIR" && pwd)
@@ -44,10 +42,20 @@ prepare() {
     need_rust
     # Without it, Vulkan drivers that look for Wayland print an error for each device they open.
     export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/tmp}
+    claim_target
     # The first build is long; say so before cargo is silent over one of its crates.
     if [ ! -d "$CARGO_TARGET_DIR/release/deps" ]; then
         say "building for the first time, into $CARGO_TARGET_DIR: 10 to 30 minutes on two cores"
     fi
+}
+
+# cargo takes what another clone built for ours wherever it is newer than our sources, though they differ. So where
+# another clone built last, our sources are made newer.
+claim_target() {
+    local owner=$CARGO_TARGET_DIR/.last-clone
+    if [ "$(cat "$owner" 2>/dev/null)" = "$root" ]; then return; fi
+    find "$root/src" "$root/tests" "$root/benches" -name '*.rs' -exec touch {} +
+    echo "$root" >"$owner"
 }
 
 # Installs those of the named Debian packages that are not there. What cannot be installed is said and left to whoever
