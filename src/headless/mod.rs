@@ -9,6 +9,7 @@ mod examples;
 mod figure;
 #[cfg(test)]
 mod fixtures;
+mod gradient_chart;
 pub mod interrupt;
 pub mod options;
 pub mod progress;
@@ -74,9 +75,19 @@ pub struct WindowOptions {
     /// Start training at once
     #[arg(long)]
     pub run: bool,
+    /// Close the window after so many seconds
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    exit_after: Option<u64>,
     /// What a run is.
     #[command(flatten)]
     pub options: options::RunOptions,
+}
+
+impl WindowOptions {
+    /// When the window closes by itself: for tests and demonstrations.
+    pub fn exit_after(&self) -> Option<std::time::Duration> {
+        self.exit_after.map(std::time::Duration::from_secs)
+    }
 }
 
 /// What to do without a window.
@@ -87,7 +98,7 @@ pub enum Command {
     Train(Box<train::TrainOptions>),
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
-    Evaluate(evaluate::EvaluateOptions),
+    Evaluate(Box<evaluate::EvaluateOptions>),
     /// List what there is to compute on
     #[command(after_help = "Example:\n  great-lab devices")]
     Devices,

@@ -110,8 +110,16 @@ impl Record {
             return Ok(());
         }
         self.last_write = Instant::now();
+        self.write_numbers(Outcome::Running)
+    }
+
+    /// Writes the tables and `run.json`.
+    ///
+    /// # Errors
+    /// [`FolderError::Unwritable`].
+    pub fn write_numbers(&mut self, outcome: Outcome) -> Result<(), FolderError> {
         self.write_tables()?;
-        self.write_summary(Outcome::Running)
+        self.write_summary(outcome)
     }
 
     /// Writes everything but the checkpoint.
@@ -119,15 +127,14 @@ impl Record {
     /// # Errors
     /// [`FolderError::Unwritable`] and [`charts::ChartError`].
     pub fn write(&mut self, outcome: Outcome) -> Result<(), HeadlessError> {
-        self.write_tables()?;
-        self.write_summary(outcome)?;
+        self.write_numbers(outcome)?;
         if !self.reports.is_empty() {
             self.folder.write("losses.png", &charts::losses(&self.reports)?)?;
             let accuracies = charts::accuracies(&self.reports, &self.evaluations, self.info.classes.len())?;
             self.folder.write("accuracies.png", &accuracies)?;
         }
         if let Some(histograms) = &self.last_histograms {
-            self.folder.write("histograms.png", &charts::histograms(histograms, &self.info.classes)?)?;
+            self.folder.write("histograms.png", &charts::gradient_chart(histograms, &self.info.classes)?)?;
         }
         if let Some(evaluation) = self.evaluations.last() {
             let chart = charts::robustness(evaluation, self.info.config.hyper.epsilon)?;

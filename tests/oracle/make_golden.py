@@ -16,7 +16,7 @@ GOLDEN = pathlib.Path(__file__).parent / "golden"
 SETTINGS = {
     "alpha": 0.5, "beta": 0.3, "normalization": "rms", "input_gradient_weight": 0.7, "epsilon": 0.1, "attack_steps": 5,
     "epsilon_l2": 1.0, "learning_rate": 2e-3, "auxiliary_learning_rate": 1e-3, "weight_decay": 1e-2,
-    "sgd_learning_rate": 0.1, "momentum": 0.9, "torch": torch.__version__,
+    "sgd_learning_rate": 0.1, "momentum": 0.9, "auxiliary_width": 0.5, "torch": torch.__version__,
 }
 SMALL = {"network": "cnn-small", "width": 0.5, "image_shape": [1, 12, 12], "classes": 5, "batch": 3}
 CASES = {
@@ -55,7 +55,7 @@ def networks(case, seed):
     """Both networks, and the generator that drew them."""
     generator = torch.Generator().manual_seed(seed)
     main = main_network(case["network"], case["width"], case["image_shape"][0], case["classes"], case["activation"])
-    auxiliary = Auxiliary(0.5, case["image_shape"], case["classes"])
+    auxiliary = Auxiliary(SETTINGS["auxiliary_width"], case["image_shape"], case["classes"])
     draw(main, generator)
     draw(auxiliary, generator)
     return main, auxiliary, generator
@@ -83,6 +83,7 @@ def logits_and_gradients(main, auxiliary, x, y, s):
     logits, g = gradient_tensor(main, x, y)
     out = {"logits": logits, "loss": F.cross_entropy(logits, y), "input_gradient": g}
     for how in ["none", "rms", "max"]:
+        out[f"normalized.{how}"] = normalized(g, how)
         out[f"auxiliary_logits.{how}"] = auxiliary(normalized(g, how))
     auxiliary_logits = out["auxiliary_logits.rms"]
     wrong = 1 - F.one_hot(y, logits.shape[1])
@@ -111,6 +112,10 @@ def second_order(main, auxiliary, x, y, s, small):
         out |= weight_gradients("grad_greace", main, great("reversal", alpha=0.0))
         out |= weight_gradients("grad_reversal_none", main, great("reversal", "none"))
         out |= weight_gradients("grad_reversal_max", main, great("reversal", "max"))
+        # The auxiliary network begins with a norm and hardly sees a scale; this does.
+        for how in ["none", "rms", "max"]:
+            _, g = gradient_tensor(main, x, y, create_graph=True)
+            out |= weight_gradients(f"grad_normalized_{how}", main, (normalized(g, how) * x).sum())
     return out
 
 
@@ -201,7 +206,7 @@ def trajectory(case, seed, dtype):
     out = named("main", main) | named("auxiliary", auxiliary)
     main_optimiser = torch.optim.Adam(main.parameters(), lr=s["learning_rate"])
     auxiliary_optimiser = torch.optim.Adam(auxiliary.parameters(), lr=s["auxiliary_learning_rate"])
-    losses, auxiliary_losses, objectives, far = [], [], [], True
+    losses, auxiliary_losses, far = [], [], True
     for step in range(3):
         x, y = images(case, generator)
         # The scenario keeps its images as bytes.
@@ -221,10 +226,9 @@ def trajectory(case, seed, dtype):
         main_optimiser.step()
         losses.append(F.cross_entropy(logits, y))
         auxiliary_losses.append(auxiliary_loss)
-        objectives.append(objective)
-    out |= {"losses": torch.stack(losses), "auxiliary_losses": torch.stack(auxiliary_losses),
-            "objectives": torch.stack(objectives)}
-    return out | named("final_main", main) | named("final_auxiliary", auxiliary), far
+    out |= {"losses": torch.stack(losses), "auxiliary_losses": torch.stack(auxiliary_losses)}
+    out |= named("final_main", main, list(main.parameters()))
+    return out | named("final_auxiliary", auxiliary, list(auxiliary.parameters())), far
 
 
 def disagreement(exact, single):
@@ -252,7 +256,8 @@ def write(name, make, case):
     path = GOLDEN / f"{name}.safetensors"
     save_file(tensors, path, {"settings": json.dumps(SETTINGS | case | {"seed": seed})})
     path.chmod(0o644)
-    print(f"{name}: seed {seed}, {len(tensors)} tensors, {path.stat().st_size} bytes, float32 differs by {error:.1e} in {worst}")
+    size = path.stat().st_size
+    print(f"{name}: seed {seed}, {len(tensors)} tensors, {size} bytes, float32 differs by {error:.1e} in {worst}")
 
 
 def main():

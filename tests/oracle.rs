@@ -1,0 +1,38 @@
+//! The CPU backend computes what PyTorch computes: see `oracle/README.md`.
+
+#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
+
+#[path = "oracle/checks.rs"]
+mod checks;
+#[path = "oracle/golden.rs"]
+mod golden;
+
+use burn::tensor::Device;
+
+/// Rounding in f32: PyTorch's own float32 differs from its float64 by up to 1e-5 on these files.
+const TOLERANCE: f32 = 1e-4;
+
+#[test]
+fn cnn_small_with_relu() {
+    checks::check_case("cnn-small-relu", &Device::flex(), TOLERANCE);
+}
+
+#[test]
+fn cnn_small_with_silu() {
+    checks::check_case("cnn-small-silu", &Device::flex(), TOLERANCE);
+}
+
+#[test]
+fn cnn_medium() {
+    checks::check_case("cnn-medium-relu", &Device::flex(), TOLERANCE);
+}
+
+#[test]
+fn resnet_18() {
+    checks::check_case("resnet-18-relu", &Device::flex(), TOLERANCE);
+}
+
+#[test]
+fn three_training_steps() {
+    checks::check_trajectory(&Device::flex(), TOLERANCE);
+}

@@ -1,0 +1,274 @@
+//! The lab's networks, losses, optimisers, attacks and training step on golden weights and images.
+
+use burn::tensor::{Device, Tensor};
+use great_lab::{
+    attack::{Goal, Victim},
+    config::{
+        Adversary, AttackKind, Hyper, Mode, Normalization, OptimizerKind, Players, Setup, TargetKind, Threat,
+    },
+    data::{BatchOrder, Dataset, Images},
+    nn::{
+        Network, Optimizer, Weights, loss,
+        network::{Interface, Statistics},
+        optimizer::Rates,
+    },
+    scenario::{Defense, Scenario, State},
+};
+
+use super::golden::Golden;
+
+/// Both networks with PyTorch's weights, and a batch.
+struct Case {
+    golden: Golden,
+    main: Network,
+    auxiliary: Network,
+    theta: Weights,
+    phi: Weights,
+    images: Tensor<4>,
+    labels: Tensor<2>,
+    device: Device,
+}
+
+/// Holds everything in the golden file `name` against what `device` computes.
+pub fn check_case(name: &str, device: &Device, tolerance: f32) {
+    let mut case = Case::new(name, device, tolerance);
+    case.check_first_order();
+    case.check_second_order();
+    case.check_optimizers();
+    case.check_attacks();
+    case.golden.finish();
+}
+
+fn interface(golden: &Golden) -> Interface {
+    Interface { image: golden.setting("image_shape"), classes: golden.setting("classes") }
+}
+
+fn statistics(golden: &Golden) -> Statistics {
+    Statistics {
+        mean: golden.entries("main.normalize.mean").to_vec(),
+        deviation: golden.entries("main.normalize.std").to_vec(),
+    }
+}
+
+fn main_network(golden: &Golden) -> Network {
+    Network::main(
+        golden.setting("network"),
+        golden.setting("width"),
+        golden.setting("activation"),
+        interface(golden),
+        &statistics(golden),
+    )
+}
+
+impl Case {
+    fn new(name: &str, device: &Device, tolerance: f32) -> Self {
+        let golden = Golden::load(name, tolerance);
+        let main = main_network(&golden);
+        let auxiliary = Network::auxiliary(golden.setting("auxiliary_width"), interface(&golden));
+        Self {
+            theta: golden.weights("main", &main, device),
+            phi: golden.weights("auxiliary", &auxiliary, device),
+            images: golden.images("x", device),
+            labels: golden.one_hot("y", device),
+            device: device.clone(),
+            golden,
+            main,
+            auxiliary,
+        }
+    }
+
+    fn check_first_order(&mut self) {
+        let (gradient, logits) =
+            self.main.input_gradient(&self.theta, self.images.clone(), self.labels.clone());
+        self.golden.compare("logits", logits.clone());
+        self.golden.compare("loss", loss::cross_entropy(logits.clone(), self.labels.clone()));
+        self.golden.compare("input_gradient", gradient.clone());
+        for kind in Normalization::ALL {
+            let read = loss::normalize(*kind, gradient.clone());
+            self.golden.compare(&format!("normalized.{kind}"), read.clone());
+            let auxiliary_logits = self.auxiliary.logits(&self.phi, read);
+            self.golden.compare(&format!("auxiliary_logits.{kind}"), auxiliary_logits);
+        }
+
+        let read = loss::normalize(Normalization::Rms, gradient);
+        let phi = self.phi.tracked();
+        let auxiliary_logits = self.auxiliary.logits(&phi, read);
+        let mut gradients = loss::cross_entropy(auxiliary_logits.clone(), self.labels.clone()).backward();
+        self.golden.compare_weights("grad_auxiliary", &self.auxiliary, &phi.gradients(&mut gradients));
+
+        let leaf = logits.autodiff().require_grad();
+        let n = leaf.dims()[0] as f64;
+        let greace = loss::greace(leaf.clone(), auxiliary_logits, self.labels.clone())
+            * self.golden.setting::<f64>("beta");
+        let objective = loss::cross_entropy(leaf.clone(), self.labels.clone()) + greace;
+        let logit_gradient = leaf.grad(&objective.backward()).unwrap() * n;
+        self.golden.compare("greace_logit_gradient", logit_gradient);
+    }
+
+    /// The gradient of the GREAT+GREACE objective with respect to the main weights.
+    fn game(&self, normalization: Normalization, adversary: Adversary, alpha: f64) -> Weights {
+        let theta = self.theta.tracked();
+        let (gradient, logits) = self.main.input_gradient(&theta, self.images.clone(), self.labels.clone());
+        let auxiliary_logits = self.auxiliary.logits(&self.phi, loss::normalize(normalization, gradient));
+        let beta: f64 = self.golden.setting("beta");
+        let objective = loss::cross_entropy(logits.clone(), self.labels.clone())
+            + loss::greace(logits, auxiliary_logits.clone(), self.labels.clone()) * beta
+            + loss::adversary(adversary, auxiliary_logits, self.labels.clone()) * alpha;
+        theta.gradients(&mut objective.backward())
+    }
+
+    fn check_second_order(&mut self) {
+        let alpha: f64 = self.golden.setting("alpha");
+        for (name, normalization, adversary, alpha) in [
+            ("grad_reversal", Normalization::Rms, Adversary::Reversal, alpha),
+            ("grad_reversal_none", Normalization::None, Adversary::Reversal, alpha),
+            ("grad_reversal_max", Normalization::Max, Adversary::Reversal, alpha),
+            ("grad_confusion", Normalization::Rms, Adversary::Confusion, alpha),
+            ("grad_greace", Normalization::Rms, Adversary::Reversal, 0.0),
+        ] {
+            if self.golden.has(name) {
+                let gradients = self.game(normalization, adversary, alpha);
+                self.golden.compare_weights(name, &self.main, &gradients);
+            }
+        }
+
+        for kind in Normalization::ALL {
+            let name = format!("grad_normalized_{kind}");
+            if self.golden.has(&name) {
+                let theta = self.theta.tracked();
+                let (gradient, _) =
+                    self.main.input_gradient(&theta, self.images.clone(), self.labels.clone());
+                let functional = (loss::normalize(*kind, gradient) * self.images.clone()).sum();
+                let gradients = theta.gradients(&mut functional.backward());
+                self.golden.compare_weights(&name, &self.main, &gradients);
+            }
+        }
+
+        let theta = self.theta.tracked();
+        let (gradient, logits) = self.main.input_gradient(&theta, self.images.clone(), self.labels.clone());
+        let weight: f64 = self.golden.setting("input_gradient_weight");
+        let objective =
+            loss::cross_entropy(logits, self.labels.clone()) + loss::squared_norm(gradient) * weight;
+        let gradients = theta.gradients(&mut objective.backward());
+        self.golden.compare_weights("grad_input_gradient", &self.main, &gradients);
+    }
+
+    fn check_optimizers(&mut self) {
+        let weight_decay = self.golden.setting("weight_decay");
+        let momentum = self.golden.setting("momentum");
+        for (kind, learning_rate) in
+            [(OptimizerKind::Adam, "learning_rate"), (OptimizerKind::Sgd, "sgd_learning_rate")]
+        {
+            if !self.golden.has(&format!("{kind}2")) {
+                continue;
+            }
+            let rates = Rates { learning_rate: self.golden.setting(learning_rate), weight_decay, momentum };
+            let gradients = self.golden.weights("grad_reversal", &self.main, &self.device);
+            let mut optimizer = Optimizer::new(kind, &self.theta);
+            let first = optimizer.step(&self.theta, gradients.clone(), rates);
+            let second = optimizer.step(&first, gradients, rates);
+            for (name, weights) in [(format!("{kind}1"), first), (format!("{kind}2"), second)] {
+                if self.golden.has(&name) {
+                    self.golden.compare_weights(&name, &self.main, &weights);
+                }
+            }
+        }
+    }
+
+    fn check_attacks(&mut self) {
+        let targets = self.golden.one_hot("target", &self.device);
+        for attack in [AttackKind::Fgsm, AttackKind::Ifgsm, AttackKind::Pgd, AttackKind::PgdL2] {
+            let radius = if attack == AttackKind::PgdL2 { "epsilon_l2" } else { "epsilon" };
+            for (suffix, target, goal) in [
+                ("", TargetKind::Untargeted, Goal::AwayFrom(self.labels.clone())),
+                ("-targeted", TargetKind::Random, Goal::Towards(targets.clone())),
+            ] {
+                let name = format!("attack.{attack}{suffix}");
+                if !self.golden.has(&name) {
+                    continue;
+                }
+                let epsilon = self.golden.setting(radius);
+                let steps = self.golden.setting("attack_steps");
+                let threat = Threat { attack, target, epsilon, steps, restarts: 1 };
+                let victim = Victim { network: &self.main, weights: &self.theta };
+                let adversarial = victim.perturb_from_clean(&self.images, &goal, &threat);
+                self.golden.compare(&name, adversarial.expect("the attack reads a gradient"));
+            }
+        }
+    }
+}
+
+/// The golden batches as a training set that comes in the golden order.
+fn dataset(golden: &Golden, setup: &Setup) -> Dataset {
+    let interface = interface(golden);
+    let length: usize = interface.image.iter().product();
+    let count = setup.steps as usize * setup.batch_size;
+    let mut train = Images { pixels: vec![0; count * length], labels: vec![0; count] };
+    let mut order = BatchOrder::new(count, setup.batch_size, setup.seed);
+    for step in 0..setup.steps {
+        let images = golden.entries(&format!("x.{step}")).chunks(length);
+        let labels = golden.classes(&format!("y.{step}"));
+        for ((index, image), label) in order.indices(step).iter().zip(images).zip(labels) {
+            let index = *index as usize;
+            train.labels[index] = *label as u8;
+            for (byte, pixel) in train.pixels[index * length..].iter_mut().zip(image) {
+                *byte = (pixel * 255.0).round() as u8;
+            }
+        }
+    }
+    Dataset {
+        name: "golden".into(),
+        classes: (0..interface.classes).map(|class| class.to_string()).collect(),
+        shape: interface.image,
+        test: train.clone(),
+        train,
+    }
+}
+
+/// Holds three whole training steps against PyTorch's: the scenario itself, not its parts.
+pub fn check_trajectory(device: &Device, tolerance: f32) {
+    let mut golden = Golden::load("trajectory", tolerance);
+    let setup = Setup {
+        mode: Mode::GreatGreace,
+        network: golden.setting("network"),
+        width: golden.setting("width"),
+        activation: golden.setting("activation"),
+        auxiliary_width: golden.setting("auxiliary_width"),
+        optimizer: OptimizerKind::Adam,
+        batch_size: golden.setting("batch"),
+        steps: 3,
+        ..Setup::default()
+    };
+    let hyper = Hyper {
+        alpha: golden.setting("alpha"),
+        beta: golden.setting("beta"),
+        ramp: 0.0,
+        learning_rate: golden.setting("learning_rate"),
+        auxiliary_learning_rate: golden.setting("auxiliary_learning_rate"),
+        weight_decay: 0.0,
+        ..Hyper::default()
+    };
+    let mut scenario = Defense::new(&setup, &dataset(&golden, &setup), &statistics(&golden), device);
+    let begin = |player: &great_lab::scenario::Player, prefix: &str| {
+        let weights = golden.weights(prefix, &player.network, device);
+        let optimizer = Optimizer::new(OptimizerKind::Adam, &weights);
+        (weights, optimizer)
+    };
+    let (main, auxiliary) = (begin(scenario.main(), "main"), begin(scenario.auxiliary(), "auxiliary"));
+    scenario.restore(State { main, auxiliary });
+
+    let (mut losses, mut auxiliary_losses) = (Vec::new(), Vec::new());
+    for step in 0..setup.steps {
+        scenario.step(step, &hyper, Players::Both);
+        let measures = scenario.take_measures().expect("a step was taken");
+        #[expect(clippy::disallowed_methods, reason = "a test has nothing else to do meanwhile")]
+        let sums: Vec<f32> = measures.sums.into_data().try_into_vec().unwrap();
+        losses.push(sums[0]);
+        auxiliary_losses.push(sums[2]);
+    }
+    golden.compare_entries("losses", &losses);
+    golden.compare_entries("auxiliary_losses", &auxiliary_losses);
+    golden.compare_weights("final_main", &scenario.main().network, &scenario.main().weights);
+    golden.compare_weights("final_auxiliary", &scenario.auxiliary().network, &scenario.auxiliary().weights);
+    golden.finish();
+}
