@@ -97,7 +97,8 @@ impl Axis {
         }
         let decade = (self.edges.len() as f64 / 2.0 - 1.0) / (largest / smallest).log10().max(1e-9);
         let every = ((room / decade).ceil() as i32).max(1);
-        let exponents = (smallest.log10().ceil() as i32)..=(largest.log10().floor() as i32);
+        // An edge that is meant to be a power of ten may miss it by a rounding.
+        let exponents = ((smallest.log10() - 1e-6).ceil() as i32)..=((largest.log10() + 1e-6).floor() as i32);
         let powers =
             exponents.rev().filter(|exponent| exponent.rem_euclid(every) == 0).flat_map(|exponent| {
                 [("−", -1.0), ("", 1.0)].map(|(sign, factor)| {
