@@ -42,6 +42,8 @@ prepare() {
     need_packages ca-certificates gcc libc6-dev libvulkan1 mesa-vulkan-drivers \
         libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxrandr2 "$@"
     need_rust
+    # Without it, Vulkan drivers that look for Wayland print an error for each device they open.
+    export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/tmp}
     # The first build is long; say so before cargo is silent over one of its crates.
     if [ ! -d "$CARGO_TARGET_DIR/release/deps" ]; then
         say "building for the first time, into $CARGO_TARGET_DIR: 10 to 30 minutes on two cores"

@@ -1,10 +1,12 @@
 //! The commands as a user runs them: the real binary, its exit status, its words and its files.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A run that takes a second or two on a CPU.
-const TINY: [&str; 13] = [
+const TINY: [&str; 15] = [
     "train",
     "--device",
     "cpu",
@@ -18,6 +20,8 @@ const TINY: [&str; 13] = [
     "histogram_every_steps=3",
     "--set",
     "evaluate_samples=16",
+    "--set",
+    "attack_steps=2",
 ];
 
 /// The files of a run.
@@ -81,6 +85,80 @@ fn every_command_has_help_with_examples() {
     assert!(knobs.contains("input_gradient_weight = 1") && knobs.contains("from 0 to 1000"), "{knobs}");
 }
 
+/// What is typed, in a folder with `empty/`, `used/notes.txt`, `bad.json` and `bad.safetensors`, and what is said to it.
+const BAD_INPUT: &[(&str, &str)] = &[
+    ("fly", "unrecognized subcommand 'fly'"),
+    ("--mode grate", "'grate'"),
+    ("--set alpha=11", "alpha: 11 is out of range; it takes a number from 0 to 10"),
+    ("--epochs 3", "unexpected argument '--epochs'"),
+    ("--run train", "cannot be used"),
+    ("train offense", "'offense'"),
+    ("train --mode grate", "possible values: baseline"),
+    ("train --mode", "a value is required"),
+    ("train --network resnet-19", "'resnet-18'"),
+    ("train --steps", "a value is required"),
+    ("train --steps 0", "steps: 0 is out of range"),
+    ("train --steps -5", "steps: '-5' is not a whole number"),
+    ("train --steps 1.5", "not a whole number"),
+    ("train --steps 1e3", "not a whole number"),
+    ("train --steps 99999999999", "out of range"),
+    ("train --epochs 0", "0 is not in 1..="),
+    ("train --epochs -1", "-1 is not in 1..="),
+    ("train --epochs three", "invalid digit"),
+    ("train --steps 5 --epochs 1", "cannot be used with"),
+    ("train --steps 5 --steps 6", "cannot be used multiple times"),
+    ("train --steps 5 --set steps=6", "steps is set twice, by --steps 5 and by --set steps=6"),
+    ("train --epochs 5 --set steps=6", "steps is set twice, by --epochs 5"),
+    ("train --set beta=1 --set beta=1", "beta is set twice"),
+    ("train --seed 18446744073709551616", "seed: '18446744073709551616' is not a whole number"),
+    ("train --seed -1", "seed: '-1' is not a whole number"),
+    ("train --set alpha", "'alpha' is not of the form KNOB=VALUE"),
+    ("train --set", "a value is required"),
+    ("train --set alhpa=1", "there is no knob 'alhpa'"),
+    ("train --set =1", "there is no knob ''"),
+    ("train --set alpha=NaN", "alpha: 'NaN' is not a number"),
+    ("train --set alpha=inf", "alpha: 'inf' is not a number"),
+    ("train --set alpha=1/0", "alpha: '1/0' is not a number"),
+    ("train --set alpha=-0.1", "out of range"),
+    ("train --set beta=", "beta: '' is not a number"),
+    ("train --set ramp=1.01", "from 0 to 1"),
+    ("train --set epsilon=8", "epsilon: 8 is out of range"),
+    ("train --set learning_rate=0", "learning_rate: 0 is out of range"),
+    ("train --set momentum=1", "momentum: 1 is out of range"),
+    ("train --set adversary=friend", "one of: reversal, confusion"),
+    ("train --set normalization=l2", "one of: none, rms, max"),
+    ("train --set optimizer=lion", "one of: adam, sgd"),
+    ("train --set schedule=linear", "one of: constant, cosine"),
+    ("train --set activation=gelu", "one of: relu, silu"),
+    ("train --set batch_size=0", "batch_size: 0 is out of range"),
+    ("train --set batch_size=9000", "from 1 to 8192"),
+    ("train --set attack_steps=0", "attack_steps: 0 is out of range"),
+    ("train --set evaluate_samples=0", "evaluate_samples: 0 is out of range"),
+    ("train --set width=5", "width: 5 is out of range"),
+    ("train --set data=", "data:"),
+    ("train --data nowhere --device cpu", "nowhere"),
+    ("train --data empty --device cpu", "empty"),
+    ("train --data used/notes.txt --device cpu", "notes.txt"),
+    ("train --config nowhere.json", "cannot read nowhere.json"),
+    ("train --config bad.json", "bad.json is not the run.json of a run: alpha: 11 is out of range"),
+    ("train --config used/notes.txt", "notes.txt is not the run.json of a run"),
+    ("train --out used", "used is not empty"),
+    ("train --out bad.json", "bad.json is not a folder"),
+    ("train --device", "a value is required"),
+    ("train --device abacus", "no adapter's name contains 'abacus'"),
+    ("train --stesp 5", "unexpected argument '--stesp'"),
+    ("evaluate", "<CHECKPOINT>"),
+    ("evaluate nowhere.safetensors", "cannot read nowhere.safetensors"),
+    ("evaluate empty", "checkpoint.safetensors"),
+    ("evaluate bad.safetensors", "bad.safetensors is not a checkpoint"),
+    ("evaluate x --attack bomb", "possible values: noise, fgsm"),
+    ("evaluate x --target me", "possible values: untargeted"),
+    ("evaluate x --samples 0", "0 is not in 1.."),
+    ("evaluate x --steps 0", "0 is not in 1.."),
+    ("evaluate x --restarts 0", "0 is not in 1.."),
+    ("devices --all", "unexpected argument '--all'"),
+];
+
 #[test]
 fn bad_input_is_refused_in_one_line() {
     let scratch = tempfile::tempdir().unwrap();
@@ -89,78 +167,7 @@ fn bad_input_is_refused_in_one_line() {
     std::fs::write(scratch.path().join("used/notes.txt"), "mine").unwrap();
     std::fs::write(scratch.path().join("bad.json"), "{\"config\": {\"hyper\": {\"alpha\": 11}}}").unwrap();
     std::fs::write(scratch.path().join("bad.safetensors"), "not safetensors at all").unwrap();
-    for (line, expected) in [
-        ("fly", "unrecognized subcommand 'fly'"),
-        ("--mode grate", "'grate'"),
-        ("--set alpha=11", "alpha: 11 is out of range; it takes a number from 0 to 10"),
-        ("--epochs 3", "unexpected argument '--epochs'"),
-        ("--run train", "cannot be used"),
-        ("train offense", "'offense'"),
-        ("train --mode grate", "possible values: baseline"),
-        ("train --mode", "a value is required"),
-        ("train --network resnet-19", "'resnet-18'"),
-        ("train --steps", "a value is required"),
-        ("train --steps 0", "steps: 0 is out of range"),
-        ("train --steps -5", "steps: '-5' is not a whole number"),
-        ("train --steps 1.5", "not a whole number"),
-        ("train --steps 1e3", "not a whole number"),
-        ("train --steps 99999999999", "out of range"),
-        ("train --epochs 0", "0 is not in 1..="),
-        ("train --epochs -1", "-1 is not in 1..="),
-        ("train --epochs three", "invalid digit"),
-        ("train --steps 5 --epochs 1", "cannot be used with"),
-        ("train --steps 5 --steps 6", "cannot be used multiple times"),
-        ("train --steps 5 --set steps=6", "steps is set twice, by --steps 5 and by --set steps=6"),
-        ("train --epochs 5 --set steps=6", "steps is set twice, by --epochs 5"),
-        ("train --set beta=1 --set beta=1", "beta is set twice"),
-        ("train --seed 18446744073709551616", "seed: '18446744073709551616' is not a whole number"),
-        ("train --seed -1", "seed: '-1' is not a whole number"),
-        ("train --set alpha", "'alpha' is not of the form KNOB=VALUE"),
-        ("train --set", "a value is required"),
-        ("train --set alhpa=1", "there is no knob 'alhpa'"),
-        ("train --set =1", "there is no knob ''"),
-        ("train --set alpha=NaN", "alpha: 'NaN' is not a number"),
-        ("train --set alpha=inf", "alpha: 'inf' is not a number"),
-        ("train --set alpha=1/0", "alpha: '1/0' is not a number"),
-        ("train --set alpha=-0.1", "out of range"),
-        ("train --set beta=", "beta: '' is not a number"),
-        ("train --set ramp=1.01", "from 0 to 1"),
-        ("train --set epsilon=8", "epsilon: 8 is out of range"),
-        ("train --set learning_rate=0", "learning_rate: 0 is out of range"),
-        ("train --set momentum=1", "momentum: 1 is out of range"),
-        ("train --set adversary=friend", "one of: reversal, confusion"),
-        ("train --set normalization=l2", "one of: none, rms, max"),
-        ("train --set optimizer=lion", "one of: adam, sgd"),
-        ("train --set schedule=linear", "one of: constant, cosine"),
-        ("train --set activation=gelu", "one of: relu, silu"),
-        ("train --set batch_size=0", "batch_size: 0 is out of range"),
-        ("train --set batch_size=9000", "from 1 to 8192"),
-        ("train --set attack_steps=0", "attack_steps: 0 is out of range"),
-        ("train --set evaluate_samples=0", "evaluate_samples: 0 is out of range"),
-        ("train --set width=5", "width: 5 is out of range"),
-        ("train --set data=", "data:"),
-        ("train --data nowhere --device cpu", "nowhere"),
-        ("train --data empty --device cpu", "empty"),
-        ("train --data used/notes.txt --device cpu", "notes.txt"),
-        ("train --config nowhere.json", "cannot read nowhere.json"),
-        ("train --config bad.json", "bad.json is not the run.json of a run: alpha: 11 is out of range"),
-        ("train --config used/notes.txt", "notes.txt is not the run.json of a run"),
-        ("train --out used", "used is not empty"),
-        ("train --out bad.json", "bad.json is not a folder"),
-        ("train --device", "a value is required"),
-        ("train --device abacus", "no adapter's name contains 'abacus'"),
-        ("train --stesp 5", "unexpected argument '--stesp'"),
-        ("evaluate", "<CHECKPOINT>"),
-        ("evaluate nowhere.safetensors", "cannot read nowhere.safetensors"),
-        ("evaluate empty", "checkpoint.safetensors"),
-        ("evaluate bad.safetensors", "bad.safetensors is not a checkpoint"),
-        ("evaluate x --attack bomb", "possible values: noise, fgsm"),
-        ("evaluate x --target me", "possible values: untargeted"),
-        ("evaluate x --samples 0", "0 is not in 1.."),
-        ("evaluate x --steps 0", "0 is not in 1.."),
-        ("evaluate x --restarts 0", "0 is not in 1.."),
-        ("devices --all", "unexpected argument '--all'"),
-    ] {
+    for (line, expected) in BAD_INPUT {
         let arguments: Vec<_> = line.split(' ').collect();
         let output = run(&arguments, scratch.path());
         let complaint = text(&output.stderr);
@@ -210,19 +217,17 @@ fn a_run_leaves_every_file_and_the_same_seed_the_same_metrics() {
     assert!(evaluation["low"].as_f64().unwrap() <= evaluation["value"].as_f64().unwrap());
 
     let same = tiny(scratch.path(), "runs/b", &["--quiet"]);
-    let repeated = tiny(scratch.path(), "runs/d", &["--quiet"]);
     let other = tiny(scratch.path(), "runs/c", &["--seed", "2"]);
     let read = |folder: &Path, file: &str| std::fs::read(folder.join(file)).unwrap();
     for table in ["metrics.csv", "histograms.csv", "robustness.csv"] {
         assert_eq!(read(&first, table), read(&same, table), "{table}");
-        assert_eq!(read(&first, table), read(&repeated, table), "{table}");
     }
     assert_ne!(read(&first, "metrics.csv"), read(&other, "metrics.csv"));
 
-    let config = ["train", "--config", "runs/c/run.json", "--device", "cpu", "--quiet", "--out", "runs/e"];
+    let config = ["train", "--config", "runs/c/run.json", "--device", "cpu", "--quiet", "--out", "runs/d"];
     let output = run(&config, scratch.path());
     assert!(output.status.success() && output.stdout.is_empty() && output.stderr.is_empty(), "quiet");
-    assert_eq!(read(&other, "metrics.csv"), read(&scratch.path().join("runs/e"), "metrics.csv"));
+    assert_eq!(read(&other, "metrics.csv"), read(&scratch.path().join("runs/d"), "metrics.csv"));
 }
 
 #[test]
@@ -249,15 +254,42 @@ fn without_out_a_run_finds_its_own_folder() {
     }
 }
 
+/// A data set of 8 × 8 images of two classes, 48 to train on and 8 held out, as IDX files.
+fn write_small_data(folder: &Path) {
+    std::fs::create_dir(folder).unwrap();
+    for (part, count) in [("train", 48_u8), ("t10k", 8)] {
+        let images = [0, 0, 8, 3, 0, 0, 0, count, 0, 0, 0, 8, 0, 0, 0, 8].into_iter();
+        let pixels = (0..count).flat_map(|i| (0..64).map(move |p| if i % 2 == 0 { 4 * p } else { 255 - i }));
+        let labels = [0, 0, 8, 1, 0, 0, 0, count].into_iter().chain((0..count).map(|i| i % 2));
+        std::fs::write(
+            folder.join(format!("{part}-images-idx3-ubyte")),
+            images.chain(pixels).collect::<Vec<u8>>(),
+        )
+        .unwrap();
+        std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels.collect::<Vec<u8>>())
+            .unwrap();
+    }
+}
+
 #[test]
-fn epochs_are_passes_over_the_data() {
+fn epochs_are_passes_over_the_data_of_a_folder() {
     let scratch = tempfile::tempdir().unwrap();
-    let flags = ["train", "--device", "cpu", "--epochs", "1", "--set", "batch_size=5000", "--quiet"];
-    let further = ["--set", "evaluate_samples=4", "--set", "width=0.25", "--set", "auxiliary_width=0.25"];
-    let output = run(&[&flags[..], &further, &["--mode", "baseline", "--out", "a"]].concat(), scratch.path());
+    write_small_data(&scratch.path().join("digits"));
+    let flags = ["train", "--device", "cpu", "--data", "digits", "--epochs", "2", "--set", "batch_size=20"];
+    let output = run(&[&flags[..], &["--mode", "baseline"]].concat(), scratch.path());
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let summary = json(&scratch.path().join("a/run.json"));
-    assert_eq!((&summary["config"]["setup"]["steps"], &summary["final"]["epoch"]), (&2.into(), &1.0.into()));
+    let summary = json(&scratch.path().join("runs/baseline-digits-seed1/run.json"));
+    // Two batches of 20 fit into 48 images.
+    assert_eq!(summary["config"]["setup"]["steps"], 4);
+    assert_eq!(
+        (&summary["data"]["train_images"], &summary["final"]["evaluation"]["clean"]["n"]),
+        (&48.into(), &8.into())
+    );
+
+    let unfit = ["evaluate", "runs/baseline-digits-seed1", "--data", "fashion-mnist", "--device", "cpu"];
+    let output = run(&unfit, scratch.path());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("reads [1, 8, 8] images of 2 classes"), "{}", text(&output.stderr));
 }
 
 #[test]

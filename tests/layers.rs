@@ -1,4 +1,7 @@
 //! The layer rule: who may import whom, as `src/lib.rs` draws it, and where burn, egui, `cfg` and `unwrap` may stand.
+//! Besides, the bans that clippy cannot check.
+
+#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
 #[path = "layers/source.rs"]
 mod source;
@@ -48,6 +51,11 @@ fn violations(layers: &[Vec<String>], source: &Source) -> Vec<String> {
     let mut found: Vec<(usize, String)> = Vec::new();
     for (path, line) in source.paths() {
         found.extend(refusal(layers, source.owner(), &path).map(|why| (line, why)));
+    }
+    for (path, line) in source.paths_of("std") {
+        let is_clock = path.iter().any(|part| part == "Instant" || part == "SystemTime");
+        found
+            .extend(is_clock.then(|| (line, format!("{} panics on the web; use web_time", path.join("::")))));
     }
     let in_tests = source.test_items();
     for (at, token) in source.tokens.iter().enumerate() {
@@ -201,6 +209,16 @@ fn what_breaks_the_rule_is_seen() {
             "target_family belongs into platform.rs",
         ),
         ("data/idx.rs", "fn f() { g().unwrap(); }", "unwrap outside tests"),
+        (
+            "train/mod.rs",
+            "fn f() { std::time::SystemTime::now(); }",
+            "std::time::SystemTime::now panics on the web; use web_time",
+        ),
+        (
+            "train/mod.rs",
+            "use std::{fs, time::{Duration, Instant}};",
+            "std::time::Instant panics on the web; use web_time",
+        ),
         ("data/idx.rs", "#[cfg(test)] mod tests { } fn f() { g().unwrap(); }", "unwrap outside tests"),
         ("data/idx.rs", "fn f() { g('\"'); h(r#\"\"\"#); i(b'\\''); k().unwrap() }", "unwrap outside tests"),
     ];
@@ -235,6 +253,7 @@ fn what_keeps_to_the_rule_is_left_alone() {
             "use crate::{app::chart, config::*, platform, train::protocol::{Event, Remote}}; use egui_plot::Plot;",
         ),
         ("main.rs", "use great_lab::{app, headless}; use eframe::NativeOptions;"),
+        ("train/mod.rs", "use std::time::Duration; use web_time::Instant;"),
         ("platform.rs", "#[cfg(target_arch = \"wasm32\")] fn f() {}"),
         ("main.rs", "fn f() -> bool { cfg!(target_arch = \"wasm32\") }"),
         ("lib.rs", "#[cfg(not(target_arch = \"wasm32\"))]\npub mod headless;"),

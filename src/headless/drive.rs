@@ -8,8 +8,9 @@ use crate::train::protocol::{Activity, Command, Event, Failure, Remote, Robustne
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::record::{Outcome, Record};
+use super::record::Record;
 use super::run_folder::{RunFolder, default_path};
+use super::summary::Outcome;
 use super::threats;
 
 /// What a run is asked for beyond its configuration.
@@ -46,6 +47,7 @@ pub fn drive(
     let outcome = run.train()?;
     run.keep(outcome, &hyper)?;
     run.progress.finish();
+    run.drive.end();
     match run.failure {
         Some(failure) => Err(HeadlessError::Stopped(failure)),
         None => Ok((outcome, run.record)),
@@ -84,6 +86,13 @@ impl Drive<'_> {
 
     fn next(&mut self) -> Result<Event, HeadlessError> {
         self.remote.events.blocking_recv().ok_or(HeadlessError::Gone)
+    }
+
+    /// Ends the trainer and waits for it: a driver must not be torn down while it computes.
+    fn end(&mut self) {
+        // A trainer that is gone already has ended.
+        let _ = self.send(Command::Quit);
+        while self.next().is_ok() {}
     }
 
     /// Waits until the run is set up, and once more if its length depends on the data.
@@ -280,6 +289,7 @@ mod tests {
                 let name = format!("{command:?}");
                 noted.lock().unwrap().push(name.split(['(', ' ']).next().unwrap().into());
                 match command {
+                    Command::Quit => return,
                     Command::Run => on_run(&local),
                     Command::Pause => state(&local, Activity::Paused, 20),
                     Command::Reset(setup) => {
@@ -341,7 +351,7 @@ mod tests {
         let (outcome, record) =
             drive(remote, &plan(scratch.path(), None), &Interrupt::default(), vec![]).unwrap();
         assert_eq!(outcome, Outcome::Finished);
-        assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Evaluate"]);
+        assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Evaluate", "Quit"]);
         let evaluation = record.last_evaluation().unwrap();
         assert_eq!((evaluation.step, evaluation.clean.total), (40, 256), "the stale one does not count");
         assert_eq!(std::fs::read(scratch.path().join("checkpoint.safetensors")).unwrap(), [1, 2, 3]);
@@ -372,7 +382,7 @@ mod tests {
         });
         let (outcome, _) = drive(remote, &plan(scratch.path(), None), &interrupt, vec![]).unwrap();
         assert_eq!(outcome, Outcome::Interrupted);
-        assert_eq!(*heard.lock().unwrap(), ["Run", "Pause", "Save", "Evaluate"]);
+        assert_eq!(*heard.lock().unwrap(), ["Run", "Pause", "Save", "Evaluate", "Quit"]);
         assert_eq!(run_json(scratch.path())["outcome"], "interrupted");
     }
 
@@ -383,7 +393,8 @@ mod tests {
         let interrupt = Interrupt::default();
         interrupt.ask();
         let (outcome, _) = drive(remote, &plan(scratch.path(), None), &interrupt, vec![]).unwrap();
-        assert_eq!((outcome, heard.lock().unwrap().clone()), (Outcome::Interrupted, vec!["Save".into()]));
+        assert_eq!(outcome, Outcome::Interrupted);
+        assert_eq!(*heard.lock().unwrap(), ["Save", "Quit"]);
     }
 
     #[test]
@@ -398,7 +409,7 @@ mod tests {
         let result = drive(remote, &plan(scratch.path(), None), &Interrupt::default(), vec![]);
         let error = result.err().unwrap();
         assert_eq!((error.exit_status(), error.to_string().as_str()), (1, "the loss is NaN; Lower it."));
-        assert_eq!(*heard.lock().unwrap(), ["Run", "Save"]);
+        assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Quit"]);
         let json = run_json(scratch.path());
         assert_eq!((&json["outcome"], &json["final"]["step"]), (&"failed".into(), &10.into()));
         assert!(json["notices"][0].as_str().unwrap().contains("NaN"));

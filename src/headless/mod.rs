@@ -15,6 +15,7 @@ pub mod options;
 pub mod progress;
 pub mod record;
 pub mod run_folder;
+pub mod summary;
 pub mod tables;
 pub mod threats;
 pub mod train;
@@ -27,7 +28,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use error::{BAD_INPUT, HeadlessError, INTERRUPTED};
-use record::Outcome;
+use summary::Outcome;
 
 const LAB_EXAMPLES: &str = "\
 Examples:

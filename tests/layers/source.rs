@@ -11,7 +11,7 @@ pub struct Token {
     pub line: usize,
 }
 
-/// A module path from the library's root, as `["gpu", "device", "open"]`, and the line that names it.
+/// A path in its parts, one into this package from its root on, as `["gpu", "device", "open"]`; and its line.
 pub type Named = (Vec<String>, usize);
 
 /// One file of `src`.
@@ -77,6 +77,18 @@ impl Source {
             }
         }
         found
+    }
+
+    /// Every path into `package` that the file names.
+    pub fn paths_of(&self, package: &str) -> Vec<Named> {
+        let starts = (0..self.tokens.len()).filter(|at| self.reads(*at, &[package, "::"]));
+        starts
+            .flat_map(|at| {
+                let mut written = Vec::new();
+                self.expand(at, &[], &mut written);
+                written.into_iter().map(move |path| (path, self.tokens[at].line))
+            })
+            .collect()
     }
 
     /// Collects the paths that begin at `at` behind `prefix`, one for each leaf of a group, and says where they end.
