@@ -24,19 +24,22 @@ fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCod
         train::{protocol::Delivery, spawn},
     };
 
+    let config = match options.options.config(None) {
+        Ok(config) => config,
+        Err(error) => return complain(&error),
+    };
     let has_display = ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
     if cfg!(target_os = "linux") && !has_display {
         return complain(&HeadlessError::NoDisplay);
     }
-    let prepared = options.options.config(None).and_then(|config| {
-        let opened = open_device(&options.options.device)?;
+    let prepared = open_device(&options.options.device).and_then(|opened| {
         let remote = spawn(config.clone(), &opened, Delivery::Latest)
             .map_err(|error| HeadlessError::System(error.to_string()))?;
-        Ok((config, opened, remote))
+        Ok((opened, remote))
     });
-    let (config, opened, remote) = match prepared {
+    let (opened, remote) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return complain(&error),
     };
