@@ -69,7 +69,8 @@ fn native_options(trainer: Option<burn::tensor::wgpu::WgpuSetup>) -> eframe::Nat
         .with_title("GREAT Lab")
         .with_app_id("great-lab")
         .with_inner_size([1280.0, 800.0])
-        .with_min_inner_size([900.0, 600.0]);
+        .with_min_inner_size([900.0, 600.0])
+        .with_drag_and_drop(true);
     eframe::NativeOptions { viewport, wgpu_options, ..Default::default() }
 }
 

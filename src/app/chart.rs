@@ -66,13 +66,15 @@ pub fn percent_marks(height: f32) -> impl Fn(egui_plot::GridInput) -> Vec<GridMa
         h if h > 60.0 => 4,
         _ => 2,
     };
-    move |_| {
-        (0..=parts)
-            .map(|part| GridMark {
-                value: f64::from(part) / f64::from(parts),
-                step_size: 1.0 / f64::from(parts),
-            })
-            .collect()
+    let step = 1.0 / f64::from(parts);
+    marks((0..=parts).map(|part| f64::from(part) * step).collect(), step)
+}
+
+/// Marks at these values, as far as they are in view; the farther `apart` they are, the stronger they are drawn.
+pub fn marks(values: Vec<f64>, apart: f64) -> impl Fn(egui_plot::GridInput) -> Vec<GridMark> {
+    move |view| {
+        let in_view = values.iter().filter(|value| (view.bounds.0..=view.bounds.1).contains(*value));
+        in_view.map(|value| GridMark { value: *value, step_size: apart }).collect()
     }
 }
 

@@ -148,7 +148,8 @@ impl Game {
 fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, mode: Mode) {
     let (painter, palette) = (ui.painter(), &scope.palette);
     let report = scope.history.latest.as_ref();
-    let moving = scope.history.activity() == Activity::Running;
+    // Without a GPU there are too few frames for things to move.
+    let moving = scope.history.activity() == Activity::Running && scope.history.computes_on_gpu();
     let time = if moving { Some(ui.input(|input| input.time)) } else { None };
     let forward = palette.main;
     let flow = |points: &[Pos2], color, used| arrows::flow(painter, points, color, used, time);

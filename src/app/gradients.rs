@@ -3,14 +3,14 @@
 use egui::{RichText, Ui};
 use egui_plot::{GridMark, Line, PlotPoints, Span, VLine};
 
-use crate::app::bins::{self, Tick};
+use crate::app::bins::Axis;
 use crate::app::chart;
 use crate::app::export::Table;
 use crate::app::format::{count, figure};
 use crate::app::history::{History, column};
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
-use crate::train::protocol::{Histograms, PERCENTILES};
+use crate::train::protocol::{ClassHistogram, Histograms, PERCENTILES};
 
 /// Which picture of the distributions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,38 +107,29 @@ impl Gradients {
     fn histogram_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, histograms: &Histograms) {
         let palette = &scope.palette;
         let chips = chips_height(ui, scope.history, self.shown.len());
-        let edges = &histograms.edges;
-        let bins = edges.len().saturating_sub(1);
-        let (first, last) = bins::occupied(histograms.classes.iter().map(|class| &class.counts[..]))
-            .unwrap_or((0, bins.saturating_sub(1)));
-        let logarithmic = self.logarithmic;
-        let height = move |count: u32| {
-            if logarithmic { f64::from(count).ln_1p() / 10f64.ln() } else { f64::from(count) }
-        };
-        let y_format = move |y: f64| match logarithmic {
-            true if y.fract().abs() < 1e-6 && y >= 0.0 => chart::count_tick(10f64.powf(y).round()),
-            true => String::new(),
-            false => chart::count_tick(y),
-        };
-        let (plot, _) = binned_plot(palette, edges, (first, last + 1), "histogram", "entries", y_format);
+        let axis = axis(histograms);
+        let height = if self.logarithmic { logarithmic_height } else { f64::from };
+        let mut plot = binned_plot(palette, &axis, "histogram", "entries", y_format(self.logarithmic));
+        if self.logarithmic {
+            let powers = (0..10).map(|power| logarithmic_height(10_u32.pow(power)));
+            plot = plot.y_grid_spacer(chart::marks(std::iter::once(0.0).chain(powers).collect(), 0.7));
+        }
+        let (first, last) = axis.bins();
         let response = plot.height(ui.available_height() - chips).show(ui, |plot| {
-            let hovered =
-                plot.pointer_coordinate().map(|at| at.x.floor()).filter(|_| plot.response().hovered());
+            let hovered = plot.pointer_coordinate().filter(|_| plot.response().hovered());
+            let hovered = hovered.and_then(|at| axis.bin_at(at.x));
+            let ground = |low: f64, high: f64, strength: f32| {
+                Span::new("", low..=high).fill(palette.weak.gamma_multiply(strength)).border_width(0.0)
+            };
+            axis.squeezed().for_each(|(low, high)| plot.span(ground(low, high, 0.12)));
             if let Some(bin) = hovered {
-                plot.span(
-                    Span::new("", bin..=bin + 1.0).fill(palette.weak.gamma_multiply(0.25)).border_width(0.0),
-                );
+                plot.span(ground(axis.edge(bin), axis.edge(bin + 1), 0.35));
             }
-            for (class, histogram) in
-                histograms.classes.iter().enumerate().filter(|(class, _)| self.shown[*class])
-            {
-                let steps =
-                    histogram.counts[first..=last.min(histogram.counts.len().saturating_sub(1))].iter();
-                let points: PlotPoints<'_> = steps
-                    .enumerate()
-                    .flat_map(|(offset, count)| {
-                        let (x, y) = ((first + offset) as f64, height(*count));
-                        [[x, y], [x + 1.0, y]]
+            for (class, histogram) in self.shown_classes(histograms) {
+                let points: PlotPoints<'_> = (first..last)
+                    .flat_map(|bin| {
+                        let y = height(histogram.counts.get(bin).copied().unwrap_or(0));
+                        [[axis.edge(bin), y], [axis.edge(bin + 1), y]]
                     })
                     .collect();
                 let line = Line::new(scope.history.class_name(class), points);
@@ -146,22 +137,39 @@ impl Gradients {
             }
             hovered
         });
-        if let Some(bin) = response.inner.filter(|bin| *bin >= 0.0 && (*bin as usize) < bins) {
-            self.hover_ui(&response.response, scope, histograms, bin as usize);
+        if let Some(bin) = response.inner {
+            self.hover_ui(&response.response, scope, histograms, &axis, bin);
         }
         self.chips_ui(ui, scope.history, palette);
     }
 
+    /// The classes that are switched on.
+    fn shown_classes<'h>(
+        &self,
+        histograms: &'h Histograms,
+    ) -> impl Iterator<Item = (usize, &'h ClassHistogram)> {
+        let shown = self.shown.clone();
+        histograms
+            .classes
+            .iter()
+            .enumerate()
+            .filter(move |(class, _)| shown.get(*class).copied().unwrap_or(true))
+    }
+
     /// The bin under the pointer: its range and each shown class's count.
-    fn hover_ui(&self, response: &egui::Response, scope: &Scope<'_>, histograms: &Histograms, bin: usize) {
+    fn hover_ui(
+        &self,
+        response: &egui::Response,
+        scope: &Scope<'_>,
+        histograms: &Histograms,
+        axis: &Axis,
+        bin: usize,
+    ) {
         response.clone().on_hover_ui_at_pointer(|ui| {
-            ui.label(RichText::new(bins::range_label(&histograms.edges, bin)).font(small()).strong());
+            ui.label(RichText::new(axis.range_label(bin)).font(small()).strong());
             egui::Grid::new("bin").num_columns(2).spacing([12.0, 1.0]).show(ui, |ui| {
-                for (class, histogram) in
-                    histograms.classes.iter().enumerate().filter(|(class, _)| self.shown[*class])
-                {
-                    let name = RichText::new(scope.history.class_name(class)).font(small());
-                    ui.label(name.color(scope.palette.class(class)));
+                for (class, histogram) in self.shown_classes(histograms) {
+                    ui.label(class_label(scope, class));
                     let entries = histogram.counts.get(bin).copied().unwrap_or(0);
                     ui.label(RichText::new(count(entries.into())).font(small()));
                     ui.end_row();
@@ -173,9 +181,7 @@ impl Gradients {
     /// Each class as nested bands, as TensorBoard's distributions are, on the histogram's axis.
     fn percentiles_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, histograms: &Histograms) {
         let palette = &scope.palette;
-        let edges = &histograms.edges;
-        let (first, last) = bins::occupied(histograms.classes.iter().map(|class| &class.counts[..]))
-            .unwrap_or((0, edges.len().saturating_sub(2)));
+        let axis = axis(histograms);
         let names: Vec<_> =
             (0..histograms.classes.len()).map(|class| scope.history.class_name(class)).collect();
         let name = |y: f64| {
@@ -185,7 +191,7 @@ impl Gradients {
             }
             names.get(class as usize).map(|name| name.chars().take(11).collect()).unwrap_or_default()
         };
-        let (plot, _) = binned_plot(palette, edges, (first, last + 1), "percentiles", "", name);
+        let plot = binned_plot(palette, &axis, "percentiles", "", name);
         let plot = plot.y_grid_spacer(|input| {
             let (low, high) = (input.bounds.0.ceil() as i64, input.bounds.1.floor() as i64);
             (low..=high).map(|y| GridMark { value: y as f64, step_size: 1.0 }).collect()
@@ -193,7 +199,7 @@ impl Gradients {
         let response = plot.show(ui, |plot| {
             for (class, histogram) in histograms.classes.iter().enumerate() {
                 let (y, color) = (-(class as f64), palette.class(class));
-                let at = histogram.percentiles.map(|value| bins::position(edges, value));
+                let at = histogram.percentiles.map(|value| axis.place(value));
                 let bar = |from: f64, to: f64, width: f32, strength: f32| {
                     let points = PlotPoints::new(vec![[from, y], [to, y]]);
                     Line::new("", points)
@@ -208,7 +214,7 @@ impl Gradients {
                 }
                 plot.line(bar(at[4] - 0.12, at[4] + 0.12, 12.0, 0.0));
             }
-            plot.vline(VLine::new("", bins::position(edges, 0.0)).color(palette.line).allow_hover(false));
+            plot.vline(VLine::new("", axis.place(0.0)).color(palette.line).allow_hover(false));
             plot.pointer_coordinate()
         });
         let class = response
@@ -220,7 +226,7 @@ impl Gradients {
             class.and_then(|class| Some((class, histograms.classes.get(class)?)))
         {
             response.response.on_hover_ui_at_pointer(|ui| {
-                ui.label(RichText::new(&names[class]).color(palette.class(class)).strong());
+                ui.label(RichText::new(&names[class]).strong());
                 for (name, value) in percentile_names().zip(histogram.percentiles) {
                     ui.label(RichText::new(format!("{name}: {}", figure(value))).font(small()));
                 }
@@ -230,6 +236,7 @@ impl Gradients {
 
     fn table_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, histograms: &Histograms) {
         egui::ScrollArea::both().auto_shrink(false).show(ui, |ui| {
+            ui.spacing_mut().interact_size.y = 13.0;
             egui::Grid::new("percentiles").striped(true).spacing([10.0, 3.0]).show(ui, |ui| {
                 let heading = |ui: &mut Ui, text: &str| {
                     ui.label(RichText::new(text).font(tiny()).color(scope.palette.weak));
@@ -238,8 +245,7 @@ impl Gradients {
                 percentile_names().for_each(|name| heading(ui, &name));
                 ui.end_row();
                 for (class, histogram) in histograms.classes.iter().enumerate() {
-                    let name = RichText::new(scope.history.class_name(class)).font(small());
-                    ui.label(name.color(scope.palette.class(class)));
+                    ui.label(class_label(scope, class));
                     for value in
                         [histogram.mean, histogram.deviation].into_iter().chain(histogram.percentiles)
                     {
@@ -277,30 +283,49 @@ impl Gradients {
     }
 }
 
+fn axis(histograms: &Histograms) -> Axis {
+    Axis::new(&histograms.edges, histograms.classes.iter().map(|class| &class.counts[..]))
+}
+
+/// Height of a count on a logarithmic axis that has a zero.
+fn logarithmic_height(count: u32) -> f64 {
+    f64::from(count).ln_1p() / std::f64::consts::LN_10
+}
+
+/// Ticks of counts, whatever their axis.
+fn y_format(logarithmic: bool) -> impl Fn(f64) -> String {
+    move |y| chart::count_tick(if logarithmic { (10f64.powf(y) - 1.0).round() } else { y })
+}
+
 /// A chart whose horizontal axis runs bin by bin, with the powers of ten marked.
 fn binned_plot<'a>(
     palette: &Palette,
-    edges: &[f32],
-    (from, to): (usize, usize),
+    axis: &Axis,
     id: &str,
     y_label: &str,
     y_format: impl Fn(f64) -> String + 'a,
-) -> (egui_plot::Plot<'a>, Vec<Tick>) {
-    let ticks = bins::ticks(edges, from as f64, to as f64, 8);
-    let (labels, marks) = (ticks.clone(), ticks.clone());
+) -> egui_plot::Plot<'a> {
+    let ticks = axis.ticks(10);
+    let marks = chart::marks(ticks.iter().map(|tick| tick.at).collect(), 1e3);
     let x_format = move |x: f64| {
-        let nearest = labels.iter().find(|tick| (tick.position - x).abs() < 1e-6);
+        let nearest = ticks.iter().find(|tick| (tick.at - x).abs() < 1e-6);
         nearest.map_or(String::new(), |tick| tick.label.clone())
     };
-    let room = ticks.windows(2).map(|pair| pair[1].position - pair[0].position).fold(f64::INFINITY, f64::min);
+    let (from, to) = axis.ends();
     let x = chart::x_axis(palette, "entry of ∇x J (logarithmic, with sign)", x_format);
-    let plot = chart::chart(id, palette, x, chart::y_axis(palette, y_label, y_format))
-        .include_x(from as f64)
-        .include_x(to as f64)
-        .x_grid_spacer(move |_| {
-            marks.iter().map(|tick| GridMark { value: tick.position, step_size: room.min(1e6) }).collect()
-        });
-    (plot, ticks)
+    chart::chart(id, palette, x, chart::y_axis(palette, y_label, y_format))
+        .include_x(from)
+        .include_x(to)
+        .x_grid_spacer(marks)
+}
+
+/// A class's name after a dot in its colour: pale colours cannot carry small type.
+fn class_label(scope: &Scope<'_>, class: usize) -> egui::text::LayoutJob {
+    let mut job = egui::text::LayoutJob::default();
+    let format = |color| egui::TextFormat::simple(small(), color);
+    job.append("● ", 0.0, format(scope.palette.class(class)));
+    job.append(&scope.history.class_name(class), 0.0, format(scope.palette.text));
+    job
 }
 
 /// Names of a class's percentiles: smallest, 7th and so on, largest.

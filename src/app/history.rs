@@ -131,6 +131,11 @@ impl History {
         name.cloned().unwrap_or_else(|| format!("class {class}"))
     }
 
+    /// Whether the run computes on a real GPU.
+    pub fn computes_on_gpu(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| info.device.is_gpu)
+    }
+
     /// Accuracy of guessing, `1/K`; none before the first run.
     pub fn chance(&self) -> Option<f64> {
         let classes = self.info.as_ref()?.classes.len();

@@ -42,9 +42,14 @@ use theme::Palette;
 pub use export::to_png;
 pub use panes::Pane;
 
-/// Time between frames while something goes on: smooth enough, and never every refresh of the screen, because
-/// each frame takes from the GPU that trains.
-const BUSY: Duration = Duration::from_millis(40);
+/// Time between frames while a GPU trains: smooth enough, and never every refresh of the screen, because each frame
+/// takes from the training.
+const ON_GPU: Duration = Duration::from_millis(40);
+/// The same where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
+/// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.
+const ON_CPU: Duration = Duration::from_secs(1);
+/// Time between frames while an answer is under way.
+const ANSWERING: Duration = Duration::from_millis(100);
 /// Time between looks at the channel while nothing goes on.
 const IDLE: Duration = Duration::from_millis(500);
 /// Events taken in one frame at most, so that a flood cannot freeze the window.
@@ -57,16 +62,6 @@ pub struct Options {
     pub run_at_once: bool,
     /// Close the window after so long; for tests and demonstrations.
     pub exit_after: Option<Duration>,
-}
-
-/// The window's title, size and name for the desktop.
-pub fn viewport() -> egui::ViewportBuilder {
-    egui::ViewportBuilder::default()
-        .with_title("GREAT Lab")
-        .with_app_id("great-lab")
-        .with_inner_size([1280.0, 800.0])
-        .with_min_inner_size([900.0, 560.0])
-        .with_drag_and_drop(true)
 }
 
 /// The window of the lab.
@@ -102,9 +97,20 @@ impl Lab {
 
     /// One frame: what came in, what is wanted, the picture.
     pub fn ui(&mut self, ui: &mut Ui) {
-        let ctx = ui.ctx().clone();
+        self.listen(ui.ctx());
+        self.draw(ui);
+    }
+
+    /// What came in, and when to look again; also where the window is hidden and nothing is drawn.
+    fn listen(&mut self, ctx: &Context) {
         self.drain();
-        self.take_files(&ctx);
+        self.take_files(ctx);
+        self.controls.flush();
+        self.schedule(ctx);
+    }
+
+    fn draw(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
         let palette = Palette::of(&ctx);
         let mut scope = Scope {
             history: &mut self.history,
@@ -144,7 +150,6 @@ impl Lab {
         shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open);
         drop_hint(&ctx, &palette);
         self.controls.flush();
-        self.schedule(&ctx);
     }
 
     /// Where the panes were drawn last, in points.
@@ -202,11 +207,16 @@ impl Lab {
 
     /// When to draw again: soon while something goes on, else when somebody touches the window.
     fn schedule(&self, ctx: &Context) {
-        let busy = matches!(self.history.activity(), Activity::Running | Activity::Preparing)
-            || self.history.evaluating()
+        let works = self.history.activity() == Activity::Running || self.history.evaluating();
+        let answers = self.history.activity() == Activity::Preparing
             || self.controls.awaits_answer()
             || self.exports.is_busy();
-        ctx.request_repaint_after(if busy { BUSY } else { IDLE });
+        ctx.request_repaint_after(match (works, answers) {
+            (true, _) if self.history.computes_on_gpu() => ON_GPU,
+            (_, true) => ANSWERING,
+            (true, false) => ON_CPU,
+            (false, false) => IDLE,
+        });
         if self.options.exit_after.is_some_and(|after| self.opened.elapsed() >= after) {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
@@ -233,7 +243,11 @@ fn drop_hint(ctx: &Context, palette: &Palette) {
 }
 
 impl eframe::App for Lab {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.listen(ctx);
+    }
+
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
-        self.ui(ui);
+        self.draw(ui);
     }
 }

@@ -9,6 +9,7 @@ use crate::app::format::{count, percent, short, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
+use crate::config::threat::radii_around;
 use crate::config::{AttackKind, Hyper, TargetKind, Threat};
 use crate::train::protocol::{Command, Curve, Robustness};
 
@@ -33,20 +34,7 @@ pub fn threats(hyper: &Hyper) -> Vec<Threat> {
         (AttackKind::Pgd, TargetKind::Untargeted),
         (AttackKind::Pgd, TargetKind::Random),
     ];
-    let mut radii: Vec<f64> = RADII.iter().map(|times| (times * hyper.epsilon).min(1.0)).collect();
-    radii.dedup();
-    attacks
-        .iter()
-        .flat_map(|(attack, target)| {
-            radii.iter().map(|epsilon| Threat {
-                attack: *attack,
-                target: *target,
-                epsilon: *epsilon,
-                steps: hyper.attack_steps,
-                restarts: 1,
-            })
-        })
-        .collect()
+    Threat::grid(&attacks, &radii_around(hyper.epsilon, &RADII), hyper)
 }
 
 /// Asks for an evaluation now.

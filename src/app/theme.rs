@@ -88,7 +88,7 @@ const CLASSES_LIGHT: [Color32; 10] = [
     Color32::from_rgb(217, 142, 0),
     Color32::from_rgb(58, 156, 212),
     Color32::from_rgb(0, 140, 102),
-    Color32::from_rgb(190, 172, 0),
+    Color32::from_rgb(166, 158, 0),
     Color32::from_rgb(0, 84, 150),
     Color32::from_rgb(205, 84, 0),
     Color32::from_rgb(200, 110, 162),

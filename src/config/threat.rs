@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::choices;
+use super::{Hyper, choices};
 
 choices! {
     /// The attacks (algorithms, section 4). All in pixel space, inside the ε-ball and inside [0, 1].
@@ -57,4 +57,22 @@ pub struct Threat {
     pub steps: usize,
     /// Random restarts; the worst result of each example counts. Ignored where there is no random start.
     pub restarts: usize,
+}
+
+impl Threat {
+    /// Every one of `attacks` at every one of `radii`, with the knobs' steps and a single start.
+    pub fn grid(attacks: &[(AttackKind, TargetKind)], radii: &[f64], hyper: &Hyper) -> Vec<Self> {
+        let at = |(attack, target): (AttackKind, TargetKind)| {
+            let steps = hyper.attack_steps;
+            radii.iter().map(move |&epsilon| Self { attack, target, epsilon, steps, restarts: 1 })
+        };
+        attacks.iter().copied().flat_map(at).collect()
+    }
+}
+
+/// L∞ radii: ascending `shares` of `epsilon`, none above 1, none twice.
+pub fn radii_around(epsilon: f64, shares: &[f64]) -> Vec<f64> {
+    let mut radii: Vec<f64> = shares.iter().map(|share| (share * epsilon).min(1.0)).collect();
+    radii.dedup();
+    radii
 }

@@ -252,16 +252,10 @@ impl Run<'_> {
 
 /// FGSM and PGD, untargeted and at a random target, over a grid of radii around the run's ε.
 fn last_threats(hyper: &Hyper) -> Vec<Threat> {
-    let radii = threats::radii_around(hyper.epsilon);
-    let mut list = Vec::new();
-    for attack in [AttackKind::Fgsm, AttackKind::Pgd] {
-        for target in [TargetKind::Untargeted, TargetKind::Random] {
-            let threat =
-                |&epsilon| Threat { attack, target, epsilon, steps: hyper.attack_steps, restarts: 1 };
-            list.extend(radii.iter().map(threat));
-        }
-    }
-    list
+    let kinds = [AttackKind::Fgsm, AttackKind::Pgd];
+    let aims = [TargetKind::Untargeted, TargetKind::Random];
+    let attacks: Vec<_> = kinds.into_iter().flat_map(|attack| aims.map(|target| (attack, target))).collect();
+    Threat::grid(&attacks, &threats::default_radii(hyper.epsilon), hyper)
 }
 
 #[cfg(test)]

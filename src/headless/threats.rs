@@ -1,6 +1,7 @@
 //! Which threats an evaluation tries, from what people ask for and from a run's ε.
 
 use crate::config::knobs::parse_real;
+use crate::config::threat::radii_around;
 use crate::config::{AttackKind, Hyper, TargetKind, Threat};
 
 use super::error::HeadlessError;
@@ -12,12 +13,9 @@ const L2_RADII: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
 /// The largest L2 radius: far beyond the diagonal of the largest images.
 const LARGEST_L2: f64 = 1000.0;
 
-/// Ascending L∞ radii around `epsilon`, or around the default's where it is 0; none twice, none above 1.
-pub fn radii_around(epsilon: f64) -> Vec<f64> {
-    let epsilon = if epsilon > 0.0 { epsilon } else { Hyper::default().epsilon };
-    let mut radii: Vec<f64> = SHARES.iter().map(|share| (share * epsilon).min(1.0)).collect();
-    radii.dedup();
-    radii
+/// Ascending L∞ radii around `epsilon`, or around the default's where it is 0.
+pub fn default_radii(epsilon: f64) -> Vec<f64> {
+    radii_around(if epsilon > 0.0 { epsilon } else { Hyper::default().epsilon }, &SHARES)
 }
 
 /// What people ask for; empty lists mean the defaults.
@@ -67,7 +65,7 @@ impl Request {
     fn radii(&self, attack: AttackKind, hyper: &Hyper) -> Result<Vec<f64>, HeadlessError> {
         let is_l2 = attack == AttackKind::PgdL2;
         if self.epsilons.is_empty() {
-            return Ok(if is_l2 { L2_RADII.to_vec() } else { radii_around(hyper.epsilon) });
+            return Ok(if is_l2 { L2_RADII.to_vec() } else { default_radii(hyper.epsilon) });
         }
         let largest = if is_l2 { LARGEST_L2 } else { 1.0 };
         let refuse = |problem| HeadlessError::Flag { flag: "--epsilon", problem };
@@ -126,8 +124,8 @@ mod tests {
         let threats = Request { restarts: 1, ..Request::default() }.threats(&hyper).unwrap();
         assert!(threats.iter().any(|threat| threat.epsilon == 0.8) && threats[0].steps == 3);
         assert!(threats.iter().all(|threat| threat.epsilon <= 1.0));
-        assert_eq!(radii_around(0.0), radii_around(Hyper::default().epsilon));
-        assert_eq!(radii_around(1.0).len(), 4, "radii above 1 are one");
+        assert_eq!(default_radii(0.0), default_radii(Hyper::default().epsilon));
+        assert_eq!(default_radii(1.0).len(), 4, "radii above 1 are one");
     }
 
     #[test]

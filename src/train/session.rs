@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     attack::Evaluation,
-    config::{AttackKind, Config, DeviceInfo, Hyper, KnobError, TargetKind, Threat, knobs},
+    config::{
+        AttackKind, Config, DeviceInfo, Hyper, KnobError, TargetKind, Threat, knobs, threat::radii_around,
+    },
     data::{self, balanced_subset},
     nn::network::Statistics,
     scenario::{Defense, Measures, Scenario, State},
@@ -317,18 +319,7 @@ pub fn running_threats(hyper: &Hyper) -> Vec<Threat> {
         (AttackKind::Fgsm, TargetKind::Random),
         (AttackKind::Pgd, TargetKind::Untargeted),
     ];
-    let radius = |factor: f64| (hyper.epsilon * factor).min(1.0);
-    attacks
-        .into_iter()
-        .flat_map(|(attack, target)| [0.5, 1.0, 2.0].map(|factor| (attack, target, radius(factor))))
-        .map(|(attack, target, epsilon)| Threat {
-            attack,
-            target,
-            epsilon,
-            steps: hyper.attack_steps,
-            restarts: 1,
-        })
-        .collect()
+    Threat::grid(&attacks, &radii_around(hyper.epsilon, &[0.5, 1.0, 2.0]), hyper)
 }
 
 /// The first image of each class, `n` images at most.

@@ -105,9 +105,9 @@ fn confusion(step: u64, accuracy: f64) -> Vec<u32> {
     counts
 }
 
-/// Edges of 40 logarithmic bins a side from 1e-8 to 1, and one about zero.
+/// Edges of quarter octaves from 2⁻⁴⁰ to 2⁸ on either side, and of one bin about zero: as the trainer's.
 pub fn edges() -> Vec<f32> {
-    let positive: Vec<f32> = (0..=40).map(|i| 10f32.powf(-8.0 + 0.2 * i as f32)).collect();
+    let positive: Vec<f32> = (0..=192).map(|quarter| 2f32.powf(-40.0 + 0.25 * quarter as f32)).collect();
     positive.iter().rev().map(|edge| -edge).chain(positive.iter().copied()).collect()
 }
 
@@ -122,8 +122,11 @@ pub fn histograms(run: RunId, step: u64) -> Event {
                 .map(|pair| {
                     let middle = f64::from(pair[0].abs().max(1e-9) * pair[1].abs().max(1e-9)).sqrt().log10();
                     let skew = if pair[1] > 0.0 { 1.0 } else { 0.8 };
-                    let bell = (-(middle - centre).powi(2) / 0.9).exp();
-                    (3000.0 * skew * bell * (0.9 + 0.2 * noise.next())) as u32
+                    // A steep side towards large entries, a long one towards small.
+                    let width = if middle > centre { 0.25 } else { 1.6 };
+                    let bell = (-(middle - centre).powi(2) / width).exp();
+                    let zeros = if pair[0] < 0.0 && pair[1] > 0.0 { 800.0 } else { 0.0 };
+                    (zeros + 900.0 * skew * bell * (0.9 + 0.2 * noise.next())) as u32
                 })
                 .collect();
             let spread = 10f64.powf(centre);
