@@ -15,23 +15,59 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-/// Opens the window, where there is a display to open it on.
+/// Opens the window, where there is a display to open it on. It shares its device with the trainer.
 #[cfg(not(target_arch = "wasm32"))]
 fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCode {
-    use great_lab::headless::{complain, error::HeadlessError};
-
-    let config = match options.options.config(None) {
-        Ok(config) => config,
-        Err(error) => return complain(&error),
+    use great_lab::{
+        app::{Lab, Options},
+        headless::{complain, error::HeadlessError, options::open_device},
+        train::{protocol::Delivery, spawn},
     };
+
     let has_display = ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
     if cfg!(target_os = "linux") && !has_display {
         return complain(&HeadlessError::NoDisplay);
     }
-    let _ = config;
-    std::process::ExitCode::SUCCESS
+    let prepared = options.options.config(None).and_then(|config| {
+        let opened = open_device(&options.options.device)?;
+        let remote = spawn(config.clone(), &opened, Delivery::Latest)
+            .map_err(|error| HeadlessError::System(error.to_string()))?;
+        Ok((config, opened, remote))
+    });
+    let (config, opened, remote) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return complain(&error),
+    };
+    let lab = Options { run_at_once: options.run, exit_after: options.exit_after() };
+    let ended = eframe::run_native(
+        "GREAT Lab",
+        native_options(opened.setup),
+        Box::new(move |context| Ok(Box::new(Lab::new(&context.egui_ctx, remote, config, lab)))),
+    );
+    match ended {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => complain(&HeadlessError::Window(error.to_string())),
+    }
+}
+
+/// A window on the trainer's device; on a device of its own where the trainer computes on the CPU.
+#[cfg(not(target_arch = "wasm32"))]
+fn native_options(trainer: Option<burn::tensor::wgpu::WgpuSetup>) -> eframe::NativeOptions {
+    use egui_wgpu::{WgpuConfiguration, WgpuSetup, WgpuSetupExisting};
+
+    let mut wgpu_options = WgpuConfiguration::default();
+    if let Some(shared) = trainer {
+        let burn::tensor::wgpu::WgpuSetup { instance, adapter, device, queue, .. } = shared;
+        wgpu_options.wgpu_setup = WgpuSetup::Existing(WgpuSetupExisting { instance, adapter, device, queue });
+    }
+    let viewport = egui::ViewportBuilder::default()
+        .with_title("GREAT Lab")
+        .with_app_id("great-lab")
+        .with_inner_size([1280.0, 800.0])
+        .with_min_inner_size([900.0, 600.0]);
+    eframe::NativeOptions { viewport, wgpu_options, ..Default::default() }
 }
 
 #[cfg(target_arch = "wasm32")]

@@ -71,6 +71,7 @@ struct Case {
     input: [usize; 4],
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
     let conv =
         |kernel: usize, stride: usize| Layer::Conv { weight: 0, shape: [4, 3, kernel, kernel], stride };

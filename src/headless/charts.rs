@@ -2,12 +2,11 @@
 
 use plotters::style::RGBColor;
 
-use crate::train::protocol::{Histograms, Report, Robustness};
-
-use super::figure::{Axis, Figure, Mark, Shape};
-use super::tables::class_name;
+use crate::train::protocol::{Report, Robustness};
 
 pub use super::figure::ChartError;
+use super::figure::{Axis, Figure, Mark, Shape};
+pub use super::gradient_chart::gradient_chart;
 
 /// Okabe & Ito's palette, which colour-blind people can tell apart, and its extension to ten classes.
 const PALETTE: [RGBColor; 10] = [
@@ -28,7 +27,7 @@ const REFERENCE: RGBColor = RGBColor(90, 94, 104);
 const SMOOTHING: f64 = 0.6;
 
 /// The colour of the `i`th class or curve.
-fn colour(i: usize) -> RGBColor {
+pub(super) fn colour(i: usize) -> RGBColor {
     PALETTE[i % PALETTE.len()]
 }
 
@@ -96,54 +95,6 @@ pub fn accuracies(
             .into(),
         x,
         y: Axis::percent("accuracy"),
-        marks,
-    }
-    .png()
-}
-
-/// Gradient tensors by class: the histograms over each other.
-///
-/// # Errors
-/// [`ChartError`].
-pub fn histograms(histograms: &Histograms, classes: &[String]) -> Result<Vec<u8>, ChartError> {
-    let bins = histograms.edges.len().saturating_sub(1);
-    let mut marks = Vec::new();
-    let mut largest = 0.0_f64;
-    for (k, class) in histograms.classes.iter().enumerate() {
-        let total = class.counts.iter().map(|count| f64::from(*count)).sum::<f64>().max(1.0);
-        let shares: Vec<f64> = class.counts.iter().map(|count| f64::from(*count) / total).collect();
-        largest = shares.iter().copied().fold(largest, f64::max);
-        // The outline of the bars: up and down at each edge.
-        let mut outline = vec![(0.0, 0.0)];
-        outline.extend(
-            shares
-                .iter()
-                .enumerate()
-                .flat_map(|(bin, share)| [(bin as f64, *share), (bin as f64 + 1.0, *share)]),
-        );
-        outline.push((bins as f64, 0.0));
-        marks.push(Mark {
-            shape: Shape::Line(3),
-            points: outline,
-            colour: colour(k),
-            opacity: 0.9,
-            name: Some(class_name(classes, k)),
-        });
-    }
-    Figure {
-        title: "Gradient tensors, by class".into(),
-        note: format!(
-            "step {}; Jensen-Shannon distance between the classes {:.3}, of shuffled labels {:.3}",
-            histograms.step, histograms.distance, histograms.floor
-        ),
-        x: Axis {
-            label: "entry of the gradient tensor, logarithmic with sign".into(),
-            range: (0.0, bins.max(1) as f64),
-            ticks: edge_ticks(&histograms.edges),
-        },
-        y: Axis::linear("share of the class's entries", (0.0, 1.05 * largest), |x| {
-            format!("{} %", short(100.0 * x))
-        }),
         marks,
     }
     .png()
@@ -231,34 +182,17 @@ fn smooth(raw: &[(f64, f64)]) -> Vec<(f64, f64)> {
 }
 
 /// A number without trailing zeros.
-fn short(x: f64) -> String {
+pub(super) fn short(x: f64) -> String {
     let text = format!("{x:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".into() } else { text.into() }
-}
-
-/// Labels for about eleven of the edges, the same on both sides of the middle, at their position in bins.
-fn edge_ticks(edges: &[f32]) -> Vec<(f64, String)> {
-    let (middle, last) = (edges.len() / 2, edges.len().saturating_sub(1));
-    let decades: Vec<usize> = (middle..edges.len()).filter(|i| is_power_of_ten(edges[*i])).collect();
-    let stride = decades.len().div_ceil(5).max(1);
-    // The two edges next to 0 are so close that their labels would lie on each other; 0 stands for both.
-    let gap = edges.len() / 12;
-    let shown = decades.iter().rev().step_by(stride).copied().filter(|i| 2 * i > last + gap);
-    let zero = (middle > 0).then(|| (last as f64 / 2.0, "0".to_string()));
-    shown.flat_map(|i| [i, last - i]).map(|i| (i as f64, format!("{:e}", edges[i]))).chain(zero).collect()
-}
-
-/// Whether `x` is 10 to a whole power, up to rounding.
-fn is_power_of_ten(x: f32) -> bool {
-    let exponent = x.abs().log10();
-    exponent.is_finite() && (exponent - exponent.round()).abs() < 1e-3
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::fixtures;
     use super::*;
+    use crate::train::protocol::Histograms;
 
     #[test]
     fn smoothing_starts_at_the_first_value_and_skips_gaps() {
@@ -266,20 +200,6 @@ mod tests {
         assert_eq!(smoothed.len(), 3);
         assert!((smoothed[0].1 - 4.0).abs() < 1e-12 && (smoothed[1].1 - 4.0).abs() < 1e-12);
         assert!(smoothed[2].1 > 0.0 && smoothed[2].1 < 4.0);
-    }
-
-    #[test]
-    fn ticks_lie_on_edges_and_mirror_each_other() {
-        let edges = fixtures::histograms(1).edges;
-        let ticks = edge_ticks(&edges);
-        assert!(ticks.len() >= 6 && ticks.len() <= 12, "{ticks:?}");
-        let last = (edges.len() - 1) as f64;
-        assert!(ticks.iter().all(|(x, _)| ticks.iter().any(|(other, _)| last - x == *other)), "{ticks:?}");
-        assert!(
-            ticks.contains(&(0.0, "-1e0".into())) && ticks.contains(&(last / 2.0, "0".into())),
-            "{ticks:?}"
-        );
-        assert!(!is_power_of_ten(3e-8) && !is_power_of_ten(0.0));
     }
 
     /// The colours in the plot's own part of a chart, apart from white, grey and black.
@@ -299,8 +219,11 @@ mod tests {
             ("accuracies", accuracies(&reports, &evaluations, 10), accuracies(&[], &[], 10)),
             (
                 "histograms",
-                histograms(&fixtures::histograms(1000), &fixtures::classes()),
-                histograms(&Histograms { classes: vec![], edges: vec![], ..fixtures::histograms(1) }, &[]),
+                gradient_chart(&fixtures::histograms(1000), &fixtures::classes()),
+                gradient_chart(
+                    &Histograms { classes: vec![], edges: vec![], ..fixtures::histograms(1) },
+                    &[],
+                ),
             ),
             (
                 "robustness",
@@ -310,9 +233,6 @@ mod tests {
         ];
         for (name, full, empty) in charts {
             let full = full.unwrap();
-            if let Some(folder) = std::env::var_os("GREAT_LAB_CHARTS") {
-                std::fs::write(std::path::Path::new(&folder).join(format!("{name}.png")), &full).unwrap();
-            }
             let (full, empty) = (coloured_pixels(&full), coloured_pixels(&empty.unwrap()));
             assert!(full > empty + 2000, "{name}: {full} coloured pixels, {empty} without data");
         }

@@ -8,8 +8,9 @@ use crate::train::protocol::{Activity, Command, Event, Failure, Remote, Robustne
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::record::{Outcome, Record};
+use super::record::Record;
 use super::run_folder::{RunFolder, default_path};
+use super::summary::Outcome;
 use super::threats;
 
 /// What a run is asked for beyond its configuration.
@@ -46,6 +47,7 @@ pub fn drive(
     let outcome = run.train()?;
     run.keep(outcome, &hyper)?;
     run.progress.finish();
+    run.drive.end();
     match run.failure {
         Some(failure) => Err(HeadlessError::Stopped(failure)),
         None => Ok((outcome, run.record)),
@@ -84,6 +86,13 @@ impl Drive<'_> {
 
     fn next(&mut self) -> Result<Event, HeadlessError> {
         self.remote.events.blocking_recv().ok_or(HeadlessError::Gone)
+    }
+
+    /// Ends the trainer and waits for it: a driver must not be torn down while it computes.
+    fn end(&mut self) {
+        // A trainer that is gone already has ended.
+        let _ = self.send(Command::Quit);
+        while self.next().is_ok() {}
     }
 
     /// Waits until the run is set up, and once more if its length depends on the data.
@@ -180,6 +189,8 @@ impl Run<'_> {
 
     /// Writes everything, first what there is, then once more with a last evaluation.
     fn keep(&mut self, outcome: Outcome, hyper: &Hyper) -> Result<(), HeadlessError> {
+        // The numbers are small: where the checkpoint does not fit, they are safe already.
+        self.record.write_numbers(outcome)?;
         self.drive.send(Command::Save)?;
         self.await_checkpoint()?;
         self.record.write(outcome)?;
@@ -251,4 +262,166 @@ fn last_threats(hyper: &Hyper) -> Vec<Threat> {
         }
     }
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::{Arc, Mutex};
+
+    use super::super::fixtures;
+    use super::*;
+    use crate::train::protocol::{Delivery, Local, RunState, connect};
+
+    /// The names of the commands that a made-up trainer got.
+    type Heard = Arc<Mutex<Vec<String>>>;
+
+    /// A trainer that answers by script: `on_run` says what comes of `Run`, everything else is answered as it should be.
+    fn fake(on_run: impl Fn(&Local) + Send + 'static) -> (Remote, Heard) {
+        let (remote, mut local) = connect(Hyper::default(), Delivery::Complete);
+        let heard = Heard::default();
+        let noted = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            let mut config = Config::default();
+            config.setup.steps = 40;
+            start(&local, 1, &config);
+            while let Some(command) = local.commands.blocking_recv() {
+                let name = format!("{command:?}");
+                noted.lock().unwrap().push(name.split(['(', ' ']).next().unwrap().into());
+                match command {
+                    Command::Quit => return,
+                    Command::Run => on_run(&local),
+                    Command::Pause => state(&local, Activity::Paused, 20),
+                    Command::Reset(setup) => {
+                        config.setup = *setup;
+                        start(&local, 2, &config);
+                    }
+                    Command::Save => tell(&local, Event::Saved(vec![1, 2, 3])),
+                    Command::Evaluate { samples, .. } => {
+                        let stale = fixtures::robustness(10, 1);
+                        let fresh = fixtures::robustness(local_step(&noted), samples as u32);
+                        tell(&local, Event::Robustness(stale.into()));
+                        tell(&local, Event::Robustness(fresh.into()));
+                    }
+                    _ => {}
+                }
+            }
+        });
+        (remote, heard)
+    }
+
+    /// The step at which the made-up trainer stands: paused runs stopped half way.
+    fn local_step(heard: &Heard) -> u64 {
+        if heard.lock().unwrap().iter().any(|name| name == "Pause") { 20 } else { 40 }
+    }
+
+    fn tell(local: &Local, event: Event) {
+        let _ = local.events.blocking_send(event);
+    }
+
+    fn state(local: &Local, activity: Activity, step: u64) {
+        tell(local, Event::State(RunState { run: 1, activity, step }));
+    }
+
+    fn start(local: &Local, run: u64, config: &Config) {
+        let info = RunInfo { run, ..fixtures::info(config.clone()) };
+        tell(local, Event::Started(info.into()));
+        tell(local, Event::State(RunState { run, activity: Activity::Paused, step: 0 }));
+    }
+
+    fn report(local: &Local) {
+        tell(local, Event::Report(fixtures::report(10, 40).into()));
+    }
+
+    fn plan(folder: &Path, epochs: Option<u32>) -> Plan {
+        Plan { epochs, out: Some(folder.into()), force: false, quiet: true }
+    }
+
+    fn run_json(folder: &Path) -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(folder.join("run.json")).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_run_is_trained_saved_and_evaluated() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (remote, heard) = fake(|local| {
+            report(local);
+            state(local, Activity::Finished, 40);
+        });
+        let (outcome, record) =
+            drive(remote, &plan(scratch.path(), None), &Interrupt::default(), vec![]).unwrap();
+        assert_eq!(outcome, Outcome::Finished);
+        assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Evaluate", "Quit"]);
+        let evaluation = record.last_evaluation().unwrap();
+        assert_eq!((evaluation.step, evaluation.clean.total), (40, 256), "the stale one does not count");
+        assert_eq!(std::fs::read(scratch.path().join("checkpoint.safetensors")).unwrap(), [1, 2, 3]);
+        assert_eq!(run_json(scratch.path())["outcome"], "finished");
+    }
+
+    #[test]
+    fn epochs_become_steps_of_the_data_at_hand() {
+        let scratch = tempfile::tempdir().unwrap();
+        // The trainer's thread dies with the run, so that this ends without an evaluation.
+        let (remote, heard) = fake(|_| panic!("an expected end"));
+        let result = drive(remote, &plan(scratch.path(), Some(3)), &Interrupt::default(), vec![]);
+        assert!(matches!(result, Err(HeadlessError::Gone)));
+        assert_eq!(heard.lock().unwrap()[0], "Reset");
+        // 640 images in batches of 64.
+        assert_eq!(run_json(scratch.path())["config"]["setup"]["steps"], 30);
+    }
+
+    #[test]
+    fn an_interruption_keeps_everything() {
+        let scratch = tempfile::tempdir().unwrap();
+        let interrupt = Interrupt::default();
+        let asked = interrupt.clone();
+        let (remote, heard) = fake(move |local| {
+            state(local, Activity::Running, 0);
+            asked.ask();
+            report(local);
+        });
+        let (outcome, _) = drive(remote, &plan(scratch.path(), None), &interrupt, vec![]).unwrap();
+        assert_eq!(outcome, Outcome::Interrupted);
+        assert_eq!(*heard.lock().unwrap(), ["Run", "Pause", "Save", "Evaluate", "Quit"]);
+        assert_eq!(run_json(scratch.path())["outcome"], "interrupted");
+    }
+
+    #[test]
+    fn an_interruption_before_the_first_step_trains_nothing() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (remote, heard) = fake(|_| panic!("must not run"));
+        let interrupt = Interrupt::default();
+        interrupt.ask();
+        let (outcome, _) = drive(remote, &plan(scratch.path(), None), &interrupt, vec![]).unwrap();
+        assert_eq!(outcome, Outcome::Interrupted);
+        assert_eq!(*heard.lock().unwrap(), ["Save", "Quit"]);
+    }
+
+    #[test]
+    fn a_failure_keeps_what_was_measured() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (remote, heard) = fake(|local| {
+            report(local);
+            let failure = Failure { run: 1, what: "the loss is NaN.".into(), advice: "Lower it.".into() };
+            tell(local, Event::Failed(failure));
+            state(local, Activity::Paused, 10);
+        });
+        let result = drive(remote, &plan(scratch.path(), None), &Interrupt::default(), vec![]);
+        let error = result.err().unwrap();
+        assert_eq!((error.exit_status(), error.to_string().as_str()), (1, "the loss is NaN; Lower it."));
+        assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Quit"]);
+        let json = run_json(scratch.path());
+        assert_eq!((&json["outcome"], &json["final"]["step"]), (&"failed".into(), &10.into()));
+        assert!(json["notices"][0].as_str().unwrap().contains("NaN"));
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused_before_the_first_step() {
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::write(scratch.path().join("thesis.tex"), "").unwrap();
+        let (remote, heard) = fake(|_| panic!("must not run"));
+        let result = drive(remote, &plan(scratch.path(), None), &Interrupt::default(), vec![]);
+        assert_eq!(result.err().unwrap().exit_status(), 2);
+        assert!(heard.lock().unwrap().is_empty());
+    }
 }

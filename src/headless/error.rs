@@ -85,6 +85,9 @@ pub enum HeadlessError {
         "there is no display to open a window on (DISPLAY and WAYLAND_DISPLAY are not set); train without one: great-lab train"
     )]
     NoDisplay,
+    /// The window could not be opened, or ended in an error.
+    #[error("the window failed: {0}; train without one: great-lab train")]
+    Window(String),
     /// The operating system gave no thread or took no signal handler.
     #[error("cannot start: {0}")]
     System(String),
@@ -108,6 +111,7 @@ impl HeadlessError {
             | Self::Stopped(_)
             | Self::Gone
             | Self::NoDisplay
+            | Self::Window(_)
             | Self::System(_) => FAILED,
         }
     }

@@ -23,8 +23,8 @@ use super::error::HeadlessError;
 use super::examples::{Examples, largest};
 use super::options::open_device;
 use super::progress::Progress;
-use super::record::EvaluationRecord;
 use super::run_folder::{RunFolder, write_whole};
+use super::summary::EvaluationRecord;
 use super::tables;
 use super::threats::Request;
 

@@ -9,11 +9,13 @@ mod examples;
 mod figure;
 #[cfg(test)]
 mod fixtures;
+mod gradient_chart;
 pub mod interrupt;
 pub mod options;
 pub mod progress;
 pub mod record;
 pub mod run_folder;
+pub mod summary;
 pub mod tables;
 pub mod threats;
 pub mod train;
@@ -26,7 +28,7 @@ use clap::Parser as _;
 use clap::error::ErrorKind;
 
 use error::{BAD_INPUT, HeadlessError, INTERRUPTED};
-use record::Outcome;
+use summary::Outcome;
 
 const LAB_EXAMPLES: &str = "\
 Examples:
@@ -74,9 +76,19 @@ pub struct WindowOptions {
     /// Start training at once
     #[arg(long)]
     pub run: bool,
+    /// Close the window after so many seconds
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    exit_after: Option<u64>,
     /// What a run is.
     #[command(flatten)]
     pub options: options::RunOptions,
+}
+
+impl WindowOptions {
+    /// When the window closes by itself: for tests and demonstrations.
+    pub fn exit_after(&self) -> Option<std::time::Duration> {
+        self.exit_after.map(std::time::Duration::from_secs)
+    }
 }
 
 /// What to do without a window.
@@ -87,7 +99,7 @@ pub enum Command {
     Train(Box<train::TrainOptions>),
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
-    Evaluate(evaluate::EvaluateOptions),
+    Evaluate(Box<evaluate::EvaluateOptions>),
     /// List what there is to compute on
     #[command(after_help = "Example:\n  great-lab devices")]
     Devices,

@@ -41,7 +41,7 @@ impl Progress {
         if !std::io::stderr().is_terminal() {
             return Self::Lines { last: None, steps };
         }
-        let style = ProgressStyle::with_template("{prefix} {bar:28} {pos}/{len} · {wide_msg}")
+        let style = ProgressStyle::with_template("{prefix} {bar:18} {pos}/{len} · {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("━╸─");
         let bar = ProgressBar::new(steps).with_style(style).with_prefix("training");

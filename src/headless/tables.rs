@@ -36,7 +36,7 @@ impl Table {
 type Metric = (&'static str, fn(&Report) -> f64);
 
 /// The columns of `metrics.csv` after `step`.
-const METRICS: [Metric; 8] = [
+const METRICS: [Metric; 7] = [
     ("epoch", |report| report.epoch),
     ("alpha", |report| report.alpha),
     ("loss", |report| report.loss),
@@ -44,7 +44,6 @@ const METRICS: [Metric; 8] = [
     ("auxiliary_loss", |report| report.auxiliary_loss),
     ("auxiliary_accuracy", |report| report.auxiliary_accuracy),
     ("gradient_rms", |report| report.gradient_rms),
-    ("learning_rate", |report| report.hyper.learning_rate),
 ];
 
 /// An empty `metrics.csv`: one row a report.

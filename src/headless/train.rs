@@ -10,8 +10,9 @@ use super::error::HeadlessError;
 use super::interrupt::Interrupt;
 use super::options::{RunOptions, open_device};
 use super::progress::duration;
-use super::record::{Outcome, Record};
+use super::record::Record;
 use super::run_folder::RunFolder;
+use super::summary::Outcome;
 use super::tables;
 
 /// What can be trained.

@@ -69,6 +69,10 @@ pub enum Layer {
 
 /// What a forward pass leaves for the way back.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one a layer exists at a time; a box would be one more allocation each"
+)]
 pub enum Tape {
     /// Nothing is needed.
     Nothing,

@@ -180,7 +180,7 @@ impl Defense {
 
 impl Scenario for Defense {
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
-        let batch = self.train.gather(&self.order.indices(step));
+        let batch = self.train.gather(self.order.indices(step));
         let alpha = if self.setup.mode.uses_alpha() && players != Players::Auxiliary {
             hyper.ramped_alpha(step, self.setup.steps)
         } else {

@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# What the scripts share: where to build, and how to get what a bare machine lacks. To be sourced.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+script=scripts/$(basename "$0")
+
+# One target folder for all clones, because the dependencies take 10 to 30 minutes on two cores. Each clone's own
+# package has its own files in it, except for the last link, release/great-lab, which belongs to whoever built last:
+# so build right before running (cargo renews the link even when there is nothing to compile), and do not build in
+# two clones at once.
+CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${GREAT_LAB_CACHE:-~/.cache/great-lab}/target}
+mkdir -p "$CARGO_TARGET_DIR"
+CARGO_TARGET_DIR=$(cd "$CARGO_TARGET_DIR" && pwd)
+export CARGO_TARGET_DIR
+
+say() { echo "$script: $*" >&2; }
+
+has_apt() { command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
+
+# Runs a command as root; false where that is impossible.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif ! command -v sudo >/dev/null; then
+        return 1
+    elif [ -t 0 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >&2 &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+            -o DPkg::Lock::Timeout=300 "$@" >&2
+}
+
+# Gets the machine ready to build, test and run; more Debian packages may be named.
+prepare() {
+    # What cargo downloads and links with; Vulkan with its software driver; what the window loads when it opens.
+    need_packages ca-certificates gcc libc6-dev libvulkan1 mesa-vulkan-drivers \
+        libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxrandr2 "$@"
+    need_rust
+    # Without it, Vulkan drivers that look for Wayland print an error for each device they open.
+    export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/tmp}
+    # The first build is long; say so before cargo is silent over one of its crates.
+    if [ ! -d "$CARGO_TARGET_DIR/release/deps" ]; then
+        say "building for the first time, into $CARGO_TARGET_DIR: 10 to 30 minutes on two cores"
+    fi
+}
+
+# Installs those of the named Debian packages that are not there. What cannot be installed is said and left to whoever
+# needs it: a machine may well have the library from elsewhere.
+need_packages() {
+    local package missing=()
+    if ! has_apt; then
+        need_libraries
+        return
+    fi
+    for package in "$@"; do
+        # A package may be there for several architectures, one line each.
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    done
+    if [ ${#missing[@]} = 0 ]; then return; fi
+    say "installing ${missing[*]}"
+    apt_install "${missing[@]}" ||
+        say "could not; going on without. As root: apt-get update && apt-get install ${missing[*]}"
+}
+
+# Says what is missing where packages are not Debian's. macOS and Windows bring all that the lab needs.
+need_libraries() {
+    local library known missing=()
+    local libraries=(libvulkan.so.1 libX11-xcb.so.1 libXcursor.so.1 libXi.so.6 libxkbcommon-x11.so.0 libXrandr.so.2)
+    if [ "$(uname -s)" != Linux ]; then return; fi
+    known=$(PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null) || return 0
+    for library in "${libraries[@]}"; do
+        case $known in *"$library"*) ;; *) missing+=("$library") ;; esac
+    done
+    if [ ${#missing[@]} = 0 ]; then return; fi
+    say "not found: ${missing[*]}; install the packages that hold them (and Xvfb for the tests). Going on without."
+}
+
+# Finds cargo, or installs Rust by the distribution's rustup (Debian 13, Ubuntu 24.04 and later).
+need_rust() {
+    local wanted found
+    PATH=$PATH:${CARGO_HOME:-~/.cargo}/bin
+    if ! command -v cargo >/dev/null && has_apt; then
+        say "no cargo; installing Rust by the package rustup"
+        if apt_install rustup; then
+            rustup toolchain install --profile minimal --component clippy --component rustfmt \
+                "$(toml_value channel rust-toolchain.toml)"
+        fi
+    fi
+    if ! command -v cargo >/dev/null; then
+        say "Rust is needed: install it as https://rustup.rs says, then run this again"
+        exit 1
+    fi
+    # Only rustup's cargo reads rust-toolchain.toml; another one must be new enough.
+    wanted=$(toml_value rust-version Cargo.toml)
+    found=$(cd "$root" && cargo --version | cut -d ' ' -f 2)
+    if [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
+        say "cargo $found is too old, $wanted is needed: install Rust as https://rustup.rs says, then run this again"
+        exit 1
+    fi
+}
+
+toml_value() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$root/$2"; }

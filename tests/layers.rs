@@ -1,0 +1,274 @@
+//! The layer rule: who may import whom, as `src/lib.rs` draws it, and where burn, egui, `cfg` and `unwrap` may stand.
+//! Besides, the bans that clippy cannot check.
+
+#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
+
+#[path = "layers/source.rs"]
+mod source;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use source::Source;
+
+/// All that the window may know of the package.
+const KNOWN_TO_APP: [&[&str]; 4] = [&["config"], &["platform"], &["train", "protocol"], &["app"]];
+/// Where a native program may differ from a page; `lib.rs` leaves out one module besides.
+const KNOW_THE_TARGET: [&str; 2] = ["platform.rs", "main.rs"];
+
+/// The layers of the diagram in the text of `src/lib.rs`, lowest first.
+fn layers(lib: &str) -> Vec<Vec<String>> {
+    let diagram = lib.lines().find(|line| line.starts_with("//!") && line.contains("<-")).unwrap_or("//!");
+    let names = |layer: &str| {
+        let names = layer.split(|char: char| !char.is_alphanumeric() && char != '_');
+        names.filter(|name| !name.is_empty()).map(String::from).collect()
+    };
+    diagram["//!".len()..].split("<-").map(names).collect()
+}
+
+/// Why `user` may not name `path`, if it may not.
+fn refusal(layers: &[Vec<String>], user: &str, path: &[String]) -> Option<String> {
+    let rank = |module: &str| layers.iter().position(|layer| layer.iter().any(|name| name == module));
+    let used = path.first().map_or("crate", String::as_str);
+    if user == used {
+        return None;
+    }
+    if user == "app" {
+        let known = KNOWN_TO_APP
+            .iter()
+            .any(|known| path.len() >= known.len() && known.iter().eq(&path[..known.len()]));
+        return (!known).then(|| format!("app may not use {}", path.join("::")));
+    }
+    match (rank(user), rank(used)) {
+        (None, _) => Some(format!("{user} stands in no layer")),
+        (_, None) => Some(format!("{user} uses {used}, which stands in no layer")),
+        (Some(upper), Some(lower)) => (lower >= upper).then(|| format!("{user} may not use {used}")),
+    }
+}
+
+/// What is wrong with a file, each with its line.
+fn violations(layers: &[Vec<String>], source: &Source) -> Vec<String> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    for (path, line) in source.paths() {
+        found.extend(refusal(layers, source.owner(), &path).map(|why| (line, why)));
+    }
+    for (path, line) in source.paths_of("std") {
+        let is_clock = path.iter().any(|part| part == "Instant" || part == "SystemTime");
+        found
+            .extend(is_clock.then(|| (line, format!("{} panics on the web; use web_time", path.join("::")))));
+    }
+    let in_tests = source.test_items();
+    for (at, token) in source.tokens.iter().enumerate() {
+        let crate_is = |name: &str| token.text == name || token.text.starts_with(&format!("{name}_"));
+        let is_window = source.owner() == "app" || source.path == "main.rs";
+        let why = if source.owner() == "app" && ["burn", "cubecl", "wgpu"].into_iter().any(crate_is) {
+            format!("app may not use {}", token.text)
+        } else if !is_window && ["egui", "eframe"].into_iter().any(crate_is) {
+            format!("only app and main.rs may use {}", token.text)
+        } else if matches!(token.text.as_str(), "target_arch" | "target_family")
+            && !may_know_target(source, at)
+        {
+            format!("{} belongs into platform.rs", token.text)
+        } else if source.reads(at, &[".", "unwrap", "("]) && !in_tests.iter().any(|item| item.contains(&at)) {
+            "unwrap outside tests".into()
+        } else {
+            continue;
+        };
+        found.push((token.line, why));
+    }
+    found.into_iter().map(|(line, why)| format!("src/{}:{line}: {why}", source.path)).collect()
+}
+
+/// Whether the `target_arch` or `target_family` at `at` is one of those that must be.
+fn may_know_target(source: &Source, at: usize) -> bool {
+    let attribute = (0..at).rev().find(|start| source.reads(*start, &["#", "["]));
+    let Some(attribute) = attribute else { return KNOW_THE_TARGET.contains(&source.path.as_str()) };
+    let leaves_out_headless = source.path == "lib.rs"
+        && source.reads(at, &["target_arch", "=", ")", ")", "]", "pub", "mod", "headless", ";"]);
+    // burn has no other way to say on which backends a kernel is there.
+    let is_backends = source.owner() == "gpu" && source.text(attribute + 2) == "backend_extension";
+    KNOW_THE_TARGET.contains(&source.path.as_str()) || leaves_out_headless || is_backends
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every file below `folder` with that extension.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut found = Vec::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn every_source_keeps_to_its_layer() {
+    let folder = root().join("src");
+    let layers = layers(&read(&folder.join("lib.rs")));
+    let sources: Vec<_> = files(&folder, "rs")
+        .into_iter()
+        .map(|path| {
+            let below: Vec<_> =
+                path.strip_prefix(&folder).unwrap().iter().map(|part| part.to_str().unwrap()).collect();
+            Source::new(&below.join("/"), &read(&path))
+        })
+        .collect();
+    assert!(sources.len() > 50 && sources.iter().map(|source| source.paths().len()).sum::<usize>() > 200);
+    let for_tests: Vec<_> = sources.iter().flat_map(Source::test_modules).collect();
+    let wrong: Vec<_> = sources
+        .iter()
+        .flat_map(|source| {
+            let is_test = for_tests.contains(&source.module);
+            violations(&layers, source).into_iter().filter(move |why| !(is_test && why.contains("unwrap")))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_kernel_is_bound_in_gpu() {
+    let bindings: String = files(&root().join("src/gpu"), "rs").iter().map(|path| read(path)).collect();
+    let kernels = files(&root().join("shaders"), "wgsl");
+    assert!(!kernels.is_empty());
+    for kernel in kernels {
+        let name = kernel.file_name().unwrap().to_str().unwrap();
+        assert!(bindings.contains(&format!("shaders/{name}\")")), "src/gpu includes no {name}");
+    }
+}
+
+fn drawn() -> Vec<Vec<String>> {
+    layers(&read(&root().join("src/lib.rs")))
+}
+
+fn broken(path: &str, text: &str) -> Vec<String> {
+    violations(&drawn(), &Source::new(path, text))
+}
+
+#[test]
+fn the_diagram_is_the_design() {
+    let expected: [&[&str]; 7] = [
+        &["config", "platform"],
+        &["data", "nn", "gpu"],
+        &["attack"],
+        &["scenario"],
+        &["train"],
+        &["headless", "app"],
+        &["main"],
+    ];
+    assert_eq!(drawn(), expected);
+}
+
+#[test]
+fn what_breaks_the_rule_is_seen() {
+    let cases = [
+        ("gpu/device.rs", "use crate::nn::Network;", "gpu may not use nn"),
+        ("nn/loss.rs", "fn f() { let g = crate::attack::pgd(); }", "nn may not use attack"),
+        ("data/mod.rs", "use crate::{config::Mode, train::{protocol::Event}};", "data may not use train"),
+        ("headless/mod.rs", "use crate::app::Lab;", "headless may not use app"),
+        ("attack/mod.rs", "use super::scenario::Defense;", "attack may not use scenario"),
+        (
+            "attack/pgd.rs",
+            "mod tests { use super::super::super::train::Trainer; }",
+            "attack may not use train",
+        ),
+        ("attack/pgd.rs", "mod tests { } use super::super::train::Trainer;", "attack may not use train"),
+        ("config.rs", "use crate as lab;", "config uses crate, which stands in no layer"),
+        ("train/mod.rs", "use crate::utils::f;", "train uses utils, which stands in no layer"),
+        ("utils.rs", "use crate::config::Mode;", "utils stands in no layer"),
+        ("app/mod.rs", "use crate::{config, train::{protocol, spawn}};", "app may not use train::spawn"),
+        ("app/mod.rs", "use crate::train;", "app may not use train"),
+        ("app/mod.rs", "use crate::gpu::open;", "app may not use gpu::open"),
+        ("app/chart.rs", "use burn::tensor::Tensor;", "app may not use burn"),
+        ("app/chart.rs", "fn f(device: &eframe::wgpu::Device) {}", "app may not use wgpu"),
+        ("headless/charts.rs", "use egui_plot::Plot;", "only app and main.rs may use egui_plot"),
+        (
+            "train/mod.rs",
+            "#[cfg(target_arch = \"wasm32\")] fn f() {}",
+            "target_arch belongs into platform.rs",
+        ),
+        (
+            "lib.rs",
+            "#[cfg(not(target_arch = \"wasm32\"))] pub mod data;",
+            "target_arch belongs into platform.rs",
+        ),
+        (
+            "gpu/mod.rs",
+            "#[cfg(target_family = \"wasm\")] fn f() {}",
+            "target_family belongs into platform.rs",
+        ),
+        ("data/idx.rs", "fn f() { g().unwrap(); }", "unwrap outside tests"),
+        (
+            "train/mod.rs",
+            "fn f() { std::time::SystemTime::now(); }",
+            "std::time::SystemTime::now panics on the web; use web_time",
+        ),
+        (
+            "train/mod.rs",
+            "use std::{fs, time::{Duration, Instant}};",
+            "std::time::Instant panics on the web; use web_time",
+        ),
+        ("data/idx.rs", "#[cfg(test)] mod tests { } fn f() { g().unwrap(); }", "unwrap outside tests"),
+        ("data/idx.rs", "fn f() { g('\"'); h(r#\"\"\"#); i(b'\\''); k().unwrap() }", "unwrap outside tests"),
+    ];
+    for (path, text, expected) in cases {
+        let found = broken(path, text);
+        assert!(found.iter().any(|why| why.ends_with(expected)), "{path}: {text}\nfound: {found:?}");
+    }
+    assert_eq!(
+        broken("nn/a.rs", "\n\"\n\"\n/*\n*/ use crate::train::spawn;"),
+        ["src/nn/a.rs:5: nn may not use train"]
+    );
+}
+
+#[test]
+fn what_keeps_to_the_rule_is_left_alone() {
+    let cases = [
+        (
+            "gpu/device.rs",
+            "use crate::config::DeviceInfo; pub(crate) use super::adapter; use self::inner::X;",
+        ),
+        ("gpu/device.rs", "mod tests { use super::super::adapter::{mark, tests::adapter}; }"),
+        (
+            "nn/loss.rs",
+            "// crate::train::x egui\n/* use crate::app; /* nested */ .unwrap() */ const A: &str = \"burn\\\" egui\";",
+        ),
+        (
+            "nn/loss.rs",
+            "const A: &str = r#\"use crate::train::\"egui\" \"#; fn f<'egui>(x: &'egui str) -> char { '\"' }",
+        ),
+        (
+            "app/mod.rs",
+            "use crate::{app::chart, config::*, platform, train::protocol::{Event, Remote}}; use egui_plot::Plot;",
+        ),
+        ("main.rs", "use great_lab::{app, headless}; use eframe::NativeOptions;"),
+        ("train/mod.rs", "use std::time::Duration; use web_time::Instant;"),
+        ("platform.rs", "#[cfg(target_arch = \"wasm32\")] fn f() {}"),
+        ("main.rs", "fn f() -> bool { cfg!(target_arch = \"wasm32\") }"),
+        ("lib.rs", "#[cfg(not(target_arch = \"wasm32\"))]\npub mod headless;"),
+        (
+            "gpu/mod.rs",
+            "#[backend_extension(Cube, Fusion: cfg(not(target_family = \"wasm\")))] trait Kernel {}",
+        ),
+        (
+            "data/idx.rs",
+            "fn f() { g().unwrap_or(0); } #[cfg(test)] mod tests { fn f() { { g().unwrap(); } } }",
+        ),
+    ];
+    for (path, text) in cases {
+        assert_eq!(broken(path, text), [""; 0], "{path}: {text}");
+    }
+    let parent = Source::new("headless/mod.rs", "mod a; #[cfg(test)] mod fixtures; mod b;");
+    assert_eq!(parent.test_modules(), [["headless", "fixtures"]]);
+}
