@@ -67,6 +67,8 @@ pub struct Job {
 pub struct Timing {
     /// Milliseconds per step, the median; none where the form is not possible.
     pub ms: Option<f64>,
+    /// The fastest of them: far below the median on a machine that had other work.
+    pub fastest_ms: Option<f64>,
     /// Milliseconds from the start of the process to the end of the first step.
     pub first_step_ms: Option<f64>,
     /// Most memory held, in 2²⁰ bytes: the process's on a CPU, the device's on a GPU.
@@ -111,6 +113,7 @@ pub fn line(job: &Job) -> Result<String, Box<dyn Error>> {
     }
     let pool = device.memory_pool_usage().filter(|_| on_device);
     Ok(serde_json::to_string(&Timing {
+        fastest_ms: times.iter().copied().reduce(f64::min),
         ms: Some(median(times)),
         first_step_ms: Some(first * 1e3),
         peak_memory_mb: pool.map_or_else(most_resident, |pool| Some(pool.bytes_reserved as f64 / MEGABYTE)),

@@ -102,22 +102,24 @@ fn write_steps(text: &mut String, machine: &Machine, rows: &[Row]) -> fmt::Resul
     )?;
     writeln!(
         text,
-        "| network | step | path | ms per step | × PyTorch eager | first step, s | peak memory, MiB |"
+        "| network | step | path | ms per step | fastest | × PyTorch eager | first step, s | peak memory, MiB |"
     )?;
-    writeln!(text, "| --- | --- | --- | ---: | ---: | ---: | ---: |")?;
+    writeln!(text, "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |")?;
     for row in rows {
         write!(text, "| {} | {} | {} ", row.network, row.task.name(), row.contender.path)?;
         let Some(ms) = row.ms() else {
-            writeln!(text, "| {} | | | |", row.reason())?;
+            writeln!(text, "| {} | | | | |", row.reason())?;
             continue;
         };
         let number =
             |number: Option<f64>, digits| number.map_or("–".into(), |number| format!("{number:.digits$}"));
         let timing = row.timing.as_ref().ok();
+        let fastest = timing.and_then(|timing| timing.fastest_ms);
         let first = timing.and_then(|timing| timing.first_step_ms).map(|first| first / 1e3);
         let memory = timing.and_then(|timing| timing.peak_memory_mb);
         let ratio = reference(rows, row).map(|reference| ms / reference);
-        writeln!(text, "| {ms:.1} | {} | {} | {} |", number(ratio, 2), number(first, 1), number(memory, 0))?;
+        let rest = [number(fastest, 1), number(ratio, 2), number(first, 1), number(memory, 0)].join(" | ");
+        writeln!(text, "| {ms:.1} | {rest} |")?;
     }
     Ok(())
 }
