@@ -8,11 +8,26 @@ fn main() -> std::process::ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
         .init();
+    tell_panics_once();
     match headless::parse(std::env::args_os()) {
         Ok(headless::CommandLine { command: Some(command), .. }) => headless::run(command),
         Ok(headless::CommandLine { command: None, window: options }) => window(&options),
         Err(status) => status,
     }
+}
+
+/// Leaves the panics of the trainer and of the GPU's own threads to the log: the trainer catches them and tells what
+/// failed, and what to do, as an event.
+#[cfg(not(target_arch = "wasm32"))]
+fn tell_panics_once() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        match thread.name() {
+            Some(name) if name == "trainer" || name.starts_with("DSD-") => tracing::debug!("{name}: {panic}"),
+            _ => default(panic),
+        }
+    }));
 }
 
 /// Opens the window, where there is a display to open it on. It shares its device with the trainer.

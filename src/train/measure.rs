@@ -25,6 +25,8 @@ const WRONG_NUMBER: &str = "the device answered with another number of tensors t
 pub enum Outcome {
     /// Something to tell as it is.
     Tell(Event),
+    /// The bytes of a checkpoint of so many steps, to be kept in case the device is lost.
+    Kept(u64, Vec<u8>),
     /// A report, to be checked before it is told.
     Measured {
         /// Steps done.

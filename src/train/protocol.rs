@@ -156,7 +156,7 @@ pub struct Histograms {
     pub edges: Vec<f32>,
     /// One for each class.
     pub classes: Vec<ClassHistogram>,
-    /// Jensen-Shannon distance (square root of the divergence in bits, in [0, 1]) between the classes' histograms.
+    /// Jensen-Shannon distance between the classes' histograms: the root of the divergence over log K, in [0, 1].
     pub distance: f64,
     /// The same after the labels were shuffled: what no difference looks like at this sample size.
     pub floor: f64,

@@ -21,6 +21,8 @@ use crate::{
 
 /// Held-out images whose gradient tensors make the histograms.
 const HISTOGRAM_IMAGES: usize = 256;
+/// Training time between two copies on the host, for the case that the device is lost.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
 /// Held-out images shown as samples.
 const SAMPLE_IMAGES: usize = 10;
 
@@ -38,6 +40,10 @@ pub struct Session {
     sample_images: Vec<u32>,
     /// Both networks as they stood before the last step whose loss was a number, and how many steps they had done.
     good: (u64, State),
+    /// A checkpoint on the host, and its steps.
+    kept: Option<(u64, Vec<u8>)>,
+    /// Whether [`Self::save`] has not been answered yet.
+    saving: bool,
     clock: Clock,
 }
 
@@ -47,6 +53,8 @@ struct Clock {
     trained: Duration,
     /// Time and step of the last report.
     reported: (Duration, u64),
+    /// Time of the last copy on the host.
+    kept: Duration,
 }
 
 impl Session {
@@ -136,6 +144,8 @@ impl Session {
             statistics,
             readings: Readings::default(),
             evaluation: None,
+            kept: None,
+            saving: false,
             clock: Clock::default(),
         })
     }
@@ -216,19 +226,30 @@ impl Session {
 
     /// Asks for the bytes of a checkpoint.
     pub fn save(&mut self) {
-        let main = &self.scenario.main().network;
-        let header = Header::new(
-            self.info.config.clone(),
-            self.step,
-            &main.interface,
-            self.info.classes.clone(),
-            &self.statistics,
-        );
-        let state = self.scenario.state();
-        self.readings.push(async move {
-            let bytes = checkpoint::write(header, state).await.map_err(|error| error.to_string())?;
-            Ok(Outcome::Tell(Event::Saved(bytes)))
-        });
+        self.saving = true;
+        let bytes = self.checkpoint(self.step, self.scenario.state());
+        self.readings.push(async move { Ok(Outcome::Tell(Event::Saved(bytes.await?))) });
+    }
+
+    /// Asks for a copy of the last good state on the host.
+    pub fn keep(&mut self) {
+        self.clock.kept = self.clock.trained;
+        let (step, state) = self.good.clone();
+        let bytes = self.checkpoint(step, state);
+        self.readings.push(async move { Ok(Outcome::Kept(step, bytes.await?)) });
+    }
+
+    /// The bytes of a checkpoint of `state` after `step` steps.
+    fn checkpoint(&self, step: u64, state: State) -> impl Future<Output = Result<Vec<u8>, String>> + use<> {
+        let interface = &self.scenario.main().network.interface;
+        let (config, classes) = (self.info.config.clone(), self.info.classes.clone());
+        let header = Header::new(config, step, interface, classes, &self.statistics);
+        async move { checkpoint::write(header, state).await.map_err(|error| error.to_string()) }
+    }
+
+    /// The copy on the host, where a save was asked for and the device failed before it was answered.
+    pub fn rescue(&mut self) -> Option<(u64, Vec<u8>)> {
+        if std::mem::take(&mut self.saving) { self.kept.clone() } else { None }
     }
 
     /// Drops every evaluation and read under way.
@@ -248,14 +269,21 @@ impl Session {
     /// What the device said. A loss that is no number is an [`Event::Failed`], and training is put back.
     pub async fn answer(&mut self, wait: bool) -> Result<Option<Event>, String> {
         let begin = Instant::now();
-        let answer = self.readings.next(wait).await.transpose()?;
-        self.clock.trained += begin.elapsed();
-        Ok(answer.map(|outcome| match outcome {
-            Outcome::Tell(event) => event,
-            Outcome::Measured { step, hyper, measures, measured } => {
-                self.measured(step, hyper, measures, measured)
+        let event = loop {
+            match self.readings.next(wait).await.transpose()? {
+                None => break None,
+                Some(Outcome::Kept(step, bytes)) => self.kept = Some((step, bytes)),
+                Some(Outcome::Tell(event)) => {
+                    self.saving &= !matches!(event, Event::Saved(_));
+                    break Some(event);
+                }
+                Some(Outcome::Measured { step, hyper, measures, measured }) => {
+                    break Some(self.measured(step, hyper, measures, measured));
+                }
             }
-        }))
+        };
+        self.clock.trained += begin.elapsed();
+        Ok(event)
     }
 
     fn measured(&mut self, step: u64, hyper: Hyper, measures: Measures, measured: (u64, State)) -> Event {
@@ -266,6 +294,9 @@ impl Session {
             return Event::Failed(self.put_back(step, &measures));
         }
         self.good = measured;
+        if self.clock.trained - self.clock.kept >= KEEP_EVERY {
+            self.keep();
+        }
         let (time, reported) = self.clock.reported;
         let elapsed = self.clock.trained;
         self.clock.reported = (elapsed, step);

@@ -94,7 +94,15 @@ impl Trainer {
             };
             match command {
                 None | Some(Command::Quit) => return Obeyed::Quit,
-                Some(command) => self.handle(command).await,
+                Some(command) => {
+                    let handled = async {
+                        self.handle(command).await;
+                        Ok(())
+                    };
+                    if let Err(what) = guarded(handled).await {
+                        self.fail(what).await;
+                    }
+                }
             }
         }
     }
@@ -151,7 +159,7 @@ impl Trainer {
                 let hyper = session.info.config.hyper;
                 self.tell(Event::Started(Box::new(session.info.clone()))).await;
                 self.session = Some(session);
-                self.guide(hyper);
+                self.prepare(hyper);
             }
             Ok(Err(failure)) => self.tell(Event::Failed(failure)).await,
             Err(what) => self.fail(what).await,
@@ -159,11 +167,11 @@ impl Trainer {
         self.tell_state(self.activity()).await;
     }
 
-    /// Histograms and samples of a new run, so that no pane is empty before the first step.
-    fn guide(&mut self, hyper: Hyper) {
-        if let Some(session) = &mut self.session
-            && hyper.histogram_every_steps > 0
-        {
+    /// A copy of a new run on the host; histograms and samples, so that no pane is empty before the first step.
+    fn prepare(&mut self, hyper: Hyper) {
+        let Some(session) = &mut self.session else { return };
+        session.keep();
+        if hyper.histogram_every_steps > 0 {
             session.show_gradients(&hyper);
         }
     }
@@ -240,13 +248,21 @@ impl Trainer {
 
     /// The device or the computation gave up.
     async fn fail(&mut self, what: String) {
+        let rescued = self.session.as_mut().and_then(Session::rescue);
         if let Some(session) = &mut self.session {
             session.abandon();
         }
         self.work = Work::Paused;
         let advice =
             "Save the run if you can, then reset, or choose a smaller batch, another device or --device cpu.";
+        let what = in_one_line(&what);
         self.tell(Event::Failed(Failure { run: self.runs, what, advice: advice.into() })).await;
+        if let Some((step, bytes)) = rescued {
+            let notice =
+                format!("The device no longer answers. What is saved is the run as it was at step {step}.");
+            self.tell(Event::Notice(notice)).await;
+            self.tell(Event::Saved(bytes)).await;
+        }
         self.tell_state(Activity::Paused).await;
     }
 
@@ -300,4 +316,12 @@ impl Trainer {
             }
         }
     }
+}
+
+/// The causes that an error of the tensor stack lists, each once, without its backtrace.
+fn in_one_line(error: &str) -> String {
+    let lines = error.lines().map(str::trim).take_while(|line| !line.starts_with("Backtrace"));
+    let mut causes: Vec<&str> = lines.filter(|line| !line.is_empty() && *line != "Caused by:").collect();
+    causes.dedup();
+    causes.join(": ")
 }
