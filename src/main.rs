@@ -16,6 +16,10 @@ fn main() -> std::process::ExitCode {
     }
 }
 
+/// The window's icon.
+#[cfg(not(target_arch = "wasm32"))]
+const ICON: &[u8] = include_bytes!("../assets/icon.png");
+
 /// Leaves the panics of the trainer and of the GPU's own threads to the log: the trainer catches them and tells what
 /// failed, and what to do, as an event.
 #[cfg(not(target_arch = "wasm32"))]
@@ -85,6 +89,7 @@ fn native_options(trainer: Option<burn::tensor::wgpu::WgpuSetup>) -> eframe::Nat
         .with_app_id("great-lab")
         .with_inner_size([1280.0, 800.0])
         .with_min_inner_size([900.0, 600.0])
+        .with_icon(eframe::icon_data::from_png_bytes(ICON).unwrap_or_default())
         .with_drag_and_drop(true);
     eframe::NativeOptions { viewport, wgpu_options, ..Default::default() }
 }
