@@ -4,10 +4,17 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+#[cfg(not(target_family = "wasm"))]
+use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+#[cfg(not(target_family = "wasm"))]
+use burn::tensor::TensorData;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Shape, Slice, Tensor};
+
+#[cfg(not(target_family = "wasm"))]
+use super::host_convolution::{self, Sizes};
 
 /// The sizes that all three operations share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +41,7 @@ impl Geometry {
         [self.height, self.width].map(|size| (size + 2 * self.padding() - self.kernel) / self.stride + 1)
     }
 
-    fn padding(self) -> usize {
+    pub(super) fn padding(self) -> usize {
         self.kernel / 2
     }
 }
@@ -115,7 +122,54 @@ pub trait Convolution: Backend {
     }
 }
 
+#[cfg(target_family = "wasm")]
 impl Convolution for Flex {}
+
+#[cfg(not(target_family = "wasm"))]
+impl Convolution for Flex {
+    fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        let sizes = Sizes::of(&x.shape(), weight.shape()[0], geometry);
+        let [rows, columns] = geometry.output();
+        let shape = [sizes.batch, sizes.outputs, rows, columns];
+        on_host(&x, &weight, shape, |x, weight| host_convolution::conv2d(x, weight, sizes))
+            .unwrap_or_else(|| convolution_reference::<Self>(x, weight, geometry))
+    }
+
+    fn convolution_input_vjp(
+        gy: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let shape = [gy.shape()[0], weight.shape()[1], geometry.height, geometry.width];
+        let sizes = Sizes::of(&Shape::from(shape), weight.shape()[0], geometry);
+        on_host(&gy, &weight, shape, |gy, weight| host_convolution::input_vjp(gy, weight, sizes))
+            .unwrap_or_else(|| input_vjp_reference::<Self>(gy, weight, geometry))
+    }
+
+    fn convolution_weight_vjp(
+        x: FloatTensor<Self>,
+        gy: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let sizes = Sizes::of(&x.shape(), gy.shape()[1], geometry);
+        let shape = [sizes.outputs, sizes.channels, geometry.kernel, geometry.kernel];
+        on_host(&x, &gy, shape, |x, gy| host_convolution::weight_vjp(x, gy, sizes))
+            .unwrap_or_else(|| weight_vjp_reference::<Self>(x, gy, geometry))
+    }
+}
+
+/// An operation on the values of two tensors; none where they are not in single precision.
+#[cfg(not(target_family = "wasm"))]
+fn on_host(
+    left: &FlexTensor,
+    right: &FlexTensor,
+    shape: [usize; 4],
+    operation: impl FnOnce(&[f32], &[f32]) -> Vec<f32>,
+) -> Option<FlexTensor> {
+    let (left, right) = (left.to_contiguous(), right.to_contiguous());
+    let values = operation(left.as_slice()?, right.as_slice()?);
+    Some(FlexTensor::from_data(TensorData::new(values, shape)))
+}
 
 /// What [`conv2d`] computes, by burn's convolution.
 pub(super) fn convolution_reference<B: Backend>(

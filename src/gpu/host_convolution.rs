@@ -3,64 +3,54 @@
 //! No operation unrolls its image. Each image is copied once, channels innermost and framed by zeros, so that what a
 //! kernel's row sees from one pixel is one run of floats; the products are taken straight from those runs.
 
-use pulp::{Arch, Simd, WithSimd};
+use burn::tensor::Shape;
+use pulp::Arch;
 use rayon::prelude::*;
 
-/// Pixels of a tile of [`Correlate`]: with two vectors of channels each, the most that the registers hold.
-const PIXELS: usize = 6;
-/// The same on machines with 32 registers.
-const PIXELS_WIDE: usize = 8;
-/// Vectors of output channels that a tile covers.
-const VECTORS: usize = 2;
-/// Taps that share one check of their bounds.
-const TAPS: usize = 4;
-/// Pixels after which a tile of the weight gradient moves on, its images' rows still in the first cache.
-const STRIP: usize = 128;
+use super::convolution::Geometry;
+use tiles::{Accumulate, Correlate, MOST_PIXELS, lanes};
+
+#[cfg(test)]
+mod tests;
+mod tiles;
+
 /// Partial sums of a weight gradient: fixed, so that neither threads nor their order reach a bit of the result.
 const PARTIAL_SUMS: usize = 16;
 
-/// The sizes that the three operations share: images, their channels, the outputs, rows, columns, kernel and stride.
+/// The sizes that the three operations share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
+pub(super) struct Sizes {
     /// Images.
     pub batch: usize,
     /// Channels of `x`.
     pub channels: usize,
     /// Channels of `y`.
     pub outputs: usize,
-    /// Rows of `x`.
-    pub height: usize,
-    /// Columns of `x`.
-    pub width: usize,
-    /// Pixels along a side of the kernel, odd; half of it, rounded down, is the padding on every side.
-    pub kernel: usize,
-    /// Pixels from one output to the next, at least 1.
-    pub stride: usize,
+    /// Kernel and stride, rows and columns of `x`.
+    pub geometry: Geometry,
 }
 
 impl Sizes {
-    /// Rows and columns of `y`.
-    pub fn output(self) -> [usize; 2] {
-        [self.height, self.width].map(|size| size.div_ceil(self.stride))
-    }
-
-    fn border(self) -> usize {
-        self.kernel / 2
-    }
-
-    /// Floats of `x`, of the weight, and of `y`.
-    fn check(self, x: Option<&[f32]>, weight: Option<&[f32]>, y: Option<&[f32]>) {
-        let fits = |slice: Option<&[f32]>, len: usize| slice.is_none_or(|slice| slice.len() == len);
-        let [rows, columns] = self.output();
-        assert!(self.kernel % 2 == 1 && self.stride > 0, "convolution: an even kernel, or no stride: {self:?}");
-        assert!(fits(x, self.batch * self.channels * self.height * self.width), "convolution: x is not {self:?}");
-        assert!(fits(weight, self.outputs * self.taps()), "convolution: the weight is not {self:?}");
-        assert!(fits(y, self.batch * self.outputs * rows * columns), "convolution: y is not {self:?}");
+    /// From the shape of `x`.
+    pub fn of(x: &Shape, outputs: usize, geometry: Geometry) -> Self {
+        let [batch, channels, ..] = x.dims::<4>();
+        Self { batch, channels, outputs, geometry }
     }
 
     /// Floats of the weight per output.
     fn taps(self) -> usize {
-        self.channels * self.kernel * self.kernel
+        self.channels * self.geometry.kernel.pow(2)
+    }
+
+    /// Floats of `x` per image.
+    fn image(self) -> usize {
+        self.channels * self.geometry.height * self.geometry.width
+    }
+
+    /// Floats of `y` per image.
+    fn output(self) -> usize {
+        let [rows, columns] = self.geometry.output();
+        self.outputs * rows * columns
     }
 }
 
@@ -69,11 +59,16 @@ impl Sizes {
 ///
 /// # Panics
 /// Where a slice is not as long as the sizes say.
-pub fn conv2d(x: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
-    sizes.check(Some(x), Some(weight), None);
-    let Sizes { channels, outputs, height, width, kernel, stride, .. } = sizes;
-    let [rows, columns] = sizes.output();
-    let frame = Frame { channels, height, width, border: sizes.border() };
+pub(super) fn conv2d(x: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
+    assert_eq!(
+        (x.len(), weight.len()),
+        (sizes.batch * sizes.image(), sizes.outputs * sizes.taps()),
+        "{sizes:?}"
+    );
+    let Sizes { channels, outputs, geometry, .. } = sizes;
+    let Geometry { kernel, stride, height, width } = geometry;
+    let [rows, columns] = geometry.output();
+    let frame = Frame { channels, height, width, border: geometry.padding() };
     let phase = Phase {
         starts: grid([rows, columns], |row, column| frame.start(row * stride, column * stride)),
         targets: (0..rows * columns).collect(),
@@ -90,22 +85,31 @@ pub fn conv2d(x: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
 ///
 /// # Panics
 /// As [`conv2d`].
-pub fn input_vjp(gy: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
-    sizes.check(None, Some(weight), Some(gy));
-    let Sizes { channels, outputs, height, width, kernel, stride, .. } = sizes;
-    let [out_height, out_width] = sizes.output();
-    let border = sizes.border();
+pub(super) fn input_vjp(gy: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
+    assert_eq!(
+        (gy.len(), weight.len()),
+        (sizes.batch * sizes.output(), sizes.outputs * sizes.taps()),
+        "{sizes:?}"
+    );
+    let Sizes { channels, outputs, geometry, .. } = sizes;
+    let Geometry { kernel, stride, height, width } = geometry;
+    let [out_height, out_width] = geometry.output();
+    let border = geometry.padding();
     let frame = Frame { channels: outputs, height: out_height, width: out_width, border };
     // Inputs a stride apart see the same taps: each such phase is a convolution of gy by these taps, turned round.
     let phases = grid([stride, stride], |down, right| {
-        let [tap_rows, tap_columns] = [down, right]
-            .map(|first| (0..kernel).rev().filter(|tap| (first + border).abs_diff(*tap) % stride == 0).collect());
+        let [tap_rows, tap_columns] = [down, right].map(|first| {
+            (0..kernel).rev().filter(|tap| (first + border).abs_diff(*tap) % stride == 0).collect()
+        });
         let (tap_rows, tap_columns): (Vec<usize>, Vec<usize>) = (tap_rows, tap_columns);
         // The framed row of gy that a tap sees from the first input; border more than the unframed one.
-        let framed = |first: usize, taps: &[usize]| taps.first().map_or(0, |tap| (first + 2 * border * stride + border - tap) / stride - border);
+        let framed = |first: usize, taps: &[usize]| {
+            taps.first().map_or(0, |tap| (first + 2 * border * stride + border - tap) / stride - border)
+        };
         let [top, left] = [framed(down, &tap_rows), framed(right, &tap_columns)];
         let run = tap_columns.len() * outputs;
-        let sides = [height.saturating_sub(down).div_ceil(stride), width.saturating_sub(right).div_ceil(stride)];
+        let sides =
+            [height.saturating_sub(down).div_ceil(stride), width.saturating_sub(right).div_ceil(stride)];
         Phase {
             starts: grid(sides, |row, column| frame.start(row + top, column + left)),
             targets: grid(sides, |row, column| (down + row * stride) * width + right + column * stride),
@@ -113,7 +117,8 @@ pub fn input_vjp(gy: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
             run,
             weights: pack(channels, tap_rows.len() * run, |channel, tap| {
                 let (row, column, output) = (tap / run, tap % run / outputs, tap % outputs);
-                weight[((output * channels + channel) * kernel + tap_rows[row]) * kernel + tap_columns[column]]
+                weight
+                    [((output * channels + channel) * kernel + tap_rows[row]) * kernel + tap_columns[column]]
             }),
         }
     });
@@ -124,28 +129,42 @@ pub fn input_vjp(gy: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
 ///
 /// # Panics
 /// As [`conv2d`].
-pub fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
-    sizes.check(Some(x), None, Some(gy));
-    let Sizes { batch, channels, outputs, height, width, kernel, stride } = sizes;
-    let [rows, columns] = sizes.output();
-    let lanes = lanes();
+pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
+    assert_eq!((x.len(), gy.len()), (sizes.batch * sizes.image(), sizes.batch * sizes.output()), "{sizes:?}");
+    let Sizes { batch, channels, outputs, geometry } = sizes;
+    let Geometry { kernel, stride, height, width } = geometry;
+    let [rows, columns] = geometry.output();
+    let lanes = lanes(outputs);
     let (run, panels) = (kernel * channels, outputs.div_ceil(lanes));
-    let frame = Frame { channels, height, width, border: sizes.border() };
+    let frame = Frame { channels, height, width, border: geometry.padding() };
     let gy_frame = Frame { channels: panels * lanes, height: rows, width: columns, border: 0 };
     let starts = grid([rows, columns], |row, column| frame.start(row * stride, column * stride));
     let images = batch.div_ceil(PARTIAL_SUMS).max(1);
-    let (image, gy_image) = (channels * height * width, outputs * rows * columns);
+    let (image, gy_image) = (sizes.image(), sizes.output());
     let partial = panels * kernel * run * lanes;
     let mut sums = vec![0.0; batch.div_ceil(images) * partial];
     let staged = || (frame.empty(), gy_frame.empty());
-    sums.par_chunks_mut(partial.max(1)).enumerate().for_each_init(staged, |(source, cotangent), (part, sum)| {
-        for index in part * images..batch.min((part + 1) * images) {
-            frame.fill(source, &x[index * image..][..image], channels);
-            gy_frame.fill(cotangent, &gy[index * gy_image..][..gy_image], outputs);
-            let (pitch, starts) = (frame.pitch(), &starts);
-            Arch::new().dispatch(Accumulate { source, cotangent, starts, pitch, rows: kernel, run, panels, sum });
-        }
-    });
+    sums.par_chunks_mut(partial.max(1)).enumerate().for_each_init(
+        staged,
+        |(source, cotangent), (part, sum)| {
+            for index in part * images..batch.min((part + 1) * images) {
+                frame.fill(source, &x[index * image..][..image], channels);
+                gy_frame.fill(cotangent, &gy[index * gy_image..][..gy_image], outputs);
+                let (pitch, starts) = (frame.pitch(), &starts);
+                Arch::new().dispatch(Accumulate {
+                    source,
+                    cotangent,
+                    starts,
+                    pitch,
+                    rows: kernel,
+                    run,
+                    panels,
+                    lanes,
+                    sum,
+                });
+            }
+        },
+    );
     let mut gradient = vec![0.0; outputs * sizes.taps()];
     let square = kernel * kernel;
     gradient.par_chunks_mut(sizes.taps().max(1)).enumerate().for_each(|(output, gradient)| {
@@ -181,7 +200,7 @@ impl Frame {
 
     /// A frame of zeros, with what a tile may read, and ignore, beyond its end.
     fn empty(self) -> Vec<f32> {
-        vec![0.0; (self.height + 2 * self.border) * self.pitch() + PIXELS_WIDE]
+        vec![0.0; (self.height + 2 * self.border) * self.pitch() + MOST_PIXELS]
     }
 
     /// Copies an image of `channels` planes, at most as many as the frame has, into the frame.
@@ -222,7 +241,7 @@ fn grid<T>([rows, columns]: [usize; 2], value: impl Fn(usize, usize) -> T) -> Ve
 
 /// `[panel, taps, lanes]` from a weight's value by channel and tap.
 fn pack(channels: usize, taps: usize, value: impl Fn(usize, usize) -> f32) -> Vec<f32> {
-    let lanes = lanes();
+    let lanes = lanes(channels);
     let mut packed = vec![0.0; channels.div_ceil(lanes) * taps * lanes];
     for channel in 0..channels {
         for tap in 0..taps {
@@ -230,18 +249,6 @@ fn pack(channels: usize, taps: usize, value: impl Fn(usize, usize) -> f32) -> Ve
         }
     }
     packed
-}
-
-/// Channels of the result that one tile covers.
-fn lanes() -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            VECTORS * S::F32_LANES
-        }
-    }
-    Arch::new().dispatch(Lanes)
 }
 
 /// `[batch, channels, plane]` from images as `frame` says, which the phases cover.
@@ -260,149 +267,16 @@ fn correlate(
         |source, (index, result)| {
             frame.fill(source, &images[index * image..][..image], frame.channels);
             for phase in phases {
-                Arch::new().dispatch(Correlate { source, pitch: frame.pitch(), phase, result: &mut *result, plane });
+                Arch::new().dispatch(Correlate {
+                    source,
+                    pitch: frame.pitch(),
+                    phase,
+                    result: &mut *result,
+                    plane,
+                    channels,
+                });
             }
         },
     );
     result
-}
-
-/// One phase of one image.
-struct Correlate<'a> {
-    /// The framed image.
-    source: &'a [f32],
-    pitch: usize,
-    phase: &'a Phase,
-    /// `[channels, plane]`
-    result: &'a mut [f32],
-    plane: usize,
-}
-
-impl WithSimd for Correlate<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT >= 32 { self.tiles::<S, PIXELS_WIDE>(simd) } else { self.tiles::<S, PIXELS>(simd) }
-    }
-}
-
-impl Correlate<'_> {
-    #[inline(always)]
-    fn tiles<S: Simd, const TILE: usize>(self, simd: S) {
-        let Self { source, pitch, phase, result, plane } = self;
-        let lanes = VECTORS * S::F32_LANES;
-        let taps = phase.rows * phase.run;
-        for (panel, channels) in result.chunks_mut(lanes * plane).enumerate() {
-            let weights = S::as_simd_f32s(&phase.weights[panel * taps * lanes..][..taps * lanes]).0;
-            let weights = weights.as_chunks::<VECTORS>().0;
-            for (starts, targets) in phase.starts.chunks(TILE).zip(phase.targets.chunks(TILE)) {
-                // The last tile repeats its last pixel.
-                let starts: [usize; TILE] = std::array::from_fn(|pixel| starts[pixel.min(starts.len() - 1)]);
-                let mut sums = [[simd.splat_f32s(0.0); VECTORS]; TILE];
-                for row in 0..phase.rows {
-                    let mut runs = [&source[..0]; TILE];
-                    for pixel in 0..TILE {
-                        runs[pixel] = &source[starts[pixel] + row * pitch..][..phase.run];
-                    }
-                    let weights = &weights[row * phase.run..][..phase.run];
-                    let (blocks, rest) = weights.as_chunks::<TAPS>();
-                    for (block, weights) in blocks.iter().enumerate() {
-                        multiply(simd, &runs, block * TAPS, weights, &mut sums);
-                    }
-                    for (tap, weights) in rest.iter().enumerate() {
-                        multiply(simd, &runs, blocks.len() * TAPS + tap, &[*weights], &mut sums);
-                    }
-                }
-                let sums: [&[f32]; TILE] = std::array::from_fn(|pixel| pulp::bytemuck::cast_slice(&sums[pixel]));
-                for (channel, values) in channels.chunks_exact_mut(plane).enumerate() {
-                    for (pixel, target) in targets.iter().enumerate() {
-                        values[*target] = sums[pixel][channel];
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Adds the products of a few taps to a tile.
-#[inline(always)]
-fn multiply<S: Simd, const TILE: usize, const TAPS: usize>(
-    simd: S,
-    runs: &[&[f32]; TILE],
-    first: usize,
-    weights: &[[S::f32s; VECTORS]; TAPS],
-    sums: &mut [[S::f32s; VECTORS]; TILE],
-) {
-    let mut values = [[0.0; TAPS].as_slice(); TILE];
-    for pixel in 0..TILE {
-        values[pixel] = &runs[pixel][first..][..TAPS];
-    }
-    for tap in 0..TAPS {
-        for pixel in 0..TILE {
-            let value = simd.splat_f32s(values[pixel][tap]);
-            for vector in 0..VECTORS {
-                sums[pixel][vector] = simd.mul_add_e_f32s(value, weights[tap][vector], sums[pixel][vector]);
-            }
-        }
-    }
-}
-
-/// One image's share of a weight gradient.
-struct Accumulate<'a> {
-    /// The framed image.
-    source: &'a [f32],
-    /// `[pixels, panels · lanes]`
-    cotangent: &'a [f32],
-    /// Where, in the framed image, the first tap of each pixel of the cotangent starts.
-    starts: &'a [usize],
-    pitch: usize,
-    rows: usize,
-    run: usize,
-    panels: usize,
-    /// `[panel, rows · run, lanes]`
-    sum: &'a mut [f32],
-}
-
-impl WithSimd for Accumulate<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        if S::REGISTER_COUNT >= 32 { self.tiles::<S, PIXELS_WIDE>(simd) } else { self.tiles::<S, PIXELS>(simd) }
-    }
-}
-
-impl Accumulate<'_> {
-    #[inline(always)]
-    fn tiles<S: Simd, const TILE: usize>(self, simd: S) {
-        let Self { source, cotangent, starts, pitch, rows, run, panels, sum } = self;
-        let sum = S::as_mut_simd_f32s(sum).0.as_chunks_mut::<VECTORS>().0;
-        let cotangent = S::as_simd_f32s(&cotangent[..starts.len() * panels * VECTORS * S::F32_LANES]).0;
-        let cotangent = cotangent.as_chunks::<VECTORS>().0;
-        for strip in (0..starts.len()).step_by(STRIP) {
-            let starts = &starts[strip..starts.len().min(strip + STRIP)];
-            for (tile, sum) in sum.chunks_mut(run).enumerate() {
-                let (panel, row) = (tile / rows, tile % rows);
-                for (first, sum) in sum.chunks_mut(TILE).enumerate().map(|(tile, sum)| (tile * TILE, sum)) {
-                    let mut sums = [[simd.splat_f32s(0.0); VECTORS]; TILE];
-                    for (pixel, start) in starts.iter().enumerate() {
-                        let values = &source[start + row * pitch + first..][..TILE];
-                        let cotangent = cotangent[(strip + pixel) * panels + panel];
-                        for tap in 0..TILE {
-                            let value = simd.splat_f32s(values[tap]);
-                            for vector in 0..VECTORS {
-                                sums[tap][vector] = simd.mul_add_e_f32s(value, cotangent[vector], sums[tap][vector]);
-                            }
-                        }
-                    }
-                    for (sum, sums) in sum.iter_mut().zip(sums) {
-                        for vector in 0..VECTORS {
-                            sum[vector] = simd.add_f32s(sum[vector], sums[vector]);
-                        }
-                    }
-                }
-            }
-        }
-    }
 }
