@@ -1,6 +1,7 @@
 //! GREAT Lab: gradient adversarial training of neural networks (Sinha et al. 2018) on whatever GPU there is.
 //!
-//! Who may import whom; left may be used by right (`tests/layers.rs` checks it):
+//! Who may import whom; left may be used by right, and `gpu` by `nn`, whose layers compute by its kernels
+//! (`tests/layers.rs` checks it):
 //!
 //! ```text
 //! config, platform <- data, nn, gpu <- attack <- scenario <- train <- { headless, app } <- main

@@ -13,6 +13,8 @@ use source::Source;
 
 /// All that the window may know of the package.
 const KNOWN_TO_APP: [&[&str]; 4] = [&["config"], &["platform"], &["train", "protocol"], &["app"]];
+/// Who may use a module of its own layer: layers compute by the kernels that `gpu` declares.
+const PEERS: [(&str, &str); 1] = [("nn", "gpu")];
 /// Where a native program may differ from a page; `lib.rs` leaves out one module besides.
 const KNOW_THE_TARGET: [&str; 2] = ["platform.rs", "main.rs"];
 
@@ -42,7 +44,9 @@ fn refusal(layers: &[Vec<String>], user: &str, path: &[String]) -> Option<String
     match (rank(user), rank(used)) {
         (None, _) => Some(format!("{user} stands in no layer")),
         (_, None) => Some(format!("{user} uses {used}, which stands in no layer")),
-        (Some(upper), Some(lower)) => (lower >= upper).then(|| format!("{user} may not use {used}")),
+        (Some(upper), Some(lower)) => {
+            (lower >= upper && !PEERS.contains(&(user, used))).then(|| format!("{user} may not use {used}"))
+        }
     }
 }
 
@@ -175,6 +179,7 @@ fn what_breaks_the_rule_is_seen() {
     let cases = [
         ("gpu/device.rs", "use crate::nn::Network;", "gpu may not use nn"),
         ("nn/loss.rs", "fn f() { let g = crate::attack::pgd(); }", "nn may not use attack"),
+        ("nn/loss.rs", "use crate::data::Dataset;", "nn may not use data"),
         ("data/mod.rs", "use crate::{config::Mode, train::{protocol::Event}};", "data may not use train"),
         ("headless/mod.rs", "use crate::app::Lab;", "headless may not use app"),
         ("attack/mod.rs", "use super::scenario::Defense;", "attack may not use scenario"),
@@ -240,6 +245,7 @@ fn what_keeps_to_the_rule_is_left_alone() {
             "use crate::config::DeviceInfo; pub(crate) use super::adapter; use self::inner::X;",
         ),
         ("gpu/device.rs", "mod tests { use super::super::adapter::{mark, tests::adapter}; }"),
+        ("nn/layer.rs", "use crate::gpu::conv2d;"),
         (
             "nn/loss.rs",
             "// crate::train::x egui\n/* use crate::app; /* nested */ .unwrap() */ const A: &str = \"burn\\\" egui\";",

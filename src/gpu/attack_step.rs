@@ -85,7 +85,7 @@ impl AttackStep for CubeBackend {
         // Each invocation strides over as much as one dimension of workgroups leaves over.
         let workgroups = [elements.div_ceil(WORKGROUP).min(MOST_WORKGROUPS), 1, 1];
         let buffers = [&x_adv.handle, &gradient.handle, &clean.handle, &output.handle, &info];
-        dispatch(&x_adv, Kernel, workgroups, &buffers);
+        dispatch(&x_adv, Kernel, WORKGROUP, workgroups, &buffers);
         output
     }
 }

@@ -153,11 +153,11 @@ fn launch(
 
     let sizes = info(gradient, &[samples, pixels, classes]);
     let buffers = [&gradient.handle, &labels.handle, &counts.handle, &partial.handle, &sizes];
-    dispatch(gradient, Counting, [chunks, rows, samples.div_ceil(rows)], &buffers);
+    dispatch(gradient, Counting, WORKGROUP, [chunks, rows, samples.div_ceil(rows)], &buffers);
 
     let sizes = info(gradient, &[samples, chunks, classes]);
     let buffers = [&partial.handle, &labels.handle, &moments.handle, &sizes];
-    dispatch(gradient, Merging, [classes, 1, 1], &buffers);
+    dispatch(gradient, Merging, WORKGROUP, [classes, 1, 1], &buffers);
     moments
 }
 

@@ -5,34 +5,37 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceKernel};
 use cubecl::prelude::{CubeCount, CubeDim};
 use cubecl::server::{Handle, KernelArguments};
 
-use super::{attack_step, histogram};
+use super::{attack_step, convolution_kernels, histogram};
 
-/// Invocations of a workgroup, in every kernel: the most that WebGPU's default limits allow.
+/// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
 pub(super) const WORKGROUP: u32 = 256;
 /// Most workgroups along one dimension of a dispatch, by WebGPU's default limits.
 pub(super) const MOST_WORKGROUPS: u32 = 65535;
 /// Most elements of a tensor that a kernel can take, so that indices and counts fit 32 bits with a sign.
 pub(super) const MOST_ELEMENTS: usize = i32::MAX as usize;
 
-/// Every file in `shaders/` with its WGSL as adapters get it.
+/// Every file in `shaders/`, by name, with its WGSL as adapters get it; as often as it has variants.
 pub fn shaders() -> Vec<(&'static str, String)> {
-    vec![
+    let mut shaders = vec![
         ("attack_step.wgsl", attack_step::Kernel.source().complete()),
         ("histogram.wgsl", histogram::Counting.source().complete()),
         ("histogram_moments.wgsl", histogram::Merging.source().complete()),
-    ]
+    ];
+    shaders.extend(convolution_kernels::shaders());
+    shaders.sort_by_key(|(name, _)| *name);
+    shaders
 }
 
-/// Launches a kernel over so many workgroups; the buffers are the bindings 0, 1, … of group 0.
+/// Launches a kernel over so many workgroups of so many invocations; the buffers are the bindings 0, 1, … of group 0.
 pub(super) fn dispatch(
     beside: &CubeTensor,
     kernel: impl KernelSource,
+    workgroup: u32,
     [x, y, z]: [u32; 3],
     buffers: &[&Handle],
 ) {
-    let workgroup = CubeDim::new_1d(WORKGROUP);
     beside.client.launch(
-        Box::new(SourceKernel::new(kernel, workgroup)),
+        Box::new(SourceKernel::new(kernel, CubeDim::new_1d(workgroup))),
         CubeCount::Static(x, y, z),
         KernelArguments::new().with_buffers(buffers.iter().map(|&buffer| buffer.clone().binding()).collect()),
     );

@@ -3,14 +3,20 @@
 pub mod adapter;
 pub mod attack_step;
 pub mod bins;
+pub mod convolution;
+mod convolution_kernels;
 pub mod device;
 pub mod histogram;
+#[cfg(not(target_family = "wasm"))]
+mod host_convolution;
 pub mod images;
 mod kernel;
 mod read;
+mod unroll;
 
 pub use adapter::{Adapter, AdapterKind};
 pub use attack_step::attack_step;
+pub use convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 pub use device::{Choice, DeviceError, Opened, adapters, open};
 pub use histogram::{HistogramCounts, histogram};
 pub use kernel::shaders;

@@ -1,16 +1,14 @@
 //! The layers: each knows its forward pass and its vector-Jacobian product with respect to its input.
 //!
-//! Every activation is `[N, C, H, W]`; after pooling or flattening `[N, F, 1, 1]`. Both passes are made of burn tensor
-//! operations alone, so the product can itself be differentiated with respect to the weights (double backpropagation).
+//! Every activation is `[N, C, H, W]`; after pooling or flattening `[N, F, 1, 1]`. Both passes are made of
+//! differentiable tensor operations alone, so the product can itself be differentiated with respect to the weights
+//! (double backpropagation).
 
-use burn::tensor::{
-    Tensor, activation,
-    module::{conv_transpose2d, conv2d},
-    ops::{ConvOptions, ConvTransposeOptions},
-};
+use burn::tensor::{Tensor, activation};
 
 use super::Weights;
 use crate::config::Activation;
+use crate::gpu::{conv2d, conv2d_input_vjp};
 
 /// Variance offset of GroupNorm, as PyTorch's default.
 const GROUP_NORM_EPSILON: f64 = 1e-5;
@@ -128,9 +126,8 @@ impl Layer {
             }
             Self::Conv { weight, shape, stride } => {
                 let dims = x.dims();
-                let options = ConvOptions::new([*stride; 2], [shape[2] / 2; 2], [1, 1], 1);
                 let kernel = weights.0[*weight].clone().reshape(*shape);
-                (conv2d(x, kernel, None, options), Tape::Shape(dims))
+                (conv2d(x, kernel, *stride), Tape::Shape(dims))
             }
             Self::GroupNorm { scale, shift, groups } => group_norm(weights, *scale, *shift, *groups, x),
             Self::Activation(kind) => activate(*kind, x),
@@ -168,18 +165,9 @@ impl Layer {
                 let device = gy.device();
                 gy / per_channel(Tensor::from_floats(deviation.as_slice(), &device))
             }
-            (Self::Conv { weight, shape, stride }, Tape::Shape(input)) => {
-                let [kernel, padding] = [shape[2], shape[2] / 2];
-                // A strided convolution forgets up to stride − 1 rows at the far edge; their gradient is zero.
-                let forgotten = |size: usize| (size + 2 * padding - kernel) % stride;
-                let options = ConvTransposeOptions::new(
-                    [*stride; 2],
-                    [padding; 2],
-                    [forgotten(input[2]), forgotten(input[3])],
-                    [1, 1],
-                    1,
-                );
-                conv_transpose2d(gy, weights.0[*weight].clone().reshape(*shape), None, options)
+            (Self::Conv { weight, shape, stride }, Tape::Shape([.., height, width])) => {
+                let kernel = weights.0[*weight].clone().reshape(*shape);
+                conv2d_input_vjp(gy, kernel, *stride, [height, width])
             }
             (Self::GroupNorm { scale, .. }, Tape::Normalized(normalized, inverse)) => {
                 group_norm_vjp(weights.0[*scale].clone(), normalized, inverse, gy)

@@ -1,0 +1,291 @@
+//! Convolution, its input vector-Jacobian product and its weight gradient, each the derivative of the others.
+
+use burn::backend::autodiff::Autodiff;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+#[cfg(not(target_family = "wasm"))]
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+#[cfg(not(target_family = "wasm"))]
+use burn::tensor::TensorData;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Shape, Slice, Tensor};
+
+#[cfg(not(target_family = "wasm"))]
+use super::host_convolution::{self, Sizes};
+
+/// The sizes that all three operations share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Geometry {
+    /// Pixels along a side of the kernel: 1 or 3; half of it, rounded down, is the padding on every side.
+    pub kernel: usize,
+    /// Pixels from one output to the next: 1 or 2.
+    pub stride: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+}
+
+impl Geometry {
+    fn new(kernel: usize, stride: usize, height: usize, width: usize) -> Self {
+        assert!([1, 3].contains(&kernel), "convolution: a kernel of {kernel}×{kernel}, not 1×1 or 3×3");
+        assert!([1, 2].contains(&stride), "convolution: a stride of {stride}, not 1 or 2");
+        Self { kernel, stride, height, width }
+    }
+
+    /// Rows and columns of the output.
+    pub(super) fn output(self) -> [usize; 2] {
+        [self.height, self.width].map(|size| (size + 2 * self.padding() - self.kernel) / self.stride + 1)
+    }
+
+    pub(super) fn padding(self) -> usize {
+        self.kernel / 2
+    }
+}
+
+/// Convolution without bias: `[batch, channels, height, width]` by `[outputs, channels, k, k]` to
+/// `[batch, outputs, out height, out width]`, each side of the output the input's by `stride`, rounded up.
+///
+/// # Panics
+/// Where `k` is not 1 or 3, the stride is not 1 or 2, or the channels differ.
+pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
+    let [_, channels, height, width] = x.dims();
+    let [_, expected, rows, kernel] = weight.dims();
+    assert_eq!((channels, rows), (expected, kernel), "conv2d: x and weight do not fit");
+    let geometry = Geometry::new(kernel, stride, height, width);
+    Tensor::from_dispatch(Dispatch::convolution(x.into_dispatch(), weight.into_dispatch(), geometry))
+}
+
+/// `gyᵀ · ∂y/∂x` of [`conv2d`]: the cotangent of an input of `[height, width]`, from that of the output.
+///
+/// # Panics
+/// As [`conv2d`], or where `gy` is not of the size that an input of that size has as output.
+pub fn conv2d_input_vjp(gy: Tensor<4>, weight: Tensor<4>, stride: usize, input: [usize; 2]) -> Tensor<4> {
+    let [_, outputs, out_height, out_width] = gy.dims();
+    let [expected, _, rows, kernel] = weight.dims();
+    let geometry = Geometry::new(kernel, stride, input[0], input[1]);
+    assert_eq!((outputs, rows), (expected, kernel), "conv2d_input_vjp: gy and weight do not fit");
+    assert_eq!([out_height, out_width], geometry.output(), "conv2d_input_vjp: gy and the input do not fit");
+    Tensor::from_dispatch(Dispatch::convolution_input_vjp(
+        gy.into_dispatch(),
+        weight.into_dispatch(),
+        geometry,
+    ))
+}
+
+/// `gyᵀ · ∂y/∂w` of [`conv2d`]: the gradient of a `kernel` × `kernel` weight, the same bits in every run.
+///
+/// # Panics
+/// As [`conv2d`], or where `gy` is not of the size that `x` has as output.
+pub fn conv2d_weight_vjp(x: Tensor<4>, gy: Tensor<4>, stride: usize, kernel: usize) -> Tensor<4> {
+    let [batch, _, height, width] = x.dims();
+    let [expected, _, out_height, out_width] = gy.dims();
+    let geometry = Geometry::new(kernel, stride, height, width);
+    assert_eq!(batch, expected, "conv2d_weight_vjp: x and gy differ in batch");
+    assert_eq!([out_height, out_width], geometry.output(), "conv2d_weight_vjp: gy and x do not fit");
+    Tensor::from_dispatch(Dispatch::convolution_weight_vjp(x.into_dispatch(), gy.into_dispatch(), geometry))
+}
+
+/// How burn routes the operations to the kernels; without one, each is burn's own convolution.
+#[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+pub trait Convolution: Backend {
+    /// See [`conv2d`].
+    #[fusion(dtype = x, shape = {
+        let [height, width] = geometry.output();
+        Shape::new([x[0], weight[0], height, width])
+    })]
+    fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        convolution_reference::<Self>(x, weight, geometry)
+    }
+
+    /// See [`conv2d_input_vjp`].
+    #[fusion(dtype = gy, shape = Shape::new([gy[0], weight[1], geometry.height, geometry.width]))]
+    fn convolution_input_vjp(
+        gy: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        input_vjp_reference::<Self>(gy, weight, geometry)
+    }
+
+    /// See [`conv2d_weight_vjp`].
+    #[fusion(dtype = x, shape = Shape::new([gy[1], x[1], geometry.kernel, geometry.kernel]))]
+    fn convolution_weight_vjp(
+        x: FloatTensor<Self>,
+        gy: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        weight_vjp_reference::<Self>(x, gy, geometry)
+    }
+}
+
+#[cfg(target_family = "wasm")]
+impl Convolution for Flex {}
+
+#[cfg(not(target_family = "wasm"))]
+impl Convolution for Flex {
+    fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        let sizes = Sizes::of(&x.shape(), weight.shape()[0], geometry);
+        let [rows, columns] = geometry.output();
+        let shape = [sizes.batch, sizes.outputs, rows, columns];
+        on_host(&x, &weight, shape, |x, weight| host_convolution::conv2d(x, weight, sizes))
+            .unwrap_or_else(|| convolution_reference::<Self>(x, weight, geometry))
+    }
+
+    fn convolution_input_vjp(
+        gy: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let shape = [gy.shape()[0], weight.shape()[1], geometry.height, geometry.width];
+        let sizes = Sizes::of(&Shape::from(shape), weight.shape()[0], geometry);
+        on_host(&gy, &weight, shape, |gy, weight| host_convolution::input_vjp(gy, weight, sizes))
+            .unwrap_or_else(|| input_vjp_reference::<Self>(gy, weight, geometry))
+    }
+
+    fn convolution_weight_vjp(
+        x: FloatTensor<Self>,
+        gy: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let sizes = Sizes::of(&x.shape(), gy.shape()[1], geometry);
+        let shape = [sizes.outputs, sizes.channels, geometry.kernel, geometry.kernel];
+        on_host(&x, &gy, shape, |x, gy| host_convolution::weight_vjp(x, gy, sizes))
+            .unwrap_or_else(|| weight_vjp_reference::<Self>(x, gy, geometry))
+    }
+}
+
+/// An operation on the values of two tensors; none where they are not in single precision.
+#[cfg(not(target_family = "wasm"))]
+fn on_host(
+    left: &FlexTensor,
+    right: &FlexTensor,
+    shape: [usize; 4],
+    operation: impl FnOnce(&[f32], &[f32]) -> Vec<f32>,
+) -> Option<FlexTensor> {
+    let (left, right) = (left.to_contiguous(), right.to_contiguous());
+    let values = operation(left.as_slice()?, right.as_slice()?);
+    Some(FlexTensor::from_data(TensorData::new(values, shape)))
+}
+
+/// What [`conv2d`] computes, by burn's convolution.
+pub(super) fn convolution_reference<B: Backend>(
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    geometry: Geometry,
+) -> FloatTensor<B> {
+    let options = ConvOptions::new([geometry.stride; 2], [geometry.padding(); 2], [1, 1], 1);
+    B::conv2d(x, weight, None, options)
+}
+
+/// What [`conv2d_input_vjp`] computes, by burn's transposed convolution.
+pub(super) fn input_vjp_reference<B: Backend>(
+    gy: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    geometry: Geometry,
+) -> FloatTensor<B> {
+    let Geometry { kernel, stride, height, width } = geometry;
+    // A strided convolution forgets up to stride − 1 rows at the far edge; their gradient is zero.
+    let forgotten = [height, width].map(|size| (size + 2 * geometry.padding() - kernel) % stride);
+    let options = ConvTransposeOptions::new([stride; 2], [geometry.padding(); 2], forgotten, [1, 1], 1);
+    B::conv_transpose2d(gy, weight, None, options)
+}
+
+/// What [`conv2d_weight_vjp`] computes: burn's convolution of the inputs by the cotangents, batch and channels swapped.
+pub(super) fn weight_vjp_reference<B: Backend>(
+    x: FloatTensor<B>,
+    gy: FloatTensor<B>,
+    geometry: Geometry,
+) -> FloatTensor<B> {
+    let options = ConvOptions::new([1, 1], [geometry.padding(); 2], [geometry.stride; 2], 1);
+    let (x, gy) = (B::float_swap_dims(x, 0, 1), B::float_swap_dims(gy, 0, 1));
+    let weight = B::float_swap_dims(B::conv2d(x, gy, None, options), 0, 1);
+    // Rows that a strided convolution forgets would be further taps.
+    let [outputs, channels, ..] = weight.shape().dims::<4>();
+    let sizes = [outputs, channels, geometry.kernel, geometry.kernel];
+    B::float_slice(weight, &sizes.map(|size| Slice::from(0..size)))
+}
+
+impl<B: Convolution, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
+    fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        let backward = Bilinear::<B> {
+            to_left: B::convolution_input_vjp,
+            to_right: |cotangent, x, geometry| B::convolution_weight_vjp(x, cotangent, geometry),
+        };
+        backward.record::<C>(B::convolution, x, weight, geometry)
+    }
+
+    fn convolution_input_vjp(
+        gy: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let backward = Bilinear::<B> { to_left: B::convolution, to_right: B::convolution_weight_vjp };
+        backward.record::<C>(B::convolution_input_vjp, gy, weight, geometry)
+    }
+
+    fn convolution_weight_vjp(
+        x: FloatTensor<Self>,
+        gy: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self> {
+        let backward = Bilinear::<B> {
+            to_left: |cotangent, gy, geometry| B::convolution_input_vjp(gy, cotangent, geometry),
+            to_right: |cotangent, x, geometry| B::convolution(x, cotangent, geometry),
+        };
+        backward.record::<C>(B::convolution_weight_vjp, x, gy, geometry)
+    }
+}
+
+/// One of the three operations, or a derivative of one.
+type Product<B> = fn(FloatTensor<B>, FloatTensor<B>, Geometry) -> FloatTensor<B>;
+
+/// The derivatives of an operation that is linear in each of two operands: from the cotangent and the other operand.
+#[derive(Debug)]
+struct Bilinear<B: Backend> {
+    to_left: Product<B>,
+    to_right: Product<B>,
+}
+
+impl<B: Backend> Bilinear<B> {
+    /// Computes the operation, keeping of each operand what the other's derivative needs.
+    fn record<C: CheckpointStrategy>(
+        self,
+        forward: Product<B>,
+        left: FloatTensor<Autodiff<B, C>>,
+        right: FloatTensor<Autodiff<B, C>>,
+        geometry: Geometry,
+    ) -> FloatTensor<Autodiff<B, C>> {
+        let (left_tracked, right_tracked) = (left.is_tracked(), right.is_tracked());
+        let ((left, left_node), (right, right_node)) = (left.into_parts(), right.into_parts());
+        let nodes = [left_node, right_node];
+        match self.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => {
+                let kept =
+                    (right_tracked.then(|| left.clone()), left_tracked.then(|| right.clone()), geometry);
+                prepared.finish(kept, forward(left, right, geometry))
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(forward(left, right, geometry)),
+        }
+    }
+}
+
+impl<B: Backend> Backward<B, 2> for Bilinear<B> {
+    /// The left operand where the right one is tracked, and the other way round.
+    type State = (Option<FloatTensor<B>>, Option<FloatTensor<B>>, Geometry);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let cotangent = grads.consume::<B>(&ops.node);
+        let [left_node, right_node] = ops.parents;
+        let (left, right, geometry) = ops.state;
+        if let (Some(node), Some(right)) = (left_node, right) {
+            grads.register::<B>(node.id, (self.to_left)(cotangent.clone(), right, geometry));
+        }
+        if let (Some(node), Some(left)) = (right_node, left) {
+            grads.register::<B>(node.id, (self.to_right)(cotangent, left, geometry));
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Convolution and its two gradients on the host, in single precision: the same bits whatever the number of threads.
+//!
+//! No operation unrolls its image. Each image is copied once, channels innermost and framed by zeros, so that what a
+//! kernel's row sees from one pixel is one run of floats; the products are taken straight from those runs.
+
+use burn::tensor::Shape;
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::convolution::Geometry;
+use tiles::{Accumulate, Correlate, MOST_PIXELS, lanes};
+
+#[cfg(test)]
+mod tests;
+mod tiles;
+
+/// Partial sums of a weight gradient: fixed, so that neither threads nor their order reach a bit of the result.
+const PARTIAL_SUMS: usize = 16;
+
+/// The sizes that the three operations share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sizes {
+    /// Images.
+    pub batch: usize,
+    /// Channels of `x`.
+    pub channels: usize,
+    /// Channels of `y`.
+    pub outputs: usize,
+    /// Kernel and stride, rows and columns of `x`.
+    pub geometry: Geometry,
+}
+
+impl Sizes {
+    /// From the shape of `x`.
+    pub fn of(x: &Shape, outputs: usize, geometry: Geometry) -> Self {
+        let [batch, channels, ..] = x.dims::<4>();
+        Self { batch, channels, outputs, geometry }
+    }
+
+    /// Floats of the weight per output.
+    fn taps(self) -> usize {
+        self.channels * self.geometry.kernel.pow(2)
+    }
+
+    /// Floats of `x` per image.
+    fn image(self) -> usize {
+        self.channels * self.geometry.height * self.geometry.width
+    }
+
+    /// Floats of `y` per image.
+    fn output(self) -> usize {
+        let [rows, columns] = self.geometry.output();
+        self.outputs * rows * columns
+    }
+}
+
+/// Convolution without bias: `x` `[batch, channels, height, width]` by `weight` `[outputs, channels, k, k]` to
+/// `[batch, outputs, out height, out width]`, each side of the output the input's by `stride`, rounded up.
+///
+/// # Panics
+/// Where a slice is not as long as the sizes say.
+pub(super) fn conv2d(x: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
+    assert_eq!(
+        (x.len(), weight.len()),
+        (sizes.batch * sizes.image(), sizes.outputs * sizes.taps()),
+        "{sizes:?}"
+    );
+    let Sizes { channels, outputs, geometry, .. } = sizes;
+    let Geometry { kernel, stride, height, width } = geometry;
+    let [rows, columns] = geometry.output();
+    let frame = Frame { channels, height, width, border: geometry.padding() };
+    let phase = Phase {
+        starts: grid([rows, columns], |row, column| frame.start(row * stride, column * stride)),
+        targets: (0..rows * columns).collect(),
+        rows: kernel,
+        run: kernel * channels,
+        weights: pack(outputs, kernel * kernel * channels, |output, tap| {
+            weight[output * sizes.taps() + tap % channels * kernel * kernel + tap / channels]
+        }),
+    };
+    correlate(x, frame, &[phase], sizes.batch, outputs, rows * columns)
+}
+
+/// `gyᵀ · ∂y/∂x` of [`conv2d`]: the cotangent of the input, from that of the output.
+///
+/// # Panics
+/// As [`conv2d`].
+pub(super) fn input_vjp(gy: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
+    assert_eq!(
+        (gy.len(), weight.len()),
+        (sizes.batch * sizes.output(), sizes.outputs * sizes.taps()),
+        "{sizes:?}"
+    );
+    let Sizes { channels, outputs, geometry, .. } = sizes;
+    let Geometry { kernel, stride, height, width } = geometry;
+    let [out_height, out_width] = geometry.output();
+    let border = geometry.padding();
+    let frame = Frame { channels: outputs, height: out_height, width: out_width, border };
+    // Inputs a stride apart see the same taps: each such phase is a convolution of gy by these taps, turned round.
+    let phases = grid([stride, stride], |down, right| {
+        let [tap_rows, tap_columns] = [down, right].map(|first| {
+            (0..kernel).rev().filter(|tap| (first + border).abs_diff(*tap) % stride == 0).collect()
+        });
+        let (tap_rows, tap_columns): (Vec<usize>, Vec<usize>) = (tap_rows, tap_columns);
+        // The framed row of gy that a tap sees from the first input; border more than the unframed one.
+        let framed = |first: usize, taps: &[usize]| {
+            taps.first().map_or(0, |tap| (first + 2 * border * stride + border - tap) / stride - border)
+        };
+        let [top, left] = [framed(down, &tap_rows), framed(right, &tap_columns)];
+        let run = tap_columns.len() * outputs;
+        let sides =
+            [height.saturating_sub(down).div_ceil(stride), width.saturating_sub(right).div_ceil(stride)];
+        Phase {
+            starts: grid(sides, |row, column| frame.start(row + top, column + left)),
+            targets: grid(sides, |row, column| (down + row * stride) * width + right + column * stride),
+            rows: if run == 0 { 0 } else { tap_rows.len() },
+            run,
+            weights: pack(channels, tap_rows.len() * run, |channel, tap| {
+                let (row, column, output) = (tap / run, tap % run / outputs, tap % outputs);
+                weight
+                    [((output * channels + channel) * kernel + tap_rows[row]) * kernel + tap_columns[column]]
+            }),
+        }
+    });
+    correlate(gy, frame, &phases, sizes.batch, channels, height * width)
+}
+
+/// `gyᵀ · ∂y/∂w` of [`conv2d`]: the gradient of the weight, summed over the images in an order of its own.
+///
+/// # Panics
+/// As [`conv2d`].
+pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
+    assert_eq!((x.len(), gy.len()), (sizes.batch * sizes.image(), sizes.batch * sizes.output()), "{sizes:?}");
+    let Sizes { batch, channels, outputs, geometry } = sizes;
+    let Geometry { kernel, stride, height, width } = geometry;
+    let [rows, columns] = geometry.output();
+    let lanes = lanes(outputs);
+    let (run, panels) = (kernel * channels, outputs.div_ceil(lanes));
+    let frame = Frame { channels, height, width, border: geometry.padding() };
+    let gy_frame = Frame { channels: panels * lanes, height: rows, width: columns, border: 0 };
+    let starts = grid([rows, columns], |row, column| frame.start(row * stride, column * stride));
+    let images = batch.div_ceil(PARTIAL_SUMS).max(1);
+    let (image, gy_image) = (sizes.image(), sizes.output());
+    let partial = panels * kernel * run * lanes;
+    let mut sums = vec![0.0; batch.div_ceil(images) * partial];
+    let staged = || (frame.empty(), gy_frame.empty());
+    sums.par_chunks_mut(partial.max(1)).enumerate().for_each_init(
+        staged,
+        |(source, cotangent), (part, sum)| {
+            for index in part * images..batch.min((part + 1) * images) {
+                frame.fill(source, &x[index * image..][..image], channels);
+                gy_frame.fill(cotangent, &gy[index * gy_image..][..gy_image], outputs);
+                let (pitch, starts) = (frame.pitch(), &starts);
+                Arch::new().dispatch(Accumulate {
+                    source,
+                    cotangent,
+                    starts,
+                    pitch,
+                    rows: kernel,
+                    run,
+                    panels,
+                    lanes,
+                    sum,
+                });
+            }
+        },
+    );
+    let mut gradient = vec![0.0; outputs * sizes.taps()];
+    let square = kernel * kernel;
+    gradient.par_chunks_mut(sizes.taps().max(1)).enumerate().for_each(|(output, gradient)| {
+        for part in sums.chunks_exact(partial.max(1)) {
+            for tap in 0..square * channels {
+                let place = ((output / lanes) * square * channels + tap) * lanes + output % lanes;
+                gradient[tap % channels * square + tap / channels] += part[place];
+            }
+        }
+    });
+    gradient
+}
+
+/// An image copied with its channels innermost, `border` zeros on every side.
+#[derive(Clone, Copy)]
+struct Frame {
+    channels: usize,
+    height: usize,
+    width: usize,
+    border: usize,
+}
+
+impl Frame {
+    /// Floats from one row to the next.
+    fn pitch(self) -> usize {
+        (self.width + 2 * self.border) * self.channels
+    }
+
+    /// Where a pixel, counted from the frame's corner, starts.
+    fn start(self, row: usize, column: usize) -> usize {
+        row * self.pitch() + column * self.channels
+    }
+
+    /// A frame of zeros, with what a tile may read, and ignore, beyond its end.
+    fn empty(self) -> Vec<f32> {
+        vec![0.0; (self.height + 2 * self.border) * self.pitch() + MOST_PIXELS]
+    }
+
+    /// Copies an image of `channels` planes, at most as many as the frame has, into the frame.
+    fn fill(self, staged: &mut [f32], image: &[f32], channels: usize) {
+        let plane = self.height * self.width;
+        for row in 0..self.height {
+            let start = self.start(row + self.border, self.border);
+            let pixels = &mut staged[start..][..self.width * self.channels];
+            for channel in 0..channels {
+                let line = &image[channel * plane + row * self.width..][..self.width];
+                for (pixel, value) in pixels.chunks_exact_mut(self.channels).zip(line) {
+                    pixel[channel] = *value;
+                }
+            }
+        }
+    }
+}
+
+/// The pixels of a result that see the same taps, and those taps.
+struct Phase {
+    /// Where, in the framed image, the first row of taps of each pixel starts.
+    starts: Vec<usize>,
+    /// The pixels' places in a plane of the result.
+    targets: Vec<usize>,
+    /// Rows of taps.
+    rows: usize,
+    /// Floats in a row of taps.
+    run: usize,
+    /// `[panel, rows · run, lanes]`, zero beyond the last channel.
+    weights: Vec<f32>,
+}
+
+/// Values of a function over rows and columns.
+fn grid<T>([rows, columns]: [usize; 2], value: impl Fn(usize, usize) -> T) -> Vec<T> {
+    let value = &value;
+    (0..rows).flat_map(|row| (0..columns).map(move |column| value(row, column))).collect()
+}
+
+/// `[panel, taps, lanes]` from a weight's value by channel and tap.
+fn pack(channels: usize, taps: usize, value: impl Fn(usize, usize) -> f32) -> Vec<f32> {
+    let lanes = lanes(channels);
+    let mut packed = vec![0.0; channels.div_ceil(lanes) * taps * lanes];
+    for channel in 0..channels {
+        for tap in 0..taps {
+            packed[(channel / lanes * taps + tap) * lanes + channel % lanes] = value(channel, tap);
+        }
+    }
+    packed
+}
+
+/// `[batch, channels, plane]` from images as `frame` says, which the phases cover.
+fn correlate(
+    images: &[f32],
+    frame: Frame,
+    phases: &[Phase],
+    batch: usize,
+    channels: usize,
+    plane: usize,
+) -> Vec<f32> {
+    let mut result = vec![0.0; batch * channels * plane];
+    let image = frame.channels * frame.height * frame.width;
+    result.par_chunks_mut((channels * plane).max(1)).enumerate().for_each_init(
+        || frame.empty(),
+        |source, (index, result)| {
+            frame.fill(source, &images[index * image..][..image], frame.channels);
+            for phase in phases {
+                Arch::new().dispatch(Correlate {
+                    source,
+                    pitch: frame.pitch(),
+                    phase,
+                    result: &mut *result,
+                    plane,
+                    channels,
+                });
+            }
+        },
+    );
+    result
+}
