@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub mod attack_step;
+mod bilinear;
 pub mod bins;
 pub mod convolution;
 mod convolution_kernels;
@@ -9,6 +10,7 @@ pub mod device;
 pub mod histogram;
 pub mod images;
 mod kernel;
+pub mod matrix;
 mod read;
 mod unroll;
 
@@ -18,4 +20,5 @@ pub use convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 pub use device::{Choice, DeviceError, Opened, adapters, open};
 pub use histogram::{HistogramCounts, histogram};
 pub use kernel::shaders;
+pub use matrix::{Layout, matrix_product};
 pub use read::read;
