@@ -79,7 +79,7 @@ impl Operands {
         let options = ConvOptions::new([self.stride; 2], [self.kernel / 2; 2], [1, 1], 1);
         let product = burn_conv2d(x.clone(), w.clone(), None, options) * gy.clone();
         let gradients = product.sum().backward();
-        [x, w, gy].map(|operand| values(operand.grad(&gradients).unwrap()))
+        [x, w, gy].map(|operand| values(operand.grad(&gradients).expect("it is tracked")))
     }
 }
 
@@ -106,7 +106,7 @@ fn operations_and_their_derivatives_are_burns() {
                     let (operation, product) = all[formula].clone();
                     let gradients = product.backward();
                     for (of, (operand, expected)) in [x, w, gy].into_iter().zip(&expected).enumerate() {
-                        let got = operand.grad(&gradients).unwrap();
+                        let got = operand.grad(&gradients).expect("it is tracked");
                         assert_eq!(got.dims(), operands.shapes[of]);
                         let what =
                             format!("{name} {sizes:?} {kernel}×{kernel} stride {stride}: {operation} {of}");

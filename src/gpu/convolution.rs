@@ -1,9 +1,7 @@
 //! Convolution, its input vector-Jacobian product and its weight gradient, each the derivative of the others.
 
 use burn::backend::autodiff::Autodiff;
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 #[cfg(not(target_family = "wasm"))]
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
@@ -13,6 +11,7 @@ use burn::tensor::TensorData;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Shape, Slice, Tensor};
 
+use super::bilinear::Bilinear;
 #[cfg(not(target_family = "wasm"))]
 use super::host_convolution::{self, Sizes};
 
@@ -211,7 +210,7 @@ pub(super) fn weight_vjp_reference<B: Backend>(
 
 impl<B: Convolution, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
     fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        let backward = Bilinear::<B> {
+        let backward = Bilinear::<B, Geometry> {
             to_left: B::convolution_input_vjp,
             to_right: |cotangent, x, geometry| B::convolution_weight_vjp(x, cotangent, geometry),
         };
@@ -223,7 +222,8 @@ impl<B: Convolution, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        let backward = Bilinear::<B> { to_left: B::convolution, to_right: B::convolution_weight_vjp };
+        let backward =
+            Bilinear::<B, Geometry> { to_left: B::convolution, to_right: B::convolution_weight_vjp };
         backward.record::<C>(B::convolution_input_vjp, gy, weight, geometry)
     }
 
@@ -232,60 +232,10 @@ impl<B: Convolution, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
         gy: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        let backward = Bilinear::<B> {
+        let backward = Bilinear::<B, Geometry> {
             to_left: |cotangent, gy, geometry| B::convolution_input_vjp(gy, cotangent, geometry),
             to_right: |cotangent, x, geometry| B::convolution(x, cotangent, geometry),
         };
         backward.record::<C>(B::convolution_weight_vjp, x, gy, geometry)
-    }
-}
-
-/// One of the three operations, or a derivative of one.
-type Product<B> = fn(FloatTensor<B>, FloatTensor<B>, Geometry) -> FloatTensor<B>;
-
-/// The derivatives of an operation that is linear in each of two operands: from the cotangent and the other operand.
-#[derive(Debug)]
-struct Bilinear<B: Backend> {
-    to_left: Product<B>,
-    to_right: Product<B>,
-}
-
-impl<B: Backend> Bilinear<B> {
-    /// Computes the operation, keeping of each operand what the other's derivative needs.
-    fn record<C: CheckpointStrategy>(
-        self,
-        forward: Product<B>,
-        left: FloatTensor<Autodiff<B, C>>,
-        right: FloatTensor<Autodiff<B, C>>,
-        geometry: Geometry,
-    ) -> FloatTensor<Autodiff<B, C>> {
-        let (left_tracked, right_tracked) = (left.is_tracked(), right.is_tracked());
-        let ((left, left_node), (right, right_node)) = (left.into_parts(), right.into_parts());
-        let nodes = [left_node, right_node];
-        match self.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let kept =
-                    (right_tracked.then(|| left.clone()), left_tracked.then(|| right.clone()), geometry);
-                prepared.finish(kept, forward(left, right, geometry))
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(forward(left, right, geometry)),
-        }
-    }
-}
-
-impl<B: Backend> Backward<B, 2> for Bilinear<B> {
-    /// The left operand where the right one is tracked, and the other way round.
-    type State = (Option<FloatTensor<B>>, Option<FloatTensor<B>>, Geometry);
-
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let cotangent = grads.consume::<B>(&ops.node);
-        let [left_node, right_node] = ops.parents;
-        let (left, right, geometry) = ops.state;
-        if let (Some(node), Some(right)) = (left_node, right) {
-            grads.register::<B>(node.id, (self.to_left)(cotangent.clone(), right, geometry));
-        }
-        if let (Some(node), Some(left)) = (right_node, left) {
-            grads.register::<B>(node.id, (self.to_right)(cotangent, left, geometry));
-        }
     }
 }

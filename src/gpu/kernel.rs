@@ -5,7 +5,7 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceKernel};
 use cubecl::prelude::{CubeCount, CubeDim};
 use cubecl::server::{Handle, KernelArguments};
 
-use super::{attack_step, convolution_kernels, histogram};
+use super::{attack_step, convolution_kernels, histogram, matrix};
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
 pub(super) const WORKGROUP: u32 = 256;
@@ -20,6 +20,7 @@ pub fn shaders() -> Vec<(&'static str, String)> {
         ("attack_step.wgsl", attack_step::Kernel.source().complete()),
         ("histogram.wgsl", histogram::Counting.source().complete()),
         ("histogram_moments.wgsl", histogram::Merging.source().complete()),
+        ("matrix_product.wgsl", matrix::Kernel.source().complete()),
     ];
     shaders.extend(convolution_kernels::shaders());
     shaders.sort_by_key(|(name, _)| *name);

@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub mod attack_step;
+mod bilinear;
 pub mod bins;
 pub mod convolution;
 mod convolution_kernels;
@@ -11,6 +12,7 @@ pub mod histogram;
 mod host_convolution;
 pub mod images;
 mod kernel;
+pub mod matrix;
 mod read;
 mod unroll;
 
@@ -20,4 +22,5 @@ pub use convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 pub use device::{Choice, DeviceError, Opened, adapters, open};
 pub use histogram::{HistogramCounts, histogram};
 pub use kernel::shaders;
+pub use matrix::{Layout, matrix_product};
 pub use read::read;

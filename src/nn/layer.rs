@@ -8,7 +8,7 @@ use burn::tensor::{Tensor, activation};
 
 use super::Weights;
 use crate::config::Activation;
-use crate::gpu::{conv2d, conv2d_input_vjp};
+use crate::gpu::{Layout, conv2d, conv2d_input_vjp, matrix_product};
 
 /// Variance offset of GroupNorm, as PyTorch's default.
 const GROUP_NORM_EPSILON: f64 = 1e-5;
@@ -144,7 +144,7 @@ impl Layer {
                 let n = x.dims()[0];
                 let matrix = weights.0[*weight].clone().reshape([*out, *features]);
                 let shift = weights.0[*bias].clone().reshape([1, *out]);
-                let y = x.reshape([n, *features]).matmul(matrix.transpose()) + shift; // [n, out]
+                let y = matrix_product(x.reshape([n, *features]), matrix, Layout::Nt) + shift; // [n, out]
                 (y.reshape([n, *out, 1, 1]), Tape::Nothing)
             }
             Self::Residual { body, shortcut } => {
@@ -178,7 +178,7 @@ impl Layer {
             (Self::Linear { weight, shape: [out, features], .. }, Tape::Nothing) => {
                 let n = gy.dims()[0];
                 let matrix = weights.0[*weight].clone().reshape([*out, *features]);
-                gy.reshape([n, *out]).matmul(matrix).reshape([n, *features, 1, 1])
+                matrix_product(gy.reshape([n, *out]), matrix, Layout::Nn).reshape([n, *features, 1, 1])
             }
             (Self::Residual { body, shortcut }, Tape::Residual(body_tapes, shortcut_tapes)) => {
                 input_vjp(body, weights, body_tapes, gy.clone())
