@@ -36,7 +36,9 @@ fn a_lost_device_is_told_and_the_last_good_state_is_saved() {
         remote.commands.send(Command::Step(Players::Both, 1)).await.expect("the trainer lives");
         let failed = |event| if let Event::Failed(failure) = event { Some(failure) } else { None };
         let failure = wait_for(&mut remote, failed).await;
-        assert!(failure.what.contains("estroyed") && !failure.what.contains('\n'), "{failure:?}");
+        // Which of its operations the tensor stack blames differs from run to run.
+        assert!(failure.what.starts_with("the computation failed: "), "{failure:?}");
+        assert!(!failure.what.contains('\n') && !failure.what.contains("acktrace"), "{failure:?}");
         assert!(failure.advice.contains("Save the run"), "{failure:?}");
 
         remote.commands.send(Command::Save).await.expect("the trainer lives");

@@ -2,17 +2,13 @@
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-#[cfg(not(target_family = "wasm"))]
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-#[cfg(not(target_family = "wasm"))]
-use burn::tensor::TensorData;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Shape, Slice, Tensor};
+use burn::tensor::{Shape, Slice, Tensor, TensorData};
 
 use super::bilinear::Bilinear;
-#[cfg(not(target_family = "wasm"))]
 use super::host_convolution::{self, Sizes};
 
 /// The sizes that all three operations share.
@@ -121,10 +117,6 @@ pub trait Convolution: Backend {
     }
 }
 
-#[cfg(target_family = "wasm")]
-impl Convolution for Flex {}
-
-#[cfg(not(target_family = "wasm"))]
 impl Convolution for Flex {
     fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
         let sizes = Sizes::of(&x.shape(), weight.shape()[0], geometry);
@@ -158,7 +150,6 @@ impl Convolution for Flex {
 }
 
 /// An operation on the values of two tensors; none where they are not in single precision.
-#[cfg(not(target_family = "wasm"))]
 fn on_host(
     left: &FlexTensor,
     right: &FlexTensor,

@@ -8,7 +8,6 @@ pub mod convolution;
 mod convolution_kernels;
 pub mod device;
 pub mod histogram;
-#[cfg(not(target_family = "wasm"))]
 mod host_convolution;
 pub mod images;
 mod kernel;

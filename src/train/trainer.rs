@@ -318,10 +318,11 @@ impl Trainer {
     }
 }
 
-/// The causes that an error of the tensor stack lists, each once, without its backtrace.
+/// The causes that an error of the tensor stack lists, each once, without its backtraces.
 fn in_one_line(error: &str) -> String {
-    let lines = error.lines().map(str::trim).take_while(|line| !line.starts_with("Backtrace"));
-    let mut causes: Vec<&str> = lines.filter(|line| !line.is_empty() && *line != "Caused by:").collect();
+    let says_nothing =
+        |line: &&str| line.is_empty() || ["Caused by", "Asked at", "Backtrace", "No backtrace"].iter().any(|start| line.starts_with(start));
+    let mut causes: Vec<&str> = error.lines().map(str::trim).filter(|line| !says_nothing(line)).collect();
     causes.dedup();
-    causes.join(": ")
+    format!("the computation failed: {}", causes.join(" "))
 }
