@@ -320,8 +320,12 @@ impl Trainer {
 
 /// The causes that an error of the tensor stack lists, each once, without its backtraces.
 fn in_one_line(error: &str) -> String {
-    let says_nothing =
-        |line: &&str| line.is_empty() || ["Caused by", "Asked at", "Backtrace", "No backtrace"].iter().any(|start| line.starts_with(start));
+    let says_nothing = |line: &&str| {
+        line.is_empty()
+            || ["Caused by", "Asked at", "Backtrace", "No backtrace"]
+                .iter()
+                .any(|start| line.starts_with(start))
+    };
     let mut causes: Vec<&str> = error.lines().map(str::trim).filter(|line| !says_nothing(line)).collect();
     causes.dedup();
     format!("the computation failed: {}", causes.join(" "))
