@@ -83,11 +83,9 @@ impl DeviceImages {
         let images = pixels.flatten::<2>(1, 2).slice([0..n, 0..c * h * w]).float() / 255.0;
         let labels: Vec<usize> =
             indices.iter().map(|index| usize::from(self.labels[*index as usize])).collect();
-        Batch {
-            images: images.reshape([n, c, h, w]),
-            labels: self.int(&labels),
-            one_hot: self.one_hot(&labels),
-        }
+        let labels = self.int(&labels);
+        let one_hot = one_hot(labels.clone(), self.classes);
+        Batch { images: images.reshape([n, c, h, w]), labels, one_hot }
     }
 
     /// `[N, K]` rows with a one where `classes` says.
