@@ -57,10 +57,9 @@ pub fn attack_step_reference(
 }
 
 /// How burn routes the operation to the kernel.
-#[backend_extension(Cube, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube)]
 pub trait AttackStep: Backend {
     /// See [`attack_step`]; contiguous or not, all of one shape and of `f32`, without autodiff.
-    #[fusion(dtype = x_adv, shape = x_adv)]
     fn attack_step(
         x_adv: FloatTensor<Self>,
         gradient: FloatTensor<Self>,

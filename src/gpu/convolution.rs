@@ -85,19 +85,14 @@ pub fn conv2d_weight_vjp(x: Tensor<4>, gy: Tensor<4>, stride: usize, kernel: usi
 }
 
 /// How burn routes the operations to the kernels; without one, each is burn's own convolution.
-#[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Autodiff, Cube, Flex)]
 pub trait Convolution: Backend {
     /// See [`conv2d`].
-    #[fusion(dtype = x, shape = {
-        let [height, width] = geometry.output();
-        Shape::new([x[0], weight[0], height, width])
-    })]
     fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
         convolution_reference::<Self>(x, weight, geometry)
     }
 
     /// See [`conv2d_input_vjp`].
-    #[fusion(dtype = gy, shape = Shape::new([gy[0], weight[1], geometry.height, geometry.width]))]
     fn convolution_input_vjp(
         gy: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -107,7 +102,6 @@ pub trait Convolution: Backend {
     }
 
     /// See [`conv2d_weight_vjp`].
-    #[fusion(dtype = x, shape = Shape::new([gy[1], x[1], geometry.kernel, geometry.kernel]))]
     fn convolution_weight_vjp(
         x: FloatTensor<Self>,
         gy: FloatTensor<Self>,

@@ -87,16 +87,9 @@ pub fn histogram_reference(
 }
 
 /// How burn routes the operation to the kernels.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube, Flex)]
 pub trait Histogram: Backend {
     /// See [`histogram`]; `f32` and `i32` in, `i32` counts and `f32` moments out, all without autodiff.
-    #[fusion(meta = |_gradient, _labels, classes| {
-        use burn::backend::fusion::custom::TensorSpec;
-        (
-            TensorSpec::new([*classes, COLUMNS].into(), DType::I32),
-            TensorSpec::new([*classes, MOMENTS].into(), DType::F32),
-        )
-    })]
     fn histogram(
         gradient: FloatTensor<Self>,
         labels: IntTensor<Self>,

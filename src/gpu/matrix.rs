@@ -4,7 +4,7 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::{DType, Shape, Tensor};
+use burn::tensor::{DType, Tensor};
 use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
 use cubecl::prelude::KernelId;
 
@@ -47,13 +47,9 @@ pub fn matrix_product(a: Tensor<2>, b: Tensor<2>, layout: Layout) -> Tensor<2> {
 }
 
 /// How burn routes the operation to the kernel; without one, it is burn's own product.
-#[backend_extension(Autodiff, Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Autodiff, Cube, Flex)]
 pub trait MatrixProduct: Backend {
     /// See [`matrix_product`].
-    #[fusion(dtype = a, shape = {
-        let [rows, _, _, columns] = layout.sizes(a.dims(), b.dims());
-        Shape::new([rows, columns])
-    })]
     fn matrix_product(a: FloatTensor<Self>, b: FloatTensor<Self>, layout: Layout) -> FloatTensor<Self> {
         product_reference::<Self>(a, b, layout)
     }
