@@ -12,7 +12,7 @@ pub use evaluation::Evaluation;
 
 use crate::{
     config::{AttackKind, TargetKind, Threat},
-    gpu,
+    gpu::{self, hits},
     nn::{Network, Weights},
 };
 
@@ -146,8 +146,9 @@ impl Victim<'_> {
     /// One where the network says what the goal wants, `[N, 1, 1, 1]`.
     fn reached(&self, images: &Tensor<4>, goal: &Goal) -> Tensor<4> {
         let n = images.dims()[0];
-        let hit =
-            |one_hot: &Tensor<2>| hits(self.network.logits(self.weights, images.clone()), one_hot.clone());
+        let hit = |one_hot: &Tensor<2>| {
+            hits(self.network.logits(self.weights, images.clone()), one_hot.clone()).each
+        };
         let reached = match goal {
             Goal::AwayFrom(labels) => hit(labels) * -1.0 + 1.0,
             Goal::Towards(targets) => hit(targets),
@@ -160,13 +161,6 @@ impl Victim<'_> {
         let recipe = Recipe::of(threat)?;
         Some(self.descend(clean, clean.clone(), goal, recipe, threat.epsilon))
     }
-}
-
-/// One for each row whose largest logit is the one that `one_hot` marks, else zero: `[N]`.
-pub fn hits(logits: Tensor<2>, one_hot: Tensor<2>) -> Tensor<1> {
-    let [n, k] = one_hot.dims();
-    let said = gpu::images::one_hot(logits.argmax(1).reshape([n]), k);
-    (said * one_hot).sum_dim(1).reshape([n])
 }
 
 /// The class that each of `labels` is to be mistaken for: another one, drawn from `random`.
