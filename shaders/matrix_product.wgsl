@@ -27,14 +27,20 @@ fn main(
             if info[7] == BIAS {
                 sum = vector[i % info[1]];
             }
-            var at_left = i / info[1] * info[3];
-            var at_right = i % info[1] * info[6];
-            for (var inner = 0u; inner < info[2]; inner += 1u) {
-                sum = fma(left[at_left], right[at_right], sum);
-                at_left += info[4];
-                at_right += info[5];
+            let at = vec2<u32>(i / info[1] * info[3], i % info[1] * info[6]);
+            // Four terms at a time, none waiting for another.
+            var four = vec4<f32>();
+            var inner = 0u;
+            for (; inner + 4u <= info[2]; inner += 4u) {
+                let l = at.x + vec4<u32>(inner, inner + 1u, inner + 2u, inner + 3u) * info[4];
+                let r = at.y + vec4<u32>(inner, inner + 1u, inner + 2u, inner + 3u) * info[5];
+                let factors = vec4<f32>(left[l.x], left[l.y], left[l.z], left[l.w]);
+                four = fma(factors, vec4<f32>(right[r.x], right[r.y], right[r.z], right[r.w]), four);
             }
-            product[i] = sum;
+            for (; inner < info[2]; inner += 1u) {
+                sum = fma(left[at.x + inner * info[4]], right[at.y + inner * info[5]], sum);
+            }
+            product[i] = sum + ((four.x + four.y) + (four.z + four.w));
         } else {
             for (var inner = 0u; inner < info[2]; inner += 1u) {
                 sum += left[(i - entries) * info[3] + inner * info[4]];

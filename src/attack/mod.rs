@@ -133,13 +133,11 @@ impl Victim<'_> {
         };
         (0..recipe.steps).fold(start, |images, _| {
             let (gradient, _) = self.network.input_gradient(self.weights, images.clone(), one_hot.clone());
-            match recipe.norm {
-                Norm::Linf => gpu::attack_step(images, gradient, clean.clone(), step as f32, epsilon as f32),
-                Norm::L2 => {
-                    let moved = images + gradient.clone() / norm(gradient) * step;
-                    project_l2(moved, clean, epsilon)
-                }
-            }
+            let take_step = match recipe.norm {
+                Norm::Linf => gpu::attack_step,
+                Norm::L2 => gpu::attack_step_l2,
+            };
+            take_step(images, gradient, clean.clone(), step as f32, epsilon as f32)
         })
     }
 
@@ -221,11 +219,4 @@ fn norm(images: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
     let flat = images.reshape([n, c * h * w]);
     (flat.clone() * flat).sum_dim(1).sqrt().clamp_min(LEAST_NORM).reshape([n, 1, 1, 1])
-}
-
-/// Back into the L2 ball around `clean`, then into [0, 1].
-fn project_l2(images: Tensor<4>, clean: &Tensor<4>, epsilon: f64) -> Tensor<4> {
-    let offset = images - clean.clone();
-    let factor = (norm(offset.clone()).recip() * epsilon).clamp_max(1.0);
-    (clean.clone() + offset * factor).clamp(0.0, 1.0)
 }

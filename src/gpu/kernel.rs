@@ -20,11 +20,12 @@ pub(super) const MOST_ELEMENTS: usize = i32::MAX as usize;
 /// Every file in `shaders/`, by name, with its WGSL as adapters get it; as often as it has variants.
 pub fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = vec![
-        ("attack_step.wgsl", attack_step::Kernel.source().complete()),
         ("histogram.wgsl", histogram::Counting.source().complete()),
         ("histogram_moments.wgsl", histogram::Merging.source().complete()),
     ];
     let plain = [
+        attack_step::L2,
+        attack_step::LINF,
         gradient_normalization::KERNEL,
         hits::KERNEL,
         matrix::KERNEL,

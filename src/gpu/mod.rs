@@ -27,7 +27,7 @@ pub mod softmax;
 mod unroll;
 
 pub use adapter::{Adapter, AdapterKind};
-pub use attack_step::attack_step;
+pub use attack_step::{attack_step, attack_step_l2};
 pub use convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 pub use device::{Choice, DeviceError, Opened, adapters, open};
 pub use gradient_normalization::normalize_gradient;
