@@ -1,25 +1,44 @@
 //! The device, the images that live on it, and each WGSL kernel's binding beside its plain reference.
 
 pub mod adapter;
+mod affine;
 pub mod attack_step;
 mod bilinear;
 pub mod bins;
 pub mod convolution;
 mod convolution_kernels;
 pub mod device;
+pub mod gradient_normalization;
 pub mod histogram;
+pub mod hits;
 mod host_convolution;
+mod host_objective;
 pub mod images;
 mod kernel;
+pub mod linear;
 pub mod matrix;
+pub mod measures;
+pub mod objective;
+pub mod pixel_normalization;
+pub mod pooling;
 mod read;
+mod real;
+pub mod softmax;
 mod unroll;
 
 pub use adapter::{Adapter, AdapterKind};
-pub use attack_step::attack_step;
+pub use attack_step::{attack_step, attack_step_l2};
 pub use convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 pub use device::{Choice, DeviceError, Opened, adapters, open};
+pub use gradient_normalization::normalize_gradient;
 pub use histogram::{HistogramCounts, histogram};
+pub use hits::{Hits, hits};
 pub use kernel::shaders;
+pub use linear::linear;
 pub use matrix::{Layout, matrix_product};
+pub use measures::add_measures;
+pub use objective::{cross_entropy, great_objective};
+pub use pixel_normalization::{normalize_pixels, normalize_pixels_vjp};
+pub use pooling::{global_mean, global_mean_vjp};
 pub use read::read;
+pub use softmax::{logit_gradient, softmax};

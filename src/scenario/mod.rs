@@ -8,7 +8,7 @@ pub use defense::Defense;
 
 use crate::{
     config::{Hyper, Players, Setup},
-    gpu::{images::DeviceImages, read},
+    gpu::{images::DeviceImages, measures::SCALARS, read},
     nn::{Network, Optimizer, Weights, optimizer::Rates},
 };
 
@@ -122,9 +122,6 @@ pub struct PendingMeasures {
     /// Images in each step's batch.
     pub batch_size: usize,
 }
-
-/// Numbers before the confusion matrix in [`PendingMeasures::sums`].
-const SCALARS: usize = 5;
 
 impl PendingMeasures {
     /// The one read from the device.

@@ -98,9 +98,9 @@ impl Case {
 
         let leaf = logits.autodiff().require_grad();
         let n = leaf.dims()[0] as f64;
-        let greace = loss::greace(leaf.clone(), auxiliary_logits, self.labels.clone())
-            * self.golden.setting::<f64>("beta");
-        let objective = loss::cross_entropy(leaf.clone(), self.labels.clone()) + greace;
+        let beta = self.golden.setting("beta");
+        let terms = loss::Terms { beta, alpha: 0.0, adversary: Adversary::Reversal };
+        let objective = loss::great_objective(leaf.clone(), auxiliary_logits, self.labels.clone(), terms);
         let logit_gradient = leaf.grad(&objective.backward()).unwrap() * n;
         self.golden.compare("greace_logit_gradient", logit_gradient);
     }
@@ -110,10 +110,8 @@ impl Case {
         let theta = self.theta.tracked();
         let (gradient, logits) = self.main.input_gradient(&theta, self.images.clone(), self.labels.clone());
         let auxiliary_logits = self.auxiliary.logits(&self.phi, loss::normalize(normalization, gradient));
-        let beta: f64 = self.golden.setting("beta");
-        let objective = loss::cross_entropy(logits.clone(), self.labels.clone())
-            + loss::greace(logits, auxiliary_logits.clone(), self.labels.clone()) * beta
-            + loss::adversary(adversary, auxiliary_logits, self.labels.clone()) * alpha;
+        let terms = loss::Terms { beta: self.golden.setting("beta"), alpha, adversary };
+        let objective = loss::great_objective(logits, auxiliary_logits, self.labels.clone(), terms);
         theta.gradients(&mut objective.backward())
     }
 
