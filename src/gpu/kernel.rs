@@ -5,7 +5,7 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceKernel};
 use cubecl::prelude::{CubeCount, CubeDim};
 use cubecl::server::{Handle, KernelArguments};
 
-use super::{attack_step, convolution_kernels, histogram, matrix};
+use super::{attack_step, convolution_kernels, histogram, matrix, optimizer_step};
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
 pub(super) const WORKGROUP: u32 = 256;
@@ -21,6 +21,7 @@ pub fn shaders() -> Vec<(&'static str, String)> {
         ("histogram.wgsl", histogram::Counting.source().complete()),
         ("histogram_moments.wgsl", histogram::Merging.source().complete()),
         ("matrix_product.wgsl", matrix::Kernel.source().complete()),
+        ("optimizer_step.wgsl", optimizer_step::Kernel.source().complete()),
     ];
     shaders.extend(convolution_kernels::shaders());
     shaders.sort_by_key(|(name, _)| *name);

@@ -9,9 +9,11 @@ mod convolution_kernels;
 pub mod device;
 pub mod histogram;
 mod host_convolution;
+mod host_optimizer;
 pub mod images;
 mod kernel;
 pub mod matrix;
+pub mod optimizer_step;
 mod read;
 mod unroll;
 
@@ -22,4 +24,5 @@ pub use device::{Choice, DeviceError, Opened, adapters, open};
 pub use histogram::{HistogramCounts, histogram};
 pub use kernel::shaders;
 pub use matrix::{Layout, matrix_product};
+pub use optimizer_step::optimizer_step;
 pub use read::read;

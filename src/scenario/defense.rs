@@ -250,12 +250,12 @@ impl Scenario for Defense {
     }
 
     fn state(&self) -> State {
-        State { main: self.main.state(), auxiliary: self.auxiliary.state() }
+        State { main: self.main.optimizer.clone(), auxiliary: self.auxiliary.optimizer.clone() }
     }
 
     fn restore(&mut self, state: State) {
-        (self.main.weights, self.main.optimizer) = state.main;
-        (self.auxiliary.weights, self.auxiliary.optimizer) = state.auxiliary;
+        self.main.restore(state.main);
+        self.auxiliary.restore(state.auxiliary);
         self.sums = None;
     }
 }
