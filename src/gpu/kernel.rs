@@ -5,7 +5,7 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceKernel};
 use cubecl::prelude::{CubeCount, CubeDim};
 use cubecl::server::{Handle, KernelArguments};
 
-use super::{attack_step, convolution_kernels, histogram, matrix, optimizer_step};
+use super::{attack_step, convolution_kernels, gather, histogram, matrix, optimizer_step};
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
 pub(super) const WORKGROUP: u32 = 256;
@@ -18,6 +18,7 @@ pub(super) const MOST_ELEMENTS: usize = i32::MAX as usize;
 pub fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = vec![
         ("attack_step.wgsl", attack_step::Kernel.source().complete()),
+        ("gather.wgsl", gather::Kernel.source().complete()),
         ("histogram.wgsl", histogram::Counting.source().complete()),
         ("histogram_moments.wgsl", histogram::Merging.source().complete()),
         ("matrix_product.wgsl", matrix::Kernel.source().complete()),

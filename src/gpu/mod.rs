@@ -7,6 +7,7 @@ pub mod bins;
 pub mod convolution;
 mod convolution_kernels;
 pub mod device;
+mod gather;
 pub mod histogram;
 mod host_convolution;
 mod host_optimizer;

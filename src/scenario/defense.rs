@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, activation::softmax};
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::{GradientTensors, PendingMeasures, Player, Scenario, State};
+use super::{GradientTensors, PendingMeasures, Player, Scenario, State, augmentation};
 use crate::{
     attack::{Goal, Victim, hits},
     config::{AttackKind, Hyper, Mode, Players, Schedule, Setup, TargetKind, Threat},
@@ -180,7 +180,8 @@ impl Defense {
 
 impl Scenario for Defense {
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
-        let batch = self.train.gather(self.order.indices(step));
+        let Setup { augmentation, seed, .. } = self.setup;
+        let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
         let alpha = if self.setup.mode.uses_alpha() && players != Players::Auxiliary {
             hyper.ramped_alpha(step, self.setup.steps)
         } else {

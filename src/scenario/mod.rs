@@ -1,5 +1,6 @@
 //! What one training step does, scenario by scenario.
 
+mod augmentation;
 pub mod defense;
 
 use burn::tensor::{Device, Int, Tensor};
