@@ -5,7 +5,7 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceKernel};
 use cubecl::prelude::{CubeCount, CubeDim};
 use cubecl::server::{Handle, KernelArguments};
 
-use super::{attack_step, convolution_kernels, histogram, matrix};
+use super::{activation, attack_step, convolution_kernels, group_norm_kernels, histogram, matrix};
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
 pub(super) const WORKGROUP: u32 = 256;
@@ -22,7 +22,9 @@ pub fn shaders() -> Vec<(&'static str, String)> {
         ("histogram_moments.wgsl", histogram::Merging.source().complete()),
         ("matrix_product.wgsl", matrix::Kernel.source().complete()),
     ];
+    shaders.extend(activation::shaders());
     shaders.extend(convolution_kernels::shaders());
+    shaders.extend(group_norm_kernels::shaders());
     shaders.sort_by_key(|(name, _)| *name);
     shaders
 }
