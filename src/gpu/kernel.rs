@@ -6,8 +6,8 @@ use cubecl::prelude::{CubeCount, CubeDim, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
 use super::{
-    attack_step, convolution_kernels, gather, gradient_normalization, histogram, hits, matrix, measures,
-    objective, optimizer_step, pixel_normalization, pooling, softmax,
+    activation, attack_step, convolution_kernels, gather, gradient_normalization, group_norm_kernels,
+    histogram, hits, matrix, measures, objective, optimizer_step, pixel_normalization, pooling, softmax,
 };
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
@@ -39,7 +39,9 @@ pub fn shaders() -> Vec<(&'static str, String)> {
         softmax::KERNEL,
     ];
     shaders.extend(plain.map(|kernel| (kernel.name, kernel.source().complete())));
+    shaders.extend(activation::shaders());
     shaders.extend(convolution_kernels::shaders());
+    shaders.extend(group_norm_kernels::shaders());
     shaders.sort_by_key(|(name, _)| *name);
     shaders
 }

@@ -1,5 +1,6 @@
 //! The device, the images that live on it, and each WGSL kernel's binding beside its plain reference.
 
+pub mod activation;
 pub mod adapter;
 mod affine;
 pub mod attack_step;
@@ -10,9 +11,13 @@ mod convolution_kernels;
 pub mod device;
 mod gather;
 pub mod gradient_normalization;
+pub mod group_norm;
+mod group_norm_kernels;
 pub mod histogram;
 pub mod hits;
+mod host;
 mod host_convolution;
+mod host_group_norm;
 mod host_objective;
 mod host_optimizer;
 pub mod images;
@@ -29,11 +34,13 @@ mod real;
 pub mod softmax;
 mod unroll;
 
+pub use activation::{activate, activate_vjp};
 pub use adapter::{Adapter, AdapterKind};
 pub use attack_step::{attack_step, attack_step_l2};
 pub use convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 pub use device::{Choice, DeviceError, Opened, adapters, open};
 pub use gradient_normalization::normalize_gradient;
+pub use group_norm::{NormForm, group_norm, group_norm_input_vjp};
 pub use histogram::{HistogramCounts, histogram};
 pub use hits::{Hits, hits};
 pub use kernel::shaders;
