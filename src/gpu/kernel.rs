@@ -6,8 +6,8 @@ use cubecl::prelude::{CubeCount, CubeDim, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
 use super::{
-    attack_step, convolution_kernels, gradient_normalization, histogram, hits, matrix, measures, objective,
-    pixel_normalization, pooling, softmax,
+    activation, attack_step, convolution_kernels, gather, gradient_normalization, group_norm_kernels,
+    histogram, hits, matrix, measures, objective, optimizer_step, pixel_normalization, pooling, softmax,
 };
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
@@ -20,8 +20,10 @@ pub(super) const MOST_ELEMENTS: usize = i32::MAX as usize;
 /// Every file in `shaders/`, by name, with its WGSL as adapters get it; as often as it has variants.
 pub fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = vec![
+        ("gather.wgsl", gather::Kernel.source().complete()),
         ("histogram.wgsl", histogram::Counting.source().complete()),
         ("histogram_moments.wgsl", histogram::Merging.source().complete()),
+        ("optimizer_step.wgsl", optimizer_step::Kernel.source().complete()),
     ];
     let plain = [
         attack_step::L2,
@@ -37,7 +39,9 @@ pub fn shaders() -> Vec<(&'static str, String)> {
         softmax::KERNEL,
     ];
     shaders.extend(plain.map(|kernel| (kernel.name, kernel.source().complete())));
+    shaders.extend(activation::shaders());
     shaders.extend(convolution_kernels::shaders());
+    shaders.extend(group_norm_kernels::shaders());
     shaders.sort_by_key(|(name, _)| *name);
     shaders
 }

@@ -11,7 +11,7 @@ use super::{
     weights::Init,
 };
 use crate::config::{Activation, NetworkKind};
-use crate::gpu::logit_gradient;
+use crate::gpu::{NormForm, logit_gradient};
 
 /// Groups of every GroupNorm; channels are multiples of it.
 const GROUPS: usize = 8;
@@ -171,17 +171,17 @@ impl Builder {
         Layer::Conv { weight, shape, stride }
     }
 
-    fn norm(&mut self, name: &str, size: usize) -> Layer {
+    fn norm(&mut self, name: &str, size: usize, activation: Option<Activation>) -> Layer {
         let scale = self.weight(format!("{name}.weight"), vec![size], Init::Constant(1.0));
         let shift = self.weight(format!("{name}.bias"), vec![size], Init::Constant(0.0));
-        Layer::GroupNorm { scale, shift, groups: GROUPS }
+        Layer::GroupNorm { scale, shift, form: NormForm { groups: GROUPS, activation } }
     }
 
     /// Convolution, norm, activation.
     fn block(&mut self, index: usize, out: usize, stride: usize) {
         let conv = self.conv(&format!("conv{index}"), self.channels, out, 3, stride);
-        let norm = self.norm(&format!("norm{index}"), out);
-        self.layers.extend([conv, norm, Layer::Activation(self.activation)]);
+        let norm = self.norm(&format!("norm{index}"), out, Some(self.activation));
+        self.layers.extend([conv, norm]);
         self.channels = out;
     }
 
@@ -189,14 +189,13 @@ impl Builder {
     fn residual(&mut self, name: &str, out: usize, stride: usize) {
         let input = self.channels;
         let mut body = vec![self.conv(&format!("{name}.conv1"), input, out, 3, stride)];
-        body.push(self.norm(&format!("{name}.norm1"), out));
-        body.push(Layer::Activation(self.activation));
+        body.push(self.norm(&format!("{name}.norm1"), out, Some(self.activation)));
         body.push(self.conv(&format!("{name}.conv2"), out, out, 3, 1));
-        body.push(self.norm(&format!("{name}.norm2"), out));
+        body.push(self.norm(&format!("{name}.norm2"), out, None));
         let mut shortcut = Vec::new();
         if stride != 1 || input != out {
             shortcut.push(self.conv(&format!("{name}.shortcut.conv"), input, out, 1, stride));
-            shortcut.push(self.norm(&format!("{name}.shortcut.norm"), out));
+            shortcut.push(self.norm(&format!("{name}.shortcut.norm"), out, None));
         }
         self.layers.extend([Layer::Residual { body, shortcut }, Layer::Activation(self.activation)]);
         self.channels = out;

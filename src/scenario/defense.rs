@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::{GradientTensors, PendingMeasures, Player, Scenario, State};
+use super::{GradientTensors, PendingMeasures, Player, Scenario, State, augmentation};
 use crate::{
     attack::{Goal, Victim},
     config::{AttackKind, Hyper, Mode, Players, Schedule, Setup, TargetKind, Threat},
@@ -156,7 +156,8 @@ impl Defense {
 
 impl Scenario for Defense {
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
-        let batch = self.train.gather(self.order.indices(step));
+        let Setup { augmentation, seed, .. } = self.setup;
+        let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
         let alpha = if self.setup.mode.uses_alpha() && players != Players::Auxiliary {
             hyper.ramped_alpha(step, self.setup.steps)
         } else {
@@ -231,12 +232,12 @@ impl Scenario for Defense {
     }
 
     fn state(&self) -> State {
-        State { main: self.main.state(), auxiliary: self.auxiliary.state() }
+        State { main: self.main.optimizer.clone(), auxiliary: self.auxiliary.optimizer.clone() }
     }
 
     fn restore(&mut self, state: State) {
-        (self.main.weights, self.main.optimizer) = state.main;
-        (self.auxiliary.weights, self.auxiliary.optimizer) = state.auxiliary;
+        self.main.restore(state.main);
+        self.auxiliary.restore(state.auxiliary);
         self.sums = None;
     }
 }

@@ -163,9 +163,12 @@ impl Case {
             }
             let rates = Rates { learning_rate: self.golden.setting(learning_rate), weight_decay, momentum };
             let gradients = self.golden.weights("grad_reversal", &self.main, &self.device);
-            let mut optimizer = Optimizer::new(kind, &self.theta);
-            let first = optimizer.step(&self.theta, gradients.clone(), rates);
-            let second = optimizer.step(&first, gradients, rates);
+            let mut optimizer =
+                Optimizer::new(kind, &self.golden.weight_values("main", &self.main), &self.device);
+            optimizer.step(&gradients, rates);
+            let first = optimizer.weights();
+            optimizer.step(&gradients, rates);
+            let second = optimizer.weights();
             for (name, weights) in [(format!("{kind}1"), first), (format!("{kind}2"), second)] {
                 if self.golden.has(&name) {
                     self.golden.compare_weights(&name, &self.main, &weights);
@@ -249,9 +252,7 @@ pub fn check_trajectory(device: &Device, tolerance: f32) {
     };
     let mut scenario = Defense::new(&setup, &dataset(&golden, &setup), &statistics(&golden), device);
     let begin = |player: &great_lab::scenario::Player, prefix: &str| {
-        let weights = golden.weights(prefix, &player.network, device);
-        let optimizer = Optimizer::new(OptimizerKind::Adam, &weights);
-        (weights, optimizer)
+        Optimizer::new(OptimizerKind::Adam, &golden.weight_values(prefix, &player.network), device)
     };
     let (main, auxiliary) = (begin(scenario.main(), "main"), begin(scenario.auxiliary(), "auxiliary"));
     scenario.restore(State { main, auxiliary });
