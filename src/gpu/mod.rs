@@ -6,6 +6,7 @@ mod bilinear;
 pub mod bins;
 pub mod convolution;
 mod convolution_kernels;
+mod convolution_lanes;
 pub mod device;
 pub mod histogram;
 mod host_convolution;
