@@ -8,20 +8,8 @@ use cubecl::prelude::KernelId;
 use super::convolution::{
     Convolution, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
 };
-use super::convolution_lanes;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info, upload};
-use super::unroll::unroll;
-
-/// Invocations of a workgroup: few, so that small images still make many workgroups.
-const LANES: u32 = 64;
-/// Vectors of four channels that an invocation sums.
-const QUADS: u32 = 2;
-/// Channels that an invocation sums.
-const BLOCK: u32 = 4 * QUADS;
-/// Most parts into which the sums of a weight gradient are divided: they are added up one after the other.
-const MOST_PARTS: u32 = 128;
-/// Invocations beyond which a weight gradient is not divided further.
-const ENOUGH_INVOCATIONS: u32 = 1 << 14;
+use super::{convolution_lanes, convolution_tiles};
 
 impl Convolution for CubeBackend {
     fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
@@ -57,7 +45,7 @@ impl Convolution for CubeBackend {
 /// Which kernels compute an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Variant {
-    /// Those for GPUs: a workgroup shares its weights in workgroup memory.
+    /// Those of [`convolution_tiles`].
     Tiles,
     /// Those of [`convolution_lanes`].
     Lanes,
@@ -102,12 +90,22 @@ impl Variant {
         }
         match self {
             Self::Tiles => {
-                let kernel = Kernel { kind, kernel: sizes.geometry.kernel };
+                let kernel = convolution_tiles::Kernel { kind, kernel: sizes.geometry.kernel };
                 let [rows, columns] = kernel.patch();
                 let patches = batch * height.div_ceil(rows) * width.div_ceil(columns);
-                let groups = workgroups(patches, channels.div_ceil(BLOCK), LANES);
+                let groups = workgroups(
+                    patches,
+                    channels.div_ceil(convolution_tiles::BLOCK),
+                    convolution_tiles::WORKGROUP,
+                );
                 let info = sizes.info(&a, &[turned]);
-                dispatch(&a, kernel, LANES, groups, &[&a.handle, &b.handle, &output.handle, &info]);
+                dispatch(
+                    &a,
+                    kernel,
+                    convolution_tiles::WORKGROUP,
+                    groups,
+                    &[&a.handle, &b.handle, &output.handle, &info],
+                );
             }
             Self::Lanes => {
                 let kernel = convolution_lanes::Kernel::new(kind, sizes);
@@ -138,11 +136,17 @@ impl Variant {
         };
         let (partial, parts) = match self {
             Self::Tiles => {
-                let kernel = Kernel { kind, kernel: geometry.kernel };
+                let kernel = convolution_tiles::Kernel { kind, kernel: geometry.kernel };
                 let [parts, invocations] = kernel.parts(sizes);
                 let (partial, info) = (room_for(parts), sizes.info(&x, &[parts]));
-                let groups = workgroups(invocations, 1, LANES);
-                dispatch(&x, kernel, LANES, groups, &[&x.handle, &gy.handle, &partial.handle, &info]);
+                let groups = workgroups(invocations, 1, convolution_tiles::WORKGROUP);
+                dispatch(
+                    &x,
+                    kernel,
+                    convolution_tiles::WORKGROUP,
+                    groups,
+                    &[&x.handle, &gy.handle, &partial.handle, &info],
+                );
                 (partial, parts)
             }
             Self::Lanes => {
@@ -213,77 +217,6 @@ pub(super) enum Kind {
     Weight { stride: usize },
 }
 
-/// A kernel that sums patches in registers, and all that its source depends on.
-#[derive(Clone, Copy)]
-struct Kernel {
-    kind: Kind,
-    kernel: usize,
-}
-
-impl Kernel {
-    /// Rows and columns of a patch.
-    fn patch(self) -> [u32; 2] {
-        match self.kind {
-            Kind::Output { .. } | Kind::Weight { .. } => [2, 4],
-            // Even, as the shader wants them.
-            Kind::Input => [4, 4],
-        }
-    }
-
-    /// Parts of a weight gradient, and invocations for all of them.
-    fn parts(self, sizes: Sizes) -> [u32; 2] {
-        let [rows, columns] = self.patch();
-        let [out_height, out_width] = sizes.geometry.output().map(|size| size as u32);
-        let patches = sizes.batch * out_height.div_ceil(rows) * out_width.div_ceil(columns);
-        let filters = sizes.channels * sizes.outputs.div_ceil(BLOCK);
-        let parts = (ENOUGH_INVOCATIONS / filters).min(MOST_PARTS).min(patches).max(1);
-        [parts, filters * parts]
-    }
-
-    /// Rows and columns of the input, or for [`Kind::Input`] of the output's cotangent, that a patch meets.
-    fn near(self) -> [u32; 2] {
-        let kernel = self.kernel as u32;
-        match self.kind {
-            Kind::Output { stride } | Kind::Weight { stride } => {
-                self.patch().map(|size| (size - 1) * stride as u32 + kernel)
-            }
-            Kind::Input => self.patch().map(|size| size / 2 + kernel / 2),
-        }
-    }
-}
-
-impl KernelSource for Kernel {
-    fn source(&self) -> SourceTemplate {
-        let (text, stride) = match self.kind {
-            Kind::Output { stride } => (include_str!("../../shaders/convolution.wgsl"), stride),
-            Kind::Input => (include_str!("../../shaders/convolution_input.wgsl"), 2),
-            Kind::Weight { stride } => (include_str!("../../shaders/convolution_weight.wgsl"), stride),
-        };
-        let ([rows, columns], [near_rows, near_columns]) = (self.patch(), self.near());
-        let counts = [
-            ("kernel", self.kernel as u32),
-            ("rows", rows),
-            ("columns", columns),
-            ("near_rows", near_rows),
-            ("near_columns", near_columns),
-            ("quads", QUADS),
-            ("four", 4),
-        ];
-        let source = SourceTemplate::new(unroll(text, &counts))
-            .register("workgroup", LANES.to_string())
-            .register("stride", stride.to_string());
-        counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
-    }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.kind, self.kernel))
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
 /// The kernel that adds the parts of a weight gradient up; its source depends on constants alone.
 struct SumParts;
 
@@ -302,17 +235,12 @@ impl KernelSource for SumParts {
     }
 }
 
-/// Every variant that [`Geometry`] allows.
+/// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
-    let mut shaders = convolution_lanes::shaders();
+    let mut shaders = [convolution_lanes::shaders(), convolution_tiles::shaders()].concat();
     shaders.push(("sum_parts.wgsl", SumParts.source().complete()));
-    for kernel in [1, 3] {
-        let mut add = |name, kind| shaders.push((name, Kernel { kind, kernel }.source().complete()));
-        add("convolution_input.wgsl", Kind::Input);
-        for stride in [1, 2] {
-            add("convolution.wgsl", Kind::Output { stride });
-            add("convolution_weight.wgsl", Kind::Weight { stride });
-        }
-    }
     shaders
 }
+
+#[cfg(test)]
+mod tests;

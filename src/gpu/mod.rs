@@ -7,6 +7,7 @@ pub mod bins;
 pub mod convolution;
 mod convolution_kernels;
 mod convolution_lanes;
+mod convolution_tiles;
 pub mod device;
 pub mod histogram;
 mod host_convolution;
