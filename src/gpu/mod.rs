@@ -8,6 +8,8 @@ mod bilinear;
 pub mod bins;
 pub mod convolution;
 mod convolution_kernels;
+mod convolution_lanes;
+mod convolution_tiles;
 pub mod device;
 mod gather;
 pub mod gradient_normalization;
