@@ -25,7 +25,7 @@ pub(super) trait Real:
     fn of(value: f64) -> Self;
     /// √x
     fn root(self) -> Self;
-    /// eˣ
+    /// eˣ without a branch, so that loops over it become vectors; x beyond ±87, in `f64` ±700, counts as that.
     fn exponential(self) -> Self;
 }
 
@@ -38,8 +38,16 @@ impl Real for f32 {
         self.sqrt()
     }
 
+    #[inline(always)]
     fn exponential(self) -> Self {
-        self.exp()
+        // Added to a number, this leaves the nearest integer in the low bits.
+        const ROUND: f32 = 12_582_912.0;
+        let x = within(self, 87.0);
+        let shifted = x * std::f32::consts::LOG2_E + ROUND;
+        let twos = shifted - ROUND;
+        // ln 2 in two numbers; the first has so few digits that its multiples are exact.
+        let rest = x - twos * 0.693_359_4 + twos * 2.121_944_4e-4;
+        taylor::<Self, 7>(rest) * Self::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
     }
 }
 
@@ -52,9 +60,40 @@ impl Real for f64 {
         self.sqrt()
     }
 
+    #[inline(always)]
     fn exponential(self) -> Self {
-        self.exp()
+        const ROUND: f64 = 6_755_399_441_055_744.0;
+        // ln 2, but for its last 32 bits.
+        const LN_2: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
+        let x = within(self, 700.0);
+        let shifted = x * std::f64::consts::LOG2_E + ROUND;
+        let twos = shifted - ROUND;
+        let rest = x - twos * LN_2 - twos * 1.908_214_929_270_587_7e-10;
+        taylor::<Self, 13>(rest) * Self::from_bits((shifted.to_bits() << 52).wrapping_add(1023 << 52))
     }
+}
+
+/// The nearest number between −limit and limit; what is no number stays none.
+#[inline(always)]
+fn within<T: Real>(x: T, limit: T) -> T {
+    if x > limit {
+        limit
+    } else if x < -limit {
+        -limit
+    } else {
+        x
+    }
+}
+
+/// The exponential's Taylor polynomial about 0.
+#[inline(always)]
+fn taylor<T: Real, const DEGREE: usize>(x: T) -> T {
+    let one = T::of(1.0);
+    let mut sum = one;
+    for degree in (1..DEGREE + 1).rev() {
+        sum = one + x * T::of(1.0 / degree as f64) * sum;
+    }
+    sum
 }
 
 /// Sums of terms that each depend on one entry of every input; all inputs are as long as the first.
@@ -217,5 +256,39 @@ pub(super) fn with_curve<W: WithCurve>(activation: Option<Activation>, work: W) 
         None => work.with(Identity),
         Some(Activation::Relu) => work.with(Relu),
         Some(Activation::Silu) => work.with(Silu),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Real, map, sums};
+
+    #[test]
+    fn exponentials_are_those_of_the_standard_library() {
+        for step in -8700..=8700 {
+            let x = f64::from(step) / 100.0 + 1e-3 * f64::from(step % 7);
+            let error = (x.exponential() / x.exp() - 1.0).abs();
+            assert!(error < 1e-15 * 4.0, "{x}: {error}");
+            let x = (x as f32).clamp(-87.0, 87.0);
+            let error = (f64::from(x.exponential()) / f64::from(x).exp() - 1.0).abs();
+            assert!(error < 3e-7, "{x}: {error}");
+        }
+        assert!(f32::NAN.exponential().is_nan() && f64::NAN.exponential().is_nan());
+        assert!(f32::INFINITY.exponential().is_finite() && (-200f32).exponential() > 0.0);
+    }
+
+    #[test]
+    fn sums_and_maps_reach_every_entry_of_any_length() {
+        for length in [0, 1, 15, 16, 17, 100] {
+            let entries: Vec<f64> = (0..length).map(f64::from).collect();
+            let ones = vec![1.0; entries.len()];
+            let [sum, count] = sums([&entries, &ones], |[entry, one]| [entry, one]);
+            assert_eq!([sum, count], [entries.iter().sum(), f64::from(length)]);
+            let (mut twice, mut less) = (ones.clone(), ones.clone());
+            map([&entries, &ones], [&mut twice, &mut less], |[entry, one]| [2.0 * entry, entry - one]);
+            for (index, entry) in entries.iter().enumerate() {
+                assert_eq!([twice[index], less[index]], [2.0 * entry, entry - 1.0]);
+            }
+        }
     }
 }
