@@ -11,6 +11,7 @@ mod convolution_kernels;
 mod convolution_lanes;
 mod convolution_tiles;
 pub mod device;
+mod exponential;
 mod gather;
 pub mod gradient_normalization;
 pub mod group_norm;
