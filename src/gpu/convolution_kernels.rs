@@ -9,6 +9,7 @@ use super::convolution::{
     Convolution, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
 };
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info, upload};
+use super::profile;
 use super::unroll::unroll;
 
 /// Invocations of a workgroup: few, so that small images still make many workgroups.
@@ -75,6 +76,7 @@ impl Convolution for CubeBackend {
 
         let partial = allocate::<f32>(&x, [parts as usize * elements]);
         let buffers = [&x.handle, &gy.handle, &partial.handle, &sizes.info(&x, parts)];
+        profile::computes(sizes.operations());
         dispatch(&x, kernel, LANES, workgroups(filters * parts, 1), &buffers);
         let weight = allocate::<f32>(&x, shape);
         let info = info(&x, &[parts, elements as u32]);
@@ -112,6 +114,11 @@ impl Sizes {
         let [out_height, out_width] = geometry.output().map(|size| size as u32);
         info(beside, &[batch, channels, height, width, outputs, out_height, out_width, last])
     }
+
+    fn operations(self) -> u64 {
+        let [batch, channels, outputs] = [self.batch, self.channels, self.outputs].map(|size| size as usize);
+        self.geometry.operations(batch, channels, outputs)
+    }
 }
 
 /// Runs a kernel whose invocations each sum a patch of the output `[batch, channels, height, width]`.
@@ -130,6 +137,7 @@ fn sum_patches(
     if patches > 0 {
         let groups = workgroups(patches, channels.div_ceil(BLOCK));
         let buffers = [&a.handle, &b.handle, &output.handle, &sizes.info(&a, turned)];
+        profile::computes(sizes.operations());
         dispatch(&a, kernel, LANES, groups, &buffers);
     }
     output

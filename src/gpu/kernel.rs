@@ -5,7 +5,7 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceKernel};
 use cubecl::prelude::{CubeCount, CubeDim};
 use cubecl::server::{Handle, KernelArguments};
 
-use super::{attack_step, convolution_kernels, histogram, matrix};
+use super::{attack_step, convolution_kernels, histogram, matrix, profile};
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
 pub(super) const WORKGROUP: u32 = 256;
@@ -35,6 +35,7 @@ pub(super) fn dispatch(
     [x, y, z]: [u32; 3],
     buffers: &[&Handle],
 ) {
+    profile::launches(|| kernel.id(), || buffers.iter().map(|buffer| buffer.size_in_used()).sum());
     beside.client.launch(
         Box::new(SourceKernel::new(kernel, CubeDim::new_1d(workgroup))),
         CubeCount::Static(x, y, z),

@@ -10,6 +10,7 @@ use cubecl::prelude::KernelId;
 
 use super::bilinear::Bilinear;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info, upload};
+use super::profile;
 
 /// Invocations of a workgroup: few, so that small products still make many workgroups.
 const LANES: u32 = WORKGROUP / 4;
@@ -108,6 +109,7 @@ impl MatrixProduct for CubeBackend {
         };
         let info = info(&a, &[rows, columns, inner, a_row, a_inner, b_inner, b_column]);
         let workgroups = [(rows * columns).div_ceil(LANES).min(MOST_WORKGROUPS), 1, 1];
+        profile::computes(2 * [rows, columns, inner].map(u64::from).iter().product::<u64>());
         dispatch(&a, Kernel, LANES, workgroups, &[&a.handle, &b.handle, &product.handle, &info]);
         product
     }

@@ -4,6 +4,7 @@ pub mod adapter;
 pub mod attack_step;
 mod bilinear;
 pub mod bins;
+pub mod ceiling;
 pub mod convolution;
 mod convolution_kernels;
 pub mod device;
@@ -12,6 +13,7 @@ mod host_convolution;
 pub mod images;
 mod kernel;
 pub mod matrix;
+pub mod profile;
 mod read;
 mod unroll;
 
