@@ -149,9 +149,9 @@ impl BenchOptions {
         great: &Timing,
         opened: Opened,
     ) -> Result<Results, HeadlessError> {
-        let (workload, wanted) = (setup.clone(), self.profile);
+        let (workload, wanted, on_host) = (setup.clone(), self.profile, opened.setup.is_none());
         let (ceilings, profile) = wait(move || async move {
-            let ceilings = Ceilings::measure(&opened.device, opened.setup.is_none()).await?;
+            let ceilings = Ceilings::measure(&opened.device, on_host).await?;
             let profile = if wanted { Some(benchmark::profile(&workload, &opened).await?) } else { None };
             Ok::<(Ceilings, Option<Profile>), String>((ceilings, profile))
         })?;
@@ -174,7 +174,8 @@ impl BenchOptions {
             peak_bytes: great.peak_bytes,
             copied_bytes_per_second: ceilings.copied_bytes_per_second,
             matrix_product_operations_per_second: ceilings.operations_per_second,
-            operations: profile.map_or_else(Vec::new, |profile| table::operations(&profile, &ceilings)),
+            operations: profile
+                .map_or_else(Vec::new, |profile| table::operations(&profile, &ceilings, on_host)),
         })
     }
 

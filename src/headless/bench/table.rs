@@ -34,8 +34,8 @@ impl Operation {
             name: name.into(),
             ours: false,
             launches: operations.iter().map(|operation| operation.launches).sum(),
-            ms: operations.iter().map(|operation| operation.ms).sum(),
-            share: operations.iter().map(|operation| operation.share).sum(),
+            ms: operations.iter().fold(0.0, |sum, operation| sum + operation.ms),
+            share: operations.iter().fold(0.0, |sum, operation| sum + operation.share),
             bytes: 0,
             floating_point_operations: 0,
             of_ceiling: None,
@@ -44,7 +44,9 @@ impl Operation {
 }
 
 /// A profile's operations against the ceilings; last what is left of the step.
-pub(super) fn operations(profile: &Profile, ceilings: &Ceilings) -> Vec<Operation> {
+///
+/// On a GPU that is the time between launches; on the CPU backend, `on_host`, burn's operations, which nobody times.
+pub(super) fn operations(profile: &Profile, ceilings: &Ceilings, on_host: bool) -> Vec<Operation> {
     let mut operations: Vec<_> = profile
         .costs
         .iter()
@@ -62,12 +64,8 @@ pub(super) fn operations(profile: &Profile, ceilings: &Ceilings) -> Vec<Operatio
         .collect();
     let together: f64 = operations.iter().map(|operation| operation.ms).sum();
     let rest = (profile.step_ms - together).max(0.0);
-    operations.push(Operation {
-        name: "between launches, and burn on the CPU".into(),
-        ms: rest,
-        share: rest / profile.step_ms,
-        ..Operation::sum("", &[])
-    });
+    let name = if on_host { "burn's operations and the rest" } else { "between launches" };
+    operations.push(Operation { ms: rest, share: rest / profile.step_ms, ..Operation::sum(name, &[]) });
     operations
 }
 
@@ -151,6 +149,9 @@ fn write_operations(text: &mut String, operations: &[Operation]) {
             row.of_ceiling.map_or(String::new(), |share| format!("{:.0} %", 100.0 * share)),
         );
         let _ = writeln!(text, "{}", line.trim_end());
+    }
+    if burn.is_empty() {
+        return;
     }
     let launches: u64 = operations.iter().map(|operation| operation.launches).sum();
     let burn = Operation::sum("", &burn);
