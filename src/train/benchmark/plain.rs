@@ -10,6 +10,7 @@ use crate::{
         Network, Optimizer, Weights, loss,
         network::{Interface, Statistics},
         optimizer::Rates,
+        weights::first_values,
     },
 };
 
@@ -26,14 +27,15 @@ impl Plain {
     pub fn new(setup: &Setup, data: &Dataset, statistics: &Statistics, device: &Device) -> Self {
         let interface = Interface { image: data.shape, classes: data.classes.len() };
         let network = Network::main(setup.network, setup.width, setup.activation, interface, statistics);
-        let weights = Weights::init(&network.specs, setup.seed, device);
+        let values = first_values(&network.specs, setup.seed);
+        let optimizer = Optimizer::new(setup.optimizer, &values, device);
         let (pixels, labels) = (&data.train.pixels, &data.train.labels);
         Self {
             images: DeviceImages::upload(pixels, labels, data.shape, data.classes.len(), device),
             order: BatchOrder::new(data.train.len(), setup.batch_size, setup.seed),
-            optimizer: Optimizer::new(setup.optimizer, &weights),
             network,
-            weights,
+            weights: optimizer.weights(),
+            optimizer,
         }
     }
 
@@ -47,7 +49,8 @@ impl Plain {
             weight_decay: 0.0,
             momentum: Hyper::default().momentum,
         };
-        self.weights = self.optimizer.step(&self.weights, gradients, rates);
+        self.optimizer.step(&gradients, rates);
+        self.weights = self.optimizer.weights();
     }
 
     /// The last weight, which is there when the last step is done.
