@@ -9,7 +9,7 @@ use super::convolution::{
     Convolution, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
 };
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info, upload};
-use super::{convolution_lanes, convolution_tiles};
+use super::{convolution_lanes, convolution_tiles, profile};
 
 impl Convolution for CubeBackend {
     fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
@@ -88,6 +88,7 @@ impl Variant {
         if batch * channels * height * width == 0 {
             return output;
         }
+        profile::computes(sizes.operations());
         match self {
             Self::Tiles => {
                 let kernel = convolution_tiles::Kernel { kind, kernel: sizes.geometry.kernel };
@@ -134,6 +135,7 @@ impl Variant {
             1 => weight.clone(),
             _ => allocate::<f32>(&x, [parts as usize * elements]),
         };
+        profile::computes(sizes.operations());
         let (partial, parts) = match self {
             Self::Tiles => {
                 let kernel = convolution_tiles::Kernel { kind, kernel: geometry.kernel };
@@ -204,6 +206,11 @@ impl Sizes {
         let [out_height, out_width] = geometry.output().map(|size| size as u32);
         let sizes = [batch, channels, height, width, outputs, out_height, out_width];
         info(beside, &[&sizes, more].concat())
+    }
+
+    fn operations(self) -> u64 {
+        let [batch, channels, outputs] = [self.batch, self.channels, self.outputs].map(|size| size as usize);
+        self.geometry.operations(batch, channels, outputs)
     }
 }
 
