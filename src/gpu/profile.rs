@@ -184,6 +184,11 @@ pub(super) fn on_host<T>(name: &str, work: Work, run: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Runs an operation of ours on the CPU backend whose cost is the reading and writing of so many floats.
+pub(super) fn moving_on_host<T>(name: &str, floats: usize, run: impl FnOnce() -> T) -> T {
+    on_host(name, Work { bytes: 4 * floats as u64, operations: 0 }, run)
+}
+
 /// What a kernel of ours is called: its module, its type where that says more, and its variant.
 fn name(kernel: &KernelId) -> String {
     let path = kernel.type_name().rsplit("gpu::").next().unwrap_or_default();
