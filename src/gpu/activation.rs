@@ -13,9 +13,10 @@ use cubecl::prelude::KernelId;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::host::{Curve, Real, WithCurve, map, with_curve};
+use super::host::{Curve, WithCurve, map, with_curve};
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
 use super::profile;
+use super::real::Real;
 use super::unroll::unroll;
 use crate::config::Activation;
 
