@@ -173,7 +173,7 @@ pub(super) fn with_curve<W: WithCurve>(activation: Option<Activation>, work: W) 
 
 #[cfg(test)]
 mod tests {
-    use super::{Real, map, sums};
+    use super::{map, sums};
 
     #[test]
     fn sums_and_maps_reach_every_entry_of_any_length() {
