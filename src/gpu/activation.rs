@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use super::host::{Curve, WithCurve, map, with_curve};
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::profile;
 use super::real::Real;
 use super::unroll::unroll;
 use crate::config::Activation;
@@ -146,11 +147,12 @@ impl ActivationDerivatives for Flex {
         x: FloatTensor<Self>,
         factors: Vec<FloatTensor<Self>>,
     ) -> FloatTensor<Self> {
-        match x.dtype() {
+        let floats = (2 + factors.len()) * x.shape().num_elements();
+        profile::moving_on_host("activation", floats, || match x.dtype() {
             DType::F32 => on_host::<f32>(kind, &x, &factors),
             DType::F64 => on_host::<f64>(kind, &x, &factors),
             other => panic!("activation: {other:?} is neither f32 nor f64"),
-        }
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, NormForm, Operands};
 use super::host::{Curve, WithCurve, map, sums, with_curve};
+use super::profile;
 use super::real::Real;
 
 /// Calls a function of the operands' precision.
@@ -24,7 +25,8 @@ macro_rules! in_precision {
 
 impl GroupNormPasses for Flex {
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        in_precision!(operands, forward())
+        let entries = operands.x.shape().num_elements();
+        profile::moving_on_host("group norm", 2 * entries, || in_precision!(operands, forward()))
     }
 
     fn back(
@@ -33,7 +35,10 @@ impl GroupNormPasses for Flex {
         gy: FloatTensor<Self>,
         weights: bool,
     ) -> Cotangents<Self> {
-        in_precision!(operands, back(statistics, gy, weights))
+        let entries = operands.x.shape().num_elements();
+        profile::moving_on_host("group norm back", 3 * entries, || {
+            in_precision!(operands, back(statistics, gy, weights))
+        })
     }
 
     fn back_again(
@@ -43,7 +48,10 @@ impl GroupNormPasses for Flex {
         v: FloatTensor<Self>,
         weights: bool,
     ) -> (Cotangents<Self>, FloatTensor<Self>) {
-        in_precision!(operands, back_again(statistics, gy, v, weights))
+        let entries = operands.x.shape().num_elements();
+        profile::moving_on_host("group norm back again", 5 * entries, || {
+            in_precision!(operands, back_again(statistics, gy, v, weights))
+        })
     }
 }
 
