@@ -293,8 +293,8 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
                 let (g, logits) = main.input_gradient(theta, x, one_hot.clone());
                 let read = loss::normalize(normalization, g.clone());
                 let auxiliary_logits = auxiliary.logits(&phi, read);
-                loss::cross_entropy(logits, one_hot.clone())
-                    + loss::adversary(adversary, auxiliary_logits, one_hot.clone()) * 0.5
+                let terms = loss::Terms { beta: 0.0, alpha: 0.5, adversary };
+                loss::great_objective(logits, auxiliary_logits, one_hot.clone(), terms)
                     + loss::squared_norm(g) * 0.1
             };
             let tracked = weights(&theta, &device).tracked();

@@ -12,8 +12,9 @@ use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
 use cubecl::prelude::KernelId;
 use rayon::prelude::*;
 
-use super::host::{Curve, Real, WithCurve, map, with_curve};
+use super::host::{Curve, WithCurve, map, with_curve};
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::real::Real;
 use super::unroll::unroll;
 use crate::config::Activation;
 

@@ -1,108 +1,17 @@
 //! Loops over floats that the compiler turns into vectors, in either precision.
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
-
-use burn::tensor::Element;
 use pulp::{Arch, Simd, WithSimd};
 
+use super::real::Real;
 use crate::config::Activation;
 
 /// Sums that run side by side: a vector of the widest machines. Fixed, so that a sum has the same bits on all of them.
 const LANES: usize = 16;
 
-/// `f32` or `f64`.
-pub(super) trait Real:
-    Element
-    + bytemuck::Pod
-    + PartialOrd
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
-{
-    /// The nearest number.
-    fn of(value: f64) -> Self;
-    /// √x
-    fn root(self) -> Self;
-    /// eˣ without a branch, so that loops over it become vectors; x beyond ±87, in `f64` ±700, counts as that.
-    fn exponential(self) -> Self;
-}
-
-impl Real for f32 {
-    #[inline(always)]
-    fn of(value: f64) -> Self {
-        value as Self
-    }
-
-    #[inline(always)]
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-
-    #[inline(always)]
-    fn exponential(self) -> Self {
-        // Added to a number, this leaves the nearest integer in the low bits.
-        const ROUND: f32 = 12_582_912.0;
-        let x = within(self, 87.0);
-        let shifted = x * std::f32::consts::LOG2_E + ROUND;
-        let twos = shifted - ROUND;
-        // ln 2 in two numbers; the first has so few digits that its multiples are exact.
-        let rest = x - twos * 0.693_359_4 + twos * 2.121_944_4e-4;
-        taylor::<Self, 7>(rest) * Self::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
-    }
-}
-
-impl Real for f64 {
-    #[inline(always)]
-    fn of(value: f64) -> Self {
-        value
-    }
-
-    #[inline(always)]
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-
-    #[inline(always)]
-    fn exponential(self) -> Self {
-        const ROUND: f64 = 6_755_399_441_055_744.0;
-        // ln 2, but for its last 32 bits.
-        const LN_2: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
-        let x = within(self, 700.0);
-        let shifted = x * std::f64::consts::LOG2_E + ROUND;
-        let twos = shifted - ROUND;
-        let rest = x - twos * LN_2 - twos * 1.908_214_929_270_587_7e-10;
-        taylor::<Self, 13>(rest) * Self::from_bits((shifted.to_bits() << 52).wrapping_add(1023 << 52))
-    }
-}
-
-/// The nearest number between −limit and limit; what is no number stays none.
-#[inline(always)]
-fn within<T: Real>(x: T, limit: T) -> T {
-    if x > limit {
-        limit
-    } else if x < -limit {
-        -limit
-    } else {
-        x
-    }
-}
-
-/// The exponential's Taylor polynomial about 0.
-#[inline(always)]
-fn taylor<T: Real, const DEGREE: usize>(x: T) -> T {
-    let one = T::of(1.0);
-    let mut sum = one;
-    for degree in (1..DEGREE + 1).rev() {
-        sum = one + x * T::of(1.0 / degree as f64) * sum;
-    }
-    sum
-}
-
 /// Sums of terms that each depend on one entry of every input; all inputs are as long as the first.
 ///
 /// The closure must be `#[inline(always)]`, here and in [`map`]: one that is called makes no vectors.
+#[expect(clippy::needless_range_loop, reason = "an index is one of several arrays, here or in the vectors")]
 #[inline(always)]
 pub(super) fn sums<T: Real, const INPUTS: usize, const SUMS: usize>(
     inputs: [&[T]; INPUTS],
@@ -117,7 +26,7 @@ pub(super) fn sums<T: Real, const INPUTS: usize, const SUMS: usize>(
             for lane in 0..filled {
                 let terms = terms(across(block, lane));
                 for sum in 0..SUMS {
-                    lanes[sum][lane] = lanes[sum][lane] + terms[sum];
+                    lanes[sum][lane] += terms[sum];
                 }
             }
         },
@@ -125,13 +34,14 @@ pub(super) fn sums<T: Real, const INPUTS: usize, const SUMS: usize>(
     let mut sums = [zero; SUMS];
     for sum in 0..SUMS {
         for lane in lanes[sum] {
-            sums[sum] = sums[sum] + lane;
+            sums[sum] += lane;
         }
     }
     sums
 }
 
 /// Sets entries of the outputs, each from the same one of every input; all slices are as long as the first input.
+#[expect(clippy::needless_range_loop, reason = "an index is one of several arrays, here or in the vectors")]
 #[inline(always)]
 pub(super) fn map<T: Real, const INPUTS: usize, const OUTPUTS: usize>(
     inputs: [&[T]; INPUTS],
@@ -309,21 +219,7 @@ impl<W: WithCurve, A: Curve> WithSimd for Vectorized<W, A> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Real, map, sums};
-
-    #[test]
-    fn exponentials_are_those_of_the_standard_library() {
-        for step in -8700..=8700 {
-            let x = f64::from(step) / 100.0 + 1e-3 * f64::from(step % 7);
-            let error = (x.exponential() / x.exp() - 1.0).abs();
-            assert!(error < 1e-15 * 4.0, "{x}: {error}");
-            let x = (x as f32).clamp(-87.0, 87.0);
-            let error = (f64::from(x.exponential()) / f64::from(x).exp() - 1.0).abs();
-            assert!(error < 3e-7, "{x}: {error}");
-        }
-        assert!(f32::NAN.exponential().is_nan() && f64::NAN.exponential().is_nan());
-        assert!(f32::INFINITY.exponential().is_finite() && (-200f32).exponential() > 0.0);
-    }
+    use super::{map, sums};
 
     #[test]
     fn sums_and_maps_reach_every_entry_of_any_length() {

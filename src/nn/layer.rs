@@ -9,8 +9,8 @@ use burn::tensor::Tensor;
 use super::Weights;
 use crate::config::Activation;
 use crate::gpu::{
-    Layout, NormForm, activate, activate_vjp, conv2d, conv2d_input_vjp, group_norm, group_norm_input_vjp,
-    matrix_product,
+    Layout, NormForm, activate, activate_vjp, conv2d, conv2d_input_vjp, global_mean, global_mean_vjp,
+    group_norm, group_norm_input_vjp, linear, matrix_product, normalize_pixels, normalize_pixels_vjp,
 };
 
 /// One layer; `usize` fields named after weights are positions in [`Weights`].
@@ -119,11 +119,7 @@ impl Layer {
     /// The layer's output, and what its way back needs.
     pub fn forward(&self, weights: &Weights, x: Tensor<4>) -> (Tensor<4>, Tape) {
         match self {
-            Self::Normalize { mean, deviation } => {
-                let device = x.device();
-                let constant = |values: &[f32]| per_channel(Tensor::from_floats(values, &device));
-                ((x - constant(mean)) / constant(deviation), Tape::Nothing)
-            }
+            Self::Normalize { mean, deviation } => (normalize_pixels(x, mean, deviation), Tape::Nothing),
             Self::Conv { weight, shape, stride } => {
                 let dims = x.dims();
                 let kernel = weights.0[*weight].clone().reshape(*shape);
@@ -136,9 +132,8 @@ impl Layer {
             }
             Self::Activation(kind) => (activate(x.clone(), *kind), Tape::Input(x)),
             Self::GlobalPool => {
-                let [n, c, h, w] = x.dims();
-                let mean = x.reshape([n, c, h * w]).mean_dim(2).reshape([n, c, 1, 1]);
-                (mean, Tape::Shape([n, c, h, w]))
+                let dims = x.dims();
+                (global_mean(x), Tape::Shape(dims))
             }
             Self::Flatten => {
                 let [n, c, h, w] = x.dims();
@@ -147,8 +142,7 @@ impl Layer {
             Self::Linear { weight, bias, shape: [out, features] } => {
                 let n = x.dims()[0];
                 let matrix = weights.0[*weight].clone().reshape([*out, *features]);
-                let shift = weights.0[*bias].clone().reshape([1, *out]);
-                let y = matrix_product(x.reshape([n, *features]), matrix, Layout::Nt) + shift; // [n, out]
+                let y = linear(x.reshape([n, *features]), matrix, weights.0[*bias].clone()); // [n, out]
                 (y.reshape([n, *out, 1, 1]), Tape::Nothing)
             }
             Self::Residual { body, shortcut } => {
@@ -165,10 +159,7 @@ impl Layer {
     /// With the tape of another layer.
     pub fn input_vjp(&self, weights: &Weights, tape: Tape, gy: Tensor<4>) -> Tensor<4> {
         match (self, tape) {
-            (Self::Normalize { deviation, .. }, Tape::Nothing) => {
-                let device = gy.device();
-                gy / per_channel(Tensor::from_floats(deviation.as_slice(), &device))
-            }
+            (Self::Normalize { deviation, .. }, Tape::Nothing) => normalize_pixels_vjp(gy, deviation),
             (Self::Conv { weight, shape, stride }, Tape::Shape([.., height, width])) => {
                 let kernel = weights.0[*weight].clone().reshape(*shape);
                 conv2d_input_vjp(gy, kernel, *stride, [height, width])
@@ -178,7 +169,7 @@ impl Layer {
                 group_norm_input_vjp(x, statistics, scale, shift, gy, *form)
             }
             (Self::Activation(kind), Tape::Input(x)) => activate_vjp(x, gy, *kind),
-            (Self::GlobalPool, Tape::Shape([n, c, h, w])) => (gy / (h * w) as f64).expand([n, c, h, w]),
+            (Self::GlobalPool, Tape::Shape([.., height, width])) => global_mean_vjp(gy, [height, width]),
             (Self::Flatten, Tape::Shape(input)) => gy.reshape(input),
             (Self::Linear { weight, shape: [out, features], .. }, Tape::Nothing) => {
                 let n = gy.dims()[0];
@@ -192,10 +183,4 @@ impl Layer {
             (layer, tape) => unreachable!("the tape {tape:?} is not one of {layer:?}"),
         }
     }
-}
-
-/// `[C]` as `[1, C, 1, 1]`.
-fn per_channel(values: Tensor<1>) -> Tensor<4> {
-    let channels = values.dims()[0];
-    values.reshape([1, channels, 1, 1])
 }

@@ -3,7 +3,7 @@
 //! Convolutions are 3×3 with padding 1 and without bias, each followed by GroupNorm: it is per sample, as every gradient
 //! tensor must be. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for the head.
 
-use burn::tensor::{Tensor, activation::softmax};
+use burn::tensor::Tensor;
 
 use super::{
     Layer, Tape, WeightSpec, Weights,
@@ -11,7 +11,7 @@ use super::{
     weights::Init,
 };
 use crate::config::{Activation, NetworkKind};
-use crate::gpu::NormForm;
+use crate::gpu::{NormForm, logit_gradient};
 
 /// Groups of every GroupNorm; channels are multiples of it.
 const GROUPS: usize = 8;
@@ -131,7 +131,7 @@ impl Network {
         one_hot: Tensor<2>,
     ) -> (Tensor<4>, Tensor<2>) {
         let (logits, tapes) = self.forward(weights, x);
-        let gradient = self.input_vjp(weights, tapes, softmax(logits.clone(), 1) - one_hot);
+        let gradient = self.input_vjp(weights, tapes, logit_gradient(logits.clone(), one_hot));
         (gradient, logits)
     }
 
