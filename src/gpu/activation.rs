@@ -10,7 +10,6 @@ use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Tensor, TensorData};
 use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
 use cubecl::prelude::KernelId;
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::host::{Curve, WithCurve, map, with_curve};
@@ -175,16 +174,30 @@ struct Run<'a, T> {
 }
 
 impl<T: Real> WithCurve for Run<'_, T> {
-    type Output = ();
-
+    #[inline(always)]
     fn with<A: Curve>(self, _: A) {
         let Self { inputs, output } = self;
-        Arch::new().dispatch(move || match inputs.as_slice() {
-            [x] => map([x], [output], |[x]| [A::value(x)]),
-            [x, a] => map([x, a], [output], |[x, a]| [A::slope(x) * a]),
-            [x, a, b] => map([x, a, b], [output], |[x, a, b]| [A::curvature(x) * a * b]),
+        match inputs.as_slice() {
+            [x] => map(
+                [x],
+                [output],
+                #[inline(always)]
+                |[x]| [A::value(x)],
+            ),
+            [x, a] => map(
+                [x, a],
+                [output],
+                #[inline(always)]
+                |[x, a]| [A::slope(x) * a],
+            ),
+            [x, a, b] => map(
+                [x, a, b],
+                [output],
+                #[inline(always)]
+                |[x, a, b]| [A::curvature(x) * a * b],
+            ),
             _ => unreachable!("activations are derived at most twice"),
-        });
+        }
     }
 }
 
