@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use crate::attack::Evaluation;
-use crate::attack::evaluation::Counts;
+use crate::attack::evaluation::{Attacked, Counts, Turn};
 use crate::config::{AttackKind, TargetKind, Threat};
 use crate::data::{self, Dataset, balanced_subset};
 use crate::gpu::images::DeviceImages;
@@ -219,19 +219,15 @@ impl Job {
         let held_out = DeviceImages::upload(&test.pixels, &test.labels, *shape, classes.len(), &self.device);
         let indices = balanced_subset(&test.labels, self.samples);
         let seed = self.checkpoint.header.config.setup.seed;
-        let mut evaluation = Evaluation::new(&weights, self.threats.clone(), &indices, seed);
+        let mut evaluation = Evaluation::new(&weights, self.threats.clone(), &indices, classes.len(), seed);
         let mut examples = Examples::default();
-        while let Some(attacked) = evaluation.advance(&network, &held_out) {
-            if self.keep {
-                self.keep(
-                    &mut examples,
-                    &network,
-                    &weights,
-                    &held_out,
-                    &attacked.indices,
-                    attacked.adversarial,
-                )
-                .await?;
+        loop {
+            match evaluation.advance(&network, &held_out).await? {
+                Turn::Complete => break,
+                Turn::Attacked(Attacked { indices, adversarial, .. }) if self.keep => {
+                    self.keep(&mut examples, &network, &weights, &held_out, &indices, adversarial).await?;
+                }
+                Turn::Attacked(_) | Turn::Paused => {}
             }
             if evaluation.at_batch_end() {
                 // The device has so much work queued that its progress would be shown long before it is made.
