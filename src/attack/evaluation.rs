@@ -123,11 +123,11 @@ impl Evaluation {
 
     /// Share of the work done, in [0, 1], as if every attack were as long as it can be.
     pub fn progress(&self) -> f64 {
-        let each: usize = self.passes.iter().sum();
+        let each = self.passes.iter().sum::<usize>().max(1);
         let before: usize = self.passes.iter().take(self.next_threat).sum();
         let longest = self.passes.get(self.next_threat).copied().unwrap_or(0);
         let now = if self.work.is_some() { (self.pace.passes() as usize).min(longest) } else { 0 };
-        (self.next_batch * each + before + now) as f64 / (self.batches.len() * each).max(1) as f64
+        (self.next_batch * each + before + now) as f64 / (self.batches.len().max(1) * each) as f64
     }
 
     /// Whether a batch has just been finished, so that [`Self::read`] has something new to say.
