@@ -13,10 +13,9 @@ use great_lab::{
     attack::{
         Assault, Evaluation, Goal, Pace, Start, Victim,
         evaluation::{Counts, Turn},
-        hits,
     },
     config::{AttackKind, Norm, TargetKind, Threat},
-    gpu::{Choice, images::DeviceImages, open},
+    gpu::{Choice, hits, images::DeviceImages, open},
     nn::{
         Network, Weights,
         network::{Interface, Statistics},
@@ -112,7 +111,7 @@ impl Case {
     /// Images still classified correctly.
     fn robust(&self, adversarial: &Tensor<4>) -> usize {
         let logits = self.network.logits(&self.weights, adversarial.clone());
-        entries(hits(logits, self.labels.clone())).into_iter().sum::<f32>() as usize
+        entries(hits(logits, self.labels.clone()).each).into_iter().sum::<f32>() as usize
     }
 
     /// The longest perturbation.
@@ -301,7 +300,7 @@ fn aimed_attacks_reach_their_targets() {
             Assault { victim: case.victim(), clean: &case.images, goal: &goal, threat, start: Start::Own };
         let adversarial = wait(assault.examples(&mut StdRng::seed_from_u64(1), &Pace::default())).unwrap();
         let logits = case.network.logits(&case.weights, adversarial);
-        let reached = entries(hits(logits, targets.clone())).into_iter().sum::<f32>();
+        let reached = entries(hits(logits, targets.clone()).each).into_iter().sum::<f32>();
         assert_eq!(reached, 6.0, "{attack}");
     }
     let threat = threat(AttackKind::DeepFool, 0.1, 5);

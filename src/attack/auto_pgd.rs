@@ -103,7 +103,7 @@ impl<'a> Climb<'a> {
     /// The next point: a step along the gradient, inside the ball, and some of the former step.
     fn moved(&self, norm: Norm, epsilon: f64, is_first: bool) -> Tensor<4> {
         let inside = |images: Tensor<4>| match norm {
-            Norm::Linf => ball::project(norm, images, self.clean, epsilon),
+            Norm::Linf => ball::into_box(images, self.clean, epsilon),
             Norm::L2 => {
                 let offset = images - self.clean.clone();
                 let reach = length(norm, offset.clone()).clamp_max(epsilon);

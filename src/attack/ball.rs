@@ -44,17 +44,9 @@ pub(super) fn sign(gradient: &Tensor<4>) -> Tensor<4> {
     gradient.clone().greater_elem(0.0).float() - gradient.clone().lower_elem(0.0).float()
 }
 
-/// Back into the ball around `clean`, then into [0, 1].
-pub(super) fn project(norm: Norm, images: Tensor<4>, clean: &Tensor<4>, epsilon: f64) -> Tensor<4> {
-    let near = match norm {
-        Norm::Linf => images.max_pair(clean.clone() - epsilon).min_pair(clean.clone() + epsilon),
-        Norm::L2 => {
-            let offset = images - clean.clone();
-            let lengths = length(norm, offset.clone()).clamp_min(LEAST_LENGTH);
-            clean.clone() + offset * (lengths.recip() * epsilon).clamp_max(1.0)
-        }
-    };
-    near.clamp(0.0, 1.0)
+/// Back into the L∞ ball around `clean`, then into [0, 1].
+pub(super) fn into_box(images: Tensor<4>, clean: &Tensor<4>, epsilon: f64) -> Tensor<4> {
+    images.max_pair(clean.clone() - epsilon).min_pair(clean.clone() + epsilon).clamp(0.0, 1.0)
 }
 
 /// `images` where they are in the ball around `clean`, else `clean` itself.

@@ -6,10 +6,9 @@ use burn::tensor::Tensor;
 use super::{
     Pace, Victim,
     ball::{length, pick, sign, sum},
-    hits,
     objective::row_sum,
 };
-use crate::config::Norm;
+use crate::{config::Norm, gpu::hits};
 
 /// Overshoot η of each projection.
 const OVERSHOOT: f64 = 1.05;
@@ -52,7 +51,7 @@ impl Boundary<'_> {
             pace.pass().await;
             let logits = self.victim.network.logits(self.victim.weights, images.clone());
             pace.pass().await;
-            let crossed = (hits(logits, self.labels.clone()) * -1.0 + 1.0).reshape([n, 1, 1, 1]);
+            let crossed = (hits(logits, self.labels.clone()).each * -1.0 + 1.0).reshape([n, 1, 1, 1]);
             let offset = images.clone() - clean.clone();
             let reach = length(self.norm, offset.clone());
             let nearer = crossed.clone() * reach.clone().lower(distance.clone()).float();

@@ -119,15 +119,11 @@ impl Walk<'_> {
                 direction
             }
         };
-        self.images = match norm {
-            Norm::Linf => {
-                gpu::attack_step(self.images, direction, self.clean.clone(), step as f32, epsilon as f32)
-            }
-            Norm::L2 => {
-                let moved = self.images + ball::unit(norm, direction) * step;
-                ball::project(norm, moved, self.clean, epsilon)
-            }
+        let take_step = match norm {
+            Norm::Linf => gpu::attack_step,
+            Norm::L2 => gpu::attack_step_l2,
         };
+        self.images = take_step(self.images, direction, self.clean.clone(), step as f32, epsilon as f32);
         self
     }
 }

@@ -6,10 +6,10 @@ use std::{pin::Pin, rc::Rc};
 use burn::tensor::Tensor;
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::{Assault, Goal, Pace, Start, Victim, goal, hits, passes, random_targets};
+use super::{Assault, Goal, Pace, Start, Victim, goal, passes, random_targets};
 use crate::{
     config::{TargetKind, Threat},
-    gpu::{images::DeviceImages, read},
+    gpu::{hits, images::DeviceImages, read},
     nn::{Network, Weights},
 };
 
@@ -190,10 +190,10 @@ impl Evaluation {
     fn count(&mut self, network: &Network, goal: &Goal, adversarial: &Tensor<4>) {
         let Some(batch) = &mut self.batch else { return };
         let logits = network.logits(&self.weights, adversarial.clone());
-        let robust = hits(logits.clone(), batch.labels.clone()).sum();
+        let robust = hits(logits.clone(), batch.labels.clone()).count;
         let fooled = match goal {
             Goal::AwayFrom(_) => robust.zeros_like(),
-            Goal::Towards(targets) => hits(logits, targets.clone()).sum(),
+            Goal::Towards(targets) => hits(logits, targets.clone()).count,
         };
         batch.counts.extend([robust, fooled]);
     }
@@ -243,7 +243,7 @@ impl Evaluation {
         let mut random = self.random(u64::MAX);
         let targets = random_targets(&labels, held_out.classes(), &mut random);
         let clean_logits = network.logits(&self.weights, batch.images.clone());
-        let clean = hits(clean_logits.clone(), batch.one_hot.clone()).sum();
+        let clean = hits(clean_logits.clone(), batch.one_hot.clone()).count;
         Prepared {
             images: batch.images,
             labels: batch.one_hot,

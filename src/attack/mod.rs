@@ -24,7 +24,7 @@ pub use pace::Pace;
 
 use crate::{
     config::{AttackKind, TargetKind, Threat},
-    gpu,
+    gpu::{self, hits},
     nn::{Network, Weights},
 };
 use autoattack::Part;
@@ -52,8 +52,8 @@ impl Goal {
     /// One for each row of `logits` `[N, K]` that says what is wanted, else zero: `[N]`.
     pub fn reached(&self, logits: Tensor<2>) -> Tensor<1> {
         match self {
-            Self::AwayFrom(labels) => hits(logits, labels.clone()) * -1.0 + 1.0,
-            Self::Towards(targets) => hits(logits, targets.clone()),
+            Self::AwayFrom(labels) => hits(logits, labels.clone()).each * -1.0 + 1.0,
+            Self::Towards(targets) => hits(logits, targets.clone()).each,
         }
     }
 
@@ -178,13 +178,6 @@ impl Victim<'_> {
         let logits = self.network.logits(self.weights, kept.clone());
         ball::pick(&goal.reached(logits).reshape([n, 1, 1, 1]), kept, next)
     }
-}
-
-/// One for each row whose largest logit is the one that `one_hot` marks, else zero: `[N]`.
-pub fn hits(logits: Tensor<2>, one_hot: Tensor<2>) -> Tensor<1> {
-    let [n, k] = one_hot.dims();
-    let said = gpu::images::one_hot(logits.argmax(1).reshape([n]), k);
-    (said * one_hot).sum_dim(1).reshape([n])
 }
 
 /// The class that each of `labels` is to be mistaken for: another one, drawn from `random`.

@@ -5,7 +5,8 @@ use burn::tensor::{
     activation::{log_softmax, softmax},
 };
 
-use super::{Goal, Victim, hits};
+use super::{Goal, Victim};
+use crate::gpu::hits;
 
 /// Keeps the difference of logits ratio finite; as in AutoAttack.
 const LEAST_SPREAD: f64 = 1e-12;
@@ -46,7 +47,9 @@ impl Objective {
         let (loss, cotangent) = self.evaluate(logits.clone());
         let reached = match self {
             Self::CrossEntropy(goal) => goal.reached(logits),
-            Self::Dlr(labels) | Self::TargetedDlr { labels, .. } => hits(logits, labels.clone()) * -1.0 + 1.0,
+            Self::Dlr(labels) | Self::TargetedDlr { labels, .. } => {
+                hits(logits, labels.clone()).each * -1.0 + 1.0
+            }
         };
         let gradient = victim.network.input_vjp(victim.weights, tapes, cotangent);
         View { loss: loss.reshape([n, 1, 1, 1]), gradient, reached: reached.reshape([n, 1, 1, 1]) }

@@ -5,7 +5,7 @@ use rand::{RngExt, rngs::StdRng};
 
 use super::{
     Goal, Pace, Victim,
-    ball::{length, pick, project, unit},
+    ball::{into_box, length, pick, unit},
     objective::margin,
     rows,
     survivors::Survivors,
@@ -123,7 +123,7 @@ impl Square {
             Norm::Linf => {
                 let window = dice.window(side.max(1).min(h.min(w)), h, w);
                 let delta = dice.coloured(window, [c, h, w], 2.0 * self.epsilon, &search.clean);
-                project(self.norm, search.images.clone() + delta, &search.clean, self.epsilon)
+                into_box(search.images.clone() + delta, &search.clean, self.epsilon)
             }
             Norm::L2 => self.reshaped(search, (side.max(3) | 1).min(h.min(w)), dice),
         }
