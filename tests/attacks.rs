@@ -99,7 +99,7 @@ impl Case {
     }
 
     fn attack_from(&self, threat: Threat, start: Start, seed: u64) -> Tensor<4> {
-        let goal = Goal::AwayFrom(self.labels.clone());
+        let (victim, goal) = (self.victim(), Goal::AwayFrom(self.labels.clone()));
         let assault = Assault { victim: self.victim(), clean: &self.images, goal: &goal, threat, start };
         wait(assault.examples(&mut StdRng::seed_from_u64(seed), &Pace::default())).unwrap()
     }
@@ -209,8 +209,14 @@ fn autoattack_leaves_as_many_as_the_reference_and_ever_fewer() {
         [(AttackKind::AutoAttack, "count_epsilon"), (AttackKind::AutoAttackL2, "count_epsilon_l2")]
     {
         let threat = threat(attack, case.golden.setting(epsilon), 1);
-        let assault =
-            Assault { victim: case.victim(), clean: &case.images, goal: &goal, threat, start: Start::Own };
+        let assault = Assault {
+            victim: case.victim(),
+            surrogate: None,
+            clean: &case.images,
+            goal: &goal,
+            threat,
+            start: Start::Own,
+        };
         let left = wait(assault.autoattack_survivors(&mut StdRng::seed_from_u64(1))).unwrap();
         println!("{attack}: {left:?}");
         assert_eq!(left.len(), 5);
@@ -296,18 +302,48 @@ fn aimed_attacks_reach_their_targets() {
         (AttackKind::ApgdCeL2, 4.0, 20),
     ] {
         let threat = Threat { target: TargetKind::Random, ..threat(attack, epsilon, steps) };
-        let assault =
-            Assault { victim: case.victim(), clean: &case.images, goal: &goal, threat, start: Start::Own };
+        let assault = Assault {
+            victim: case.victim(),
+            surrogate: None,
+            clean: &case.images,
+            goal: &goal,
+            threat,
+            start: Start::Own,
+        };
         let adversarial = wait(assault.examples(&mut StdRng::seed_from_u64(1), &Pace::default())).unwrap();
         let logits = case.network.logits(&case.weights, adversarial);
         let reached = entries(hits(logits, targets.clone()).each).into_iter().sum::<f32>();
         assert_eq!(reached, 6.0, "{attack}");
     }
     let threat = threat(AttackKind::DeepFool, 0.1, 5);
-    let assault =
-        Assault { victim: case.victim(), clean: &case.images, goal: &goal, threat, start: Start::Own };
+    let assault = Assault {
+        victim: case.victim(),
+        surrogate: None,
+        clean: &case.images,
+        goal: &goal,
+        threat,
+        start: Start::Own,
+    };
     let refused = wait(assault.examples(&mut StdRng::seed_from_u64(1), &Pace::default()));
     assert!(refused.unwrap_err().contains("cannot aim"));
+}
+
+#[test]
+fn a_transfer_attack_is_pgd_on_the_surrogate() {
+    let case = Case::of(9);
+    let on_itself = case.attack(threat(AttackKind::Transfer, 0.06, 7));
+    assert_eq!(entries(on_itself.clone()), entries(case.attack(threat(AttackKind::Pgd, 0.06, 7))));
+    let stranger = Weights::init(&case.network.specs, 3, &Device::flex());
+    let surrogate = Some(Victim { network: &case.network, weights: &stranger });
+    let goal = Goal::AwayFrom(case.labels.clone());
+    let threat = threat(AttackKind::Transfer, 0.06, 7);
+    let (victim, clean, start) = (case.victim(), &case.images, Start::Own);
+    let assault = Assault { victim, surrogate, clean, goal: &goal, threat, start };
+    let examples =
+        |assault: Assault<'_>| wait(assault.examples(&mut StdRng::seed_from_u64(1), &Pace::default()));
+    let transferred = examples(assault).unwrap();
+    assert!(case.robust(&transferred) >= case.robust(&on_itself));
+    assert!(examples(Assault { surrogate: None, ..assault }).unwrap_err().contains("surrogate"));
 }
 
 /// All of an evaluation, how often it paused, and whether its progress ever fell.

@@ -41,7 +41,7 @@ impl Recipe {
         match threat.attack {
             AttackKind::Fgsm => Some(Self { steps: 1, step_size: threat.epsilon, ..plain }),
             AttackKind::Ifgsm => Some(plain),
-            AttackKind::Pgd | AttackKind::PgdL2 => Some(Self {
+            AttackKind::Pgd | AttackKind::PgdL2 | AttackKind::Transfer => Some(Self {
                 step_size: PGD_STEP_FACTOR * plain.step_size,
                 random_start: start == Start::Own,
                 ..plain

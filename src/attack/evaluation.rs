@@ -54,6 +54,7 @@ pub struct Attacked {
 
 /// What a turn came to.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
 pub enum Turn {
     /// The attack goes on.
     Paused,
@@ -74,6 +75,8 @@ pub struct Evaluation {
     batch: Option<Prepared>,
     pace: Rc<Pace>,
     work: Option<Work>,
+    /// On whom transfer attacks make their examples.
+    surrogate: Option<(Network, Weights)>,
     /// Upper bounds on the passes of each threat.
     passes: Vec<usize>,
     /// `[1 + 2 · threats]`: clean, then robust and fooled of each threat; of the finished batches.
@@ -99,6 +102,7 @@ impl Evaluation {
             passes: threats.iter().map(|threat| passes(threat, classes)).collect(),
             pace: Rc::new(Pace::of(PASSES_A_TURN)),
             work: None,
+            surrogate: None,
             weights: weights.untracked(),
             threats,
             batches: indices.chunks(BATCH_SIZE).map(<[u32]>::to_vec).collect(),
@@ -109,6 +113,11 @@ impl Evaluation {
             counts: None,
             counted: 0,
         }
+    }
+
+    /// The same with a network on which transfer attacks make their examples; without one they fail.
+    pub fn with_surrogate(self, network: Network, weights: &Weights) -> Self {
+        Self { surrogate: Some((network, weights.untracked())), ..self }
     }
 
     /// The threats, in the order asked for.
@@ -179,10 +188,13 @@ impl Evaluation {
         mut random: StdRng,
     ) -> Work {
         let (network, weights, pace) = (network.clone(), self.weights.clone(), Rc::clone(&self.pace));
+        let surrogate = self.surrogate.clone();
         pace.restart();
         Box::pin(async move {
             let victim = Victim { network: &network, weights: &weights };
-            let assault = Assault { victim, clean: &images, goal: &goal, threat, start: Start::Own };
+            let surrogate = surrogate.as_ref().map(|(network, weights)| Victim { network, weights });
+            let (clean, start) = (&images, Start::Own);
+            let assault = Assault { victim, surrogate, clean, goal: &goal, threat, start };
             assault.examples(&mut random, &pace).await
         })
     }

@@ -81,6 +81,8 @@ pub enum Start {
 pub struct Assault<'a> {
     /// On whom.
     pub victim: Victim<'a>,
+    /// On whom a transfer attack makes its examples; no other attack looks at it.
+    pub surrogate: Option<Victim<'a>>,
     /// `[N, C, H, W]`.
     pub clean: &'a Tensor<4>,
     /// What for.
@@ -100,11 +102,16 @@ impl Assault<'_> {
     /// # Errors
     /// Where the device failed, or the attack cannot aim at a target.
     pub async fn examples(&self, random: &mut StdRng, pace: &Pace) -> Result<Tensor<4>, String> {
-        let Self { victim, clean, goal, threat, start } = self;
+        let Self { victim, surrogate, clean, goal, threat, start } = self;
         if let Some(recipe) = Recipe::of(threat, *start) {
-            let mut kept = recipe.begin(clean, goal, random).finish_at(victim, pace).await;
+            let source = match (threat.attack, surrogate) {
+                (AttackKind::Transfer, Some(surrogate)) => surrogate,
+                (AttackKind::Transfer, None) => return Err("a transfer attack needs a surrogate".into()),
+                _ => victim,
+            };
+            let mut kept = recipe.begin(clean, goal, random).finish_at(source, pace).await;
             for _ in 1..recipe.starts(threat.restarts) {
-                let next = recipe.begin(clean, goal, random).finish_at(victim, pace).await;
+                let next = recipe.begin(clean, goal, random).finish_at(source, pace).await;
                 kept = victim.first_reaching(kept, next, goal);
             }
             return Ok(kept);

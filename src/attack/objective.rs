@@ -15,6 +15,7 @@ const FAR_BEHIND: f64 = 1e30;
 
 /// A loss for each sample; classes are one-hot rows `[N, K]`.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
 pub(super) enum Objective {
     /// Cross-entropy: of the labels, to be raised; or of the targets, to be lowered.
     CrossEntropy(Goal),

@@ -47,6 +47,8 @@ choices! {
         Square = "square",
         /// The same in L2.
         SquareL2 = "square-l2",
+        /// PGD on an undefended network of another seed, whose examples are then shown to this one, L∞.
+        Transfer = "transfer",
         /// AutoAttack's standard version: APGD-CE, APGD-T, FAB-T, Square, each on what is left, L∞ (Croce & Hein 2020).
         AutoAttack = "autoattack",
         /// The same in L2.

@@ -138,7 +138,7 @@ mod tests {
             (request(&[Fgsm], &[], &["8"]), "from 0 to 1"),
             (request(&[PgdL2], &[], &["1001"]), "from 0 to 1000"),
             (request(&[Fgsm], &[], &["1/0"]), "'1/0' is not a number"),
-            (request(&[Noise], &[TargetKind::Random], &["0.1"]), "cannot aim"),
+            (request(&[Noise], &[TargetKind::Random], &["0.1"]), "can aim"),
         ] {
             let error = asked.threats(&Hyper::default()).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");

@@ -1,4 +1,4 @@
-//! One run: its scenario, where it stands, and what it is measuring. Turn by turn; nothing here loops or waits.
+//! One run: its scenario, where it stands, and what it is measuring. Turn by turn; nothing here loops, and only an attack waits.
 
 use burn::tensor::Device;
 use web_time::{Duration, Instant};

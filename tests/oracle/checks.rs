@@ -194,8 +194,8 @@ impl Case {
                 let steps = self.golden.setting("attack_steps");
                 let threat = Threat { attack, target, epsilon, steps, restarts: 1 };
                 let victim = Victim { network: &self.main, weights: &self.theta };
-                let assault =
-                    Assault { victim, clean: &self.images, goal: &goal, threat, start: Start::Clean };
+                let (clean, start) = (&self.images, Start::Clean);
+                let assault = Assault { victim, surrogate: None, clean, goal: &goal, threat, start };
                 let mut random = StdRng::seed_from_u64(1);
                 #[expect(clippy::disallowed_methods, reason = "a test has nothing else to do meanwhile")]
                 let adversarial = pollster::block_on(assault.examples(&mut random, &Pace::default()));
