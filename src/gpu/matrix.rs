@@ -133,7 +133,6 @@ pub(super) fn launch(
         Layout::Tn => ([1, rows], [columns, 1]),
     };
     let info = info(&a, &[rows, columns, inner, a_row, a_inner, b_inner, b_column, kind as u32]);
-    let entries = sizes[0] * (sizes[3] + usize::from(kind == Vector::Sums));
-    KERNEL.over(entries, &a, &[&a.handle, &b.handle, &product.handle, vector, &info]);
+    KERNEL.over(sizes[0] * sizes[3], &a, &[&a.handle, &b.handle, &product.handle, vector, &info]);
     product
 }
