@@ -19,6 +19,7 @@ use great_lab::{
     nn::{
         Network, Weights,
         network::{Interface, Statistics},
+        weights::first_values,
     },
 };
 use rand::{SeedableRng, rngs::StdRng};
@@ -100,7 +101,8 @@ impl Case {
 
     fn attack_from(&self, threat: Threat, start: Start, seed: u64) -> Tensor<4> {
         let (victim, goal) = (self.victim(), Goal::AwayFrom(self.labels.clone()));
-        let assault = Assault { victim: self.victim(), clean: &self.images, goal: &goal, threat, start };
+        let assault =
+            Assault { victim, surrogate: Some(victim), clean: &self.images, goal: &goal, threat, start };
         wait(assault.examples(&mut StdRng::seed_from_u64(seed), &Pace::default())).unwrap()
     }
 
@@ -333,7 +335,7 @@ fn a_transfer_attack_is_pgd_on_the_surrogate() {
     let case = Case::of(9);
     let on_itself = case.attack(threat(AttackKind::Transfer, 0.06, 7));
     assert_eq!(entries(on_itself.clone()), entries(case.attack(threat(AttackKind::Pgd, 0.06, 7))));
-    let stranger = Weights::init(&case.network.specs, 3, &Device::flex());
+    let stranger = Weights::from_values(first_values(&case.network.specs, 3), &Device::flex());
     let surrogate = Some(Victim { network: &case.network, weights: &stranger });
     let goal = Goal::AwayFrom(case.labels.clone());
     let threat = threat(AttackKind::Transfer, 0.06, 7);
