@@ -129,7 +129,7 @@ pub(super) struct Silu;
 impl Silu {
     #[inline(always)]
     fn gate<T: Real>(z: T) -> T {
-        T::of(1.0) / (T::of(1.0) + (-z).exp())
+        T::of(1.0) / (T::of(1.0) + (-z).exponential())
     }
 }
 
@@ -168,5 +168,25 @@ pub(super) fn with_curve<W: WithCurve>(activation: Option<Activation>, work: W) 
         None => work.with(Identity),
         Some(Activation::Relu) => work.with(Relu),
         Some(Activation::Silu) => work.with(Silu),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{map, sums};
+
+    #[test]
+    fn sums_and_maps_reach_every_entry_of_any_length() {
+        for length in [0, 1, 15, 16, 17, 100] {
+            let entries: Vec<f64> = (0..length).map(f64::from).collect();
+            let ones = vec![1.0; entries.len()];
+            let [sum, count] = sums([&entries, &ones], |[entry, one]| [entry, one]);
+            assert_eq!([sum, count], [entries.iter().sum(), f64::from(length)]);
+            let (mut twice, mut less) = (ones.clone(), ones.clone());
+            map([&entries, &ones], [&mut twice, &mut less], |[entry, one]| [2.0 * entry, entry - one]);
+            for (index, entry) in entries.iter().enumerate() {
+                assert_eq!([twice[index], less[index]], [2.0 * entry, entry - 1.0]);
+            }
+        }
     }
 }

@@ -6,6 +6,8 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Element, Shape, TensorData};
 
+use super::exponential;
+
 /// `f32` or `f64`.
 pub(super) trait Real:
     Element
@@ -31,6 +33,8 @@ pub(super) trait Real:
     fn of(value: f64) -> Self;
     /// `eˣ`.
     fn exp(self) -> Self;
+    /// `eˣ` without a branch, for loops over many: see [`exponential`].
+    fn exponential(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
     /// Square root.
@@ -40,7 +44,7 @@ pub(super) trait Real:
 }
 
 macro_rules! real {
-    ($real:ty) => {
+    ($real:ty, $exponential:path) => {
         impl Real for $real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -51,6 +55,11 @@ macro_rules! real {
 
             fn exp(self) -> Self {
                 self.exp()
+            }
+
+            #[inline(always)]
+            fn exponential(self) -> Self {
+                $exponential(self)
             }
 
             fn ln(self) -> Self {
@@ -68,8 +77,8 @@ macro_rules! real {
     };
 }
 
-real!(f32);
-real!(f64);
+real!(f32, exponential::single);
+real!(f64, exponential::double);
 
 /// An expression with `$real` standing for the precision of a tensor.
 macro_rules! in_precision {
