@@ -196,10 +196,7 @@ fn open_adapter(adapter: &Adapter) -> Result<Opened, DeviceError> {
     }
     let is_gpu = adapter.kind != AdapterKind::Software;
     let notice = (!is_gpu).then(|| {
-        format!(
-            "{} computes on the processor, slowly: --device cpu is about ten times faster.",
-            adapter.name
-        )
+        format!("{} computes on the processor, slowly: --device cpu is about ten times faster.", adapter.name)
     });
     let info = DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), is_gpu, notice };
     Ok(Opened { device, info, setup: Some(setup) })
