@@ -12,6 +12,7 @@ mod host_convolution;
 pub mod images;
 mod kernel;
 pub mod matrix;
+mod page;
 mod read;
 mod unroll;
 
@@ -22,4 +23,5 @@ pub use device::{Choice, DeviceError, Opened, adapters, open};
 pub use histogram::{HistogramCounts, histogram};
 pub use kernel::shaders;
 pub use matrix::{Layout, matrix_product};
+pub use page::open_in_page;
 pub use read::read;
