@@ -82,7 +82,7 @@ describe('with WebGPU', () => {
     const out = path.join(folder, 'evaluation');
     await native('evaluate', file, '--attack', 'noise', '--epsilon', '0.1', '--samples', `${clean.total}`, '--out', out);
     const evaluated = JSON.parse(fs.readFileSync(path.join(out, 'robustness.json')));
-    assert.deepEqual(evaluated.clean, clean);
+    assert.deepEqual([evaluated.clean.hits, evaluated.clean.total], [clean.hits, clean.total]);
   });
 
   it('keeps the run in its address', async () => {
