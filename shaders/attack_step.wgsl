@@ -1,11 +1,12 @@
 // One pass of an iterative L∞ attack: x' = clamp(clamp(x + step · sign(g), clean − ε, clean + ε), 0, 1).
 
+// Not read where the attack stands at the clean images.
 @group(0) @binding(0) var<storage, read_write> adversarial: array<f32>;
 // Bits of f32: the sign of a denormal must not depend on whether the adapter flushes denormals.
 @group(0) @binding(1) var<storage, read_write> gradient: array<u32>;
 @group(0) @binding(2) var<storage, read_write> clean: array<f32>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
-// Number of elements, bits of step, bits of ε.
+// Number of elements, bits of step, bits of ε, 1 where the attack stands at the clean images.
 @group(0) @binding(4) var<storage, read_write> info: array<u32>;
 
 const WORKGROUP = {{ workgroup }}u;
@@ -27,7 +28,11 @@ fn main(
     let step = bitcast<f32>(info[1]);
     let epsilon = bitcast<f32>(info[2]);
     for (var i = invocation.x; i < info[0]; i += workgroups.x * WORKGROUP) {
-        let moved = adversarial[i] + step * sign_of(gradient[i]);
+        var moved = clean[i];
+        if info[3] == 0u {
+            moved = adversarial[i];
+        }
+        moved += step * sign_of(gradient[i]);
         let near = min(max(moved, clean[i] - epsilon), clean[i] + epsilon);
         output[i] = min(max(near, 0.0), 1.0);
     }

@@ -1,14 +1,18 @@
-// A matrix product, each operand as it is or transposed: an invocation an entry.
+// A matrix product, each operand as it is or transposed, and what a layer's bias needs: an invocation an entry.
 
 @group(0) @binding(0) var<storage, read_write> left: array<f32>;
 @group(0) @binding(1) var<storage, read_write> right: array<f32>;
 // [rows, columns]
 @group(0) @binding(2) var<storage, read_write> product: array<f32>;
+// With BIAS [columns], added to each row; with SUMS [rows], the sums over the left operand's inner index.
+@group(0) @binding(3) var<storage, read_write> vector: array<f32>;
 // Rows, columns, inner size, then steps in memory: of left along a row index and the inner one, of right along the
-// inner index and a column's.
-@group(0) @binding(3) var<storage, read_write> info: array<u32>;
+// inner index and a column's; last what the vector is.
+@group(0) @binding(4) var<storage, read_write> info: array<u32>;
 
 const WORKGROUP = {{ workgroup }}u;
+const BIAS = 1u;
+const SUMS = 2u;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -16,15 +20,32 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
     let entries = info[0] * info[1];
-    for (var i = invocation.x; i < entries; i += workgroups.x * WORKGROUP) {
-        var at_left = i / info[1] * info[3];
-        var at_right = i % info[1] * info[6];
+    let all = entries + select(0u, info[0], info[7] == SUMS);
+    for (var i = invocation.x; i < all; i += workgroups.x * WORKGROUP) {
         var sum = 0.0;
-        for (var inner = 0u; inner < info[2]; inner += 1u) {
-            sum = fma(left[at_left], right[at_right], sum);
-            at_left += info[4];
-            at_right += info[5];
+        if i < entries {
+            if info[7] == BIAS {
+                sum = vector[i % info[1]];
+            }
+            let at = vec2<u32>(i / info[1] * info[3], i % info[1] * info[6]);
+            // Four terms at a time, none waiting for another.
+            var four = vec4<f32>();
+            var inner = 0u;
+            for (; inner + 4u <= info[2]; inner += 4u) {
+                let l = at.x + vec4<u32>(inner, inner + 1u, inner + 2u, inner + 3u) * info[4];
+                let r = at.y + vec4<u32>(inner, inner + 1u, inner + 2u, inner + 3u) * info[5];
+                let factors = vec4<f32>(left[l.x], left[l.y], left[l.z], left[l.w]);
+                four = fma(factors, vec4<f32>(right[r.x], right[r.y], right[r.z], right[r.w]), four);
+            }
+            for (; inner < info[2]; inner += 1u) {
+                sum = fma(left[at.x + inner * info[4]], right[at.y + inner * info[5]], sum);
+            }
+            product[i] = sum + ((four.x + four.y) + (four.z + four.w));
+        } else {
+            for (var inner = 0u; inner < info[2]; inner += 1u) {
+                sum += left[(i - entries) * info[3] + inner * info[4]];
+            }
+            vector[i - entries] = sum;
         }
-        product[i] = sum;
     }
 }

@@ -122,6 +122,18 @@ choices! {
 }
 
 choices! {
+    /// How training images are changed each time they come.
+    Augmentation {
+        /// As they are.
+        None = "none",
+        /// Moved by up to 4 pixels each way; what comes in is 0.
+        Shift = "shift",
+        /// The same, and every other one mirrored left to right.
+        ShiftFlip = "shift+flip",
+    }
+}
+
+choices! {
     /// What the auxiliary network reads in place of the gradient tensor `g`: `n(g)`, sample by sample.
     Normalization {
         /// `g` itself.
@@ -163,11 +175,13 @@ pub struct Setup {
     pub optimizer: OptimizerKind,
     /// Learning-rate schedule of both networks.
     pub schedule: Schedule,
+    /// How training images are changed each time they come.
+    pub augmentation: Augmentation,
     /// Images in a training batch.
     pub batch_size: usize,
     /// Steps of the whole run; ramp and schedule are fractions of it.
     pub steps: u64,
-    /// Seed of weights, order of the data, random starts and random targets.
+    /// Seed of weights, order of the data, augmentation, random starts and random targets.
     pub seed: u64,
 }
 
@@ -222,6 +236,7 @@ impl Default for Setup {
             auxiliary_width: 1.0,
             optimizer: OptimizerKind::Adam,
             schedule: Schedule::Constant,
+            augmentation: Augmentation::None,
             batch_size: 64,
             steps: 1000,
             seed: 1,

@@ -129,6 +129,7 @@ const BAD_INPUT: &[(&str, &str)] = &[
     ("train --set normalization=l2", "one of: none, rms, max"),
     ("train --set optimizer=lion", "one of: adam, sgd"),
     ("train --set schedule=linear", "one of: constant, cosine"),
+    ("train --set augmentation=flip", "one of: none, shift, shift+flip"),
     ("train --set activation=gelu", "one of: relu, silu"),
     ("train --set batch_size=0", "batch_size: 0 is out of range"),
     ("train --set batch_size=9000", "from 1 to 8192"),

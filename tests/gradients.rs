@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use great_lab::{
     config::{Activation, Adversary, NetworkKind, Normalization},
+    gpu::NormForm,
     nn::{
         Layer, Network, WeightSpec, Weights,
         layer::{forward, input_vjp},
@@ -76,7 +77,10 @@ fn cases() -> Vec<Case> {
     let conv =
         |kernel: usize, stride: usize| Layer::Conv { weight: 0, shape: [4, 3, kernel, kernel], stride };
     let silu = Layer::Activation(Activation::Silu);
-    let norm = |groups: usize| Layer::GroupNorm { scale: 0, shift: 1, groups };
+    let norm = |groups: usize, activation| {
+        let form = NormForm { groups, activation };
+        Layer::GroupNorm { scale: 0, shift: 1, form }
+    };
     vec![
         Case {
             name: "normalize",
@@ -86,6 +90,26 @@ fn cases() -> Vec<Case> {
             ],
             weights: vec![],
             input: [2, 3, 3, 3],
+        },
+        Case {
+            name: "group norm, its input tracked",
+            layers: vec![
+                Layer::Conv { weight: 2, shape: [4, 3, 3, 3], stride: 1 },
+                norm(2, Some(Activation::Relu)),
+                silu.clone(),
+            ],
+            weights: vec![4, 4, 108],
+            input: [2, 3, 4, 5],
+        },
+        Case {
+            name: "group norm, silu, its input tracked",
+            layers: vec![
+                Layer::Conv { weight: 2, shape: [6, 3, 3, 3], stride: 1 },
+                norm(3, Some(Activation::Silu)),
+                Layer::Activation(Activation::Relu),
+            ],
+            weights: vec![6, 6, 162],
+            input: [2, 3, 4, 5],
         },
         Case {
             name: "conv 3x3",
@@ -111,10 +135,22 @@ fn cases() -> Vec<Case> {
             weights: vec![12],
             input: [2, 3, 5, 4],
         },
-        Case { name: "group norm", layers: vec![norm(2)], weights: vec![4, 4], input: [2, 4, 3, 2] },
+        Case { name: "group norm", layers: vec![norm(2, None)], weights: vec![4, 4], input: [2, 4, 3, 2] },
+        Case {
+            name: "group norm, relu",
+            layers: vec![norm(2, Some(Activation::Relu))],
+            weights: vec![4, 4],
+            input: [2, 4, 3, 5],
+        },
+        Case {
+            name: "group norm, silu",
+            layers: vec![norm(2, Some(Activation::Silu))],
+            weights: vec![6, 6],
+            input: [2, 6, 3, 7],
+        },
         Case {
             name: "group norm, one group, one pixel",
-            layers: vec![norm(1), silu.clone()],
+            layers: vec![norm(1, None), silu.clone()],
             weights: vec![6, 6],
             input: [2, 6, 1, 1],
         },
@@ -257,8 +293,8 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
                 let (g, logits) = main.input_gradient(theta, x, one_hot.clone());
                 let read = loss::normalize(normalization, g.clone());
                 let auxiliary_logits = auxiliary.logits(&phi, read);
-                loss::cross_entropy(logits, one_hot.clone())
-                    + loss::adversary(adversary, auxiliary_logits, one_hot.clone()) * 0.5
+                let terms = loss::Terms { beta: 0.0, alpha: 0.5, adversary };
+                loss::great_objective(logits, auxiliary_logits, one_hot.clone(), terms)
                     + loss::squared_norm(g) * 0.1
             };
             let tracked = weights(&theta, &device).tracked();

@@ -3,10 +3,9 @@
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use great_lab::gpu::attack_step::attack_step_reference;
 use great_lab::gpu::bins::{BINS, COLUMNS, column_of, edges};
 use great_lab::gpu::histogram::{MOMENTS, histogram_reference};
-use great_lab::gpu::{Choice, Opened, adapters, attack_step, histogram, open, shaders};
+use great_lab::gpu::{Choice, Opened, adapters, attack_step, attack_step_l2, histogram, open, shaders};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -71,6 +70,84 @@ fn one_attack_step_by_hand() {
         let stepped = values(attack_step(x, gradient, clean, 0.25, 0.125));
         // Up and down to ε, not at all, to white, to black, back into the ball.
         assert_eq!(stepped, [0.625, 0.375, 0.5, 1.0, 0.0, 0.625], "{name}");
+    }
+}
+
+#[test]
+fn an_attack_starts_at_the_clean_images_themselves() {
+    for (name, device) in devices() {
+        let clean = tensor(&[0.5, 0.5, 0.95], [1, 1, 1, 3], &device);
+        let gradient = tensor(&[3.0, -0.1, 1.0], [1, 1, 1, 3], &device);
+        let stepped = values(attack_step(clean.clone(), gradient, clean, 0.25, 0.125));
+        assert_eq!(stepped, [0.625, 0.375, 1.0], "{name}");
+    }
+}
+
+/// What [`attack_step`] computes, in plain tensor operations.
+fn attack_step_reference(
+    x_adv: Tensor<4>,
+    gradient: Tensor<4>,
+    clean: Tensor<4>,
+    step: f32,
+    epsilon: f32,
+) -> Tensor<4> {
+    // Not `sign()`: what that makes of NaN differs from backend to backend.
+    let sign = gradient.clone().greater_elem(0.0).float() - gradient.lower_elem(0.0).float();
+    let near = (x_adv + sign * step).max_pair(clean.clone() - epsilon).min_pair(clean + epsilon);
+    near.clamp(0.0, 1.0)
+}
+
+/// What [`attack_step_l2`] computes, in plain tensor operations.
+fn attack_step_l2_reference(
+    x_adv: Tensor<4>,
+    gradient: Tensor<4>,
+    clean: Tensor<4>,
+    step: f32,
+    epsilon: f32,
+) -> Tensor<4> {
+    let norm = |images: Tensor<4>| {
+        let [n, c, h, w] = images.dims();
+        let flat = images.reshape([n, c * h * w]);
+        (flat.clone() * flat).sum_dim(1).sqrt().clamp_min(1e-12).reshape([n, 1, 1, 1])
+    };
+    let offset = x_adv + gradient.clone() / norm(gradient) * step - clean.clone();
+    let factor = (norm(offset.clone()).recip() * epsilon).clamp_max(1.0);
+    (clean + offset * factor).clamp(0.0, 1.0)
+}
+
+#[test]
+fn l2_attack_step_is_its_reference() {
+    let mut rng = StdRng::seed_from_u64(3);
+    for (name, device) in devices() {
+        for shape in [[1, 1, 1, 1], [3, 1, 5, 17], [70, 2, 7, 9], [2, 3, 32, 32], [0, 3, 4, 4]] {
+            let count = shape.iter().product();
+            let clean: Vec<f32> = (0..count).map(|_| rng.random()).collect();
+            let x: Vec<f32> = clean.iter().map(|pixel| pixel + rng.random_range(-0.1..0.1)).collect();
+            // A gradient of nothing moves nothing.
+            let scale = if count == 1 { 0.0 } else { 1e-3 };
+            let gradient: Vec<f32> = (0..count).map(|_| scale * rng.random_range(-1.0..1.0)).collect();
+            // Out of the ball, and not.
+            for (step, epsilon) in [(0.2, 0.5), (-3.0, 0.5), (0.3, 9.0)] {
+                for at_clean in [false, true] {
+                    let start = if at_clean { &clean } else { &x };
+                    let on = |device: &Device| {
+                        [start, &gradient, &clean].map(|values| tensor(values, shape, device))
+                    };
+                    let [x, gradient, clean] = on(&device);
+                    let x = if at_clean { clean.clone() } else { x };
+                    let got = values(attack_step_l2(x, gradient, clean, step, epsilon));
+                    let [x, gradient, clean] = on(&Device::flex());
+                    let expected = values(attack_step_l2_reference(x, gradient, clean, step, epsilon));
+                    assert_eq!(got.len(), expected.len());
+                    for (got, expected) in got.iter().zip(&expected) {
+                        assert!(
+                            (got - expected).abs() < 1e-5,
+                            "{name} {shape:?} {step}: {got} for {expected}"
+                        );
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use great_lab::{
         Network, Optimizer, Weights, loss,
         network::{Interface, Statistics},
         optimizer::Rates,
+        weights::first_values,
     },
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -57,14 +58,20 @@ pub struct Learner {
 
 impl Learner {
     fn new(network: Network, learning_rate: f64, device: &Device) -> Self {
-        let weights = Weights::init(&network.specs, SEED, device);
-        let optimizer = Optimizer::new(OptimizerKind::Adam, &weights);
-        Self { network, weights, optimizer, rates: Rates { learning_rate, weight_decay: 0.0, momentum: 0.0 } }
+        let values = first_values(&network.specs, SEED);
+        let optimizer = Optimizer::new(OptimizerKind::Adam, &values, device);
+        Self {
+            network,
+            weights: optimizer.weights(),
+            optimizer,
+            rates: Rates { learning_rate, weight_decay: 0.0, momentum: 0.0 },
+        }
     }
 
     /// One step of Adam.
     pub fn update(&mut self, gradients: Weights) {
-        self.weights = self.optimizer.step(&self.weights, gradients, self.rates);
+        self.optimizer.step(&gradients, self.rates);
+        self.weights = self.optimizer.weights();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Where the time of a full step goes: the step of the defence scenario, phase by phase.
 
-use burn::tensor::{Device, ExecutionError, activation::softmax};
-use great_lab::nn::loss;
+use burn::tensor::{Device, ExecutionError};
+use great_lab::{gpu::logit_gradient, nn::loss};
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
@@ -64,7 +64,7 @@ fn one_step(pieces: &mut Pieces, step: u64, watch: &mut Watch) -> Result<(), Exe
     let (logits, tapes) = pieces.main.network.forward(&theta, batch.images);
     watch.lap("forward")?;
 
-    let cotangent = softmax(logits.clone(), 1) - batch.one_hot.clone();
+    let cotangent = logit_gradient(logits.clone(), batch.one_hot.clone());
     let gradient = pieces.main.network.input_vjp(&theta, tapes, cotangent);
     watch.lap("input vector-Jacobian product")?;
 
@@ -77,9 +77,8 @@ fn one_step(pieces: &mut Pieces, step: u64, watch: &mut Watch) -> Result<(), Exe
 
     let read = loss::normalize(hyper.normalization, gradient);
     let said = pieces.auxiliary.network.logits(&pieces.auxiliary.weights, read);
-    let objective = loss::cross_entropy(logits.clone(), batch.one_hot.clone())
-        + loss::greace(logits, said.clone(), batch.one_hot.clone()) * hyper.beta
-        + loss::adversary(hyper.adversary, said, batch.one_hot) * hyper.alpha;
+    let terms = loss::Terms { beta: hyper.beta, alpha: hyper.alpha, adversary: hyper.adversary };
+    let objective = loss::great_objective(logits, said, batch.one_hot, terms);
     watch.lap("objective")?;
 
     let gradients = theta.gradients(&mut objective.backward());

@@ -3,10 +3,10 @@
 use burn::tensor::Tensor;
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::{Goal, Victim, goal, hits, random_targets};
+use super::{Goal, Victim, goal, random_targets};
 use crate::{
     config::{TargetKind, Threat},
-    gpu::{images::DeviceImages, read},
+    gpu::{hits, images::DeviceImages, read},
     nn::{Network, Weights},
 };
 
@@ -165,7 +165,7 @@ impl Evaluation {
         let mut random = self.random(u64::MAX);
         let targets = random_targets(&labels, held_out.classes(), &mut random);
         let clean_logits = victim.network.logits(victim.weights, batch.images.clone());
-        let clean = hits(clean_logits.clone(), batch.one_hot.clone()).sum();
+        let clean = hits(clean_logits.clone(), batch.one_hot.clone()).count;
         Prepared {
             images: batch.images,
             labels: batch.one_hot,
@@ -182,10 +182,10 @@ impl Evaluation {
         let mut random = self.random(self.next_threat as u64);
         let adversarial = victim.perturb(&batch.images, &goal, threat, &mut random);
         let logits = victim.network.logits(victim.weights, adversarial.clone());
-        let robust = hits(logits.clone(), batch.labels.clone()).sum();
+        let robust = hits(logits.clone(), batch.labels.clone()).count;
         let fooled = match goal {
             Goal::AwayFrom(_) => robust.zeros_like(),
-            Goal::Towards(targets) => hits(logits, targets).sum(),
+            Goal::Towards(targets) => hits(logits, targets).count,
         };
         batch.counts.extend([robust, fooled]);
         adversarial

@@ -12,7 +12,7 @@ pub use evaluation::Evaluation;
 
 use crate::{
     config::{AttackKind, TargetKind, Threat},
-    gpu,
+    gpu::{self, hits},
     nn::{Network, Weights},
 };
 
@@ -133,21 +133,20 @@ impl Victim<'_> {
         };
         (0..recipe.steps).fold(start, |images, _| {
             let (gradient, _) = self.network.input_gradient(self.weights, images.clone(), one_hot.clone());
-            match recipe.norm {
-                Norm::Linf => gpu::attack_step(images, gradient, clean.clone(), step as f32, epsilon as f32),
-                Norm::L2 => {
-                    let moved = images + gradient.clone() / norm(gradient) * step;
-                    project_l2(moved, clean, epsilon)
-                }
-            }
+            let take_step = match recipe.norm {
+                Norm::Linf => gpu::attack_step,
+                Norm::L2 => gpu::attack_step_l2,
+            };
+            take_step(images, gradient, clean.clone(), step as f32, epsilon as f32)
         })
     }
 
     /// One where the network says what the goal wants, `[N, 1, 1, 1]`.
     fn reached(&self, images: &Tensor<4>, goal: &Goal) -> Tensor<4> {
         let n = images.dims()[0];
-        let hit =
-            |one_hot: &Tensor<2>| hits(self.network.logits(self.weights, images.clone()), one_hot.clone());
+        let hit = |one_hot: &Tensor<2>| {
+            hits(self.network.logits(self.weights, images.clone()), one_hot.clone()).each
+        };
         let reached = match goal {
             Goal::AwayFrom(labels) => hit(labels) * -1.0 + 1.0,
             Goal::Towards(targets) => hit(targets),
@@ -160,13 +159,6 @@ impl Victim<'_> {
         let recipe = Recipe::of(threat)?;
         Some(self.descend(clean, clean.clone(), goal, recipe, threat.epsilon))
     }
-}
-
-/// One for each row whose largest logit is the one that `one_hot` marks, else zero: `[N]`.
-pub fn hits(logits: Tensor<2>, one_hot: Tensor<2>) -> Tensor<1> {
-    let [n, k] = one_hot.dims();
-    let said = gpu::images::one_hot(logits.argmax(1).reshape([n]), k);
-    (said * one_hot).sum_dim(1).reshape([n])
 }
 
 /// The class that each of `labels` is to be mistaken for: another one, drawn from `random`.
@@ -227,11 +219,4 @@ fn norm(images: Tensor<4>) -> Tensor<4> {
     let [n, c, h, w] = images.dims();
     let flat = images.reshape([n, c * h * w]);
     (flat.clone() * flat).sum_dim(1).sqrt().clamp_min(LEAST_NORM).reshape([n, 1, 1, 1])
-}
-
-/// Back into the L2 ball around `clean`, then into [0, 1].
-fn project_l2(images: Tensor<4>, clean: &Tensor<4>, epsilon: f64) -> Tensor<4> {
-    let offset = images - clean.clone();
-    let factor = (norm(offset.clone()).recip() * epsilon).clamp_max(1.0);
-    (clean.clone() + offset * factor).clamp(0.0, 1.0)
 }

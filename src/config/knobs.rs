@@ -2,7 +2,9 @@
 //!
 //! Slider, `--set KNOB=VALUE`, link and validation all come from here; the default is [`Config::default`]'s.
 
-use super::{Activation, Adversary, Config, Mode, NetworkKind, Normalization, OptimizerKind, Schedule};
+use super::{
+    Activation, Adversary, Augmentation, Config, Mode, NetworkKind, Normalization, OptimizerKind, Schedule,
+};
 
 /// A knob's value, whatever its kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -294,9 +296,10 @@ pub static KNOBS: &[Knob] = &[
     knob!(real setup.auxiliary_width, "auxiliary width", "times", 0.25..4.0, "factor on the auxiliary network's channels"),
     knob!(choice setup.optimizer: OptimizerKind, "optimiser", "of both networks"),
     knob!(choice setup.schedule: Schedule, "schedule", "of both learning rates over the run"),
+    knob!(choice setup.augmentation: Augmentation, "augmentation", "of training images: moved by up to 4 pixels with zeros coming in, mirrored every other time"),
     knob!(count setup.batch_size: usize, "batch size", "images", 1..8192, "images in a training batch"),
     knob!(count setup.steps: u64, "steps", "steps", 1..100_000_000, "length of the run; ramp and schedule are fractions of it"),
-    knob!(count setup.seed: u64, "seed", "", 0..u64::MAX, "of weights, data order, random starts and random targets"),
+    knob!(count setup.seed: u64, "seed", "", 0..u64::MAX, "of weights, data order, augmentation, random starts and random targets"),
 ];
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The three operations of [`convolution`](super::convolution) on the GPU.
 
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::DType;
+use burn::tensor::{DType, Shape};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
 use cubecl::prelude::KernelId;
 
@@ -76,13 +76,19 @@ impl Convolution for CubeBackend {
         let partial = allocate::<f32>(&x, [parts as usize * elements]);
         let buffers = [&x.handle, &gy.handle, &partial.handle, &sizes.info(&x, parts)];
         dispatch(&x, kernel, LANES, workgroups(filters * parts, 1), &buffers);
-        let weight = allocate::<f32>(&x, shape);
-        let info = info(&x, &[parts, elements as u32]);
-        let groups = (elements as u32).div_ceil(WORKGROUP).min(MOST_WORKGROUPS);
-        let buffers = [&partial.handle, &weight.handle, &info];
-        dispatch(&x, SumParts, WORKGROUP, [groups, 1, 1], &buffers);
-        weight
+        sum_parts(&partial, parts as usize, shape.into())
     }
+}
+
+/// The sum of so many parts, one behind the other, of a tensor of this shape; always in the same order.
+pub(super) fn sum_parts(partial_sums: &CubeTensor, parts: usize, shape: Shape) -> CubeTensor {
+    let elements = shape.num_elements() as u32;
+    let sums = allocate::<f32>(partial_sums, shape);
+    let info = info(partial_sums, &[parts as u32, elements]);
+    let groups = elements.div_ceil(WORKGROUP).min(MOST_WORKGROUPS);
+    let buffers = [&partial_sums.handle, &sums.handle, &info];
+    dispatch(partial_sums, SumParts, WORKGROUP, [groups, 1, 1], &buffers);
+    sums
 }
 
 /// Whether the kernels take these tensors; burn's take any.
@@ -214,7 +220,7 @@ impl KernelSource for Kernel {
     }
 }
 
-/// The kernel that adds the parts of a weight gradient up; its source depends on constants alone.
+/// The kernel that adds parts up; its source depends on constants alone.
 struct SumParts;
 
 impl KernelSource for SumParts {

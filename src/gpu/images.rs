@@ -1,25 +1,39 @@
-//! Images that live on the device: uploaded once as bytes, gathered and unpacked there.
+//! Images that live on the device: uploaded once as bytes, made into batches there.
 
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData};
 
-/// Pixels in a 32-bit word.
-const PIXELS_PER_WORD: usize = 4;
+use super::gather::{BLOCKS, PIXELS_PER_WORD, Packing, gather};
+
+/// Most words of a block, where [`BLOCKS`] of them are enough: the 128 MiB that WebGPU promises for a binding.
+const MOST_WORDS: usize = 1 << 25;
 
 /// A set of images on the device.
 #[derive(Clone, Debug)]
 pub struct DeviceImages {
-    /// `[n, ⌈C·H·W / 4⌉]`: four pixels a word, the first in the lowest byte.
-    packed: Tensor<2, Int>,
+    /// Each image a record of words: four pixels each, the first in the lowest byte, and last the label.
+    blocks: [Tensor<1, Int>; BLOCKS],
+    packing: Packing,
     labels: Vec<u8>,
-    shape: [usize; 3],
-    classes: usize,
     device: Device,
 }
 
-/// Some of them, as a network reads them.
+/// An image to be put into a batch, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Take {
+    /// Its number in the set.
+    pub index: u32,
+    /// Columns to the right from which each pixel comes; beyond the border is 0.
+    pub right: i32,
+    /// Rows down from which each pixel comes; beyond the border is 0.
+    pub down: i32,
+    /// Whether what comes of that is mirrored, left to right.
+    pub mirrored: bool,
+}
+
+/// Some images, as a network reads them.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Pixels in [0, 1], `[N, C, H, W]`.
+    /// Pixels in [0, 1], `[N, C, H, W]`: the same bits on every device.
     pub images: Tensor<4>,
     /// Labels, `[N]`.
     pub labels: Tensor<1, Int>,
@@ -30,13 +44,31 @@ pub struct Batch {
 impl DeviceImages {
     /// Uploads `pixels` (`n × C × H × W` bytes) with their `labels` (`n`, each below `classes`).
     pub fn upload(pixels: &[u8], labels: &[u8], shape: [usize; 3], classes: usize, device: &Device) -> Self {
-        let length: usize = shape.iter().product();
-        let words = length.div_ceil(PIXELS_PER_WORD);
-        let packed: Vec<i32> =
-            pixels.chunks_exact(length).flat_map(|image| image.chunks(PIXELS_PER_WORD)).map(pack).collect();
+        Self::upload_in_blocks(pixels, labels, shape, classes, device, MOST_WORDS)
+    }
+
+    fn upload_in_blocks(
+        pixels: &[u8],
+        labels: &[u8],
+        shape: [usize; 3],
+        classes: usize,
+        device: &Device,
+        most_words: usize,
+    ) -> Self {
+        let mut packing = Packing { shape, classes, records: 0 };
+        packing.records = (most_words / packing.words()).max(labels.len().div_ceil(BLOCKS)).max(1);
+        let images = pixels.chunks_exact(packing.pixels()).zip(labels);
+        let packed: Vec<i32> = images
+            .flat_map(|(image, label)| image.chunks(PIXELS_PER_WORD).map(pack).chain([i32::from(*label)]))
+            .collect();
         let device = device.clone().without_autodiff();
-        let packed = Tensor::from_data(TensorData::new(packed, [labels.len(), words]), &device);
-        Self { packed, labels: labels.to_vec(), shape, classes, device }
+        let mut blocks = packed.chunks(packing.records * packing.words());
+        // A block without images is bound nevertheless, and nothing cannot be.
+        let blocks = std::array::from_fn(|_| {
+            let words = blocks.next().unwrap_or(&[0]);
+            Tensor::from_data(TensorData::new(words.to_vec(), [words.len()]), (&device, DType::I32))
+        });
+        Self { blocks, packing, labels: labels.to_vec(), device }
     }
 
     /// How many.
@@ -56,47 +88,41 @@ impl DeviceImages {
 
     /// Classes `K`.
     pub fn classes(&self) -> usize {
-        self.classes
+        self.packing.classes
     }
 
     /// `[C, H, W]` of an image.
     pub fn shape(&self) -> [usize; 3] {
-        self.shape
+        self.packing.shape
     }
 
-    /// The images at `indices`, in that order; only the indices and their labels travel to the device.
+    /// The images at `indices` as they are, in that order; only the indices travel to the device.
     ///
     /// # Panics
     /// Where an index is not below [`Self::len`].
     pub fn gather(&self, indices: &[u32]) -> Batch {
-        let n = indices.len();
-        let [c, h, w] = self.shape;
-        let rows: Vec<i32> = indices.iter().map(|index| *index as i32).collect();
-        let rows = Tensor::<1, Int>::from_data(TensorData::new(rows, [n]), &self.device);
-        let words = self.packed.clone().select(0, rows); // [n, words]
-        let bytes = (0..PIXELS_PER_WORD)
-            .map(|position| {
-                words.clone().bitwise_right_shift_scalar(8 * position as i32).bitwise_and_scalar(255)
-            })
-            .collect();
-        let pixels: Tensor<3, Int> = Tensor::stack(bytes, 2); // [n, words, 4]
-        let images = pixels.flatten::<2>(1, 2).slice([0..n, 0..c * h * w]).float() / 255.0;
-        let labels: Vec<usize> =
-            indices.iter().map(|index| usize::from(self.labels[*index as usize])).collect();
-        let labels = self.int(&labels);
-        let one_hot = one_hot(labels.clone(), self.classes);
-        Batch { images: images.reshape([n, c, h, w]), labels, one_hot }
+        let takes: Vec<Take> =
+            indices.iter().map(|index| Take { index: *index, ..Take::default() }).collect();
+        self.take(&takes)
+    }
+
+    /// The images that `takes` names, shifted and mirrored as it says; only these numbers travel to the device.
+    ///
+    /// # Panics
+    /// Where an index is not below [`Self::len`].
+    pub fn take(&self, takes: &[Take]) -> Batch {
+        for take in takes {
+            assert!((take.index as usize) < self.len(), "there are {} images: {take:?}", self.len());
+        }
+        gather(self.blocks.clone(), self.packing, takes)
     }
 
     /// `[N, K]` rows with a one where `classes` says.
     pub fn one_hot(&self, classes: &[usize]) -> Tensor<2> {
-        one_hot(self.int(classes), self.classes)
-    }
-
-    fn int(&self, values: &[usize]) -> Tensor<1, Int> {
-        let values: Vec<i32> = values.iter().map(|value| *value as i32).collect();
-        let n = values.len();
-        Tensor::from_data(TensorData::new(values, [n]), &self.device)
+        let k = self.classes();
+        let mut rows = vec![0.0f32; classes.len() * k];
+        rows.chunks_exact_mut(k).zip(classes).for_each(|(row, class)| row[*class] = 1.0);
+        Tensor::from_data(TensorData::new(rows, [classes.len(), k]), &self.device)
     }
 }
 
@@ -114,4 +140,39 @@ fn pack(pixels: &[u8]) -> i32 {
     let mut bytes = [0; PIXELS_PER_WORD];
     bytes[..pixels.len()].copy_from_slice(pixels);
     i32::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::{Choice, open};
+
+    #[test]
+    fn images_are_found_in_every_block() {
+        let (count, pixels) = (11, 3);
+        let bytes: Vec<u8> = (0..count * pixels).map(|index| index as u8).collect();
+        let labels: Vec<u8> = (0..count).map(|index| index as u8).collect();
+        let lavapipe = open(&Choice::Named("llvmpipe".into())).expect("software Vulkan is installed").device;
+        for device in [lavapipe, Device::flex()] {
+            // Words of a block: two images each, were there blocks enough; then three of them; all.
+            for most_words in [4, 6, 100] {
+                let images = DeviceImages::upload_in_blocks(
+                    &bytes,
+                    &labels,
+                    [1, 1, pixels],
+                    count,
+                    &device,
+                    most_words,
+                );
+                let batch = images.gather(&[10, 0, 3, 8, 2, 5]);
+                #[expect(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+                let (pixels, labels) = (batch.images.into_data(), batch.labels.into_data());
+                let expected = [10, 0, 3, 8, 2, 5].map(|image| [0, 1, 2].map(|pixel| 3 * image + pixel));
+                let pixels: Vec<i32> =
+                    pixels.iter::<f32>().map(|pixel| (pixel * 255.0).round() as i32).collect();
+                assert_eq!(pixels, expected.as_flattened());
+                assert_eq!(labels.iter::<i32>().collect::<Vec<_>>(), [10, 0, 3, 8, 2, 5]);
+            }
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! What every WGSL kernel of ours shares: buffers, launching, and its source for those who check it.
 
-use burn::tensor::{Element, Shape};
-use burn_wgpu::{CubeTensor, KernelSource, SourceKernel};
-use cubecl::prelude::{CubeCount, CubeDim};
+use burn::tensor::{DType, Element, Shape};
+use burn_wgpu::{CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
+use cubecl::prelude::{CubeCount, CubeDim, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
-use super::{attack_step, convolution_kernels, histogram, matrix};
+use super::{
+    activation, attack_step, convolution_kernels, gather, gradient_normalization, group_norm_kernels,
+    histogram, hits, matrix, measures, objective, optimizer_step, pixel_normalization, pooling, softmax,
+};
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
 pub(super) const WORKGROUP: u32 = 256;
@@ -17,14 +20,89 @@ pub(super) const MOST_ELEMENTS: usize = i32::MAX as usize;
 /// Every file in `shaders/`, by name, with its WGSL as adapters get it; as often as it has variants.
 pub fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = vec![
-        ("attack_step.wgsl", attack_step::Kernel.source().complete()),
+        ("gather.wgsl", gather::Kernel.source().complete()),
         ("histogram.wgsl", histogram::Counting.source().complete()),
         ("histogram_moments.wgsl", histogram::Merging.source().complete()),
-        ("matrix_product.wgsl", matrix::Kernel.source().complete()),
+        ("optimizer_step.wgsl", optimizer_step::Kernel.source().complete()),
     ];
+    let plain = [
+        attack_step::L2,
+        attack_step::LINF,
+        gradient_normalization::KERNEL,
+        hits::KERNEL,
+        matrix::KERNEL,
+        measures::SAMPLES,
+        measures::SUMS,
+        objective::KERNEL,
+        pixel_normalization::KERNEL,
+        pooling::KERNEL,
+        softmax::KERNEL,
+    ];
+    shaders.extend(plain.map(|kernel| (kernel.name, kernel.source().complete())));
+    shaders.extend(activation::shaders());
     shaders.extend(convolution_kernels::shaders());
+    shaders.extend(group_norm_kernels::shaders());
     shaders.sort_by_key(|(name, _)| *name);
     shaders
+}
+
+/// A kernel whose source depends on the size of its workgroups alone.
+#[derive(Clone, Copy)]
+pub(super) struct Plain {
+    /// Its file in `shaders/`.
+    pub name: &'static str,
+    /// What the file holds.
+    pub text: &'static str,
+    /// Invocations of a workgroup.
+    pub workgroup: u32,
+}
+
+impl Plain {
+    /// Runs with an invocation for each of so many entries, or as many as one dimension of workgroups allows, each
+    /// then taking several.
+    pub fn over(self, entries: usize, beside: &CubeTensor, buffers: &[&Handle]) {
+        let groups = (entries as u32).div_ceil(self.workgroup).min(MOST_WORKGROUPS);
+        if groups > 0 {
+            dispatch(beside, self, self.workgroup, [groups, 1, 1], buffers);
+        }
+    }
+
+    /// Runs with a workgroup for each of so many samples, or a few more: number `y · groups.x + x`.
+    pub fn for_each(self, samples: usize, beside: &CubeTensor, buffers: &[&Handle]) {
+        let along = (samples as u32).min(MOST_WORKGROUPS);
+        if along > 0 {
+            dispatch(beside, self, self.workgroup, [along, (samples as u32).div_ceil(along), 1], buffers);
+        }
+    }
+}
+
+impl KernelSource for Plain {
+    fn source(&self) -> SourceTemplate {
+        SourceTemplate::new(self.text).register("workgroup", self.workgroup.to_string())
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info((self.name, self.workgroup))
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// An operand as the kernels read it.
+///
+/// # Panics
+/// Where it is not of `f32`, or has more elements than a kernel can take.
+pub(super) fn operand(tensor: CubeTensor) -> CubeTensor {
+    assert_eq!(tensor.dtype, DType::F32, "the kernels take f32");
+    assert!(tensor.meta.shape().num_elements() <= MOST_ELEMENTS, "a tensor of 2³¹ elements: split the batch");
+    into_contiguous(tensor)
+}
+
+/// A buffer for a binding that a launch makes no use of: no two bindings may share one that is written.
+pub(super) fn unused(beside: &CubeTensor) -> Handle {
+    beside.client.empty(size_of::<f32>())
 }
 
 /// Launches a kernel over so many workgroups of so many invocations; the buffers are the bindings 0, 1, … of group 0.

@@ -5,14 +5,19 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{DType, Tensor};
-use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeBackend, CubeTensor};
+use cubecl::server::Handle;
 
 use super::bilinear::Bilinear;
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info, upload};
+use super::kernel::{Plain, allocate, info, operand, unused, upload};
 
-/// Invocations of a workgroup: few, so that small products still make many workgroups.
-const LANES: u32 = WORKGROUP / 4;
+/// The product, and a bias or its gradient with it; few invocations a workgroup, so that small products still make
+/// many workgroups.
+pub(super) const KERNEL: Plain = Plain {
+    name: "matrix_product.wgsl",
+    text: include_str!("../../shaders/matrix_product.wgsl"),
+    workgroup: 64,
+};
 
 /// Which operand of a product is transposed, as BLAS writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,45 +93,47 @@ impl<B: MatrixProduct, C: CheckpointStrategy> MatrixProduct for Autodiff<B, C> {
 
 impl MatrixProduct for CubeBackend {
     fn matrix_product(a: FloatTensor<Self>, b: FloatTensor<Self>, layout: Layout) -> FloatTensor<Self> {
-        let sizes = layout.sizes(a.meta.shape().dims(), b.meta.shape().dims());
-        let [rows, inner, _, columns] = sizes.map(|size| size as u32);
-        let taken = [&a, &b]
-            .iter()
-            .all(|tensor| tensor.dtype == DType::F32 && tensor.meta.shape().num_elements() <= MOST_ELEMENTS);
-        if !taken {
+        if [&a, &b].iter().any(|tensor| tensor.dtype != DType::F32) {
             return product_reference::<Self>(a, b, layout);
         }
-        if rows * columns * inner == 0 {
-            return upload(&a, [sizes[0], sizes[3]], &vec![0f32; sizes[0] * sizes[3]]);
-        }
-        let (a, b) = (into_contiguous(a), into_contiguous(b));
-        let product = allocate::<f32>(&a, [sizes[0], sizes[3]]);
-        let ([a_row, a_inner], [b_inner, b_column]) = match layout {
-            Layout::Nn => ([inner, 1], [columns, 1]),
-            Layout::Nt => ([inner, 1], [1, inner]),
-            Layout::Tn => ([1, rows], [columns, 1]),
-        };
-        let info = info(&a, &[rows, columns, inner, a_row, a_inner, b_inner, b_column]);
-        let workgroups = [(rows * columns).div_ceil(LANES).min(MOST_WORKGROUPS), 1, 1];
-        dispatch(&a, Kernel, LANES, workgroups, &[&a.handle, &b.handle, &product.handle, &info]);
-        product
+        let vector = unused(&a);
+        launch(a, b, layout, Vector::Nothing, &vector)
     }
 }
 
-/// The kernel; its source depends on constants alone.
-pub(super) struct Kernel;
+/// What the kernel's vector is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Vector {
+    /// Not used.
+    Nothing = 0,
+    /// A bias, added to each row of the product: as long as it has columns.
+    Bias = 1,
+    /// Written: the sums of `a` over its inner index, as long as the product has rows.
+    Sums = 2,
+}
 
-impl KernelSource for Kernel {
-    fn source(&self) -> SourceTemplate {
-        SourceTemplate::new(include_str!("../../shaders/matrix_product.wgsl"))
-            .register("workgroup", LANES.to_string())
+/// The product, and what `kind` says of `vector`, in one launch; zero where the inner size is 0, whatever the kind.
+pub(super) fn launch(
+    a: CubeTensor,
+    b: CubeTensor,
+    layout: Layout,
+    kind: Vector,
+    vector: &Handle,
+) -> CubeTensor {
+    let (a, b) = (operand(a), operand(b));
+    let sizes = layout.sizes(a.meta.shape().dims(), b.meta.shape().dims());
+    let [rows, inner, _, columns] = sizes.map(|size| size as u32);
+    if sizes.contains(&0) {
+        return upload(&a, [sizes[0], sizes[3]], &vec![0f32; sizes[0] * sizes[3]]);
     }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>()
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
+    let product = allocate::<f32>(&a, [sizes[0], sizes[3]]);
+    let ([a_row, a_inner], [b_inner, b_column]) = match layout {
+        Layout::Nn => ([inner, 1], [columns, 1]),
+        Layout::Nt => ([inner, 1], [1, inner]),
+        Layout::Tn => ([1, rows], [columns, 1]),
+    };
+    let info = info(&a, &[rows, columns, inner, a_row, a_inner, b_inner, b_column, kind as u32]);
+    let entries = sizes[0] * (sizes[3] + usize::from(kind == Vector::Sums));
+    KERNEL.over(entries, &a, &[&a.handle, &b.handle, &product.handle, vector, &info]);
+    product
 }

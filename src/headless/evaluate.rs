@@ -215,7 +215,7 @@ impl Job {
     async fn run(self, tell: &SyncSender<Message>) -> Result<(Counts, Examples), String> {
         let Dataset { test, shape, classes, .. } = &self.data;
         let network = self.checkpoint.header.main_network();
-        let weights = self.checkpoint.state(&self.device).main.0;
+        let weights = self.checkpoint.state(&self.device).main.weights();
         let held_out = DeviceImages::upload(&test.pixels, &test.labels, *shape, classes.len(), &self.device);
         let indices = balanced_subset(&test.labels, self.samples);
         let seed = self.checkpoint.header.config.setup.seed;

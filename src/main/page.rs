@@ -132,10 +132,16 @@ fn answer_scripts(lab: &Rc<RefCell<Lab>>) -> Result<(), JsValue> {
         let mut lab = told.try_borrow_mut().map_err(|_| busy())?;
         lab.command(&line).map_err(|why| js_sys::Error::new(&why).into())
     });
+    // For tests: another compiler than the native one reads them here.
+    let shaders = Closure::<dyn Fn() -> Result<JsValue, JsValue>>::new(|| {
+        let shaders = serde_json::to_string(&great_lab::gpu::shaders()).map_err(|error| error.to_string())?;
+        js_sys::JSON::parse(&shaders)
+    });
     let functions = [
         ("state", state.into_js_value()),
         ("metrics", metrics.into_js_value()),
         ("command", command.into_js_value()),
+        ("shaders", shaders.into_js_value()),
     ];
     for (name, function) in functions {
         js_sys::Reflect::set(&object, &name.into(), &function)?;

@@ -4,14 +4,14 @@
 //! differentiable tensor operations alone, so the product can itself be differentiated with respect to the weights
 //! (double backpropagation).
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
 use super::Weights;
 use crate::config::Activation;
-use crate::gpu::{Layout, conv2d, conv2d_input_vjp, matrix_product};
-
-/// Variance offset of GroupNorm, as PyTorch's default.
-const GROUP_NORM_EPSILON: f64 = 1e-5;
+use crate::gpu::{
+    Layout, NormForm, activate, activate_vjp, conv2d, conv2d_input_vjp, global_mean, global_mean_vjp,
+    group_norm, group_norm_input_vjp, linear, matrix_product, normalize_pixels, normalize_pixels_vjp,
+};
 
 /// One layer; `usize` fields named after weights are positions in [`Weights`].
 #[derive(Clone, Debug, PartialEq)]
@@ -32,14 +32,14 @@ pub enum Layer {
         /// 1 or 2.
         stride: usize,
     },
-    /// Group normalisation (Wu & He 2018) with scale and shift per channel.
+    /// Group normalisation (Wu & He 2018) with scale and shift per channel, and the activation behind it, if any.
     GroupNorm {
         /// `[C]`.
         scale: usize,
         /// `[C]`.
         shift: usize,
-        /// Groups of channels.
-        groups: usize,
+        /// Groups of channels, and the activation.
+        form: NormForm,
     },
     /// Element by element.
     Activation(Activation),
@@ -76,10 +76,10 @@ pub enum Tape {
     Nothing,
     /// The input's shape.
     Shape([usize; 4]),
-    /// The activation's derivative at the input.
-    Derivative(Tensor<4>),
-    /// GroupNorm: the normalised input `[N, G, E]` and the inverse deviation `[N, G, 1]`.
-    Normalized(Tensor<3>, Tensor<3>),
+    /// The activation's input.
+    Input(Tensor<4>),
+    /// GroupNorm: its input, and the statistics `[N, G, 2]` of its groups.
+    Grouped(Tensor<4>, Tensor<3>),
     /// The tapes of both ways.
     Residual(Vec<Tape>, Vec<Tape>),
 }
@@ -90,9 +90,9 @@ impl Tape {
         let all = |tapes: Vec<Self>| tapes.into_iter().map(Self::untracked).collect();
         match self {
             Self::Nothing | Self::Shape(_) => self,
-            Self::Derivative(derivative) => Self::Derivative(derivative.without_autodiff()),
-            Self::Normalized(normalized, inverse) => {
-                Self::Normalized(normalized.without_autodiff(), inverse.without_autodiff())
+            Self::Input(x) => Self::Input(x.without_autodiff()),
+            Self::Grouped(x, statistics) => {
+                Self::Grouped(x.without_autodiff(), statistics.without_autodiff())
             }
             Self::Residual(body, shortcut) => Self::Residual(all(body), all(shortcut)),
         }
@@ -119,22 +119,21 @@ impl Layer {
     /// The layer's output, and what its way back needs.
     pub fn forward(&self, weights: &Weights, x: Tensor<4>) -> (Tensor<4>, Tape) {
         match self {
-            Self::Normalize { mean, deviation } => {
-                let device = x.device();
-                let constant = |values: &[f32]| per_channel(Tensor::from_floats(values, &device));
-                ((x - constant(mean)) / constant(deviation), Tape::Nothing)
-            }
+            Self::Normalize { mean, deviation } => (normalize_pixels(x, mean, deviation), Tape::Nothing),
             Self::Conv { weight, shape, stride } => {
                 let dims = x.dims();
                 let kernel = weights.0[*weight].clone().reshape(*shape);
                 (conv2d(x, kernel, *stride), Tape::Shape(dims))
             }
-            Self::GroupNorm { scale, shift, groups } => group_norm(weights, *scale, *shift, *groups, x),
-            Self::Activation(kind) => activate(*kind, x),
+            Self::GroupNorm { scale, shift, form } => {
+                let [scale, shift] = [*scale, *shift].map(|index| weights.0[index].clone());
+                let (y, statistics) = group_norm(x.clone(), scale, shift, *form);
+                (y, Tape::Grouped(x, statistics))
+            }
+            Self::Activation(kind) => (activate(x.clone(), *kind), Tape::Input(x)),
             Self::GlobalPool => {
-                let [n, c, h, w] = x.dims();
-                let mean = x.reshape([n, c, h * w]).mean_dim(2).reshape([n, c, 1, 1]);
-                (mean, Tape::Shape([n, c, h, w]))
+                let dims = x.dims();
+                (global_mean(x), Tape::Shape(dims))
             }
             Self::Flatten => {
                 let [n, c, h, w] = x.dims();
@@ -143,8 +142,7 @@ impl Layer {
             Self::Linear { weight, bias, shape: [out, features] } => {
                 let n = x.dims()[0];
                 let matrix = weights.0[*weight].clone().reshape([*out, *features]);
-                let shift = weights.0[*bias].clone().reshape([1, *out]);
-                let y = matrix_product(x.reshape([n, *features]), matrix, Layout::Nt) + shift; // [n, out]
+                let y = linear(x.reshape([n, *features]), matrix, weights.0[*bias].clone()); // [n, out]
                 (y.reshape([n, *out, 1, 1]), Tape::Nothing)
             }
             Self::Residual { body, shortcut } => {
@@ -161,19 +159,17 @@ impl Layer {
     /// With the tape of another layer.
     pub fn input_vjp(&self, weights: &Weights, tape: Tape, gy: Tensor<4>) -> Tensor<4> {
         match (self, tape) {
-            (Self::Normalize { deviation, .. }, Tape::Nothing) => {
-                let device = gy.device();
-                gy / per_channel(Tensor::from_floats(deviation.as_slice(), &device))
-            }
+            (Self::Normalize { deviation, .. }, Tape::Nothing) => normalize_pixels_vjp(gy, deviation),
             (Self::Conv { weight, shape, stride }, Tape::Shape([.., height, width])) => {
                 let kernel = weights.0[*weight].clone().reshape(*shape);
                 conv2d_input_vjp(gy, kernel, *stride, [height, width])
             }
-            (Self::GroupNorm { scale, .. }, Tape::Normalized(normalized, inverse)) => {
-                group_norm_vjp(weights.0[*scale].clone(), normalized, inverse, gy)
+            (Self::GroupNorm { scale, shift, form }, Tape::Grouped(x, statistics)) => {
+                let [scale, shift] = [*scale, *shift].map(|index| weights.0[index].clone());
+                group_norm_input_vjp(x, statistics, scale, shift, gy, *form)
             }
-            (Self::Activation(_), Tape::Derivative(derivative)) => gy * derivative,
-            (Self::GlobalPool, Tape::Shape([n, c, h, w])) => (gy / (h * w) as f64).expand([n, c, h, w]),
+            (Self::Activation(kind), Tape::Input(x)) => activate_vjp(x, gy, *kind),
+            (Self::GlobalPool, Tape::Shape([.., height, width])) => global_mean_vjp(gy, [height, width]),
             (Self::Flatten, Tape::Shape(input)) => gy.reshape(input),
             (Self::Linear { weight, shape: [out, features], .. }, Tape::Nothing) => {
                 let n = gy.dims()[0];
@@ -185,56 +181,6 @@ impl Layer {
                     + input_vjp(shortcut, weights, shortcut_tapes, gy)
             }
             (layer, tape) => unreachable!("the tape {tape:?} is not one of {layer:?}"),
-        }
-    }
-}
-
-/// `[C]` as `[1, C, 1, 1]`.
-fn per_channel(values: Tensor<1>) -> Tensor<4> {
-    let channels = values.dims()[0];
-    values.reshape([1, channels, 1, 1])
-}
-
-fn group_norm(
-    weights: &Weights,
-    scale: usize,
-    shift: usize,
-    groups: usize,
-    x: Tensor<4>,
-) -> (Tensor<4>, Tape) {
-    let [n, c, h, w] = x.dims();
-    let grouped = x.reshape([n, groups, c * h * w / groups]);
-    let centred = grouped.clone() - grouped.mean_dim(2);
-    let variance = (centred.clone() * centred.clone()).mean_dim(2); // [n, groups, 1]
-    let inverse = (variance + GROUP_NORM_EPSILON).sqrt().recip();
-    let normalized = centred * inverse.clone();
-    let y = normalized.clone().reshape([n, c, h, w]) * per_channel(weights.0[scale].clone())
-        + per_channel(weights.0[shift].clone());
-    (y, Tape::Normalized(normalized, inverse))
-}
-
-/// `r · (u − mean(u) − x̂ · mean(u · x̂))` with `u = γ · gy`: the derivative of a normalised vector.
-fn group_norm_vjp(scale: Tensor<1>, normalized: Tensor<3>, inverse: Tensor<3>, gy: Tensor<4>) -> Tensor<4> {
-    let input = gy.dims();
-    let u = (gy * per_channel(scale)).reshape(normalized.dims());
-    let along = (u.clone() * normalized.clone()).mean_dim(2);
-    let gx = (u.clone() - u.mean_dim(2) - normalized * along) * inverse;
-    gx.reshape(input)
-}
-
-fn activate(kind: Activation, x: Tensor<4>) -> (Tensor<4>, Tape) {
-    match kind {
-        Activation::Relu => {
-            // Piecewise linear: the derivative is a constant of every graph.
-            let derivative = x.clone().without_autodiff().greater_scalar(0.0).float();
-            (activation::relu(x), Tape::Derivative(derivative))
-        }
-        Activation::Silu => {
-            let gate = activation::sigmoid(x.clone());
-            let y = x * gate.clone();
-            // (x σ)' = σ + x σ (1 − σ) = σ + y (1 − σ)
-            let derivative = gate.clone() + y.clone() * (gate * -1.0 + 1.0);
-            (y, Tape::Derivative(derivative))
         }
     }
 }

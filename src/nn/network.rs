@@ -3,7 +3,7 @@
 //! Convolutions are 3×3 with padding 1 and without bias, each followed by GroupNorm: it is per sample, as every gradient
 //! tensor must be. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for the head.
 
-use burn::tensor::{Tensor, activation::softmax};
+use burn::tensor::Tensor;
 
 use super::{
     Layer, Tape, WeightSpec, Weights,
@@ -11,6 +11,7 @@ use super::{
     weights::Init,
 };
 use crate::config::{Activation, NetworkKind};
+use crate::gpu::{NormForm, logit_gradient};
 
 /// Groups of every GroupNorm; channels are multiples of it.
 const GROUPS: usize = 8;
@@ -130,7 +131,7 @@ impl Network {
         one_hot: Tensor<2>,
     ) -> (Tensor<4>, Tensor<2>) {
         let (logits, tapes) = self.forward(weights, x);
-        let gradient = self.input_vjp(weights, tapes, softmax(logits.clone(), 1) - one_hot);
+        let gradient = self.input_vjp(weights, tapes, logit_gradient(logits.clone(), one_hot));
         (gradient, logits)
     }
 
@@ -170,17 +171,17 @@ impl Builder {
         Layer::Conv { weight, shape, stride }
     }
 
-    fn norm(&mut self, name: &str, size: usize) -> Layer {
+    fn norm(&mut self, name: &str, size: usize, activation: Option<Activation>) -> Layer {
         let scale = self.weight(format!("{name}.weight"), vec![size], Init::Constant(1.0));
         let shift = self.weight(format!("{name}.bias"), vec![size], Init::Constant(0.0));
-        Layer::GroupNorm { scale, shift, groups: GROUPS }
+        Layer::GroupNorm { scale, shift, form: NormForm { groups: GROUPS, activation } }
     }
 
     /// Convolution, norm, activation.
     fn block(&mut self, index: usize, out: usize, stride: usize) {
         let conv = self.conv(&format!("conv{index}"), self.channels, out, 3, stride);
-        let norm = self.norm(&format!("norm{index}"), out);
-        self.layers.extend([conv, norm, Layer::Activation(self.activation)]);
+        let norm = self.norm(&format!("norm{index}"), out, Some(self.activation));
+        self.layers.extend([conv, norm]);
         self.channels = out;
     }
 
@@ -188,14 +189,13 @@ impl Builder {
     fn residual(&mut self, name: &str, out: usize, stride: usize) {
         let input = self.channels;
         let mut body = vec![self.conv(&format!("{name}.conv1"), input, out, 3, stride)];
-        body.push(self.norm(&format!("{name}.norm1"), out));
-        body.push(Layer::Activation(self.activation));
+        body.push(self.norm(&format!("{name}.norm1"), out, Some(self.activation)));
         body.push(self.conv(&format!("{name}.conv2"), out, out, 3, 1));
-        body.push(self.norm(&format!("{name}.norm2"), out));
+        body.push(self.norm(&format!("{name}.norm2"), out, None));
         let mut shortcut = Vec::new();
         if stride != 1 || input != out {
             shortcut.push(self.conv(&format!("{name}.shortcut.conv"), input, out, 1, stride));
-            shortcut.push(self.norm(&format!("{name}.shortcut.norm"), out));
+            shortcut.push(self.norm(&format!("{name}.shortcut.norm"), out, None));
         }
         self.layers.extend([Layer::Residual { body, shortcut }, Layer::Activation(self.activation)]);
         self.channels = out;

@@ -1,12 +1,15 @@
 //! Adam and SGD with momentum, as PyTorch defines them, on the device.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Weights;
 use crate::config::OptimizerKind;
+use crate::gpu::optimizer_step::{self, Coefficients, PARTS};
 
-const ADAM_BETAS: (f64, f64) = (0.9, 0.999);
+const ADAM_BETAS: [f64; 2] = [0.9, 0.999];
 const ADAM_EPSILON: f64 = 1e-8;
+/// Most floats of a buffer: the 128 MiB that WebGPU promises for a binding.
+const MOST_FLOATS: usize = 1 << 25;
 
 /// What one step is told.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,63 +22,145 @@ pub struct Rates {
     pub momentum: f64,
 }
 
-/// An optimiser and what it remembers.
+/// The weights of a network, and what their optimiser remembers of the way there.
+///
+/// A few tensors share a buffer, weights and moments, so that a step takes few launches. A step makes new buffers:
+/// clones, and the weights that were read before, stay as they are.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     /// Which one.
     pub kind: OptimizerKind,
     /// Steps taken.
     pub steps: u64,
-    /// Adam's first moment, SGD's velocity.
-    pub first: Weights,
-    /// Adam's second moment; empty for SGD.
-    pub second: Weights,
+    groups: Vec<Group>,
+}
+
+/// Tensors that share a buffer.
+#[derive(Clone, Debug)]
+struct Group {
+    /// The planes one after the other, each padded as [`optimizer_step::layout`] says.
+    state: Tensor<1>,
+    /// Entries of each tensor.
+    lengths: Vec<usize>,
 }
 
 impl Optimizer {
-    /// An optimiser of weights like these that has not taken a step.
-    pub fn new(kind: OptimizerKind, weights: &Weights) -> Self {
-        let second = match kind {
-            OptimizerKind::Adam => weights.zeros_like(),
-            OptimizerKind::Sgd => Weights(Vec::new()),
-        };
-        Self { kind, steps: 0, first: weights.zeros_like(), second }
+    /// An optimiser that has not taken a step, of weight tensors with these entries.
+    pub fn new(kind: OptimizerKind, weights: &[Vec<f32>], device: &Device) -> Self {
+        Self::resumed(kind, 0, &[weights], device)
     }
 
-    /// The weights after a step along `gradients`.
-    pub fn step(&mut self, weights: &Weights, gradients: Weights, rates: Rates) -> Weights {
-        self.steps += 1;
-        let updated = weights.0.iter().zip(gradients.0).enumerate().map(|(index, (weight, gradient))| {
-            let gradient = if rates.weight_decay > 0.0 {
-                gradient + weight.clone() * rates.weight_decay
-            } else {
-                gradient
+    /// An optimiser after `steps` steps. `planes` are the entries of the weights, of Adam's first moments or SGD's
+    /// velocities, and of Adam's second moments, tensor by tensor; those that are not given are zero.
+    ///
+    /// # Panics
+    /// Where a plane has other lengths than the weights.
+    pub fn resumed(kind: OptimizerKind, steps: u64, planes: &[&[Vec<f32>]], device: &Device) -> Self {
+        let mut groups = Vec::new();
+        let mut rest = 0..planes[0].len();
+        while !rest.is_empty() {
+            let lengths = |count: usize| -> Vec<usize> {
+                planes[0][rest.start..][..count].iter().map(Vec::len).collect()
             };
-            let update = match self.kind {
-                OptimizerKind::Adam => self.adam(index, gradient),
-                OptimizerKind::Sgd => self.sgd(index, gradient, rates.momentum),
+            // One tensor too large for a buffer has none to share.
+            let fits =
+                |count: &usize| planes_of(kind) * optimizer_step::layout(&lengths(*count)).1 <= MOST_FLOATS;
+            let count = (1..=PARTS.min(rest.len())).rev().find(fits).unwrap_or(1);
+            groups.push(Group::upload(kind, lengths(count), planes, rest.start, device));
+            rest.start += count;
+        }
+        Self { kind, steps, groups }
+    }
+
+    /// The weights; on a GPU nothing is copied.
+    pub fn weights(&self) -> Weights {
+        self.plane(0)
+    }
+
+    /// Adam's first and second moments, or SGD's velocities.
+    pub fn moments(&self) -> Vec<Weights> {
+        (1..planes_of(self.kind)).map(|plane| self.plane(plane)).collect()
+    }
+
+    fn plane(&self, plane: usize) -> Weights {
+        let parts = self.groups.iter().flat_map(|group| {
+            let (starts, entries) = optimizer_step::layout(&group.lengths);
+            let part = move |(start, length): (usize, &usize)| {
+                optimizer_step::part(&group.state, plane * entries + start, *length)
             };
-            weight.clone() - update * rates.learning_rate
+            starts.into_iter().zip(&group.lengths).map(part)
         });
-        Weights(updated.collect())
+        Weights(parts.collect())
     }
 
-    fn adam(&mut self, index: usize, gradient: Tensor<1>) -> Tensor<1> {
-        let (beta1, beta2) = ADAM_BETAS;
-        let first = self.first.0[index].clone() * beta1 + gradient.clone() * (1.0 - beta1);
-        let second = self.second.0[index].clone() * beta2 + gradient.clone() * gradient * (1.0 - beta2);
-        self.first.0[index] = first.clone();
-        self.second.0[index] = second.clone();
-        let (correction1, correction2) =
-            (1.0 - beta1.powf(self.steps as f64), 1.0 - beta2.powf(self.steps as f64));
-        let deviation = second.sqrt() / correction2.sqrt() + ADAM_EPSILON;
-        first / deviation / correction1
+    /// Takes a step along `gradients`, which are shaped like the weights.
+    pub fn step(&mut self, gradients: &Weights, rates: Rates) {
+        self.steps += 1;
+        let coefficients = self.coefficients(rates);
+        let mut rest = gradients.0.as_slice();
+        for group in &mut self.groups {
+            let (gradients, others) = rest.split_at(group.lengths.len());
+            group.state = optimizer_step::optimizer_step(group.state.clone(), gradients, coefficients);
+            rest = others;
+        }
     }
 
-    /// PyTorch's form: the first step's velocity is the gradient itself.
-    fn sgd(&mut self, index: usize, gradient: Tensor<1>, momentum: f64) -> Tensor<1> {
-        let velocity = self.first.0[index].clone() * momentum + gradient;
-        self.first.0[index] = velocity.clone();
-        velocity
+    fn coefficients(&self, Rates { learning_rate, weight_decay, momentum }: Rates) -> Coefficients {
+        match self.kind {
+            OptimizerKind::Adam => {
+                // What a moment of so many steps has seen of the gradients, together.
+                let [seen1, seen2] = ADAM_BETAS.map(|beta| 1.0 - beta.powf(self.steps as f64));
+                let [first, second] = ADAM_BETAS.map(|beta| [beta, 1.0 - beta]);
+                Coefficients {
+                    learning_rate: learning_rate / seen1,
+                    weight_decay,
+                    first,
+                    second: Some(second),
+                    correction: seen2.sqrt(),
+                    epsilon: ADAM_EPSILON,
+                }
+            }
+            // PyTorch's form: the first step's velocity is the gradient itself.
+            OptimizerKind::Sgd => Coefficients {
+                learning_rate,
+                weight_decay,
+                first: [momentum, 1.0],
+                second: None,
+                correction: 1.0,
+                epsilon: 0.0,
+            },
+        }
+    }
+}
+
+impl Group {
+    /// The tensors of these lengths from number `first` on.
+    fn upload(
+        kind: OptimizerKind,
+        lengths: Vec<usize>,
+        planes: &[&[Vec<f32>]],
+        first: usize,
+        device: &Device,
+    ) -> Self {
+        let (starts, entries) = optimizer_step::layout(&lengths);
+        let mut state = vec![0.0; planes_of(kind) * entries];
+        for (plane, tensors) in state.chunks_exact_mut(entries).zip(planes) {
+            for ((start, length), tensor) in starts.iter().zip(&lengths).zip(&tensors[first..]) {
+                plane[*start..][..*length].copy_from_slice(tensor);
+            }
+        }
+        let shape = [state.len()];
+        Self {
+            state: Tensor::from_data(TensorData::new(state, shape), &device.clone().without_autodiff()),
+            lengths,
+        }
+    }
+}
+
+/// Weights and moments.
+const fn planes_of(kind: OptimizerKind) -> usize {
+    match kind {
+        OptimizerKind::Adam => 3,
+        OptimizerKind::Sgd => 2,
     }
 }

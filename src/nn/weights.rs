@@ -36,6 +36,21 @@ impl WeightSpec {
     }
 }
 
+/// First values of each tensor, drawn on the host, so that a seed means the same weights on every device.
+pub fn first_values(specs: &[WeightSpec], seed: u64) -> Vec<Vec<f32>> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let draw = |spec: &WeightSpec| -> Vec<f32> {
+        match spec.init {
+            Init::Constant(value) => vec![value; spec.len()],
+            Init::Normal(deviation) => {
+                let normal = Normal::new(0.0, deviation).expect("a deviation computed from a fan is finite");
+                (0..spec.len()).map(|_| normal.sample(&mut rng)).collect()
+            }
+        }
+    };
+    specs.iter().map(draw).collect()
+}
+
 /// The weights of one network, each flattened, in the order of its specification.
 ///
 /// Also what is shaped like them: gradients, an optimiser's moments.
@@ -43,23 +58,6 @@ impl WeightSpec {
 pub struct Weights(pub Vec<Tensor<1>>);
 
 impl Weights {
-    /// First values drawn on the host, so that a seed means the same weights on every device.
-    pub fn init(specs: &[WeightSpec], seed: u64, device: &Device) -> Self {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let draw = |spec: &WeightSpec| -> Vec<f32> {
-            match spec.init {
-                Init::Constant(value) => vec![value; spec.len()],
-                Init::Normal(deviation) => {
-                    let normal =
-                        Normal::new(0.0, deviation).expect("a deviation computed from a fan is finite");
-                    (0..spec.len()).map(|_| normal.sample(&mut rng)).collect()
-                }
-            }
-        };
-        let values: Vec<Vec<f32>> = specs.iter().map(draw).collect();
-        Self::from_values(values, device)
-    }
-
     /// Weights with the given entries.
     pub fn from_values(values: impl IntoIterator<Item = Vec<f32>>, device: &Device) -> Self {
         let upload = |entries: Vec<f32>| {
@@ -67,11 +65,6 @@ impl Weights {
             Tensor::from_data(TensorData::new(entries, [length]), device)
         };
         Self(values.into_iter().map(upload).collect())
-    }
-
-    /// All zero, shaped like these.
-    pub fn zeros_like(&self) -> Self {
-        Self(self.0.iter().map(Tensor::zeros_like).collect())
     }
 
     /// The same values as leaves of a new autodiff graph.

@@ -1,14 +1,19 @@
 //! Adversarial defence: gradient tensors of different classes must look alike. Algorithms, section 1.
 
-use burn::tensor::{Device, Tensor, activation::softmax};
+use burn::tensor::{Device, Tensor};
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::{GradientTensors, PendingMeasures, Player, Scenario, State};
+use super::{GradientTensors, PendingMeasures, Player, Scenario, State, augmentation};
 use crate::{
-    attack::{Goal, Victim, hits},
+    attack::{Goal, Victim},
     config::{AttackKind, Hyper, Mode, Players, Schedule, Setup, TargetKind, Threat},
     data::{BatchOrder, Dataset},
-    gpu::images::{Batch, DeviceImages, one_hot},
+    gpu::{
+        add_measures,
+        images::{Batch, DeviceImages},
+        logit_gradient,
+        measures::Measured,
+    },
     nn::{
         Network, Weights, loss,
         network::{Interface, Statistics},
@@ -89,13 +94,13 @@ impl Defense {
         let (logits, tapes) = network.forward(&theta, images);
         let needs_second_derivative = alpha > 0.0 || self.setup.mode == Mode::InputGradient;
         let gradient = if needs_second_derivative {
-            network.input_vjp(&theta, tapes, softmax(logits.clone(), 1) - batch.one_hot.clone())
+            network.input_vjp(&theta, tapes, logit_gradient(logits.clone(), batch.one_hot.clone()))
         } else if matches!(self.setup.mode, Mode::FgsmAt | Mode::PgdAt) {
             // The gradient tensor is that of the clean image, in every mode.
             network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone()).0
         } else {
             let tapes = tapes.into_iter().map(crate::nn::Tape::untracked).collect();
-            let cotangent = softmax(logits.clone().without_autodiff(), 1) - batch.one_hot.clone();
+            let cotangent = logit_gradient(logits.clone().without_autodiff(), batch.one_hot.clone());
             network.input_vjp(&self.main.weights, tapes, cotangent)
         };
         Forward { theta, logits, gradient }
@@ -115,19 +120,14 @@ impl Defense {
     fn main_step(&mut self, forward: Forward, batch: &Batch, hyper: &Hyper, alpha: f64, rates: Rates) {
         let Forward { theta, logits, gradient } = forward;
         let beta = if self.setup.mode.uses_beta() { hyper.beta } else { 0.0 };
-        let mut objective = loss::cross_entropy(logits.clone(), batch.one_hot.clone());
-        if alpha > 0.0 || beta > 0.0 {
+        let mut objective = if alpha > 0.0 || beta > 0.0 {
             let read = loss::normalize(hyper.normalization, gradient.clone());
             let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
-            if beta > 0.0 {
-                let greace = loss::greace(logits, auxiliary_logits.clone(), batch.one_hot.clone());
-                objective = objective + greace * beta;
-            }
-            if alpha > 0.0 {
-                let adversary = loss::adversary(hyper.adversary, auxiliary_logits, batch.one_hot.clone());
-                objective = objective + adversary * alpha;
-            }
-        }
+            let terms = loss::Terms { beta, alpha, adversary: hyper.adversary };
+            loss::great_objective(logits, auxiliary_logits, batch.one_hot.clone(), terms)
+        } else {
+            loss::cross_entropy(logits, batch.one_hot.clone())
+        };
         if self.setup.mode == Mode::InputGradient {
             objective = objective + loss::squared_norm(gradient) * hyper.input_gradient_weight;
         }
@@ -137,33 +137,9 @@ impl Defense {
     }
 
     /// Adds this step to the running sums; everything stays on the device.
-    fn measure(
-        &mut self,
-        batch: &Batch,
-        logits: Tensor<2>,
-        gradient: Tensor<4>,
-        auxiliary_logits: Tensor<2>,
-    ) {
-        let k = self.train.classes();
-        let n = auxiliary_logits.dims()[0];
-        let origins = batch.one_hot.clone();
-        let said = one_hot(auxiliary_logits.clone().argmax(1).reshape([n]), k);
-        let confusion = origins.clone().transpose().matmul(said).reshape([k * k]);
-        let step = Tensor::cat(
-            vec![
-                loss::cross_entropy(logits.clone(), origins.clone()),
-                hits(logits, origins.clone()).sum(),
-                loss::cross_entropy(auxiliary_logits.clone(), origins.clone()),
-                hits(auxiliary_logits, origins).sum(),
-                (gradient.clone() * gradient).mean(),
-                confusion,
-            ],
-            0,
-        );
-        self.sums = Some(match self.sums.take() {
-            Some((sums, steps)) => (sums + step, steps + 1),
-            None => (step, 1),
-        });
+    fn measure(&mut self, measured: Measured) {
+        let (sums, steps) = self.sums.take().unzip();
+        self.sums = Some((add_measures(sums, measured), steps.unwrap_or(0) + 1));
     }
 
     /// Factor on both learning rates at `step`.
@@ -180,7 +156,8 @@ impl Defense {
 
 impl Scenario for Defense {
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
-        let batch = self.train.gather(self.order.indices(step));
+        let Setup { augmentation, seed, .. } = self.setup;
+        let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
         let alpha = if self.setup.mode.uses_alpha() && players != Players::Auxiliary {
             hyper.ramped_alpha(step, self.setup.steps)
         } else {
@@ -205,7 +182,12 @@ impl Scenario for Defense {
         }
         let auxiliary_logits =
             before.unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, read));
-        self.measure(&batch, forward.logits.clone().without_autodiff(), detached, auxiliary_logits);
+        self.measure(Measured {
+            logits: forward.logits.clone().without_autodiff(),
+            auxiliary_logits,
+            one_hot: batch.one_hot.clone(),
+            gradient: detached,
+        });
         if players != Players::Auxiliary {
             let rates = Rates {
                 learning_rate: hyper.learning_rate * factor,
@@ -250,12 +232,12 @@ impl Scenario for Defense {
     }
 
     fn state(&self) -> State {
-        State { main: self.main.state(), auxiliary: self.auxiliary.state() }
+        State { main: self.main.optimizer.clone(), auxiliary: self.auxiliary.optimizer.clone() }
     }
 
     fn restore(&mut self, state: State) {
-        (self.main.weights, self.main.optimizer) = state.main;
-        (self.auxiliary.weights, self.auxiliary.optimizer) = state.auxiliary;
+        self.main.restore(state.main);
+        self.auxiliary.restore(state.auxiliary);
         self.sums = None;
     }
 }

@@ -1,5 +1,6 @@
 //! What one training step does, scenario by scenario.
 
+mod augmentation;
 pub mod defense;
 
 use burn::tensor::{Device, Int, Tensor};
@@ -8,8 +9,8 @@ pub use defense::Defense;
 
 use crate::{
     config::{Hyper, Players, Setup},
-    gpu::{images::DeviceImages, read},
-    nn::{Network, Optimizer, Weights, optimizer::Rates},
+    gpu::{images::DeviceImages, measures::SCALARS, read},
+    nn::{Network, Optimizer, Weights, optimizer::Rates, weights::first_values},
 };
 
 /// A game of two networks that the trainer can play step by step. Nothing here waits for the device.
@@ -53,19 +54,21 @@ pub struct Player {
 impl Player {
     /// A player with first weights from `seed`.
     fn new(network: Network, setup: &Setup, seed: u64, device: &Device) -> Self {
-        let device = device.clone().without_autodiff();
-        let weights = Weights::init(&network.specs, seed, &device);
-        let optimizer = Optimizer::new(setup.optimizer, &weights);
-        Self { network, weights, optimizer }
+        let values = first_values(&network.specs, seed);
+        let optimizer = Optimizer::new(setup.optimizer, &values, device);
+        Self { network, weights: optimizer.weights(), optimizer }
     }
 
     /// One step of the optimiser.
     fn update(&mut self, gradients: Weights, rates: Rates) {
-        self.weights = self.optimizer.step(&self.weights, gradients, rates);
+        self.optimizer.step(&gradients, rates);
+        self.weights = self.optimizer.weights();
     }
 
-    fn state(&self) -> (Weights, Optimizer) {
-        (self.weights.clone(), self.optimizer.clone())
+    /// Goes on from where `optimizer` stands.
+    fn restore(&mut self, optimizer: Optimizer) {
+        self.weights = optimizer.weights();
+        self.optimizer = optimizer;
     }
 }
 
@@ -73,9 +76,9 @@ impl Player {
 #[derive(Clone, Debug)]
 pub struct State {
     /// Weights and optimiser of the main network.
-    pub main: (Weights, Optimizer),
+    pub main: Optimizer,
     /// Weights and optimiser of the auxiliary network.
-    pub auxiliary: (Weights, Optimizer),
+    pub auxiliary: Optimizer,
 }
 
 /// Gradient tensors of some images, and what the networks say.
@@ -122,9 +125,6 @@ pub struct PendingMeasures {
     /// Images in each step's batch.
     pub batch_size: usize,
 }
-
-/// Numbers before the confusion matrix in [`PendingMeasures::sums`].
-const SCALARS: usize = 5;
 
 impl PendingMeasures {
     /// The one read from the device.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Config, knobs},
     nn::{
-        Network, Optimizer, WeightSpec, Weights,
+        Network, Optimizer, WeightSpec,
         network::{Interface, Statistics},
     },
     scenario::State,
@@ -138,18 +138,18 @@ impl Header {
     }
 }
 
+/// What stands in a tensor's name between the player's and the weight's: weights, first moments, second moments.
+const PARTS: [&str; 3] = ["", "optimizer.first.", "optimizer.second."];
+
 /// Every tensor of one player under `prefix`, with its name and shape.
-fn named(
-    prefix: &str,
-    specs: &[WeightSpec],
-    weights: &Weights,
-    optimizer: &Optimizer,
-) -> Vec<(String, Vec<usize>, Tensor<1>)> {
-    [("", weights), ("optimizer.first.", &optimizer.first), ("optimizer.second.", &optimizer.second)]
+fn named(prefix: &str, specs: &[WeightSpec], optimizer: &Optimizer) -> Vec<(String, Vec<usize>, Tensor<1>)> {
+    let planes = [optimizer.weights()].into_iter().chain(optimizer.moments());
+    PARTS
         .into_iter()
+        .zip(planes)
         .flat_map(|(part, tensors)| {
-            specs.iter().zip(&tensors.0).map(move |(spec, tensor)| {
-                (format!("{prefix}.{part}{}", spec.name), spec.shape.clone(), tensor.clone())
+            specs.iter().zip(tensors.0).map(move |(spec, tensor)| {
+                (format!("{prefix}.{part}{}", spec.name), spec.shape.clone(), tensor)
             })
         })
         .collect()
@@ -161,10 +161,10 @@ fn named(
 /// [`CheckpointError::Device`].
 pub async fn write(mut header: Header, state: State) -> Result<Vec<u8>, CheckpointError> {
     let (main, auxiliary) = (header.main_network(), header.auxiliary_network());
-    header.main_steps = state.main.1.steps;
-    header.auxiliary_steps = state.auxiliary.1.steps;
-    let mut tensors = named("main", &main.specs, &state.main.0, &state.main.1);
-    tensors.extend(named("auxiliary", &auxiliary.specs, &state.auxiliary.0, &state.auxiliary.1));
+    header.main_steps = state.main.steps;
+    header.auxiliary_steps = state.auxiliary.steps;
+    let mut tensors = named("main", &main.specs, &state.main);
+    tensors.extend(named("auxiliary", &auxiliary.specs, &state.auxiliary));
     let read =
         tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
     let data = read.execute_async().await.map_err(|error| CheckpointError::Device(error.to_string()))?;
@@ -204,22 +204,18 @@ impl Checkpoint {
 
     /// Weights and optimisers of both networks, on `device`.
     pub fn state(&self, device: &Device) -> State {
-        let device = device.clone().without_autodiff();
         let player = |prefix: &str, network: &Network, steps: u64| {
-            let upload = |part: &str| {
+            // Those that the optimiser does not have, the file does not hold either.
+            let planes = PARTS.map(|part| -> Vec<Vec<f32>> {
                 let values = network
                     .specs
                     .iter()
                     .filter_map(|spec| self.tensors.get(&format!("{prefix}.{part}{}", spec.name)));
-                Weights::from_values(values.cloned(), &device)
-            };
-            let optimizer = Optimizer {
-                kind: self.header.config.setup.optimizer,
-                steps,
-                first: upload("optimizer.first."),
-                second: upload("optimizer.second."),
-            };
-            (upload(""), optimizer)
+                values.cloned().collect()
+            });
+            let planes: Vec<&[Vec<f32>]> =
+                planes.iter().map(Vec::as_slice).filter(|plane| !plane.is_empty()).collect();
+            Optimizer::resumed(self.header.config.setup.optimizer, steps, &planes, device)
         };
         State {
             main: player("main", &self.header.main_network(), self.header.main_steps),
@@ -257,9 +253,9 @@ fn read_header(json: &str) -> Result<Header, CheckpointError> {
 /// Names and shapes of all tensors that a checkpoint with this header holds.
 fn expected(header: &Header) -> Vec<(String, Vec<usize>)> {
     use crate::config::OptimizerKind::{Adam, Sgd};
-    let parts: &[&str] = match header.config.setup.optimizer {
-        Adam => &["", "optimizer.first.", "optimizer.second."],
-        Sgd => &["", "optimizer.first."],
+    let parts = match header.config.setup.optimizer {
+        Adam => &PARTS[..],
+        Sgd => &PARTS[..2],
     };
     [("main", header.main_network()), ("auxiliary", header.auxiliary_network())]
         .into_iter()

@@ -1,6 +1,6 @@
 //! What a run is asked to show of itself: each a read from the device that ends in an event.
 
-use burn::tensor::{Tensor, TensorData, Transaction, activation::softmax};
+use burn::tensor::{Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::protocol::{
@@ -13,6 +13,7 @@ use crate::{
         bins::{BINS, COLUMNS, edges, jensen_shannon_distance, percentiles},
         histogram,
         histogram::MOMENTS,
+        softmax,
     },
     scenario::{GradientTensors, Measures, Player, State},
 };
@@ -168,15 +169,14 @@ pub fn samples(
     let adversarial = victim.perturb(&tensors.images, &goal, &threat, &mut StdRng::seed_from_u64(step));
     let adversarial_logits = main.network.logits(&main.weights, adversarial.clone());
     let [_, c, h, w] = tensors.images.dims();
-    let probabilities = |logits: Tensor<2>| softmax(logits, 1);
     let read = Transaction::default()
         .register(tensors.one_hot)
         .register(tensors.images)
         .register(tensors.gradients)
         .register(adversarial)
-        .register(probabilities(tensors.logits))
-        .register(probabilities(adversarial_logits))
-        .register(probabilities(tensors.auxiliary_logits))
+        .register(softmax(tensors.logits))
+        .register(softmax(adversarial_logits))
+        .register(softmax(tensors.auxiliary_logits))
         .execute_async();
     async move {
         let data = read.await.map_err(|error| error.to_string())?;

@@ -98,9 +98,9 @@ impl Case {
 
         let leaf = logits.autodiff().require_grad();
         let n = leaf.dims()[0] as f64;
-        let greace = loss::greace(leaf.clone(), auxiliary_logits, self.labels.clone())
-            * self.golden.setting::<f64>("beta");
-        let objective = loss::cross_entropy(leaf.clone(), self.labels.clone()) + greace;
+        let beta = self.golden.setting("beta");
+        let terms = loss::Terms { beta, alpha: 0.0, adversary: Adversary::Reversal };
+        let objective = loss::great_objective(leaf.clone(), auxiliary_logits, self.labels.clone(), terms);
         let logit_gradient = leaf.grad(&objective.backward()).unwrap() * n;
         self.golden.compare("greace_logit_gradient", logit_gradient);
     }
@@ -110,10 +110,8 @@ impl Case {
         let theta = self.theta.tracked();
         let (gradient, logits) = self.main.input_gradient(&theta, self.images.clone(), self.labels.clone());
         let auxiliary_logits = self.auxiliary.logits(&self.phi, loss::normalize(normalization, gradient));
-        let beta: f64 = self.golden.setting("beta");
-        let objective = loss::cross_entropy(logits.clone(), self.labels.clone())
-            + loss::greace(logits, auxiliary_logits.clone(), self.labels.clone()) * beta
-            + loss::adversary(adversary, auxiliary_logits, self.labels.clone()) * alpha;
+        let terms = loss::Terms { beta: self.golden.setting("beta"), alpha, adversary };
+        let objective = loss::great_objective(logits, auxiliary_logits, self.labels.clone(), terms);
         theta.gradients(&mut objective.backward())
     }
 
@@ -164,9 +162,12 @@ impl Case {
             }
             let rates = Rates { learning_rate: self.golden.setting(learning_rate), weight_decay, momentum };
             let gradients = self.golden.weights("grad_reversal", &self.main, &self.device);
-            let mut optimizer = Optimizer::new(kind, &self.theta);
-            let first = optimizer.step(&self.theta, gradients.clone(), rates);
-            let second = optimizer.step(&first, gradients, rates);
+            let mut optimizer =
+                Optimizer::new(kind, &self.golden.weight_values("main", &self.main), &self.device);
+            optimizer.step(&gradients, rates);
+            let first = optimizer.weights();
+            optimizer.step(&gradients, rates);
+            let second = optimizer.weights();
             for (name, weights) in [(format!("{kind}1"), first), (format!("{kind}2"), second)] {
                 if self.golden.has(&name) {
                     self.golden.compare_weights(&name, &self.main, &weights);
@@ -250,9 +251,7 @@ pub fn check_trajectory(device: &Device, tolerance: f32) {
     };
     let mut scenario = Defense::new(&setup, &dataset(&golden, &setup), &statistics(&golden), device);
     let begin = |player: &great_lab::scenario::Player, prefix: &str| {
-        let weights = golden.weights(prefix, &player.network, device);
-        let optimizer = Optimizer::new(OptimizerKind::Adam, &weights);
-        (weights, optimizer)
+        Optimizer::new(OptimizerKind::Adam, &golden.weight_values(prefix, &player.network), device)
     };
     let (main, auxiliary) = (begin(scenario.main(), "main"), begin(scenario.auxiliary(), "auxiliary"));
     scenario.restore(State { main, auxiliary });

@@ -84,6 +84,11 @@ impl Golden {
 
     /// The tensors `prefix.NAME` for every weight of `network`, which must have PyTorch's names and shapes.
     pub fn weights(&self, prefix: &str, network: &Network, device: &Device) -> Weights {
+        Weights::from_values(self.weight_values(prefix, network), device)
+    }
+
+    /// Their entries.
+    pub fn weight_values(&self, prefix: &str, network: &Network) -> Vec<Vec<f32>> {
         let read = |spec: &great_lab::nn::WeightSpec| {
             let name = format!("{prefix}.{}", spec.name);
             let (shape, entries) =
@@ -91,7 +96,7 @@ impl Golden {
             assert_eq!(*shape, spec.shape, "shape of {name}");
             entries.clone()
         };
-        Weights::from_values(network.specs.iter().map(read), device)
+        network.specs.iter().map(read).collect()
     }
 
     /// Whether there is a tensor of that name, or below that name.

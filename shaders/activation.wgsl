@@ -1,0 +1,30 @@
+// An activation's value, slope or curvature at x, times as many factors as it is derived, element by element.
+
+//# for f in factors
+@group(0) @binding($f) var<storage, read_write> factor_$f: array<f32>;
+//# end
+@group(0) @binding({{ x }}) var<storage, read_write> x: array<f32>;
+@group(0) @binding({{ output }}) var<storage, read_write> output: array<f32>;
+// Number of elements.
+@group(0) @binding({{ info }}) var<storage, read_write> info: array<u32>;
+
+const WORKGROUP = {{ workgroup }}u;
+
+fn sigmoid(z: f32) -> f32 {
+    return 1.0 / (1.0 + exp(-z));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(global_invocation_id) invocation: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+) {
+    for (var i = invocation.x; i < info[0]; i += workgroups.x * WORKGROUP) {
+        let z = x[i];
+        output[i] = {{ derivative }}
+            //# for f in factors
+            * factor_$f[i]
+            //# end
+            ;
+    }
+}

@@ -1,0 +1,244 @@
+// Group normalisation with an activation; on the way back its vector-Jacobian product; on the way back from that one
+// its own. Which of them is chosen as the text is written out; src/gpu/group_norm.rs has the formulas.
+//
+// A workgroup takes a group of channels of one sample. Its lanes stand in rows of `across`: a row walks over channels,
+// a lane of it over pixels. Each lane sums up what is needed of each of its channels, then lanes add that up by
+// channel, then by group; last, each lane writes its entries.
+
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+// [channels of all groups]
+@group(0) @binding(1) var<storage, read_write> scale: array<f32>;
+@group(0) @binding(2) var<storage, read_write> shift: array<f32>;
+// [batch, groups]: mean, inverse deviation.
+@group(0) @binding(3) var<storage, read_write> statistics: array<vec2<f32>>;
+// Forward: y. Back: the cotangent of x, and parts of those of scale and shift. Again: those of x and gy, and parts.
+@group(0) @binding(4) var<storage, read_write> results: array<f32>;
+// Batch · groups, groups, channels of a group, pixels, lanes across, where in the results gy's cotangent starts and
+// where the parts [batch, 2, padded channels] start, padded channels.
+@group(0) @binding(5) var<storage, read_write> info: array<u32>;
+//# for once in back
+@group(0) @binding(6) var<storage, read_write> gy: array<f32>;
+//# end
+//# for once in again
+@group(0) @binding(6) var<storage, read_write> gy: array<f32>;
+// The cotangent of the product.
+@group(0) @binding(7) var<storage, read_write> v: array<f32>;
+//# end
+
+const LANES = {{ lanes }}u;
+const SLOTS = {{ slots }}u;
+const EPSILON = {{ epsilon }};
+alias Sums = {{ sums }};
+
+//# for q in quads
+var<workgroup> by_channel_$q: array<Sums, SLOTS>;
+var<workgroup> by_lane_$q: array<Sums, LANES>;
+//# end
+
+fn sigmoid(z: f32) -> f32 {
+    return 1.0 / (1.0 + exp(-z));
+}
+
+fn value(z: f32) -> f32 {
+    return {{ value }};
+}
+
+fn slope(z: f32) -> f32 {
+    return {{ slope }};
+}
+
+fn curvature(z: f32) -> f32 {
+    return {{ curvature }};
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    // Workgroups beyond the last group repeat it.
+    let group = min(workgroup.z * workgroups.x + workgroup.x, info[0] - 1u);
+    let sample = group / info[1];
+    let channels = info[2];
+    let pixels = info[3];
+    let across = info[4];
+    let row = lane / across;
+    let column = lane % across;
+    let rows = LANES / across;
+    let start = group * channels * pixels;
+    let first = group % info[1] * channels;
+    let entries = f32(channels * pixels);
+    //# for once in forward
+    // Deviations from an entry: sums of their squares cannot lose more than the entries are many.
+    let origin = x[start];
+    //# end
+    //# for once in backward
+    let mean = statistics[group].x;
+    let inverse = statistics[group].y;
+    //# end
+
+    for (var channel = row; channel < channels; channel += rows) {
+        //# for q in quads
+        var sums_$q = Sums();
+        //# end
+        let gamma = scale[first + channel];
+        let beta = shift[first + channel];
+        let end = start + (channel + 1u) * pixels;
+        for (var i = start + channel * pixels + column; i < end; i += across) {
+            //# for once in forward
+            let deviation = x[i] - origin;
+            sums_0 += Sums(deviation, deviation * deviation);
+            //# end
+            //# for once in backward
+            let n = (x[i] - mean) * inverse;
+            let z = gamma * n + beta;
+            let h = gy[i] * slope(z);
+            //# end
+            //# for once in back
+            sums_0 += Sums(h, h * n);
+            //# end
+            //# for once in again
+            let along = v[i];
+            sums_0 += Sums(h, h * n, h * along, along);
+            //# end
+            //# for once in straight
+            sums_1 += Sums(along * n, 0.0, 0.0, 0.0);
+            //# end
+            //# for once in curved
+            let k = gy[i] * curvature(z);
+            sums_1 += Sums(along * n, k, k * along, k * n);
+            sums_2 += Sums(k * along * n, k * n * n, 0.0, 0.0);
+            //# end
+        }
+        //# for q in quads
+        by_channel_$q[channel * across + column] = sums_$q;
+        //# end
+    }
+    workgroupBarrier();
+
+    //# for q in quads
+    var lane_sums_$q = Sums();
+    //# end
+    for (var channel = lane; channel < channels; channel += LANES) {
+        //# for q in quads
+        var sums_$q = Sums();
+        //# end
+        for (var slot = channel * across; slot < (channel + 1u) * across; slot += 1u) {
+            //# for q in quads
+            sums_$q += by_channel_$q[slot];
+            //# end
+        }
+        // This lane alone reads this again.
+        //# for q in quads
+        by_channel_$q[channel * across] = sums_$q;
+        //# end
+        let gamma = scale[first + channel];
+        //# for once in forward
+        lane_sums_0 += sums_0;
+        //# end
+        //# for once in back
+        lane_sums_0 += gamma * sums_0;
+        //# end
+        //# for once in again
+        lane_sums_0 += sums_0 * vec4<f32>(gamma, gamma, gamma, 1.0);
+        lane_sums_1 += sums_1 * vec4<f32>(1.0, vec3<f32>(gamma * gamma));
+        //# end
+        //# for once in curved
+        lane_sums_2 += gamma * gamma * sums_2;
+        //# end
+    }
+    //# for q in quads
+    by_lane_$q[lane] = lane_sums_$q;
+    //# end
+    workgroupBarrier();
+
+    //# for q in quads
+    var means_$q = Sums();
+    //# end
+    for (var other = 0u; other < min(channels, LANES); other += 1u) {
+        //# for q in quads
+        means_$q += by_lane_$q[other];
+        //# end
+    }
+    //# for q in quads
+    means_$q /= entries;
+    //# end
+    //# for once in forward
+    let mean = origin + means_0.x;
+    let inverse = 1.0 / sqrt(max(means_0.y - means_0.x * means_0.x, 0.0) + EPSILON);
+    if lane == 0u {
+        statistics[group] = vec2<f32>(mean, inverse);
+    }
+    //# end
+    //# for once in again
+    let q_mean = means_0.w;
+    let q_along = means_1.x;
+    let along_n = means_0.z - means_0.x * means_0.w - 3.0 * means_0.y * means_1.x;
+    //# end
+    //# for once in curved
+    let k_mean = inverse * (means_1.z - q_mean * means_1.y - q_along * means_1.w);
+    let k_along = inverse * (means_2.x - q_mean * means_1.w - q_along * means_2.y);
+    //# end
+
+    for (var channel = row; channel < channels; channel += rows) {
+        let gamma = scale[first + channel];
+        let beta = shift[first + channel];
+        let end = start + (channel + 1u) * pixels;
+        for (var i = start + channel * pixels + column; i < end; i += across) {
+            let n = (x[i] - mean) * inverse;
+            let z = gamma * n + beta;
+            //# for once in forward
+            results[i] = value(z);
+            //# end
+            //# for once in backward
+            let steepness = slope(z);
+            let u = gamma * gy[i] * steepness;
+            //# end
+            //# for once in back
+            results[i] = inverse * (u - means_0.x - n * means_0.y);
+            //# end
+            //# for once in again
+            let q = inverse * (v[i] - q_mean - n * q_along);
+            results[info[5] + i] = gamma * steepness * q;
+            var to_x = -inverse * inverse
+                * (q_along * (u - means_0.x) + means_0.y * (v[i] - q_mean) + n * along_n);
+            //# end
+            //# for once in curved
+            let f = gamma * gamma * gy[i] * curvature(z) * q;
+            to_x += inverse * (f - k_mean - n * k_along);
+            //# end
+            //# for once in again
+            results[i] = to_x;
+            //# end
+        }
+    }
+    //# for once in backward
+    for (var channel = lane; channel < channels; channel += LANES) {
+        let slot = channel * across;
+        let sums = by_channel_0[slot];
+        let part = info[6] + 2u * sample * info[7] + first + channel;
+        //# end
+        //# for once in back
+        results[part] = sums.y;
+        results[part + info[7]] = sums.x;
+        //# end
+        //# for once in again
+        var to_scale = inverse * (sums.z - q_mean * sums.x - q_along * sums.y);
+        var to_shift = 0.0;
+        //# end
+        //# for once in curved
+        let k = by_channel_1[slot];
+        let k_squares = by_channel_2[slot];
+        let gamma = scale[first + channel];
+        to_scale += gamma * inverse * (k_squares.x - q_mean * k.w - q_along * k_squares.y);
+        to_shift = gamma * inverse * (k.z - q_mean * k.y - q_along * k.w);
+        //# end
+        //# for once in again
+        results[part] = to_scale;
+        results[part + info[7]] = to_shift;
+        //# end
+        //# for once in backward
+    }
+    //# end
+}

@@ -1,0 +1,265 @@
+//! Activations element by element: the value, its vector-Jacobian product, and the derivatives of both.
+
+use burn::backend::autodiff::Autodiff;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{DType, Tensor, TensorData};
+use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
+use cubecl::prelude::KernelId;
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::host::{Curve, Real, WithCurve, map, with_curve};
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::unroll::unroll;
+use crate::config::Activation;
+
+/// Invocations of a workgroup: few, so that small tensors still make many workgroups.
+const LANES: u32 = WORKGROUP / 4;
+/// Entries of a task on the host.
+const TASK: usize = 1 << 14;
+
+/// `act(x)`, element by element.
+///
+/// # Panics
+/// Where `x` is on a GPU and not of `f32` or has 2³¹ entries, or elsewhere and neither of `f32` nor of `f64`.
+pub fn activate(x: Tensor<4>, kind: Activation) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::activate(x.into_dispatch(), kind))
+}
+
+/// `gy · act'(x)`: the vector-Jacobian product of [`activate`]; it can be differentiated once.
+///
+/// # Panics
+/// As [`activate`], or where the shapes differ.
+pub fn activate_vjp(x: Tensor<4>, gy: Tensor<4>, kind: Activation) -> Tensor<4> {
+    assert_eq!(x.dims(), gy.dims(), "activate_vjp: x and gy differ in shape");
+    Tensor::from_dispatch(Dispatch::activate_vjp(x.into_dispatch(), gy.into_dispatch(), kind))
+}
+
+/// How burn routes the operations.
+#[backend_extension(Autodiff, Cube, Flex)]
+pub trait Activate: Backend {
+    /// See [`activate`].
+    fn activate(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self>;
+
+    /// See [`activate_vjp`].
+    fn activate_vjp(x: FloatTensor<Self>, gy: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self>;
+}
+
+/// Derivatives, as each backend computes them without autodiff.
+pub trait ActivationDerivatives: Backend {
+    /// The activation, its first or its second derivative at `x`, times one factor for each time that it is derived.
+    fn derivative(
+        kind: Activation,
+        x: FloatTensor<Self>,
+        factors: Vec<FloatTensor<Self>>,
+    ) -> FloatTensor<Self>;
+}
+
+impl Activate for Flex {
+    fn activate(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
+        Self::derivative(kind, x, vec![])
+    }
+
+    fn activate_vjp(x: FloatTensor<Self>, gy: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
+        Self::derivative(kind, x, vec![gy])
+    }
+}
+
+impl Activate for CubeBackend {
+    fn activate(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
+        Self::derivative(kind, x, vec![])
+    }
+
+    fn activate_vjp(x: FloatTensor<Self>, gy: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
+        Self::derivative(kind, x, vec![gy])
+    }
+}
+
+impl<B: ActivationDerivatives, C: CheckpointStrategy> Activate for Autodiff<B, C> {
+    fn activate(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
+        let (x, x_node) = x.into_parts();
+        match Value.prepare::<C>([x_node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((x.clone(), kind), B::derivative(kind, x, vec![])),
+            OpsKind::UnTracked(prepared) => prepared.finish(B::derivative(kind, x, vec![])),
+        }
+    }
+
+    fn activate_vjp(x: FloatTensor<Self>, gy: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
+        // Where the slope is piecewise constant, the product does not depend on x.
+        let x = if kind == Activation::Silu { x } else { FloatTensor::<Self>::new(x.into_primitive()) };
+        let ((x, x_node), (gy, gy_node)) = (x.into_parts(), gy.into_parts());
+        match Product.prepare::<C>([x_node, gy_node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => {
+                let gx = B::derivative(kind, x.clone(), vec![gy.clone()]);
+                prepared.finish((x, gy, kind), gx)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::derivative(kind, x, vec![gy])),
+        }
+    }
+}
+
+/// The derivative of [`activate`].
+#[derive(Debug)]
+struct Value;
+
+impl<B: ActivationDerivatives> Backward<B, 1> for Value {
+    type State = (FloatTensor<B>, Activation);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gy = grads.consume::<B>(&ops.node);
+        let (x, kind) = ops.state;
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, B::derivative(kind, x, vec![gy]));
+        }
+    }
+}
+
+/// The derivative of [`activate_vjp`].
+#[derive(Debug)]
+struct Product;
+
+impl<B: ActivationDerivatives> Backward<B, 2> for Product {
+    type State = (FloatTensor<B>, FloatTensor<B>, Activation);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let v = grads.consume::<B>(&ops.node);
+        let (x, gy, kind) = ops.state;
+        let [x_node, gy_node] = ops.parents;
+        if let Some(node) = x_node {
+            grads.register::<B>(node.id, B::derivative(kind, x.clone(), vec![gy, v.clone()]));
+        }
+        if let Some(node) = gy_node {
+            grads.register::<B>(node.id, B::derivative(kind, x, vec![v]));
+        }
+    }
+}
+
+impl ActivationDerivatives for Flex {
+    fn derivative(
+        kind: Activation,
+        x: FloatTensor<Self>,
+        factors: Vec<FloatTensor<Self>>,
+    ) -> FloatTensor<Self> {
+        match x.dtype() {
+            DType::F32 => on_host::<f32>(kind, &x, &factors),
+            DType::F64 => on_host::<f64>(kind, &x, &factors),
+            other => panic!("activation: {other:?} is neither f32 nor f64"),
+        }
+    }
+}
+
+fn on_host<T: Real>(kind: Activation, x: &FlexTensor, factors: &[FlexTensor]) -> FlexTensor {
+    let shape = x.shape();
+    let inputs: Vec<_> = [x].into_iter().chain(factors).map(FlexTensor::to_contiguous).collect();
+    let inputs: Vec<&[T]> = inputs.iter().map(FlexTensor::storage).collect();
+    let mut output = vec![T::of(0.0); shape.num_elements()];
+    output.par_chunks_mut(TASK).enumerate().for_each(|(task, output)| {
+        let inputs = inputs.iter().map(|input| &input[task * TASK..][..output.len()]).collect();
+        with_curve(Some(kind), Run { inputs, output });
+    });
+    FlexTensor::from_data(TensorData::new(output, shape))
+}
+
+/// One task of the host: `x` and its factors.
+struct Run<'a, T> {
+    inputs: Vec<&'a [T]>,
+    output: &'a mut [T],
+}
+
+impl<T: Real> WithCurve for Run<'_, T> {
+    type Output = ();
+
+    fn with<A: Curve>(self, _: A) {
+        let Self { inputs, output } = self;
+        Arch::new().dispatch(move || match inputs.as_slice() {
+            [x] => map([x], [output], |[x]| [A::value(x)]),
+            [x, a] => map([x, a], [output], |[x, a]| [A::slope(x) * a]),
+            [x, a, b] => map([x, a, b], [output], |[x, a, b]| [A::curvature(x) * a * b]),
+            _ => unreachable!("activations are derived at most twice"),
+        });
+    }
+}
+
+impl ActivationDerivatives for CubeBackend {
+    fn derivative(
+        kind: Activation,
+        x: FloatTensor<Self>,
+        factors: Vec<FloatTensor<Self>>,
+    ) -> FloatTensor<Self> {
+        let kernel = Kernel { kind, factors: factors.len() };
+        let mut inputs: Vec<_> = factors.into_iter().chain([x]).map(into_contiguous).collect();
+        for input in &inputs {
+            assert_eq!(input.dtype, DType::F32, "activation: the kernel takes f32");
+        }
+        let shape = inputs[0].meta.shape().clone();
+        assert!(shape.num_elements() <= MOST_ELEMENTS, "activation: split a batch of 2³¹ entries");
+        let output = allocate::<f32>(&inputs[0], shape.clone());
+        inputs.push(output.clone());
+        let elements = shape.num_elements() as u32;
+        if elements > 0 {
+            let info = info(&output, &[elements]);
+            let buffers: Vec<_> = inputs.iter().map(|input| &input.handle).chain([&info]).collect();
+            let workgroups = elements.div_ceil(LANES).min(MOST_WORKGROUPS);
+            dispatch(&output, kernel, LANES, [workgroups, 1, 1], &buffers);
+        }
+        output
+    }
+}
+
+/// The kernel, and all that its source depends on.
+struct Kernel {
+    kind: Activation,
+    factors: usize,
+}
+
+impl KernelSource for Kernel {
+    fn source(&self) -> SourceTemplate {
+        let text = unroll(include_str!("../../shaders/activation.wgsl"), &[("factors", self.factors as u32)]);
+        SourceTemplate::new(text)
+            .register("x", self.factors.to_string())
+            .register("output", (self.factors + 1).to_string())
+            .register("info", (self.factors + 2).to_string())
+            .register("workgroup", LANES.to_string())
+            .register("derivative", formulas(Some(self.kind))[self.factors])
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info((self.kind, self.factors))
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// An activation and its two derivatives at `z`, in WGSL that has `sigmoid`.
+pub(super) fn formulas(kind: Option<Activation>) -> [&'static str; 3] {
+    match kind {
+        None => ["z", "1.0", "0.0"],
+        // What is no number stays none.
+        Some(Activation::Relu) => ["select(z, 0.0, z < 0.0)", "select(0.0, 1.0, z > 0.0)", "0.0"],
+        Some(Activation::Silu) => [
+            "z * sigmoid(z)",
+            "sigmoid(z) * (1.0 + z * sigmoid(-z))",
+            "sigmoid(z) * sigmoid(-z) * (2.0 + z * (1.0 - 2.0 * sigmoid(z)))",
+        ],
+    }
+}
+
+/// Every variant that is ever launched.
+pub(super) fn shaders() -> Vec<(&'static str, String)> {
+    let variants = [
+        (Activation::Relu, 0),
+        (Activation::Relu, 1),
+        (Activation::Silu, 0),
+        (Activation::Silu, 1),
+        (Activation::Silu, 2),
+    ];
+    let source = |(kind, factors)| ("activation.wgsl", Kernel { kind, factors }.source().complete());
+    variants.map(source).into()
+}

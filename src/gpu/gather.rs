@@ -1,0 +1,183 @@
+//! Batches from packed images, as a kernel and as plain loops: one launch, and only numbers of images travel.
+
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::{Int, Tensor, TensorData};
+use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
+use cubecl::prelude::KernelId;
+use rayon::prelude::*;
+
+use super::images::{Batch, Take};
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+
+/// Blocks that the images are in.
+pub(super) const BLOCKS: usize = 4;
+/// Pixels in a 32-bit word.
+pub(super) const PIXELS_PER_WORD: usize = 4;
+/// Invocations of a workgroup.
+const LANES: u32 = WORKGROUP / 4;
+
+/// How packed images lie in their blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packing {
+    /// `[C, H, W]` of an image.
+    pub shape: [usize; 3],
+    /// Classes `K`.
+    pub classes: usize,
+    /// Records of every block but the last.
+    pub records: usize,
+}
+
+impl Packing {
+    /// Pixels of an image.
+    pub fn pixels(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Words of a record: the pixels, and the label.
+    pub fn words(&self) -> usize {
+        self.pixels().div_ceil(PIXELS_PER_WORD) + 1
+    }
+}
+
+/// The images that `takes` names, of those in `blocks`.
+pub(super) fn gather(blocks: [Tensor<1, Int>; BLOCKS], packing: Packing, takes: &[Take]) -> Batch {
+    let entries = takes.len() * (packing.pixels() + packing.classes);
+    assert!(entries <= MOST_ELEMENTS, "gather: split a batch of 2³¹ pixels");
+    let [a, b, c, d] = blocks.map(Tensor::into_dispatch);
+    let (images, labels, one_hot) = Dispatch::gather_images(a, b, c, d, packing, takes.to_vec());
+    Batch {
+        images: Tensor::from_dispatch(images),
+        labels: Tensor::from_dispatch(labels),
+        one_hot: Tensor::from_dispatch(one_hot),
+    }
+}
+
+/// How burn routes the operation to the kernel and to the loops.
+#[backend_extension(Cube, Flex)]
+pub(super) trait Gather: Backend {
+    /// Images `[N, C, H, W]`, labels `[N]` as `i32`, and the same as rows `[N, K]`, from blocks of `i32` words.
+    fn gather_images(
+        a: IntTensor<Self>,
+        b: IntTensor<Self>,
+        c: IntTensor<Self>,
+        d: IntTensor<Self>,
+        packing: Packing,
+        takes: Vec<Take>,
+    ) -> (FloatTensor<Self>, IntTensor<Self>, FloatTensor<Self>);
+}
+
+impl Gather for CubeBackend {
+    fn gather_images(
+        a: IntTensor<Self>,
+        b: IntTensor<Self>,
+        c: IntTensor<Self>,
+        d: IntTensor<Self>,
+        packing: Packing,
+        takes: Vec<Take>,
+    ) -> (FloatTensor<Self>, IntTensor<Self>, FloatTensor<Self>) {
+        let [a, b, c, d] = [a, b, c, d].map(into_contiguous);
+        let ([channels, height, width], samples) = (packing.shape, takes.len());
+        let images = allocate::<f32>(&a, [samples, channels, height, width]);
+        let labels = allocate::<i32>(&a, [samples]);
+        let one_hot = allocate::<f32>(&a, [samples, packing.classes]);
+        if samples == 0 {
+            return (images, labels, one_hot);
+        }
+        let sizes = [samples, channels, height, width, packing.classes, packing.words(), packing.records];
+        let takes = takes.iter().flat_map(|take| {
+            [take.index, take.right.cast_unsigned(), take.down.cast_unsigned(), u32::from(take.mirrored)]
+        });
+        let numbers: Vec<u32> = sizes.map(|size| size as u32).into_iter().chain(takes).collect();
+        let info = info(&a, &numbers);
+        let entries = samples * (packing.pixels() + packing.classes);
+        // Each invocation strides over as much as one dimension of workgroups leaves over.
+        let workgroups = [(entries as u32).div_ceil(LANES).min(MOST_WORKGROUPS), 1, 1];
+        let buffers = [&a, &b, &c, &d].map(|block| &block.handle);
+        let buffers = [&buffers[..], &[&info, &images.handle, &labels.handle, &one_hot.handle]].concat();
+        dispatch(&a, Kernel, LANES, workgroups, &buffers);
+        (images, labels, one_hot)
+    }
+}
+
+impl Gather for Flex {
+    fn gather_images(
+        a: IntTensor<Self>,
+        b: IntTensor<Self>,
+        c: IntTensor<Self>,
+        d: IntTensor<Self>,
+        packing: Packing,
+        takes: Vec<Take>,
+    ) -> (FloatTensor<Self>, IntTensor<Self>, FloatTensor<Self>) {
+        let blocks = [a, b, c, d].map(|block| block.to_contiguous());
+        let blocks = blocks.each_ref().map(FlexTensor::storage::<i32>);
+        let fractions: [f32; 256] = std::array::from_fn(|byte| byte as f32 / 255.0);
+        let (words, [channels, height, width]) = (packing.words(), packing.shape);
+        let records: Vec<&[i32]> = takes
+            .iter()
+            .map(|take| {
+                let index = take.index as usize;
+                &blocks[index / packing.records][index % packing.records * words..][..words]
+            })
+            .collect();
+        let mut images = vec![0.0f32; takes.len() * packing.pixels()];
+        let rows = images.par_chunks_mut(packing.pixels().max(1)).zip(&takes).zip(&records);
+        rows.for_each(|((image, take), record)| copy(image, record, packing.shape, take, &fractions));
+        let labels: Vec<i32> = records.iter().map(|record| record[words - 1]).collect();
+        let one_hot: Vec<f32> = labels
+            .iter()
+            .flat_map(|label| {
+                (0..packing.classes as i32).map(move |class| f32::from(u8::from(class == *label)))
+            })
+            .collect();
+        let samples = takes.len();
+        (
+            FlexTensor::from_data(TensorData::new(images, [samples, channels, height, width])),
+            FlexTensor::from_data(TensorData::new(labels, [samples])),
+            FlexTensor::from_data(TensorData::new(one_hot, [samples, packing.classes])),
+        )
+    }
+}
+
+/// The pixels of `record` that `take` asks for into `image`, which is zero.
+fn copy(
+    image: &mut [f32],
+    record: &[i32],
+    [_, height, width]: [usize; 3],
+    take: &Take,
+    fractions: &[f32; 256],
+) {
+    for (row, pixels) in image.chunks_exact_mut(width).enumerate() {
+        let Some(y) = (row % height).checked_add_signed(take.down as isize).filter(|y| *y < height) else {
+            continue;
+        };
+        let start = (row / height * height + y) * width;
+        for (column, pixel) in pixels.iter_mut().enumerate() {
+            let column = if take.mirrored { width - 1 - column } else { column };
+            if let Some(x) = column.checked_add_signed(take.right as isize).filter(|x| *x < width) {
+                let source = start + x;
+                let byte = record[source / PIXELS_PER_WORD].to_le_bytes()[source % PIXELS_PER_WORD];
+                *pixel = fractions[usize::from(byte)];
+            }
+        }
+    }
+}
+
+/// The kernel; its source depends on constants alone.
+pub(super) struct Kernel;
+
+impl KernelSource for Kernel {
+    fn source(&self) -> SourceTemplate {
+        SourceTemplate::new(include_str!("../../shaders/gather.wgsl"))
+            .register("workgroup", LANES.to_string())
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>()
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}

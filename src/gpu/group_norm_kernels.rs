@@ -1,0 +1,212 @@
+//! The three passes of [`group_norm`](super::group_norm) on the GPU: a launch each, and one that adds up over the batch
+//! what each sample does to the weights.
+
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::{DType, Shape};
+use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
+use cubecl::prelude::KernelId;
+use cubecl::server::Handle;
+
+use super::activation::formulas;
+use super::convolution_kernels::sum_parts;
+use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, Operands};
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, info, upload};
+use super::unroll::unroll;
+use crate::config::Activation;
+
+/// Invocations of a workgroup.
+const LANES: u32 = 64;
+/// Sums by channel that a workgroup has memory for, so that a group has at most as many channels.
+const SLOTS: u32 = 256;
+/// Floats of which a tensor within a larger buffer starts at a multiple: WebGPU binds from multiples of 256 bytes.
+const ALIGNMENT: usize = 64;
+
+impl GroupNormPasses for CubeBackend {
+    fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let sizes = Sizes::of(&operands);
+        let kernel = Kernel { pass: Pass::Forward, activation: operands.form.activation };
+        let [x, scale, shift] = [operands.x, operands.scale, operands.shift].map(into_contiguous);
+        let y = allocate::<f32>(&x, x.meta.shape().clone());
+        let statistics = allocate::<f32>(&x, [sizes.batch, sizes.groups, 2]);
+        let handles = [&x, &scale, &shift, &statistics, &y].map(|tensor| tensor.handle.clone());
+        launch(&x, kernel, sizes, [0; 3], handles.into());
+        (y, statistics)
+    }
+
+    fn back(
+        operands: Operands<Self>,
+        statistics: FloatTensor<Self>,
+        gy: FloatTensor<Self>,
+        weights: bool,
+    ) -> Cotangents<Self> {
+        way_back(Pass::Back, operands, statistics, vec![gy], weights).0
+    }
+
+    fn back_again(
+        operands: Operands<Self>,
+        statistics: FloatTensor<Self>,
+        gy: FloatTensor<Self>,
+        v: FloatTensor<Self>,
+        weights: bool,
+    ) -> (Cotangents<Self>, FloatTensor<Self>) {
+        way_back(Pass::BackAgain, operands, statistics, vec![gy, v], weights)
+    }
+}
+
+/// The cotangents of x, scale and shift, and of gy where the pass gives that; else of x once more.
+fn way_back(
+    pass: Pass,
+    operands: Operands<CubeBackend>,
+    statistics: CubeTensor,
+    cotangents: Vec<CubeTensor>,
+    weights: bool,
+) -> (Cotangents<CubeBackend>, CubeTensor) {
+    let sizes = Sizes::of(&operands);
+    let kernel = Kernel { pass, activation: operands.form.activation };
+    let shape = operands.x.meta.shape().clone();
+    let [x, scale, shift, statistics] =
+        [operands.x, operands.scale, operands.shift, statistics].map(into_contiguous);
+    let cotangents: Vec<_> = cotangents.into_iter().map(into_contiguous).collect();
+
+    // One buffer for all results, because WebGPU binds no more than eight.
+    let entries = shape.num_elements().next_multiple_of(ALIGNMENT);
+    let channels = sizes.groups * sizes.channels;
+    let padded = channels.next_multiple_of(ALIGNMENT);
+    let to_gy = if pass == Pass::BackAgain { entries } else { 0 };
+    let parts = to_gy + entries;
+    let results = allocate::<f32>(&x, [parts + sizes.batch * 2 * padded]);
+    let operands = [&x, &scale, &shift, &statistics, &results];
+    let handles = operands.into_iter().chain(&cotangents).map(|tensor| tensor.handle.clone()).collect();
+    launch(&x, kernel, sizes, [to_gy, parts, padded], handles);
+
+    let weights = weights.then(|| {
+        let sums = if shape.num_elements() == 0 {
+            upload(&x, [2 * padded], &vec![0f32; 2 * padded])
+        } else {
+            let parts = within(&results, parts, [sizes.batch, 2 * padded].into());
+            sum_parts(&parts, sizes.batch, [2 * padded].into())
+        };
+        [0, padded].map(|start| within(&sums, start, [channels].into()))
+    });
+    (Cotangents { x: within(&results, 0, shape.clone()), weights }, within(&results, to_gy, shape))
+}
+
+/// A part of a buffer, without a copy; it starts at that float, a multiple of [`ALIGNMENT`].
+fn within(buffer: &CubeTensor, start: usize, shape: Shape) -> CubeTensor {
+    let end = start + shape.num_elements();
+    let bytes = |floats: usize| (floats * size_of::<f32>()) as u64;
+    let after = bytes(buffer.meta.shape().num_elements() - end);
+    let handle = buffer.handle.clone().offset_start(bytes(start)).offset_end(after);
+    CubeTensor::new_contiguous(buffer.client.clone(), buffer.device.clone(), shape, handle, buffer.dtype)
+}
+
+/// What the kernel reads of the sizes.
+#[derive(Clone, Copy)]
+struct Sizes {
+    batch: usize,
+    groups: usize,
+    /// Of a group.
+    channels: usize,
+    pixels: usize,
+}
+
+impl Sizes {
+    fn of(operands: &Operands<CubeBackend>) -> Self {
+        let Operands { x, scale, shift, form } = operands;
+        for tensor in [x, scale, shift] {
+            assert_eq!(tensor.dtype, DType::F32, "group_norm: the kernel takes f32");
+        }
+        let [batch, channels, height, width] = x.meta.shape().dims();
+        let channels = channels / form.groups;
+        assert!(channels <= SLOTS as usize, "group_norm: {channels} channels in a group, at most {SLOTS}");
+        assert!(
+            x.meta.shape().num_elements() <= MOST_ELEMENTS / 4,
+            "group_norm: split a batch of 2²⁹ entries"
+        );
+        Self { batch, groups: form.groups, channels, pixels: height * width }
+    }
+
+    /// Lanes that share a channel: no more than it has pixels, or than there are slots for.
+    fn across(self) -> u32 {
+        let mut across = LANES.min((self.pixels as u32).next_power_of_two());
+        while across * self.channels as u32 > SLOTS {
+            across /= 2;
+        }
+        across
+    }
+}
+
+/// Runs a pass; `places` are those of its results beside the first one.
+fn launch(beside: &CubeTensor, kernel: Kernel, sizes: Sizes, places: [usize; 3], mut handles: Vec<Handle>) {
+    let Sizes { batch, groups, channels, pixels } = sizes;
+    let workgroups = (batch * groups) as u32;
+    if workgroups as usize * channels * pixels == 0 {
+        return;
+    }
+    let [groups, channels, pixels] = [groups, channels, pixels].map(|size| size as u32);
+    let [to_gy, parts, padded] = places.map(|place| place as u32);
+    let sizes = [workgroups, groups, channels, pixels, sizes.across(), to_gy, parts, padded];
+    handles.insert(5, info(beside, &sizes));
+    let along = workgroups.min(MOST_WORKGROUPS);
+    let buffers: Vec<_> = handles.iter().collect();
+    dispatch(beside, kernel, LANES, [along, 1, workgroups.div_ceil(along)], &buffers);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Pass {
+    Forward,
+    Back,
+    BackAgain,
+}
+
+/// A pass, and all that its source depends on.
+#[derive(Clone, Copy)]
+struct Kernel {
+    pass: Pass,
+    activation: Option<Activation>,
+}
+
+impl KernelSource for Kernel {
+    fn source(&self) -> SourceTemplate {
+        let again = self.pass == Pass::BackAgain;
+        let curved = again && self.activation == Some(Activation::Silu);
+        let flags = [
+            ("forward", self.pass == Pass::Forward),
+            ("back", self.pass == Pass::Back),
+            ("again", again),
+            ("backward", self.pass != Pass::Forward),
+            ("curved", curved),
+            ("straight", again && !curved),
+        ];
+        let mut counts: Vec<_> = flags.iter().map(|(name, is_so)| (*name, u32::from(*is_so))).collect();
+        counts.push(("quads", 1 + u32::from(again) + u32::from(curved)));
+        let [value, slope, curvature] = formulas(self.activation);
+        SourceTemplate::new(unroll(include_str!("../../shaders/group_norm.wgsl"), &counts))
+            .register("lanes", LANES.to_string())
+            .register("slots", SLOTS.to_string())
+            .register("epsilon", format!("{GROUP_NORM_EPSILON:?}"))
+            .register("sums", if again { "vec4<f32>" } else { "vec2<f32>" })
+            .register("value", value)
+            .register("slope", slope)
+            .register("curvature", curvature)
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info((self.pass, self.activation))
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// Every pass with every activation.
+pub(super) fn shaders() -> Vec<(&'static str, String)> {
+    let mut shaders = Vec::new();
+    for pass in [Pass::Forward, Pass::Back, Pass::BackAgain] {
+        for activation in [None, Some(Activation::Relu), Some(Activation::Silu)] {
+            shaders.push(("group_norm.wgsl", Kernel { pass, activation }.source().complete()));
+        }
+    }
+    shaders
+}

@@ -1,0 +1,118 @@
+//! The step of an optimiser in plain loops; each entry is its own, so the bits are the same for any number of threads.
+
+use std::mem::take;
+use std::ops::{Add, Div, Mul, Sub};
+
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{Element, TensorData};
+use bytemuck::Pod;
+use rayon::prelude::*;
+
+use super::optimizer_step::{ALIGNMENT, PARTS, layout};
+
+/// Entries that a thread takes at a time.
+const CHUNK: usize = 1 << 14;
+
+/// What the values are.
+pub(super) trait Number:
+    Element + Pod + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// Its square root.
+    fn root(self) -> Self;
+}
+
+impl Number for f32 {
+    fn root(self) -> Self {
+        self.sqrt()
+    }
+}
+
+impl Number for f64 {
+    fn root(self) -> Self {
+        self.sqrt()
+    }
+}
+
+/// Some entries of one part: weights, first and second moments, before and after; none of the second where there is none.
+struct Piece<'a, T> {
+    gradient: &'a [T],
+    old: [&'a [T]; 3],
+    new: [&'a mut [T]; 3],
+}
+
+/// See [`optimizer_step`](super::optimizer_step::optimizer_step); the coefficients in the kernel's order.
+pub(super) fn on_host<T: Number>(
+    state: &FlexTensor,
+    gradients: [FlexTensor; PARTS],
+    coefficients: [T; 8],
+) -> FlexTensor {
+    let (state, gradients) = (state.to_contiguous(), gradients.map(|gradient| gradient.to_contiguous()));
+    let (state, gradients) = (state.storage::<T>(), gradients.each_ref().map(FlexTensor::storage::<T>));
+    let lengths = gradients.map(<[T]>::len);
+    let plane = layout(&lengths).1.max(1);
+    let mut stepped = vec![T::default(); state.len()];
+
+    let old: Vec<Vec<&[T]>> = state.chunks(plane).map(|plane| cut(plane, &lengths)).collect();
+    let mut new = stepped.chunks_mut(plane).map(|plane| cut_mut(plane, &lengths).into_iter());
+    let [mut weights, mut first, mut second] = std::array::from_fn(|_| new.next().unwrap_or_default());
+    let mut pieces: Vec<Piece<T>> = gradients
+        .iter()
+        .flat_map(|gradient| gradient.chunks(CHUNK))
+        .enumerate()
+        .map(|(index, gradient)| Piece {
+            gradient,
+            old: std::array::from_fn(|plane| old.get(plane).map_or(&[][..], |plane| plane[index])),
+            new: [&mut weights, &mut first, &mut second].map(|plane| plane.next().unwrap_or_default()),
+        })
+        .collect();
+    pieces.par_iter_mut().for_each(|piece| step(piece, coefficients));
+    let shape = [stepped.len()];
+    FlexTensor::from_data(TensorData::new(stepped, shape))
+}
+
+/// The parts of a plane without their padding, in chunks.
+fn cut<'a, T>(mut plane: &'a [T], lengths: &[usize]) -> Vec<&'a [T]> {
+    let parts = lengths.iter().map(|length| {
+        let (part, rest) = plane.split_at(length.next_multiple_of(ALIGNMENT));
+        plane = rest;
+        &part[..*length]
+    });
+    parts.flat_map(|part| part.chunks(CHUNK)).collect()
+}
+
+/// As [`cut`].
+fn cut_mut<'a, T>(mut plane: &'a mut [T], lengths: &[usize]) -> Vec<&'a mut [T]> {
+    let parts = lengths.iter().map(|length| {
+        let (part, rest) = take(&mut plane).split_at_mut(length.next_multiple_of(ALIGNMENT));
+        plane = rest;
+        &mut part[..*length]
+    });
+    parts.flat_map(|part| part.chunks_mut(CHUNK)).collect()
+}
+
+fn step<T: Number>(piece: &mut Piece<T>, coefficients: [T; 8]) {
+    let [learning_rate, weight_decay, keep, gain, keep_second, gain_second, correction, epsilon] =
+        coefficients;
+    let count = piece.gradient.len();
+    let [weights, first, second] = piece.old;
+    let [new_weights, new_first, new_second] = &mut piece.new;
+    // As long as each other, so that the loops vectorise.
+    let (gradient, weights, first) = (&piece.gradient[..count], &weights[..count], &first[..count]);
+    let (new_weights, new_first) = (&mut new_weights[..count], &mut new_first[..count]);
+    if new_second.is_empty() {
+        for i in 0..count {
+            let slope = gradient[i] + weight_decay * weights[i];
+            new_first[i] = keep * first[i] + gain * slope;
+            new_weights[i] = weights[i] - learning_rate * new_first[i];
+        }
+        return;
+    }
+    let (second, new_second) = (&second[..count], &mut new_second[..count]);
+    for i in 0..count {
+        let slope = gradient[i] + weight_decay * weights[i];
+        new_first[i] = keep * first[i] + gain * slope;
+        new_second[i] = keep_second * second[i] + gain_second * slope * slope;
+        let deviation = new_second[i].root() / correction + epsilon;
+        new_weights[i] = weights[i] - learning_rate * (new_first[i] / deviation);
+    }
+}
