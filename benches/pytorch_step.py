@@ -198,7 +198,7 @@ def measure(options):
     return {
         "form": form, "ms": 1e3 * statistics.median(times), "fastest_ms": 1e3 * min(times),
         "first_step_ms": 1e3 * first,
-        "peak_memory_mb": peak / 2**20, "of_it_import_torch_mb": before / 2**20, "last_loss": loss.item(),
+        "peak_bytes": peak, "of_it_import_torch_bytes": before, "last_loss": loss.item(),
         "torch": torch.__version__, "device": torch.cuda.get_device_name() if cuda else "cpu",
     }
 

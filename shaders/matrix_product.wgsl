@@ -19,33 +19,37 @@ fn main(
     @builtin(global_invocation_id) invocation: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
-    let entries = info[0] * info[1];
-    let all = entries + select(0u, info[0], info[7] == SUMS);
-    for (var i = invocation.x; i < all; i += workgroups.x * WORKGROUP) {
-        var sum = 0.0;
-        if i < entries {
-            if info[7] == BIAS {
-                sum = vector[i % info[1]];
-            }
-            let at = vec2<u32>(i / info[1] * info[3], i % info[1] * info[6]);
-            // Four terms at a time, none waiting for another.
-            var four = vec4<f32>();
-            var inner = 0u;
-            for (; inner + 4u <= info[2]; inner += 4u) {
-                let l = at.x + vec4<u32>(inner, inner + 1u, inner + 2u, inner + 3u) * info[4];
-                let r = at.y + vec4<u32>(inner, inner + 1u, inner + 2u, inner + 3u) * info[5];
-                let factors = vec4<f32>(left[l.x], left[l.y], left[l.z], left[l.w]);
-                four = fma(factors, vec4<f32>(right[r.x], right[r.y], right[r.z], right[r.w]), four);
-            }
-            for (; inner < info[2]; inner += 1u) {
-                sum = fma(left[at.x + inner * info[4]], right[at.y + inner * info[5]], sum);
-            }
-            product[i] = sum + ((four.x + four.y) + (four.z + four.w));
-        } else {
-            for (var inner = 0u; inner < info[2]; inner += 1u) {
-                sum += left[(i - entries) * info[3] + inner * info[4]];
-            }
-            vector[i - entries] = sum;
+    let stride = workgroups.x * WORKGROUP;
+    for (var i = invocation.x; i < info[0] * info[1]; i += stride) {
+        let row = i / info[1];
+        let column = i - row * info[1];
+        let at = vec2<u32>(row * info[3], column * info[6]);
+        // Four terms at a time, none waiting for another.
+        var four = vec4<f32>();
+        var l = at.x + vec4<u32>(0u, 1u, 2u, 3u) * info[4];
+        var r = at.y + vec4<u32>(0u, 1u, 2u, 3u) * info[5];
+        var inner = 0u;
+        for (; inner + 4u <= info[2]; inner += 4u) {
+            let factors = vec4<f32>(left[l.x], left[l.y], left[l.z], left[l.w]);
+            four = fma(factors, vec4<f32>(right[r.x], right[r.y], right[r.z], right[r.w]), four);
+            l += 4u * info[4];
+            r += 4u * info[5];
         }
+        var sum = (four.x + four.y) + (four.z + four.w);
+        for (; inner < info[2]; inner += 1u) {
+            sum = fma(left[at.x + inner * info[4]], right[at.y + inner * info[5]], sum);
+        }
+        if info[7] == BIAS {
+            sum += vector[column];
+        }
+        product[i] = sum;
+    }
+    let sums = select(0u, info[0], info[7] == SUMS);
+    for (var row = invocation.x; row < sums; row += stride) {
+        var sum = 0.0;
+        for (var inner = 0u; inner < info[2]; inner += 1u) {
+            sum += left[row * info[3] + inner * info[4]];
+        }
+        vector[row] = sum;
     }
 }

@@ -10,6 +10,25 @@ pub use native::*;
 #[cfg(target_arch = "wasm32")]
 pub use web::*;
 
+/// Memory that this process holds, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Now.
+    pub now: u64,
+    /// At most, so far.
+    pub peak: u64,
+}
+
+/// What this process holds, where the system tells it in a file: Linux.
+pub fn memory() -> Option<Memory> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let bytes = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+    };
+    Some(Memory { now: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
+}
+
 /// What came of asking someone for a file.
 #[derive(Debug)]
 pub enum FileAnswer {

@@ -72,6 +72,7 @@ fn every_command_has_help_with_examples() {
         (&["train", "--help"], "--mode great+greace --epochs 3 --out runs/a"),
         (&["train", "-h"], "Ctrl-C"),
         (&["evaluate", "--help"], "--save-examples pgd.npz"),
+        (&["bench", "--help"], "great-lab bench --soak 10000"),
         (&["devices", "--help"], "great-lab devices"),
     ] {
         let output = run(command, scratch.path());
@@ -157,6 +158,17 @@ const BAD_INPUT: &[(&str, &str)] = &[
     ("evaluate x --samples 0", "0 is not in 1.."),
     ("evaluate x --steps 0", "0 is not in 1.."),
     ("evaluate x --restarts 0", "0 is not in 1.."),
+    ("bench --network resnet-19", "'resnet-18'"),
+    ("bench --width 5", "width: 5 is out of range"),
+    ("bench --width wide", "width: 'wide' is not a number"),
+    ("bench --batch 0", "batch_size: 0 is out of range"),
+    ("bench --batch -1", "batch_size: '-1' is not a whole number"),
+    ("bench --steps 0", "0 is not in 1..="),
+    ("bench --steps -3", "-3 is not in 1..="),
+    ("bench --soak 0", "0 is not in 1.."),
+    ("bench --soak 9 --profile", "cannot be used with"),
+    ("bench --device abacus", "no adapter's name contains 'abacus'"),
+    ("bench --measure plain", "required arguments were not provided"),
     ("devices --all", "unexpected argument '--all'"),
 ];
 
@@ -200,6 +212,58 @@ fn devices_are_listed() {
     let list = text(&output.stdout);
     assert!(output.status.success() && list.contains("CPU (flex)") && list.contains("auto takes"), "{list}");
     assert_eq!(list.lines().filter(|line| line.starts_with('*')).count(), 1, "one is taken: {list}");
+}
+
+#[test]
+fn a_benchmark_prints_a_table_and_json() {
+    let scratch = tempfile::tempdir().unwrap();
+    let base = ["bench", "--device", "cpu", "--batch", "8", "--steps", "2"];
+    let output = run(&[&base[..], &["--json", "--profile"]].concat(), scratch.path());
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
+    let results: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&results["device"], &results["backend"]), (&"CPU".into(), &"flex".into()));
+    assert_eq!((&results["network"], &results["batch"]), (&"cnn-small".into(), &8.into()));
+    let number = |field: &str| results[field].as_f64().unwrap_or_else(|| panic!("{field}: {results}"));
+    for field in [
+        "first_step_ms",
+        "plain_step_ms",
+        "great_step_ms",
+        "great_images_per_second",
+        "copied_bytes_per_second",
+    ] {
+        assert!(number(field) > 0.0, "{field}: {results}");
+    }
+    let ratio = number("great_step_ms") / number("plain_step_ms");
+    assert!((number("great_over_plain") - ratio).abs() < 1e-6, "{results}");
+    assert!(number("matrix_product_operations_per_second") > 1e9, "{results}");
+    if cfg!(target_os = "linux") {
+        assert!(number("peak_bytes") > 1e6 && number("plain_peak_bytes") > 1e6, "{results}");
+    }
+    let operations = results["operations"].as_array().unwrap();
+    let convolution = operations.iter().find(|operation| operation["name"] == "convolution").unwrap();
+    // Four convolutions forward; backwards the cotangents of two of its derivatives are convolutions, too.
+    assert!(convolution["launches"].as_u64().unwrap() > 4, "{convolution}");
+    assert!(convolution["floating_point_operations"].as_u64().unwrap() > 1_000_000, "{convolution}");
+    let shares: f64 = operations.iter().map(|operation| operation["share"].as_f64().unwrap()).sum();
+    assert!(shares >= 0.99, "they make up the step: {shares}");
+
+    let output = run(&base, scratch.path());
+    let table = text(&output.stdout);
+    assert!(table.contains("cnn-small, width 1, batches of 8") && table.contains("on CPU (flex)"), "{table}");
+    assert!(table.contains("step, median") && table.contains("GFLOP/s"), "{table}");
+}
+
+#[test]
+fn a_soak_says_whether_it_drifts() {
+    let scratch = tempfile::tempdir().unwrap();
+    let soak = ["bench", "--soak", "20", "--device", "cpu", "--batch", "8"];
+    let output = run(&[&soak[..], &["--json"]].concat(), scratch.path());
+    let drift: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&drift["steps"], &drift["grown"]), (&20.into(), &false.into()), "{drift}");
+    // A machine with other work may slow down; the exit status says what the words say.
+    let expected = if drift["slower"] == true { 1 } else { 0 };
+    assert_eq!(output.status.code(), Some(expected), "{drift}");
+    assert!(text(&output.stderr).contains("step 20/20 · "), "{}", text(&output.stderr));
 }
 
 #[test]

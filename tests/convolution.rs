@@ -13,8 +13,9 @@ use rand::{RngExt, SeedableRng};
 type Sizes = [usize; 5];
 
 /// One pixel; odd sizes; more channels than a chunk and no multiple of a block; images smaller than a patch; one
-/// channel; a weight gradient of many parts; one of a single part.
-const SIZES: [Sizes; 7] = [
+/// channel; a weight gradient of many parts; one of a single part; rows in vectors of four, of which a subgroup has a
+/// part, one, several or, after a stride of 2, no whole number.
+const SIZES: [Sizes; 11] = [
     [1, 1, 1, 1, 1],
     [2, 3, 5, 7, 9],
     [3, 17, 9, 5, 12],
@@ -22,6 +23,10 @@ const SIZES: [Sizes; 7] = [
     [1, 1, 16, 28, 28],
     [33, 3, 8, 16, 15],
     [1, 130, 70, 4, 4],
+    [2, 5, 9, 3, 44],
+    [3, 3, 17, 9, 16],
+    [2, 10, 3, 6, 28],
+    [2, 5, 9, 3, 71],
 ];
 
 fn devices() -> [(&'static str, Device); 2] {

@@ -287,7 +287,12 @@ fn shaders_are_valid_within_webgpus_default_limits() {
     for (name, source) in shaders {
         assert!(!source.contains("{{") && !source.contains('$'), "{name} has a placeholder without a value");
         let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{name}: {error}"));
-        Validator::new(ValidationFlags::all(), Capabilities::empty())
+        // Only adapters that have subgroups get the kernels for lanes.
+        let capabilities =
+            if name.contains("_lanes") { Capabilities::SUBGROUP } else { Capabilities::empty() };
+        Validator::new(ValidationFlags::all(), capabilities)
+            .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
+            .subgroup_operations(naga::valid::SubgroupOperationSet::all())
             .validate(&module)
             .unwrap_or_else(|error| panic!("{name}: {error:?}"));
         let entry = &module.entry_points[0];

@@ -6,13 +6,14 @@ use std::{
 };
 
 use great_lab::gpu::{AdapterKind, adapters};
-use serde::de::DeserializeOwned;
 use web_time::{SystemTime, UNIX_EPOCH};
 
-use crate::measure::{Job, Task};
+use crate::measure::{Step, Timing, Workload};
 
 /// PyTorch's half of the benchmark.
 const PYTORCH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/pytorch_step.py");
+/// The lab's.
+const LAB: &str = env!("CARGO_BIN_EXE_great-lab");
 
 /// An implementation on a device.
 #[derive(Clone, Debug)]
@@ -20,10 +21,21 @@ pub struct Contender {
     /// What the table calls it.
     pub path: String,
     /// As the implementation names it.
-    pub device: String,
-    /// Whether that is a real GPU.
-    pub on_gpu: bool,
+    device: String,
+    /// What it runs on.
+    pub kind: Kind,
     program: Program,
+}
+
+/// What a contender runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The processor.
+    Cpu,
+    /// A real GPU.
+    Gpu,
+    /// A driver that computes on the processor.
+    Software,
 }
 
 #[derive(Clone, Debug)]
@@ -32,33 +44,43 @@ enum Program {
     PyTorch { python: PathBuf, compile: bool },
 }
 
+/// How long and on how many threads of the CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Timed steps.
+    pub steps: u32,
+    /// Threads.
+    pub threads: u32,
+}
+
 /// All there are here, in the table's order.
 pub fn all(python: Option<&Path>, software: bool) -> Vec<Contender> {
     let mut all = Vec::new();
     if let Some(python) = python {
-        for (device, on_gpu) in [("cpu", false), ("cuda", true)] {
-            if on_gpu && !has_cuda(python) {
+        for (device, kind) in [("cpu", Kind::Cpu), ("cuda", Kind::Gpu)] {
+            if kind == Kind::Gpu && !has_cuda(python) {
                 continue;
             }
             for (compile, form) in [(false, "eager"), (true, "torch.compile")] {
                 all.push(Contender {
                     path: format!("PyTorch, {form}, {}", device.to_uppercase()),
                     device: device.into(),
-                    on_gpu,
+                    kind,
                     program: Program::PyTorch { python: python.into(), compile },
                 });
             }
         }
     }
     let lab =
-        |path, device: &str, on_gpu| Contender { path, device: device.into(), on_gpu, program: Program::Lab };
-    all.push(lab("GREAT Lab, CPU".into(), "cpu", false));
+        |path, device: &str, kind| Contender { path, device: device.into(), kind, program: Program::Lab };
+    all.push(lab("GREAT Lab, CPU".into(), "cpu", Kind::Cpu));
     for adapter in adapters() {
         let is_software = adapter.kind == AdapterKind::Software;
-        if adapter.is_default || (is_software && software) {
-            let path =
-                format!("GREAT Lab, {}{}", if is_software { "software " } else { "" }, adapter.backend);
-            all.push(lab(path, &adapter.name, !is_software));
+        if is_software && software {
+            let path = format!("GREAT Lab, software {}", adapter.backend);
+            all.push(lab(path, &adapter.name, Kind::Software));
+        } else if adapter.is_default {
+            all.push(lab(format!("GREAT Lab, {}", adapter.backend), &adapter.name, Kind::Gpu));
         }
     }
     all
@@ -84,41 +106,66 @@ impl Contender {
     ///
     /// # Errors
     /// What the process said last, where it failed.
-    pub fn run<T: DeserializeOwned>(&self, mut job: Job) -> Result<T, String> {
+    pub fn time(&self, workload: &Workload, step: Step, effort: Effort) -> Result<Timing, String> {
+        let mut command = self.command(workload, effort);
+        command.args(["--steps", &effort.steps.to_string()]);
+        match (&self.program, step) {
+            (Program::Lab, Step::Plain) => command.args(["--measure", "plain"]),
+            (Program::Lab, Step::Great) => command.args(["--measure", "great"]),
+            (Program::PyTorch { .. }, Step::Plain) => command.args(["--step", "plain"]),
+            (Program::PyTorch { .. }, Step::Great) => command.args(["--step", "full"]),
+        };
         // The clock begins before the process does.
-        job.started =
-            SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?.as_secs_f64();
-        let output = self.command(&job)?.output().map_err(|error| error.to_string())?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            return Err(said.lines().last().unwrap_or("it failed and said nothing").into());
-        }
-        let said = String::from_utf8_lossy(&output.stdout);
-        let line = said.lines().last().unwrap_or_default();
-        serde_json::from_str(line).map_err(|error| format!("{error} in '{line}'"))
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|error| error.to_string())?;
+        let said = output(command.args(["--started", &now.as_secs_f64().to_string()]))?;
+        // PyTorch may say other things before.
+        let last = said.rfind("\n{").map_or(said.as_str(), |start| &said[start..]);
+        serde_json::from_str(last).map_err(|error| format!("{error} in '{said}'"))
     }
 
-    fn command(&self, job: &Job) -> Result<Command, String> {
+    /// Where the time of the lab's GREAT+GREACE step goes, as `great-lab bench --profile` tells it.
+    ///
+    /// # Errors
+    /// What it said last, where it failed.
+    pub fn profile(&self, workload: &Workload, effort: Effort) -> Result<String, String> {
+        output(self.command(workload, effort).args(["--steps", "10", "--profile"]))
+    }
+
+    fn command(&self, workload: &Workload, effort: Effort) -> Command {
+        let threads = effort.threads.to_string();
         let mut command = match &self.program {
             Program::Lab => {
-                let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
-                command.arg("--job").arg(serde_json::to_string(job).map_err(|error| error.to_string())?);
+                let mut command = Command::new(LAB);
+                command.arg("bench");
                 command
             }
             Program::PyTorch { python, compile } => {
                 let mut command = Command::new(python);
-                let image = job.image.map(|size| size.to_string()).join(",");
-                command.args([PYTORCH, "--network", job.network.name(), "--size", &image]);
-                command.args(["--step", if job.task == Task::Full { "full" } else { "plain" }]);
-                command.args(["--device", &self.device, "--batch", &job.batch.to_string()]);
-                command.args(["--steps", &job.steps.to_string(), "--threads", &job.threads.to_string()]);
-                command.args(["--started", &job.started.to_string()]);
+                let image = workload.image().map(|size| size.to_string()).join(",");
+                command.args([PYTORCH, "--size", &image, "--threads", &threads]);
                 command.args(compile.then_some("--compile"));
                 command
             }
         };
+        let (width, batch) = (workload.width.to_string(), workload.batch.to_string());
+        command.args(["--network", workload.network.name(), "--width", &width, "--batch", &batch]);
+        command.args(["--device", &self.device]);
         // Threads that wait must not take the cores from those that work.
-        command.env("OMP_WAIT_POLICY", "PASSIVE").env("RAYON_NUM_THREADS", job.threads.to_string());
-        Ok(command)
+        command.env("OMP_WAIT_POLICY", "PASSIVE").env("RAYON_NUM_THREADS", threads);
+        if self.kind == Kind::Software {
+            // The first step is that of a machine that never ran the lab.
+            command.env("MESA_SHADER_CACHE_DISABLE", "true");
+        }
+        command
     }
+}
+
+/// What a process prints, or what it said last where it failed.
+fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.output().map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(said.lines().last().unwrap_or("it failed and said nothing").into());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into())
 }

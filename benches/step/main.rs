@@ -1,21 +1,19 @@
 //! Times a training step of the lab beside PyTorch's, on one machine and in one run, and says where its time goes.
 //!
-//! Each measurement has a process of its own, so that time to first step and peak memory are its own too.
-//! `scripts/bench` brings the Python that it needs and runs it.
+//! The lab's half is `great-lab bench`, PyTorch's `benches/pytorch_step.py`. Each measurement has a process of its own,
+//! so that time to first step and peak memory are its own too. `scripts/bench` brings the Python that it needs.
 
 mod contender;
 mod measure;
-mod pieces;
-mod profile;
 mod table;
 
 use std::{error::Error, path::PathBuf};
 
-use clap::{Parser, value_parser};
-use contender::Contender;
+use clap::{Parser, builder::PossibleValuesParser, value_parser};
+use contender::Effort;
 use great_lab::config::NetworkKind;
-use measure::{Job, Task};
-use table::{Machine, Phases, Row};
+use measure::{Step, Workload};
+use table::{Machine, Row};
 
 /// Milliseconds per training step: the lab on GPU and CPU, and PyTorch doing the same work.
 #[derive(Parser)]
@@ -23,13 +21,23 @@ struct Options {
     /// Write the tables to this file, too.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Measure ResNet-18, too: seconds per step on a CPU.
-    #[arg(long)]
+    /// Measure this network alone; otherwise cnn-small, cnn-medium and a small ResNet (resnet-18, width 0.25).
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
+    network: Option<String>,
+    /// Factor on the channels of the network named.
+    #[arg(long, value_name = "W", default_value_t = 1.0, requires = "network")]
+    width: f64,
+    /// Images in a batch, one or several numbers.
+    #[arg(long, value_name = "N", default_value = "64", value_delimiter = ',',
+          value_parser = value_parser!(u32).range(1..))]
+    batch: Vec<u32>,
+    /// Measure ResNet-18 in full width, too: seconds per step on a CPU.
+    #[arg(long, conflicts_with = "network")]
     all: bool,
-    /// Measure software Vulkan drivers, too: minutes to the first step.
+    /// Measure software Vulkan drivers, too, with nothing cached: seconds per step.
     #[arg(long)]
     software: bool,
-    /// Say where the time of a full step goes.
+    /// Say where the time of the lab's GREAT+GREACE step goes.
     #[arg(long)]
     profile: bool,
     /// Timed steps in each measurement; their median counts.
@@ -44,48 +52,44 @@ struct Options {
     /// What `cargo bench` says to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
-    /// The one measurement to take in this process, as JSON.
-    #[arg(long, hide = true)]
-    job: Option<String>,
+}
+
+impl Options {
+    fn workloads(&self) -> Result<Vec<Workload>, String> {
+        let networks = match &self.network {
+            Some(name) => vec![(name.parse()?, self.width)],
+            None => {
+                let resnet = |width| (NetworkKind::Resnet18, width);
+                let small = [(NetworkKind::CnnSmall, 1.0), (NetworkKind::CnnMedium, 1.0), resnet(0.25)];
+                small.into_iter().chain(self.all.then(|| resnet(1.0))).collect()
+            }
+        };
+        let workload = |(network, width), batch: &u32| Workload { network, width, batch: *batch as usize };
+        Ok(networks
+            .into_iter()
+            .flat_map(|network| self.batch.iter().map(move |batch| workload(network, batch)))
+            .collect())
+    }
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    if let Some(job) = &options.job {
-        println!("{}", measure::line(&serde_json::from_str(job)?)?);
-        return Ok(());
-    }
-    let mut networks = vec![(NetworkKind::CnnSmall, [1, 28, 28]), (NetworkKind::CnnMedium, [3, 32, 32])];
-    if options.all {
-        networks.push((NetworkKind::Resnet18, [3, 32, 32]));
-    }
     let contenders = contender::all(options.python.as_deref(), options.software);
-    let (mut rows, mut phases) = (Vec::new(), Vec::new());
-    for (network, image) in networks {
-        let job = |task, contender: &Contender| Job {
-            task,
-            network,
-            image,
-            batch: 64,
-            device: contender.device.clone(),
-            steps: options.steps,
-            threads: options.threads,
-            started: 0.0,
-        };
-        for task in [Task::Plain, Task::Full] {
-            for contender in &contenders {
-                let timing = contender.run(job(task, contender));
-                let row = Row { network, task, contender: contender.clone(), timing };
-                eprintln!("{row}");
-                rows.push(row);
+    let effort = Effort { steps: options.steps, threads: options.threads };
+    let (mut rows, mut profiles) = (Vec::new(), Vec::new());
+    for workload in options.workloads()? {
+        for contender in &contenders {
+            let [plain, great] =
+                [Step::Plain, Step::Great].map(|step| contender.time(&workload, step, effort));
+            let row = Row { workload, contender: contender.clone(), plain, great };
+            eprintln!("{row}");
+            rows.push(row);
+            if options.profile && contender.is_lab() {
+                profiles.push(contender.profile(&workload, effort)?);
             }
         }
-        for contender in contenders.iter().filter(|contender| options.profile && contender.is_lab()) {
-            let laps = contender.run(job(Task::Profile, contender))?;
-            phases.push(Phases { network, path: contender.path.clone(), laps });
-        }
     }
-    let text = table::markdown(&Machine::this(options.threads), &rows, &phases);
+    let text = table::markdown(&Machine::this(options.threads), &rows, &profiles);
     println!("{text}");
     if let Some(file) = options.out {
         std::fs::write(&file, text).map_err(|error| format!("cannot write {}: {error}", file.display()))?;

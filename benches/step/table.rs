@@ -2,13 +2,12 @@
 
 use std::{fmt, fmt::Write, fs};
 
-use great_lab::config::NetworkKind;
-
 use crate::{
-    contender::Contender,
-    measure::{Task, Timing},
-    profile::Lap,
+    contender::{Contender, Kind},
+    measure::{Timing, Workload},
 };
+
+const MEBIBYTE: f64 = (1 << 20) as f64;
 
 /// The machine that everything ran on.
 pub struct Machine {
@@ -30,123 +29,111 @@ impl Machine {
     }
 }
 
-/// A contender's result.
+/// A contender's results; where there is none, why.
 pub struct Row {
-    /// Of which network.
-    pub network: NetworkKind,
-    /// Of which step.
-    pub task: Task,
-    /// Whose.
+    /// What was trained.
+    pub workload: Workload,
+    /// By whom.
     pub contender: Contender,
-    /// What came out, or why nothing did.
-    pub timing: Result<Timing, String>,
+    /// The plain step.
+    pub plain: Result<Timing, String>,
+    /// The GREAT+GREACE step.
+    pub great: Result<Timing, String>,
 }
 
-impl Row {
-    fn ms(&self) -> Option<f64> {
-        self.timing.as_ref().ok()?.ms
-    }
+/// What is told of one kind of step, if anything is.
+fn told<T>(timing: &Result<Timing, String>, pick: impl Fn(&Timing) -> Option<T>) -> Option<T> {
+    timing.as_ref().ok().and_then(pick)
+}
 
-    /// Why there are no figures.
-    fn reason(&self) -> &str {
-        self.timing.as_ref().map_or_else(String::as_str, |timing| &timing.form)
+/// The median, with the fastest behind it, or why there is none.
+fn step(timing: &Result<Timing, String>) -> String {
+    match timing {
+        Ok(Timing { ms: Some(ms), fastest_ms: Some(fastest), .. }) => format!("{ms:.1} ({fastest:.1})"),
+        Ok(timing) => timing.form.clone(),
+        Err(reason) => reason.clone(),
     }
+}
+
+fn number(number: Option<f64>, digits: usize) -> String {
+    number.map_or("–".into(), |number| format!("{number:.digits$}"))
+}
+
+fn ratio(of: Option<f64>, over: Option<f64>) -> Option<f64> {
+    Some(of? / over?)
 }
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {} step, {}: ", self.network, self.task.name(), self.contender.path)?;
-        match self.ms() {
-            Some(ms) => write!(f, "{ms:.1} ms"),
-            None => f.write_str(self.reason()),
-        }
+        let Self { workload, contender, plain, great } = self;
+        write!(f, "{workload}, {}: plain {}, GREAT+GREACE {}", contender.path, step(plain), step(great))
     }
 }
 
-/// Where one contender's time goes.
-pub struct Phases {
-    /// Of which network.
-    pub network: NetworkKind,
-    /// Whose.
-    pub path: String,
-    /// In the step's order.
-    pub laps: Vec<Lap>,
-}
-
 /// Everything as Markdown.
-pub fn markdown(machine: &Machine, rows: &[Row], phases: &[Phases]) -> String {
+pub fn markdown(machine: &Machine, rows: &[Row], profiles: &[String]) -> String {
     let mut text = String::new();
     // Writing to a string cannot fail.
     let _ = write_steps(&mut text, machine, rows);
-    let _ = write_phases(&mut text, phases);
+    for profile in profiles {
+        let _ = write!(text, "\n```\n{profile}```\n");
+    }
     text
 }
 
 fn write_steps(text: &mut String, machine: &Machine, rows: &[Row]) -> fmt::Result {
-    let told = |pick: fn(&Timing) -> Option<&String>| {
-        rows.iter().find_map(|row| row.timing.as_ref().ok().and_then(pick)).map_or("none", String::as_str)
-    };
-    let mut devices: Vec<&str> =
-        rows.iter().filter_map(|row| row.timing.as_ref().ok()?.device.as_deref()).collect();
+    let mut devices: Vec<_> =
+        rows.iter().filter_map(|row| told(&row.great, |timing| timing.device.clone())).collect();
     devices.sort_unstable();
     devices.dedup();
     writeln!(
         text,
-        "{} ({} cores, {} threads used); devices: {}. great-lab {}, PyTorch {}. f32, batches of 64.\n",
+        "{} ({} cores, {} threads used); devices: {}. great-lab {}, PyTorch {}. f32; milliseconds per step, the median \
+         (the fastest).\n",
         machine.processor,
         machine.cores,
         machine.threads,
         devices.join(", "),
         env!("CARGO_PKG_VERSION"),
-        told(|timing| timing.torch.as_ref()),
+        rows.iter()
+            .find_map(|row| told(&row.great, |timing| timing.torch.clone()))
+            .unwrap_or_else(|| "none".into()),
     )?;
     writeln!(
         text,
-        "| network | step | path | ms per step | fastest | × PyTorch eager | first step, s | peak memory, MiB |"
+        "| network, batch | path | plain | × eager | GREAT+GREACE | × eager | over plain | first step, s | memory plain, \
+         MiB | GREAT+GREACE | over plain |"
     )?;
-    writeln!(text, "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |")?;
+    writeln!(text, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")?;
     for row in rows {
-        write!(text, "| {} | {} | {} ", row.network, row.task.name(), row.contender.path)?;
-        let Some(ms) = row.ms() else {
-            writeln!(text, "| {} | | | | |", row.reason())?;
-            continue;
-        };
-        let number =
-            |number: Option<f64>, digits| number.map_or("–".into(), |number| format!("{number:.digits$}"));
-        let timing = row.timing.as_ref().ok();
-        let fastest = timing.and_then(|timing| timing.fastest_ms);
-        let first = timing.and_then(|timing| timing.first_step_ms).map(|first| first / 1e3);
-        let memory = timing.and_then(|timing| timing.peak_memory_mb);
-        let ratio = reference(rows, row).map(|reference| ms / reference);
-        let rest = [number(fastest, 1), number(ratio, 2), number(first, 1), number(memory, 0)].join(" | ");
-        writeln!(text, "| {ms:.1} | {rest} |")?;
+        let ms = |timing: &Timing| timing.ms;
+        let memory = |timing: &Timing| timing.peak_bytes.map(|bytes| bytes as f64 / MEBIBYTE);
+        let first = told(&row.great, |timing| timing.first_step_ms).map(|first| first / 1e3);
+        let (plain, great) = (told(&row.plain, ms), told(&row.great, ms));
+        let (plain_memory, great_memory) = (told(&row.plain, memory), told(&row.great, memory));
+        let cells = [
+            row.workload.to_string(),
+            row.contender.path.clone(),
+            step(&row.plain),
+            number(ratio(plain, reference(rows, row, |row| told(&row.plain, ms))), 2),
+            step(&row.great),
+            number(ratio(great, reference(rows, row, |row| told(&row.great, ms))), 2),
+            number(ratio(great, plain), 2),
+            number(first, 1),
+            number(plain_memory, 0),
+            number(great_memory, 0),
+            number(ratio(great_memory, plain_memory), 2),
+        ];
+        writeln!(text, "| {} |", cells.join(" | "))?;
     }
     Ok(())
 }
 
 /// What eager PyTorch takes for the same: on the same kind of device where it has one, on the CPU otherwise.
-fn reference(rows: &[Row], row: &Row) -> Option<f64> {
-    let on = |gpu: bool| {
-        rows.iter()
-            .find(|other| {
-                (other.network, other.task, other.contender.on_gpu) == (row.network, row.task, gpu)
-                    && other.contender.is_reference()
-            })
-            .and_then(Row::ms)
+fn reference(rows: &[Row], row: &Row, ms: impl Fn(&Row) -> Option<f64>) -> Option<f64> {
+    let on = |kind| {
+        let same = |other: &&Row| (other.workload, other.contender.kind) == (row.workload, kind);
+        rows.iter().filter(same).find(|other| other.contender.is_reference()).and_then(&ms)
     };
-    on(row.contender.on_gpu).or_else(|| on(false))
-}
-
-fn write_phases(text: &mut String, phases: &[Phases]) -> fmt::Result {
-    for Phases { network, path, laps } in phases {
-        let total: f64 = laps.iter().map(|lap| lap.ms).sum();
-        writeln!(text, "\nWhere a GREAT+GREACE step of {network} goes, {path}, waiting for each phase:\n")?;
-        writeln!(text, "| phase | ms | share |")?;
-        writeln!(text, "| --- | ---: | ---: |")?;
-        for Lap { phase, ms } in laps {
-            writeln!(text, "| {phase} | {ms:.1} | {:.0} % |", 100.0 * ms / total)?;
-        }
-        writeln!(text, "| together | {total:.1} | 100 % |")?;
-    }
-    Ok(())
+    on(row.contender.kind).or_else(|| on(Kind::Cpu))
 }

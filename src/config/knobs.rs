@@ -329,6 +329,13 @@ mod tests {
     }
 
     #[test]
+    fn files_from_before_a_knob_was_there_mean_its_default() {
+        let mut json = serde_json::to_value(Config::default()).expect("a config is plain data");
+        json["setup"].as_object_mut().expect("an object").remove("augmentation").expect("a knob of now");
+        assert_eq!(serde_json::from_value::<Config>(json).expect("the rest is there"), Config::default());
+    }
+
+    #[test]
     fn bad_assignments_say_what_is_wrong_and_change_nothing() {
         let mut config = Config::default();
         for (text, expected) in [

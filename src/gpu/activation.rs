@@ -13,8 +13,9 @@ use cubecl::prelude::KernelId;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::host::{Curve, Real, WithCurve, map, with_curve};
+use super::host::{Curve, WithCurve, map, with_curve};
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::real::Real;
 use super::unroll::unroll;
 use crate::config::Activation;
 

@@ -8,8 +8,9 @@ use burn_wgpu::{CubeBackend, CubeTensor};
 use cubecl::server::Handle;
 use rayon::prelude::*;
 
+use super::host::sums;
 use super::kernel::{Plain, WORKGROUP, allocate, info, operand, unused};
-use super::real::{Real, host_tensor, in_precision, sum_of_two};
+use super::real::{Real, host_tensor, in_precision};
 
 /// In the L∞ ball; its source depends on constants alone.
 pub(super) const LINF: Plain = Plain {
@@ -160,7 +161,8 @@ fn within<T: Real>(value: T, least: T, most: T) -> T {
 
 /// L2 norm, and something where that is 0.
 fn norm<T: Real>(values: &[T]) -> T {
-    let (norm, least) = (sum_of_two(values, values, |x, y| x * y).sqrt(), T::of(LEAST_NORM));
+    let [square] = sums([values], |[x]| [x * x]);
+    let (norm, least) = (square.sqrt(), T::of(LEAST_NORM));
     if norm > least { norm } else { least }
 }
 

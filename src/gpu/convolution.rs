@@ -10,6 +10,7 @@ use burn::tensor::{Shape, Slice, Tensor, TensorData};
 
 use super::bilinear::Bilinear;
 use super::host_convolution::{self, Sizes};
+use super::profile::{self, Work};
 
 /// The sizes that all three operations share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,12 @@ impl Geometry {
     /// Rows and columns of the output.
     pub(super) fn output(self) -> [usize; 2] {
         [self.height, self.width].map(|size| (size + 2 * self.padding() - self.kernel) / self.stride + 1)
+    }
+
+    /// Floating-point operations of each of the three operations.
+    pub(super) fn operations(self, batch: usize, channels: usize, outputs: usize) -> u64 {
+        let sizes = self.output().into_iter().chain([batch, channels, outputs, self.kernel, self.kernel]);
+        2 * sizes.map(|size| size as u64).product::<u64>()
     }
 
     pub(super) fn padding(self) -> usize {
@@ -116,8 +123,10 @@ impl Convolution for Flex {
         let sizes = Sizes::of(&x.shape(), weight.shape()[0], geometry);
         let [rows, columns] = geometry.output();
         let shape = [sizes.batch, sizes.outputs, rows, columns];
-        on_host(&x, &weight, shape, |x, weight| host_convolution::conv2d(x, weight, sizes))
-            .unwrap_or_else(|| convolution_reference::<Self>(x, weight, geometry))
+        on_host("convolution", sizes, [&x, &weight], shape, |x, weight| {
+            host_convolution::conv2d(x, weight, sizes)
+        })
+        .unwrap_or_else(|| convolution_reference::<Self>(x, weight, geometry))
     }
 
     fn convolution_input_vjp(
@@ -127,8 +136,10 @@ impl Convolution for Flex {
     ) -> FloatTensor<Self> {
         let shape = [gy.shape()[0], weight.shape()[1], geometry.height, geometry.width];
         let sizes = Sizes::of(&Shape::from(shape), weight.shape()[0], geometry);
-        on_host(&gy, &weight, shape, |gy, weight| host_convolution::input_vjp(gy, weight, sizes))
-            .unwrap_or_else(|| input_vjp_reference::<Self>(gy, weight, geometry))
+        on_host("convolution input", sizes, [&gy, &weight], shape, |gy, weight| {
+            host_convolution::input_vjp(gy, weight, sizes)
+        })
+        .unwrap_or_else(|| input_vjp_reference::<Self>(gy, weight, geometry))
     }
 
     fn convolution_weight_vjp(
@@ -138,20 +149,27 @@ impl Convolution for Flex {
     ) -> FloatTensor<Self> {
         let sizes = Sizes::of(&x.shape(), gy.shape()[1], geometry);
         let shape = [sizes.outputs, sizes.channels, geometry.kernel, geometry.kernel];
-        on_host(&x, &gy, shape, |x, gy| host_convolution::weight_vjp(x, gy, sizes))
-            .unwrap_or_else(|| weight_vjp_reference::<Self>(x, gy, geometry))
+        on_host("convolution weight", sizes, [&x, &gy], shape, |x, gy| {
+            host_convolution::weight_vjp(x, gy, sizes)
+        })
+        .unwrap_or_else(|| weight_vjp_reference::<Self>(x, gy, geometry))
     }
 }
 
 /// An operation on the values of two tensors; none where they are not in single precision.
 fn on_host(
-    left: &FlexTensor,
-    right: &FlexTensor,
+    name: &str,
+    Sizes { batch, channels, outputs, geometry }: Sizes,
+    tensors: [&FlexTensor; 2],
     shape: [usize; 4],
     operation: impl FnOnce(&[f32], &[f32]) -> Vec<f32>,
 ) -> Option<FlexTensor> {
-    let (left, right) = (left.to_contiguous(), right.to_contiguous());
-    let values = operation(left.as_slice()?, right.as_slice()?);
+    let [left, right] = tensors.map(FlexTensor::to_contiguous);
+    let (left, right): (&[f32], &[f32]) = (left.as_slice()?, right.as_slice()?);
+    let floats = left.len() + right.len() + shape.iter().product::<usize>();
+    let operations = geometry.operations(batch, channels, outputs);
+    let work = Work { bytes: 4 * floats as u64, operations };
+    let values = profile::on_host(name, work, || operation(left, right));
     Some(FlexTensor::from_data(TensorData::new(values, shape)))
 }
 

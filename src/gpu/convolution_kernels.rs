@@ -9,28 +9,14 @@ use super::convolution::{
     Convolution, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
 };
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info, upload};
-use super::unroll::unroll;
-
-/// Invocations of a workgroup: few, so that small images still make many workgroups.
-const LANES: u32 = 64;
-/// Vectors of four channels that an invocation sums.
-const QUADS: u32 = 2;
-/// Channels that an invocation sums.
-const BLOCK: u32 = 4 * QUADS;
-/// Most parts into which the sums of a weight gradient are divided: they are added up one after the other.
-const MOST_PARTS: u32 = 128;
-/// Invocations beyond which a weight gradient is not divided further.
-const ENOUGH_INVOCATIONS: u32 = 1 << 14;
+use super::{convolution_lanes, convolution_tiles, profile};
 
 impl Convolution for CubeBackend {
     fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
         if !are_taken(&[&x, &weight]) {
             return convolution_reference::<Self>(x, weight, geometry);
         }
-        let [out_height, out_width] = geometry.output();
-        let sizes = Sizes { batch: size(&x, 0), channels: size(&x, 1), outputs: size(&weight, 0), geometry };
-        let output = [size(&x, 0), size(&weight, 0), out_height as u32, out_width as u32];
-        sum_patches(Kind::Output { stride: geometry.stride }, sizes, 0, [x, weight], output)
+        Variant::of(&x).convolution(x, weight, geometry)
     }
 
     fn convolution_input_vjp(
@@ -41,14 +27,7 @@ impl Convolution for CubeBackend {
         if !are_taken(&[&gy, &weight]) {
             return input_vjp_reference::<Self>(gy, weight, geometry);
         }
-        let [batch, outputs, channels] = [size(&gy, 0), size(&gy, 1), size(&weight, 1)];
-        let output = [batch, channels, geometry.height as u32, geometry.width as u32];
-        if geometry.stride == 1 {
-            let turned = Sizes { batch, channels: outputs, outputs: channels, geometry };
-            return sum_patches(Kind::Output { stride: 1 }, turned, 1, [gy, weight], output);
-        }
-        let sizes = Sizes { batch, channels, outputs, geometry };
-        sum_patches(Kind::Input, sizes, 0, [gy, weight], output)
+        Variant::of(&gy).input_vjp(gy, weight, geometry)
     }
 
     fn convolution_weight_vjp(
@@ -59,6 +38,90 @@ impl Convolution for CubeBackend {
         if !are_taken(&[&x, &gy]) {
             return weight_vjp_reference::<Self>(x, gy, geometry);
         }
+        Variant::of(&x).weight_vjp(x, gy, geometry)
+    }
+}
+
+/// Which kernels compute an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Variant {
+    /// Those of [`convolution_tiles`].
+    Tiles,
+    /// Those of [`convolution_lanes`].
+    Lanes,
+}
+
+impl Variant {
+    fn of(tensor: &CubeTensor) -> Self {
+        if convolution_lanes::suit(tensor) { Self::Lanes } else { Self::Tiles }
+    }
+
+    fn convolution(self, x: CubeTensor, weight: CubeTensor, geometry: Geometry) -> CubeTensor {
+        let [out_height, out_width] = geometry.output().map(|size| size as u32);
+        let sizes = Sizes { batch: size(&x, 0), channels: size(&x, 1), outputs: size(&weight, 0), geometry };
+        let output = [sizes.batch, sizes.outputs, out_height, out_width];
+        self.sum_patches(Kind::Output { stride: geometry.stride }, sizes, 0, [x, weight], output)
+    }
+
+    fn input_vjp(self, gy: CubeTensor, weight: CubeTensor, geometry: Geometry) -> CubeTensor {
+        let [batch, outputs, channels] = [size(&gy, 0), size(&gy, 1), size(&weight, 1)];
+        let output = [batch, channels, geometry.height as u32, geometry.width as u32];
+        if geometry.stride == 1 {
+            let turned = Sizes { batch, channels: outputs, outputs: channels, geometry };
+            return self.sum_patches(Kind::Output { stride: 1 }, turned, 1, [gy, weight], output);
+        }
+        let sizes = Sizes { batch, channels, outputs, geometry };
+        self.sum_patches(Kind::Input, sizes, 0, [gy, weight], output)
+    }
+
+    /// Runs a kernel whose invocations each sum a patch of the output `[batch, channels, height, width]`.
+    fn sum_patches(
+        self,
+        kind: Kind,
+        sizes: Sizes,
+        turned: u32,
+        inputs: [CubeTensor; 2],
+        [batch, channels, height, width]: [u32; 4],
+    ) -> CubeTensor {
+        let [a, b] = inputs.map(into_contiguous);
+        let output = allocate::<f32>(&a, [batch, channels, height, width].map(|size| size as usize));
+        if batch * channels * height * width == 0 {
+            return output;
+        }
+        profile::computes(sizes.operations());
+        match self {
+            Self::Tiles => {
+                let kernel = convolution_tiles::Kernel { kind, kernel: sizes.geometry.kernel };
+                let [rows, columns] = kernel.patch();
+                let patches = batch * height.div_ceil(rows) * width.div_ceil(columns);
+                let groups = workgroups(
+                    patches,
+                    channels.div_ceil(convolution_tiles::BLOCK),
+                    convolution_tiles::WORKGROUP,
+                );
+                let info = sizes.info(&a, &[turned]);
+                dispatch(
+                    &a,
+                    kernel,
+                    convolution_tiles::WORKGROUP,
+                    groups,
+                    &[&a.handle, &b.handle, &output.handle, &info],
+                );
+            }
+            Self::Lanes => {
+                let kernel = convolution_lanes::Kernel::new(kind, sizes);
+                let [patches, across] = kernel.patches(sizes);
+                let blocks = channels.div_ceil(convolution_lanes::LANES);
+                let groups = workgroups(patches, blocks, convolution_lanes::WORKGROUP);
+                let info = sizes.info(&a, &[turned, across]);
+                let buffers = [&a.handle, &b.handle, &output.handle, &info];
+                dispatch(&a, kernel, convolution_lanes::WORKGROUP, groups, &buffers);
+            }
+        }
+        output
+    }
+
+    fn weight_vjp(self, x: CubeTensor, gy: CubeTensor, geometry: Geometry) -> CubeTensor {
         let sizes = Sizes { batch: size(&x, 0), channels: size(&x, 1), outputs: size(&gy, 1), geometry };
         let shape = [sizes.outputs as usize, sizes.channels as usize, geometry.kernel, geometry.kernel];
         let elements: usize = shape.iter().product();
@@ -66,16 +129,41 @@ impl Convolution for CubeBackend {
             return upload(&x, shape, &vec![0f32; elements]);
         }
         let (x, gy) = (into_contiguous(x), into_contiguous(gy));
-        let kernel = Kernel { kind: Kind::Weight { stride: geometry.stride }, kernel: geometry.kernel };
-        let [rows, columns] = kernel.patch();
-        let [out_height, out_width] = geometry.output().map(|size| size as u32);
-        let patches = sizes.batch * out_height.div_ceil(rows) * out_width.div_ceil(columns);
-        let filters = sizes.channels * sizes.outputs.div_ceil(BLOCK);
-        let parts = (ENOUGH_INVOCATIONS / filters).min(MOST_PARTS).min(patches).max(1);
-
-        let partial = allocate::<f32>(&x, [parts as usize * elements]);
-        let buffers = [&x.handle, &gy.handle, &partial.handle, &sizes.info(&x, parts)];
-        dispatch(&x, kernel, LANES, workgroups(filters * parts, 1), &buffers);
+        let kind = Kind::Weight { stride: geometry.stride };
+        let weight = allocate::<f32>(&x, shape);
+        let room_for = |parts: u32| match parts {
+            1 => weight.clone(),
+            _ => allocate::<f32>(&x, [parts as usize * elements]),
+        };
+        profile::computes(sizes.operations());
+        let (partial, parts) = match self {
+            Self::Tiles => {
+                let kernel = convolution_tiles::Kernel { kind, kernel: geometry.kernel };
+                let [parts, invocations] = kernel.parts(sizes);
+                let (partial, info) = (room_for(parts), sizes.info(&x, &[parts]));
+                let groups = workgroups(invocations, 1, convolution_tiles::WORKGROUP);
+                dispatch(
+                    &x,
+                    kernel,
+                    convolution_tiles::WORKGROUP,
+                    groups,
+                    &[&x.handle, &gy.handle, &partial.handle, &info],
+                );
+                (partial, parts)
+            }
+            Self::Lanes => {
+                let kernel = convolution_lanes::Kernel::new(kind, sizes);
+                let [parts, subgroups] = kernel.parts(sizes);
+                let (partial, workgroup) = (room_for(parts), convolution_lanes::WORKGROUP);
+                let info = sizes.info(&x, &[parts, kernel.patches(sizes)[1]]);
+                let groups = workgroups(subgroups * convolution_lanes::LANES, 1, workgroup);
+                dispatch(&x, kernel, workgroup, groups, &[&x.handle, &gy.handle, &partial.handle, &info]);
+                (partial, parts)
+            }
+        };
+        if parts == 1 {
+            return weight;
+        }
         sum_parts(&partial, parts as usize, shape.into())
     }
 }
@@ -104,120 +192,44 @@ fn size(tensor: &CubeTensor, dimension: usize) -> u32 {
 
 /// What the kernels read of a convolution's sizes.
 #[derive(Clone, Copy)]
-struct Sizes {
-    batch: u32,
-    channels: u32,
-    outputs: u32,
-    geometry: Geometry,
+pub(super) struct Sizes {
+    pub batch: u32,
+    pub channels: u32,
+    pub outputs: u32,
+    pub geometry: Geometry,
 }
 
 impl Sizes {
-    fn info(self, beside: &CubeTensor, last: u32) -> cubecl::server::Handle {
+    fn info(self, beside: &CubeTensor, more: &[u32]) -> cubecl::server::Handle {
         let Self { batch, channels, outputs, geometry } = self;
         let [height, width] = [geometry.height, geometry.width].map(|size| size as u32);
         let [out_height, out_width] = geometry.output().map(|size| size as u32);
-        info(beside, &[batch, channels, height, width, outputs, out_height, out_width, last])
+        let sizes = [batch, channels, height, width, outputs, out_height, out_width];
+        info(beside, &[&sizes, more].concat())
     }
-}
 
-/// Runs a kernel whose invocations each sum a patch of the output `[batch, channels, height, width]`.
-fn sum_patches(
-    kind: Kind,
-    sizes: Sizes,
-    turned: u32,
-    inputs: [CubeTensor; 2],
-    [batch, channels, height, width]: [u32; 4],
-) -> CubeTensor {
-    let [a, b] = inputs.map(into_contiguous);
-    let output = allocate::<f32>(&a, [batch, channels, height, width].map(|size| size as usize));
-    let kernel = Kernel { kind, kernel: sizes.geometry.kernel };
-    let [rows, columns] = kernel.patch();
-    let patches = batch * height.div_ceil(rows) * width.div_ceil(columns);
-    if patches > 0 {
-        let groups = workgroups(patches, channels.div_ceil(BLOCK));
-        let buffers = [&a.handle, &b.handle, &output.handle, &sizes.info(&a, turned)];
-        dispatch(&a, kernel, LANES, groups, &buffers);
+    fn operations(self) -> u64 {
+        let [batch, channels, outputs] = [self.batch, self.channels, self.outputs].map(|size| size as usize);
+        self.geometry.operations(batch, channels, outputs)
     }
-    output
 }
 
 /// Workgroups for so many invocations in each of `blocks`.
-fn workgroups(invocations: u32, blocks: u32) -> [u32; 3] {
-    let groups = invocations.div_ceil(LANES);
+fn workgroups(invocations: u32, blocks: u32, workgroup: u32) -> [u32; 3] {
+    let groups = invocations.div_ceil(workgroup);
     let along = groups.clamp(1, MOST_WORKGROUPS);
     [along, blocks, groups.div_ceil(along)]
 }
 
 /// What a kernel sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Kind {
+pub(super) enum Kind {
     /// The convolution; at stride 1 its input vector-Jacobian product, too.
     Output { stride: usize },
     /// The input vector-Jacobian product at stride 2.
     Input,
     /// The parts of the weight gradient.
     Weight { stride: usize },
-}
-
-/// A kernel that sums patches in registers, and all that its source depends on.
-#[derive(Clone, Copy)]
-struct Kernel {
-    kind: Kind,
-    kernel: usize,
-}
-
-impl Kernel {
-    /// Rows and columns of a patch.
-    fn patch(self) -> [u32; 2] {
-        match self.kind {
-            Kind::Output { .. } | Kind::Weight { .. } => [2, 4],
-            // Even, as the shader wants them.
-            Kind::Input => [4, 4],
-        }
-    }
-
-    /// Rows and columns of the input, or for [`Kind::Input`] of the output's cotangent, that a patch meets.
-    fn near(self) -> [u32; 2] {
-        let kernel = self.kernel as u32;
-        match self.kind {
-            Kind::Output { stride } | Kind::Weight { stride } => {
-                self.patch().map(|size| (size - 1) * stride as u32 + kernel)
-            }
-            Kind::Input => self.patch().map(|size| size / 2 + kernel / 2),
-        }
-    }
-}
-
-impl KernelSource for Kernel {
-    fn source(&self) -> SourceTemplate {
-        let (text, stride) = match self.kind {
-            Kind::Output { stride } => (include_str!("../../shaders/convolution.wgsl"), stride),
-            Kind::Input => (include_str!("../../shaders/convolution_input.wgsl"), 2),
-            Kind::Weight { stride } => (include_str!("../../shaders/convolution_weight.wgsl"), stride),
-        };
-        let ([rows, columns], [near_rows, near_columns]) = (self.patch(), self.near());
-        let counts = [
-            ("kernel", self.kernel as u32),
-            ("rows", rows),
-            ("columns", columns),
-            ("near_rows", near_rows),
-            ("near_columns", near_columns),
-            ("quads", QUADS),
-            ("four", 4),
-        ];
-        let source = SourceTemplate::new(unroll(text, &counts))
-            .register("workgroup", LANES.to_string())
-            .register("stride", stride.to_string());
-        counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
-    }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.kind, self.kernel))
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
 }
 
 /// The kernel that adds parts up; its source depends on constants alone.
@@ -238,16 +250,12 @@ impl KernelSource for SumParts {
     }
 }
 
-/// Every variant that [`Geometry`] allows.
+/// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
-    let mut shaders = vec![("sum_parts.wgsl", SumParts.source().complete())];
-    for kernel in [1, 3] {
-        let mut add = |name, kind| shaders.push((name, Kernel { kind, kernel }.source().complete()));
-        add("convolution_input.wgsl", Kind::Input);
-        for stride in [1, 2] {
-            add("convolution.wgsl", Kind::Output { stride });
-            add("convolution_weight.wgsl", Kind::Weight { stride });
-        }
-    }
+    let mut shaders = [convolution_lanes::shaders(), convolution_tiles::shaders()].concat();
+    shaders.push(("sum_parts.wgsl", SumParts.source().complete()));
     shaders
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,9 @@ use burn::tensor::Tensor;
 use burn_wgpu::{CubeBackend, CubeTensor};
 use rayon::prelude::*;
 
+use super::host::sums;
 use super::kernel::{Plain, allocate, info, operand, unused};
-use super::real::{Real, host_tensor, in_precision, sum_of_two};
+use super::real::{Real, host_tensor, in_precision};
 
 /// Both ways; its source depends on constants alone.
 pub(super) const KERNEL: Plain = Plain {
@@ -90,7 +91,7 @@ impl GradientNormalization for Flex {
     fn normalize_gradient(gradient: FloatTensor<Self>, scale: Scale) -> FloatTensor<Self> {
         in_precision!(gradient, T => by_samples::<T>(&gradient, &gradient, |sample, result| {
             let (_, factor) = size_and_factor(sample, scale);
-            result.iter_mut().for_each(|value| *value = *value * factor);
+            result.iter_mut().for_each(|value| *value *= factor);
         }))
     }
 }
@@ -127,7 +128,8 @@ fn size_and_factor<T: Real>(sample: &[T], scale: Scale) -> (T, T) {
     let epsilon = T::of(EPSILON);
     match scale {
         Scale::RootMeanSquare => {
-            let square = sum_of_two(sample, sample, |x, y| x * y) / T::of(sample.len() as f64);
+            let [sum] = sums([sample], |[x]| [x * x]);
+            let square = sum / T::of(sample.len() as f64);
             (square, T::ONE / (square + epsilon).sqrt())
         }
         Scale::Largest => {
@@ -141,7 +143,7 @@ fn size_and_factor<T: Real>(sample: &[T], scale: Scale) -> (T, T) {
 /// Makes the cotangent of a sample from that of what it became.
 fn pull_back<T: Real>(sample: &[T], cotangent: &mut [T], scale: Scale) {
     let (size, factor) = size_and_factor(sample, scale);
-    let along = sum_of_two(sample, cotangent, |x, y| x * y) * factor;
+    let [along] = sums([sample, cotangent], |[x, y]| [x * y * factor]);
     match scale {
         Scale::RootMeanSquare => {
             let mean = along / T::of(sample.len() as f64);
@@ -150,11 +152,11 @@ fn pull_back<T: Real>(sample: &[T], cotangent: &mut [T], scale: Scale) {
             }
         }
         Scale::Largest => {
-            cotangent.iter_mut().for_each(|value| *value = *value * factor);
+            cotangent.iter_mut().for_each(|value| *value *= factor);
             let place = sample.iter().position(|value| value.abs() == size);
             if let Some(place) = place.filter(|_| size > T::of(EPSILON)) {
                 let own = if sample[place] > T::ZERO { along } else { -along };
-                cotangent[place] = cotangent[place] - own * factor;
+                cotangent[place] -= own * factor;
             }
         }
     }

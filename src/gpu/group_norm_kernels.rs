@@ -14,8 +14,9 @@ use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, info, up
 use super::unroll::unroll;
 use crate::config::Activation;
 
-/// Invocations of a workgroup.
-const LANES: u32 = 64;
+/// Fewest and most invocations of a workgroup. In between are two subgroups, enough to hide a load: software drivers
+/// have small ones, and with them a barrier costs as much as there are subgroups.
+const LANES: [u32; 2] = [16, 64];
 /// Sums by channel that a workgroup has memory for, so that a group has at most as many channels.
 const SLOTS: u32 = 256;
 /// Floats of which a tensor within a larger buffer starts at a multiple: WebGPU binds from multiples of 256 bytes.
@@ -24,7 +25,7 @@ const ALIGNMENT: usize = 64;
 impl GroupNormPasses for CubeBackend {
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let sizes = Sizes::of(&operands);
-        let kernel = Kernel { pass: Pass::Forward, activation: operands.form.activation };
+        let kernel = Kernel::new(Pass::Forward, &operands);
         let [x, scale, shift] = [operands.x, operands.scale, operands.shift].map(into_contiguous);
         let y = allocate::<f32>(&x, x.meta.shape().clone());
         let statistics = allocate::<f32>(&x, [sizes.batch, sizes.groups, 2]);
@@ -62,7 +63,7 @@ fn way_back(
     weights: bool,
 ) -> (Cotangents<CubeBackend>, CubeTensor) {
     let sizes = Sizes::of(&operands);
-    let kernel = Kernel { pass, activation: operands.form.activation };
+    let kernel = Kernel::new(pass, &operands);
     let shape = operands.x.meta.shape().clone();
     let [x, scale, shift, statistics] =
         [operands.x, operands.scale, operands.shift, statistics].map(into_contiguous);
@@ -126,9 +127,9 @@ impl Sizes {
         Self { batch, groups: form.groups, channels, pixels: height * width }
     }
 
-    /// Lanes that share a channel: no more than it has pixels, or than there are slots for.
-    fn across(self) -> u32 {
-        let mut across = LANES.min((self.pixels as u32).next_power_of_two());
+    /// Of so many lanes, those that share a channel: no more than it has pixels, or than there are slots for.
+    fn across(self, lanes: u32) -> u32 {
+        let mut across = lanes.min((self.pixels as u32).next_power_of_two());
         while across * self.channels as u32 > SLOTS {
             across /= 2;
         }
@@ -145,11 +146,11 @@ fn launch(beside: &CubeTensor, kernel: Kernel, sizes: Sizes, places: [usize; 3],
     }
     let [groups, channels, pixels] = [groups, channels, pixels].map(|size| size as u32);
     let [to_gy, parts, padded] = places.map(|place| place as u32);
-    let sizes = [workgroups, groups, channels, pixels, sizes.across(), to_gy, parts, padded];
+    let sizes = [workgroups, groups, channels, pixels, sizes.across(kernel.lanes), to_gy, parts, padded];
     handles.insert(5, info(beside, &sizes));
     let along = workgroups.min(MOST_WORKGROUPS);
     let buffers: Vec<_> = handles.iter().collect();
-    dispatch(beside, kernel, LANES, [along, 1, workgroups.div_ceil(along)], &buffers);
+    dispatch(beside, kernel, kernel.lanes, [along, 1, workgroups.div_ceil(along)], &buffers);
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -164,6 +165,15 @@ enum Pass {
 struct Kernel {
     pass: Pass,
     activation: Option<Activation>,
+    lanes: u32,
+}
+
+impl Kernel {
+    fn new(pass: Pass, operands: &Operands<CubeBackend>) -> Self {
+        let subgroup = operands.x.client.properties().hardware.plane_size_max;
+        let lanes = (2 * subgroup).next_power_of_two().clamp(LANES[0], LANES[1]);
+        Self { pass, activation: operands.form.activation, lanes }
+    }
 }
 
 impl KernelSource for Kernel {
@@ -182,7 +192,7 @@ impl KernelSource for Kernel {
         counts.push(("quads", 1 + u32::from(again) + u32::from(curved)));
         let [value, slope, curvature] = formulas(self.activation);
         SourceTemplate::new(unroll(include_str!("../../shaders/group_norm.wgsl"), &counts))
-            .register("lanes", LANES.to_string())
+            .register("lanes", self.lanes.to_string())
             .register("slots", SLOTS.to_string())
             .register("epsilon", format!("{GROUP_NORM_EPSILON:?}"))
             .register("sums", if again { "vec4<f32>" } else { "vec2<f32>" })
@@ -192,7 +202,7 @@ impl KernelSource for Kernel {
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.pass, self.activation))
+        KernelId::new::<Self>().info((self.pass, self.activation, self.lanes))
     }
 
     fn lang(&self) -> &'static str {
@@ -205,7 +215,9 @@ pub(super) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
     for pass in [Pass::Forward, Pass::Back, Pass::BackAgain] {
         for activation in [None, Some(Activation::Relu), Some(Activation::Silu)] {
-            shaders.push(("group_norm.wgsl", Kernel { pass, activation }.source().complete()));
+            for lanes in LANES {
+                shaders.push(("group_norm.wgsl", Kernel { pass, activation, lanes }.source().complete()));
+            }
         }
     }
     shaders

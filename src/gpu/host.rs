@@ -1,61 +1,12 @@
 //! Loops over floats that the compiler turns into vectors, in either precision.
 
 use std::array::from_fn;
-use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use burn::tensor::Element;
-
+use super::real::Real;
 use crate::config::Activation;
 
 /// Sums that run side by side: a vector of the widest machines. Fixed, so that a sum has the same bits on all of them.
 const LANES: usize = 16;
-
-/// `f32` or `f64`.
-pub(super) trait Real:
-    Element
-    + bytemuck::Pod
-    + PartialOrd
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
-{
-    /// The nearest number.
-    fn of(value: f64) -> Self;
-    /// √x
-    fn root(self) -> Self;
-    /// eˣ
-    fn exponential(self) -> Self;
-}
-
-impl Real for f32 {
-    fn of(value: f64) -> Self {
-        value as Self
-    }
-
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-
-    fn exponential(self) -> Self {
-        self.exp()
-    }
-}
-
-impl Real for f64 {
-    fn of(value: f64) -> Self {
-        value
-    }
-
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-
-    fn exponential(self) -> Self {
-        self.exp()
-    }
-}
 
 /// Sums of terms that each depend on one entry of every input; all inputs are as long as the first.
 #[inline(always)]
@@ -71,14 +22,14 @@ pub(super) fn sums<T: Real, const INPUTS: usize, const SUMS: usize>(
         for lane in 0..LANES {
             let terms = terms(entries.map(|entries| entries[lane]));
             for sum in 0..SUMS {
-                lanes[sum][lane] = lanes[sum][lane] + terms[sum];
+                lanes[sum][lane] += terms[sum];
             }
         }
     }
     for index in 0..chunks[0].1.len() {
         let terms = terms(chunks.map(|(_, rest)| rest[index]));
         for sum in 0..SUMS {
-            lanes[sum][index] = lanes[sum][index] + terms[sum];
+            lanes[sum][index] += terms[sum];
         }
     }
     lanes.map(|lanes| lanes.into_iter().fold(zero, |sum, lane| sum + lane))
@@ -217,5 +168,25 @@ pub(super) fn with_curve<W: WithCurve>(activation: Option<Activation>, work: W) 
         None => work.with(Identity),
         Some(Activation::Relu) => work.with(Relu),
         Some(Activation::Silu) => work.with(Silu),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Real, map, sums};
+
+    #[test]
+    fn sums_and_maps_reach_every_entry_of_any_length() {
+        for length in [0, 1, 15, 16, 17, 100] {
+            let entries: Vec<f64> = (0..length).map(f64::from).collect();
+            let ones = vec![1.0; entries.len()];
+            let [sum, count] = sums([&entries, &ones], |[entry, one]| [entry, one]);
+            assert_eq!([sum, count], [entries.iter().sum(), f64::from(length)]);
+            let (mut twice, mut less) = (ones.clone(), ones.clone());
+            map([&entries, &ones], [&mut twice, &mut less], |[entry, one]| [2.0 * entry, entry - one]);
+            for (index, entry) in entries.iter().enumerate() {
+                assert_eq!([twice[index], less[index]], [2.0 * entry, entry - 1.0]);
+            }
+        }
     }
 }

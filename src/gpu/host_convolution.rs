@@ -14,8 +14,8 @@ use tiles::{Accumulate, Correlate, MOST_PIXELS, lanes};
 mod tests;
 mod tiles;
 
-/// Partial sums of a weight gradient: fixed, so that neither threads nor their order reach a bit of the result.
-const PARTIAL_SUMS: usize = 16;
+/// Tasks of a weight gradient, at the least: fixed, so that neither threads nor their order reach a bit of the result.
+const TASKS: usize = 16;
 
 /// The sizes that the three operations share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,41 +137,39 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let lanes = lanes(outputs);
     let (run, panels) = (kernel * channels, outputs.div_ceil(lanes));
     let frame = Frame { channels, height, width, border: geometry.padding() };
-    let gy_frame = Frame { channels: panels * lanes, height: rows, width: columns, border: 0 };
+    let gy_frame = Frame { channels: lanes, height: rows, width: columns, border: 0 };
     let starts = grid([rows, columns], |row, column| frame.start(row * stride, column * stride));
-    let images = batch.div_ceil(PARTIAL_SUMS).max(1);
-    let (image, gy_image) = (sizes.image(), sizes.output());
-    let partial = panels * kernel * run * lanes;
-    let mut sums = vec![0.0; batch.div_ceil(images) * partial];
+    // A task sums one panel over part of the images: many panels need few parts, which are added up afterwards.
+    let images = batch.div_ceil(TASKS.div_ceil(panels.max(1))).max(1);
+    let (image, gy_image, plane) = (sizes.image(), sizes.output(), rows * columns);
+    let panel_size = kernel * run * lanes;
+    let mut sums = vec![0.0; batch.div_ceil(images) * panels * panel_size];
     let staged = || (frame.empty(), gy_frame.empty());
-    sums.par_chunks_mut(partial.max(1)).enumerate().for_each_init(
+    sums.par_chunks_mut(panel_size.max(1)).enumerate().for_each_init(
         staged,
-        |(source, cotangent), (part, sum)| {
+        |(source, cotangent), (task, sum)| {
+            let (part, panel) = (task / panels, task % panels);
+            let used = lanes.min(outputs - panel * lanes);
+            if used < lanes {
+                // What the last panel leaves out may hold another panel's values.
+                cotangent.fill(0.0);
+            }
             for index in part * images..batch.min((part + 1) * images) {
                 frame.fill(source, &x[index * image..][..image], channels);
-                gy_frame.fill(cotangent, &gy[index * gy_image..][..gy_image], outputs);
+                let first = index * gy_image + panel * lanes * plane;
+                gy_frame.fill(cotangent, &gy[first..][..used * plane], used);
                 let (pitch, starts) = (frame.pitch(), &starts);
-                Arch::new().dispatch(Accumulate {
-                    source,
-                    cotangent,
-                    starts,
-                    pitch,
-                    rows: kernel,
-                    run,
-                    panels,
-                    lanes,
-                    sum,
-                });
+                Arch::new().dispatch(Accumulate { source, cotangent, starts, pitch, run, lanes, sum });
             }
         },
     );
     let mut gradient = vec![0.0; outputs * sizes.taps()];
     let square = kernel * kernel;
     gradient.par_chunks_mut(sizes.taps().max(1)).enumerate().for_each(|(output, gradient)| {
-        for part in sums.chunks_exact(partial.max(1)) {
+        for part in sums.chunks_exact((panels * panel_size).max(1)) {
+            let panel = &part[output / lanes * panel_size..][..panel_size];
             for tap in 0..square * channels {
-                let place = ((output / lanes) * square * channels + tap) * lanes + output % lanes;
-                gradient[tap % channels * square + tap / channels] += part[place];
+                gradient[tap % channels * square + tap / channels] += panel[tap * lanes + output % lanes];
             }
         }
     });

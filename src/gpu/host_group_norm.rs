@@ -8,7 +8,8 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, NormForm, Operands};
-use super::host::{Curve, Real, WithCurve, map, sums, with_curve};
+use super::host::{Curve, WithCurve, map, sums, with_curve};
+use super::real::Real;
 
 /// Calls a function of the operands' precision.
 macro_rules! in_precision {
@@ -119,7 +120,7 @@ fn sum_parts<T: Real>(parts: &[T], channels: usize) -> [FlexTensor; 2] {
         let mut sums = vec![T::of(0.0); channels];
         for sample in parts.chunks_exact(2 * channels) {
             for (sum, part) in sums.iter_mut().zip(sample.chunks_exact(2)) {
-                *sum = *sum + part[operand];
+                *sum += part[operand];
             }
         }
         FlexTensor::from_data(TensorData::new(sums, [channels]))
@@ -214,7 +215,7 @@ impl<T: Real> WithCurve for Forward<'_, T> {
                 let entries = T::of(group.x.len() as f64);
                 let mean = sums([group.x], |[x]| [x])[0] / entries;
                 let variance = sums([group.x], |[x]| [(x - mean) * (x - mean)])[0] / entries;
-                let inverse = T::of(1.0) / (variance + T::of(GROUP_NORM_EPSILON)).root();
+                let inverse = T::of(1.0) / (variance + T::of(GROUP_NORM_EPSILON)).sqrt();
                 for (_, place, gamma, beta) in group.channels() {
                     map([&group.x[place.clone()]], [&mut y[place]], |[x]| {
                         [A::value(gamma * ((x - mean) * inverse) + beta)]
@@ -252,8 +253,8 @@ impl<T: Real> WithCurve for Back<'_, T> {
                         [h, h * n]
                     });
                     parts[2 * channel..][..2].copy_from_slice(&[h_n, h]);
-                    u_mean = u_mean + gamma * h;
-                    along = along + gamma * h_n;
+                    u_mean += gamma * h;
+                    along += gamma * h_n;
                 }
                 (u_mean, along) = (u_mean / entries, along / entries);
                 for (_, place, gamma, beta) in group.channels() {
@@ -306,7 +307,7 @@ impl<T: Real> BackAgain<'_, T> {
             let one = T::of(1.0);
             let weights = [gamma, gamma, gamma, one, one, square, square, square, square, square];
             for ((sum, part), weight) in means.iter_mut().zip(by_channel[channel]).zip(weights) {
-                *sum = *sum + weight * part / entries;
+                *sum += weight * part / entries;
             }
         }
         let [u, along_u, u_v, v_mean, along_v, k, k_v, k_n, k_v_n, k_n_n] = means;
@@ -324,7 +325,7 @@ impl<T: Real> BackAgain<'_, T> {
                 let mut to_x = -inverse * inverse * product;
                 if A::CURVED {
                     let curved = gamma * gamma * gy * A::curvature(z) * q;
-                    to_x = to_x + inverse * (curved - f - n * along_f);
+                    to_x += inverse * (curved - f - n * along_f);
                 }
                 [to_x, slope * q]
             });

@@ -7,7 +7,8 @@ use cubecl::server::{Handle, KernelArguments};
 
 use super::{
     activation, attack_step, convolution_kernels, gather, gradient_normalization, group_norm_kernels,
-    histogram, hits, matrix, measures, objective, optimizer_step, pixel_normalization, pooling, softmax,
+    histogram, hits, matrix, measures, objective, optimizer_step, pixel_normalization, pooling, profile,
+    softmax,
 };
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
@@ -113,6 +114,7 @@ pub(super) fn dispatch(
     [x, y, z]: [u32; 3],
     buffers: &[&Handle],
 ) {
+    profile::launches(|| kernel.id(), || buffers.iter().map(|buffer| buffer.size_in_used()).sum());
     beside.client.launch(
         Box::new(SourceKernel::new(kernel, CubeDim::new_1d(workgroup))),
         CubeCount::Static(x, y, z),

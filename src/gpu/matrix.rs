@@ -10,6 +10,7 @@ use cubecl::server::Handle;
 
 use super::bilinear::Bilinear;
 use super::kernel::{Plain, allocate, info, operand, unused, upload};
+use super::profile;
 
 /// The product, and a bias or its gradient with it; few invocations a workgroup, so that small products still make
 /// many workgroups.
@@ -133,7 +134,7 @@ pub(super) fn launch(
         Layout::Tn => ([1, rows], [columns, 1]),
     };
     let info = info(&a, &[rows, columns, inner, a_row, a_inner, b_inner, b_column, kind as u32]);
-    let entries = sizes[0] * (sizes[3] + usize::from(kind == Vector::Sums));
-    KERNEL.over(entries, &a, &[&a.handle, &b.handle, &product.handle, vector, &info]);
+    profile::computes(2 * [rows, columns, inner].map(u64::from).iter().product::<u64>());
+    KERNEL.over(sizes[0] * sizes[3], &a, &[&a.handle, &b.handle, &product.handle, vector, &info]);
     product
 }

@@ -7,8 +7,9 @@ use burn::tensor::{Tensor, TensorData};
 use burn_wgpu::CubeBackend;
 
 use super::hits::largest;
+use super::host::sums as sums_of;
 use super::kernel::{Plain, allocate, info, operand};
-use super::real::{Real, host_tensor, in_precision, sum_of_two};
+use super::real::{Real, host_tensor, in_precision};
 use super::softmax::log_sum;
 
 /// What the sums need of each sample; its source depends on constants alone.
@@ -131,7 +132,8 @@ fn on_host<T: Real>(
     for at in [0, 2] {
         sums[at] /= T::of(n as f64);
     }
-    sums[4] = sum_of_two(gradient, gradient, |x, y| x * y) / T::of(gradient.len() as f64);
+    let [square] = sums_of([gradient], |[x]| [x * x]);
+    sums[4] = square / T::of(gradient.len() as f64);
     sums
 }
 

@@ -10,8 +10,9 @@ use burn_wgpu::{CubeBackend, CubeTensor};
 use rayon::prelude::*;
 
 use super::affine::Affine;
+use super::host::sums;
 use super::kernel::{Plain, allocate, info, operand};
-use super::real::{Real, host_tensor, in_precision, sum};
+use super::real::{Real, host_tensor, in_precision};
 
 /// Both operations; its source depends on constants alone.
 pub(super) const KERNEL: Plain =
@@ -81,7 +82,10 @@ fn means<T: Real>(x: &FlexTensor, plane: usize) -> Vec<T> {
     if plane == 0 {
         return vec![T::of(f64::NAN); x.shape()[0] * x.shape()[1]];
     }
-    let mean = |values: &[T]| sum(values) / T::of(plane as f64);
+    let mean = |values: &[T]| {
+        let [sum] = sums([values], |[x]| [x]);
+        sum / T::of(plane as f64)
+    };
     x.storage::<T>().par_chunks_exact(plane).with_min_len(64).map(mean).collect()
 }
 

@@ -1,10 +1,12 @@
 //! Single and double precision on the host, for loops that are the same in both.
 
 use std::iter::Sum;
-use std::ops::{Add, AddAssign, Div, DivAssign, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Element, Shape, TensorData};
+
+use super::exponential;
 
 /// `f32` or `f64`.
 pub(super) trait Real:
@@ -18,6 +20,8 @@ pub(super) trait Real:
     + Div<Output = Self>
     + Neg<Output = Self>
     + AddAssign
+    + SubAssign
+    + MulAssign
     + DivAssign
 {
     /// 0.
@@ -29,6 +33,8 @@ pub(super) trait Real:
     fn of(value: f64) -> Self;
     /// `eˣ`.
     fn exp(self) -> Self;
+    /// `eˣ` without a branch, for loops over many: see [`exponential`].
+    fn exponential(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
     /// Square root.
@@ -38,7 +44,7 @@ pub(super) trait Real:
 }
 
 macro_rules! real {
-    ($real:ty) => {
+    ($real:ty, $exponential:path) => {
         impl Real for $real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -49,6 +55,11 @@ macro_rules! real {
 
             fn exp(self) -> Self {
                 self.exp()
+            }
+
+            #[inline(always)]
+            fn exponential(self) -> Self {
+                $exponential(self)
             }
 
             fn ln(self) -> Self {
@@ -66,8 +77,8 @@ macro_rules! real {
     };
 }
 
-real!(f32);
-real!(f64);
+real!(f32, exponential::single);
+real!(f64, exponential::double);
 
 /// An expression with `$real` standing for the precision of a tensor.
 macro_rules! in_precision {
@@ -90,26 +101,4 @@ pub(super) use in_precision;
 /// A tensor of these values.
 pub(super) fn host_tensor<T: Real>(values: Vec<T>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
-}
-
-/// Sums kept side by side, so that the compiler may add several at once in an order that is always the same.
-const LANES: usize = 16;
-
-/// `Σ term(x, y)` over two rows of one length.
-pub(super) fn sum_of_two<T: Real>(x: &[T], y: &[T], term: impl Fn(T, T) -> T) -> T {
-    let mut sums = [T::ZERO; LANES];
-    let (x_chunks, y_chunks) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-    let (x_rest, y_rest) = (x_chunks.remainder(), y_chunks.remainder());
-    for (x, y) in x_chunks.zip(y_chunks) {
-        for lane in 0..LANES {
-            sums[lane] += term(x[lane], y[lane]);
-        }
-    }
-    let rest: T = x_rest.iter().zip(y_rest).map(|(x, y)| term(*x, *y)).sum();
-    sums.into_iter().sum::<T>() + rest
-}
-
-/// `Σ x`.
-pub(super) fn sum<T: Real>(x: &[T]) -> T {
-    sum_of_two(x, x, |x, _| x)
 }

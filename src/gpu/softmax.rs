@@ -80,7 +80,7 @@ impl<B: LogitGradient + Softmax, C: CheckpointStrategy> LogitGradient for Autodi
 impl LogitGradient for Flex {
     fn logit_gradient(logits: FloatTensor<Self>, targets: FloatTensor<Self>) -> FloatTensor<Self> {
         in_precision!(logits, T => by_rows::<T>(&logits, &targets, |p, targets| {
-            p.iter_mut().zip(targets).for_each(|(p, target)| *p = *p - *target);
+            p.iter_mut().zip(targets).for_each(|(p, target)| *p -= *target);
         }))
     }
 }
@@ -93,7 +93,7 @@ impl Softmax for Flex {
     fn softmax_vjp(logits: FloatTensor<Self>, v: FloatTensor<Self>) -> FloatTensor<Self> {
         in_precision!(logits, T => by_rows::<T>(&logits, &v, |p, v| {
             let along: T = p.iter().zip(v).map(|(p, v)| *p * *v).sum();
-            p.iter_mut().zip(v).for_each(|(p, v)| *p = *p * (*v - along));
+            p.iter_mut().zip(v).for_each(|(p, v)| *p *= *v - along);
         }))
     }
 }

@@ -88,6 +88,9 @@ pub enum HeadlessError {
     /// The window could not be opened, or ended in an error.
     #[error("the window failed: {0}; train without one: great-lab train")]
     Window(String),
+    /// A benchmark failed.
+    #[error("the measurement failed: {0}")]
+    Measurement(String),
     /// The operating system gave no thread or took no signal handler.
     #[error("cannot start: {0}")]
     System(String),
@@ -112,6 +115,7 @@ impl HeadlessError {
             | Self::Gone
             | Self::NoDisplay
             | Self::Window(_)
+            | Self::Measurement(_)
             | Self::System(_) => FAILED,
         }
     }

@@ -1,5 +1,6 @@
 //! The commands: what people type, and what comes back as an exit status and one line.
 
+pub mod bench;
 pub mod charts;
 pub mod devices;
 pub mod drive;
@@ -37,6 +38,7 @@ Examples:
   great-lab --link 'https://…/#v1&alpha=0.3'  open the run of a link
   great-lab train --steps 2000               train without a window
   great-lab evaluate runs/a                  attack what was trained
+  great-lab bench                            how fast a step is here
   great-lab devices                          what there is to compute on";
 
 const TRAIN_EXAMPLES: &str = "\
@@ -56,6 +58,16 @@ Examples:
   great-lab evaluate runs/a --attack pgd --epsilon 0.02,0.05,0.1 --steps 40 --restarts 5
   great-lab evaluate runs/a --attack fgsm,pgd --target random --epsilon 8/255 --samples 2000
   great-lab evaluate runs/a --attack pgd --epsilon 0.1 --save-examples pgd.npz";
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  great-lab bench
+  great-lab bench --network resnet-18 --width 0.25 --batch 256 --profile
+  great-lab bench --device gpu --json
+  great-lab bench --soak 10000
+
+The images are noise: no step's time depends on what it sees. First step: from the start of a process of its own.
+Memory: what burn reserved on a GPU, the most that was resident on a CPU.";
 
 /// GREAT Lab: gradient adversarial training of neural networks, to watch and to steer.
 ///
@@ -101,6 +113,9 @@ pub enum Command {
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
     Evaluate(Box<evaluate::EvaluateOptions>),
+    /// Measure a training step: time, memory, and where the time goes
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(bench::BenchOptions),
     /// List what there is to compute on
     #[command(after_help = "Example:\n  great-lab devices")]
     Devices,
@@ -129,6 +144,10 @@ pub fn run(command: Command) -> ExitCode {
     let outcome = match command {
         Command::Train(options) => train::train(*options),
         Command::Evaluate(options) => evaluate::evaluate(&options).map(|()| Outcome::Finished),
+        Command::Bench(options) => match bench::bench(&options) {
+            Ok(status) => return status,
+            Err(error) => Err(error),
+        },
         Command::Devices => {
             print(&devices::list());
             Ok(Outcome::Finished)

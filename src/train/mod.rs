@@ -1,5 +1,6 @@
 //! The loop (nothing else loops), the protocol with its faces, and checkpoints.
 
+pub mod benchmark;
 pub mod checkpoint;
 mod measure;
 pub mod protocol;

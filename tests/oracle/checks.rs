@@ -97,6 +97,7 @@ impl Case {
         self.golden.compare_weights("grad_auxiliary", &self.auxiliary, &phi.gradients(&mut gradients));
 
         let leaf = logits.autodiff().require_grad();
+        let auxiliary_logits = auxiliary_logits.without_autodiff();
         let n = leaf.dims()[0] as f64;
         let beta = self.golden.setting("beta");
         let terms = loss::Terms { beta, alpha: 0.0, adversary: Adversary::Reversal };

@@ -110,20 +110,18 @@ fn multiply<S: Simd, const TILE: usize, const TAPS: usize, const VECTORS: usize>
     }
 }
 
-/// One image's share of a weight gradient.
+/// One image's share of a panel of a weight gradient.
 pub(super) struct Accumulate<'a> {
     /// The framed image.
     pub source: &'a [f32],
-    /// `[pixels, panels · lanes]`
+    /// `[pixels, lanes]`
     pub cotangent: &'a [f32],
     /// Where, in the framed image, the first tap of each pixel of the cotangent starts.
     pub starts: &'a [usize],
     pub pitch: usize,
-    pub rows: usize,
     pub run: usize,
-    pub panels: usize,
     pub lanes: usize,
-    /// `[panel, rows · run, lanes]`
+    /// `[rows · run, lanes]`
     pub sum: &'a mut [f32],
 }
 
@@ -144,19 +142,18 @@ impl WithSimd for Accumulate<'_> {
 impl Accumulate<'_> {
     #[inline(always)]
     fn tiles<S: Simd, const TILE: usize, const VECTORS: usize>(self, simd: S) {
-        let Self { source, cotangent, starts, pitch, rows, run, panels, sum, .. } = self;
+        let Self { source, cotangent, starts, pitch, run, sum, .. } = self;
         let sum = S::as_mut_simd_f32s(sum).0.as_chunks_mut::<VECTORS>().0;
-        let cotangent = S::as_simd_f32s(&cotangent[..starts.len() * panels * VECTORS * S::F32_LANES]).0;
+        let cotangent = S::as_simd_f32s(&cotangent[..starts.len() * VECTORS * S::F32_LANES]).0;
         let cotangent = cotangent.as_chunks::<VECTORS>().0;
         for strip in (0..starts.len()).step_by(STRIP) {
             let starts = &starts[strip..starts.len().min(strip + STRIP)];
-            for (tile, sum) in sum.chunks_mut(run).enumerate() {
-                let (panel, row) = (tile / rows, tile % rows);
+            for (row, sum) in sum.chunks_mut(run).enumerate() {
                 for (first, sum) in sum.chunks_mut(TILE).enumerate().map(|(tile, sum)| (tile * TILE, sum)) {
                     let mut sums = [[simd.splat_f32s(0.0); VECTORS]; TILE];
                     for (pixel, start) in starts.iter().enumerate() {
                         let values = &source[start + row * pitch + first..][..TILE];
-                        let cotangent = cotangent[(strip + pixel) * panels + panel];
+                        let cotangent = cotangent[strip + pixel];
                         for tap in 0..TILE {
                             let value = simd.splat_f32s(values[tap]);
                             for vector in 0..VECTORS {

@@ -1,0 +1,164 @@
+// As convolution.wgsl, for adapters whose subgroups are 8 invocations and whose loads are dear: a subgroup shares each
+// weight and each pixel beside its patches. An invocation sums ROWS × 4 pixels in 8 output channels.
+
+// [batch, channels, height, width], a row in vectors of four where it has so many
+@group(0) @binding(0) var<storage, read_write> x: array<{{ first }}>;
+// Convolution: [outputs, channels, KERNEL, KERNEL]; vector-Jacobian product: [channels, outputs, KERNEL, KERNEL].
+@group(0) @binding(1) var<storage, read_write> kernel: array<f32>;
+// [batch, outputs, out height, out width], likewise
+@group(0) @binding(2) var<storage, read_write> y: array<{{ second }}>;
+// Batch, channels, height, width, outputs, out height, out width, 1 for the vector-Jacobian product, patches in a row:
+// 1, 2, 4 or a multiple of 8; up to 8, an invocation's neighbours have the patches left and right.
+@group(0) @binding(3) var<storage, read_write> info: array<u32>;
+
+const WORKGROUP = {{ workgroup }}u;
+const LANES = {{ lanes }}u;
+const KERNEL = {{ kernel }}u;
+const STRIDE = {{ stride }}u;
+const ROWS = {{ rows }}u;
+const TAPS = KERNEL * KERNEL;
+const PAD = KERNEL / 2u;
+const NEAR_ROWS = {{ near_rows }}u;
+// Columns under a patch, one more on either side.
+const OWN = 4u * STRIDE;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) invocation: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let channels = info[1];
+    let size = vec2<u32>(info[3], info[2]);
+    let outputs = info[4];
+    let out = vec2<u32>(info[6], info[5]);
+    let across = info[8];
+    let down = (out.y + ROWS - 1u) / ROWS;
+    let patch_index = (workgroup.z * workgroups.x + workgroup.x) * WORKGROUP + invocation;
+    // No invocation leaves before the last subgroup operation.
+    let sample = min(patch_index / (across * down), info[0] - 1u);
+    let row = patch_index / across % down * ROWS;
+    let patch_column = patch_index % across;
+    let first = workgroup.y * LANES;
+
+    // The invocation's own weight.
+    let turned = info[7] == 1u;
+    let output = min(first + lane, outputs - 1u);
+    let weights = select(output * channels, output, turned) * TAPS;
+    let weight_step = select(1u, outputs, turned) * TAPS;
+
+    //# for r in near_rows
+    let row_$r = row * STRIDE + $ru;
+    let inside_$r = row_$r >= PAD && row_$r < size.y + PAD;
+    let at_$r = min(max(row_$r, PAD) - PAD, size.y - 1u);
+    //# end
+    let column = patch_column * OWN;
+    let has_left = patch_column > 0u;
+    let has_right = column + OWN < size.x;
+
+    var sums: array<array<vec4<f32>, ROWS>, LANES>;
+    for (var channel = 0u; channel < channels; channel += 1u) {
+        let plane = (sample * channels + channel) * size.y;
+        let filter_start = weights + channel * weight_step;
+        var taps: array<f32, TAPS>;
+        //# for t in taps
+        taps[$t] = kernel[filter_start + select($tu, TAPS - 1u - $tu, turned)];
+        //# end
+        var near: array<array<f32, OWN + 2u>, NEAR_ROWS>;
+        //# for r in near_rows
+        //# for v in vectors
+        {
+            let at = column + 4u * $vu;
+            let inside = inside_$r && at < size.x;
+            let own = x[((plane + at_$r) * size.x + min(at, size.x - 4u)) / 4u];
+            //# for k in four
+            near[$r][4 * $v + $k + 1] = select(0.0, own[$k], inside);
+            //# end
+        }
+        //# end
+        //# for j in singles
+        near[$r][$j + 1] = select(
+            0.0,
+            x[(plane + at_$r) * size.x + min(column + $ju, size.x - 1u)],
+            inside_$r && column + $ju < size.x,
+        );
+        //# end
+        //# for h in halo
+        near[$r][0] = select(0.0, subgroupShuffle(near[$r][OWN], (lane + 7u) % 8u), has_left);
+        near[$r][OWN + 1u] = select(0.0, subgroupShuffle(near[$r][1], (lane + 1u) % 8u), has_right);
+        //# end
+        //# for v in far_vectors
+        near[$r][0] = select(
+            0.0,
+            x[((plane + at_$r) * size.x + min(max(column, 4u) - 4u, size.x - 4u)) / 4u][3],
+            inside_$r && has_left,
+        );
+        near[$r][OWN + 1u] = select(
+            0.0,
+            x[((plane + at_$r) * size.x + min(column + OWN, size.x - 4u)) / 4u][0],
+            inside_$r && has_right,
+        );
+        //# end
+        //# for v in far_singles
+        near[$r][0] = select(
+            0.0,
+            x[(plane + at_$r) * size.x + min(max(column, 1u) - 1u, size.x - 1u)],
+            inside_$r && has_left,
+        );
+        near[$r][OWN + 1u] = select(
+            0.0,
+            x[(plane + at_$r) * size.x + min(column + OWN, size.x - 1u)],
+            inside_$r && has_right,
+        );
+        //# end
+        //# end
+        //# for k in lanes
+        //# for a in kernel
+        //# for b in kernel
+        {
+            let weight = vec4<f32>(subgroupBroadcast(taps[$a * KERNEL + $b], $ku));
+            //# for i in rows
+            sums[$k][$i] = fma(
+                weight,
+                vec4<f32>(
+                    near[$i * STRIDE + $a][1 - PAD + $b],
+                    near[$i * STRIDE + $a][1 - PAD + $b + STRIDE],
+                    near[$i * STRIDE + $a][1 - PAD + $b + 2 * STRIDE],
+                    near[$i * STRIDE + $a][1 - PAD + $b + 3 * STRIDE],
+                ),
+                sums[$k][$i],
+            );
+            //# end
+        }
+        //# end
+        //# end
+        //# end
+    }
+    if patch_index / (across * down) >= info[0] {
+        return;
+    }
+    let out_column = 4u * patch_column;
+    //# for k in lanes
+    if first + $ku < outputs {
+        let plane = (sample * outputs + first + $ku) * out.y;
+        //# for i in rows
+        if row + $iu < out.y {
+            let at = (plane + row + $iu) * out.x + out_column;
+            //# for v in whole
+            if out_column < out.x {
+                y[at / 4u] = sums[$k][$i];
+            }
+            //# end
+            //# for v in apart
+            //# for j in four
+            if out_column + $ju < out.x {
+                y[at + $ju] = sums[$k][$i][$j];
+            }
+            //# end
+            //# end
+        }
+        //# end
+    }
+    //# end
+}

@@ -1,0 +1,50 @@
+//! Both kinds of kernels, whichever the adapter here gets, against the host's.
+
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::TensorData;
+use burn_wgpu::{CubeBackend, CubeTensor, WgpuDevice};
+use cubecl::wgpu::WgpuDeviceKind;
+
+use super::super::host_convolution::{self, Sizes};
+use super::{Geometry, Variant};
+
+/// Small integers, so that every sum is exact, whatever its order.
+fn tensor(shape: [usize; 4], seed: usize) -> CubeTensor {
+    let values: Vec<f32> =
+        (0..shape.iter().product()).map(|index| ((index * 37 + seed) * 41 % 127 % 9) as f32 - 4.0).collect();
+    let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
+    CubeBackend::float_from_data(TensorData::new(values, shape), &device)
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+fn values(tensor: CubeTensor) -> Vec<f32> {
+    let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
+    data.try_to_vec().expect("they are floats")
+}
+
+#[test]
+fn both_variants_are_the_hosts() {
+    for [batch, channels, outputs, height, width] in
+        [[1, 1, 1, 1, 1], [2, 3, 5, 7, 9], [3, 1, 9, 6, 12], [2, 9, 17, 5, 36]]
+    {
+        for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2)] {
+            let geometry = Geometry { kernel, stride, height, width };
+            let [rows, columns] = geometry.output();
+            let sizes = Sizes { batch, channels, outputs, geometry };
+            let x = tensor([batch, channels, height, width], 1);
+            let weight = tensor([outputs, channels, kernel, kernel], 2);
+            let gy = tensor([batch, outputs, rows, columns], 3);
+            let [a, b, c] = [&x, &weight, &gy].map(|operand| values(operand.clone()));
+            let y = host_convolution::conv2d(&a, &b, sizes);
+            let gx = host_convolution::input_vjp(&c, &b, sizes);
+            let gw = host_convolution::weight_vjp(&a, &c, sizes);
+            for variant in [Variant::Tiles, Variant::Lanes] {
+                let [x, weight, gy] = [&x, &weight, &gy].map(Clone::clone);
+                let what = format!("{variant:?} {sizes:?}");
+                assert_eq!(values(variant.convolution(x.clone(), weight.clone(), geometry)), y, "{what}");
+                assert_eq!(values(variant.input_vjp(gy.clone(), weight, geometry)), gx, "{what}");
+                assert_eq!(values(variant.weight_vjp(x, gy, geometry)), gw, "{what}");
+            }
+        }
+    }
+}
