@@ -10,6 +10,7 @@ pub mod ceiling;
 pub mod convolution;
 mod convolution_kernels;
 mod convolution_lanes;
+mod convolution_loops;
 mod convolution_tiles;
 pub mod device;
 mod exponential;

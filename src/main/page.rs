@@ -83,15 +83,16 @@ fn refuse_foreign_data(linked: &mut Linked) {
     }
 }
 
-/// The device that the address asks for (`?device=cpu`), the browser's GPU else; the page has found out its name and
-/// what is missing.
+/// The device that the address asks for (`?device=cpu`, `?device=gpu`); else the browser's GPU, or the CPU where
+/// something is missing for it. The page has found out what, and the GPU's name.
 async fn open_device(query: &str, body: &HtmlElement) -> Result<Opened, JsValue> {
-    let wants_cpu = query.split('&').any(|item| item == "device=cpu");
-    if wants_cpu {
+    let wants = |device: &str| query.split('&').any(|item| item.strip_prefix("device=") == Some(device));
+    if wants("cpu") {
         return open(&Choice::Cpu).map_err(|error| error.to_string().into());
     }
     let found = body.dataset();
-    let opened = open_in_page(&found.get("gpu").unwrap_or_default(), found.get("missing")).await;
+    let missing = found.get("missing").filter(|_| !wants("gpu"));
+    let opened = open_in_page(&found.get("gpu").unwrap_or_default(), missing).await;
     if let Some(setup) = &opened.setup {
         let queue = setup.queue.clone();
         platform::keep_pace(move |done| {
