@@ -108,7 +108,7 @@ export function scratch() {
 
 /** Runs the native program on the CPU. */
 export async function native(...flags) {
-  return run(path.join(target, 'release', 'great-lab'), [...flags, '--device', 'cpu']);
+  return run(path.join(target, 'release', 'great-lab'), [...flags.map(String), '--device', 'cpu']);
 }
 
 /** The rows of a CSV file without quotes, as objects of numbers. */
