@@ -9,7 +9,7 @@ pub mod threat;
 use serde::{Deserialize, Serialize};
 
 pub use knobs::{KNOBS, Knob, KnobError};
-pub use threat::{AttackKind, TargetKind, Threat};
+pub use threat::{AttackKind, Norm, TargetKind, Threat};
 
 /// Declares an enumeration whose variants have the names that people type and read.
 macro_rules! choices {

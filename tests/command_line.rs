@@ -351,6 +351,14 @@ fn epochs_are_passes_over_the_data_of_a_folder() {
         (&48.into(), &8.into())
     );
 
+    let run_folder = ["evaluate", "runs/baseline-digits-seed1", "--device", "cpu"];
+    let attacks = ["--attack", "transfer,autoattack", "--epsilon", "8/255", "--out", "r"];
+    let output = run(&[&run_folder[..], &attacks].concat(), scratch.path());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let evaluation = json(&scratch.path().join("r/robustness.json"));
+    let name = |index: usize| evaluation["attacks"][index]["attack"].clone();
+    assert_eq!((name(0), name(1)), ("transfer".into(), "autoattack".into()));
+
     let unfit = ["evaluate", "runs/baseline-digits-seed1", "--data", "fashion-mnist", "--device", "cpu"];
     let output = run(&unfit, scratch.path());
     assert_eq!(output.status.code(), Some(2));
@@ -389,11 +397,19 @@ fn a_checkpoint_is_evaluated_and_its_examples_saved() {
         "the examples are those that were counted"
     );
 
+    let thorough = ["--attack", "apgd-t,fab-t,square,cw-l2,deepfool-l2", "--steps", "3", "--quiet"];
+    let output = run(&[&base[..], &thorough, &["--epsilon", "8/255"]].concat(), scratch.path());
+    let table = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for name in ["apgd-t", "fab-t", "square", "cw-l2", "deepfool-l2"] {
+        assert!(table.contains(name), "{name}: {table}");
+    }
+
     for (flags, expected) in [
         (&["--epsilon", "0.1,x"][..], "--epsilon: 'x' is not a number"),
         (&["--epsilon", "-0.1"], "-0.1 is out of range"),
         (&["--attack", "fgsm", "--epsilon", "2"], "fgsm takes radii from 0 to 1"),
-        (&["--attack", "noise", "--target", "random"], "cannot aim"),
+        (&["--attack", "noise,square", "--target", "random"], "no such attack can aim"),
         (&["--save-examples", "y.npz"], "takes one attack, target and radius"),
         (&["--data", "nowhere"], "nowhere"),
         (&["--out", "a"], "a is not empty"),

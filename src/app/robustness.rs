@@ -11,7 +11,7 @@ use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::config::threat::radii_around;
-use crate::config::{AttackKind, Hyper, TargetKind, Threat};
+use crate::config::{AttackKind, Hyper, Norm, TargetKind, Threat};
 use crate::train::protocol::{Command, Curve, Robustness};
 
 /// Multiples of the set ε that “Evaluate now” attacks with.
@@ -252,7 +252,7 @@ fn buttons_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
 }
 
 fn is_l2(curve: &Curve) -> bool {
-    curve.attack == AttackKind::PgdL2
+    curve.attack.norm() == Norm::L2
 }
 
 fn name(curve: &Curve) -> String {

@@ -120,6 +120,8 @@ impl Palette {
             AttackKind::Ifgsm => self.class(1),
             AttackKind::Pgd => self.class(5),
             AttackKind::PgdL2 => self.class(6),
+            AttackKind::AutoAttack | AttackKind::AutoAttackL2 => self.class(8),
+            other => self.class(other as usize),
         };
         match target {
             TargetKind::Untargeted => color,

@@ -1,9 +1,12 @@
-//! Robust accuracy on held-out images, one batch under one attack at a time, so that others can go on between.
+//! Robust accuracy on held-out images, one batch under one attack at a time; long attacks pause, so that others can go on
+//! between.
+
+use std::{pin::Pin, rc::Rc};
 
 use burn::tensor::Tensor;
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::{Goal, Victim, goal, random_targets};
+use super::{Assault, Goal, Pace, Start, Victim, goal, passes, random_targets};
 use crate::{
     config::{TargetKind, Threat},
     gpu::{hits, images::DeviceImages, read},
@@ -12,6 +15,11 @@ use crate::{
 
 /// Images attacked at once.
 const BATCH_SIZE: usize = 128;
+/// Passes of a batch through the network after which an attack pauses.
+const PASSES_A_TURN: u64 = 20;
+
+/// An attack under way.
+type Work = Pin<Box<dyn Future<Output = Result<Tensor<4>, String>>>>;
 
 /// What was counted for one threat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,8 +52,19 @@ pub struct Attacked {
     pub adversarial: Tensor<4>,
 }
 
+/// What a turn came to.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
+pub enum Turn {
+    /// The attack goes on.
+    Paused,
+    /// A batch under an attack.
+    Attacked(Attacked),
+    /// All is done.
+    Complete,
+}
+
 /// An evaluation under way. The weights are those it began with, whatever training does meanwhile.
-#[derive(Debug)]
 pub struct Evaluation {
     weights: Weights,
     threats: Vec<Threat>,
@@ -54,6 +73,12 @@ pub struct Evaluation {
     next_batch: usize,
     next_threat: usize,
     batch: Option<Prepared>,
+    pace: Rc<Pace>,
+    work: Option<Work>,
+    /// On whom transfer attacks make their examples.
+    surrogate: Option<(Network, Weights)>,
+    /// Upper bounds on the passes of each threat.
+    passes: Vec<usize>,
     /// `[1 + 2 · threats]`: clean, then robust and fooled of each threat; of the finished batches.
     counts: Option<Tensor<1>>,
     counted: u32,
@@ -71,9 +96,13 @@ struct Prepared {
 }
 
 impl Evaluation {
-    /// Attacks the images at `indices` with every one of `threats`.
-    pub fn new(weights: &Weights, threats: Vec<Threat>, indices: &[u32], seed: u64) -> Self {
+    /// Attacks the images at `indices`, of `classes` classes, with every one of `threats`.
+    pub fn new(weights: &Weights, threats: Vec<Threat>, indices: &[u32], classes: usize, seed: u64) -> Self {
         Self {
+            passes: threats.iter().map(|threat| passes(threat, classes)).collect(),
+            pace: Rc::new(Pace::of(PASSES_A_TURN)),
+            work: None,
+            surrogate: None,
             weights: weights.untracked(),
             threats,
             batches: indices.chunks(BATCH_SIZE).map(<[u32]>::to_vec).collect(),
@@ -86,6 +115,11 @@ impl Evaluation {
         }
     }
 
+    /// The same with a network on which transfer attacks make their examples; without one they fail.
+    pub fn with_surrogate(self, network: Network, weights: &Weights) -> Self {
+        Self { surrogate: Some((network, weights.untracked())), ..self }
+    }
+
     /// The threats, in the order asked for.
     pub fn threats(&self) -> &[Threat] {
         &self.threats
@@ -96,11 +130,13 @@ impl Evaluation {
         self.next_batch == self.batches.len()
     }
 
-    /// Share of the work done, in [0, 1].
+    /// Share of the work done, in [0, 1], as if every attack were as long as it can be.
     pub fn progress(&self) -> f64 {
-        let turns = self.threats.len().max(1);
-        let done = self.next_batch * turns + self.next_threat;
-        done as f64 / (self.batches.len() * turns).max(1) as f64
+        let each = self.passes.iter().sum::<usize>().max(1);
+        let before: usize = self.passes.iter().take(self.next_threat).sum();
+        let longest = self.passes.get(self.next_threat).copied().unwrap_or(0);
+        let now = if self.work.is_some() { (self.pace.passes() as usize).min(longest) } else { 0 };
+        (self.next_batch * each + before + now) as f64 / (self.batches.len().max(1) * each) as f64
     }
 
     /// Whether a batch has just been finished, so that [`Self::read`] has something new to say.
@@ -108,32 +144,86 @@ impl Evaluation {
         self.batch.is_none() && self.counted > 0
     }
 
-    /// Puts the next batch under the next threat on the device's queue; None where all is done.
-    pub fn advance(&mut self, network: &Network, held_out: &DeviceImages) -> Option<Attacked> {
-        let indices = self.batches.get(self.next_batch)?.clone();
-        let weights = self.weights.clone();
-        let victim = Victim { network, weights: &weights };
-        let mut batch = match self.batch.take() {
+    /// Goes on with the next batch under the next threat, to its end or the next pause.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn advance(&mut self, network: &Network, held_out: &DeviceImages) -> Result<Turn, String> {
+        let Some(indices) = self.batches.get(self.next_batch).cloned() else { return Ok(Turn::Complete) };
+        let batch = match self.batch.take() {
             Some(batch) => batch,
-            None => self.prepare(&victim, held_out, &indices),
+            None => self.prepare(network, held_out, &indices),
         };
-        let attacked = self.threats.get(self.next_threat).map(|threat| {
-            let adversarial = self.attack(&victim, &mut batch, threat);
-            Attacked { threat: self.next_threat, indices: indices.clone(), adversarial }
-        });
+        let batch = self.batch.insert(batch);
+        let Some(threat) = self.threats.get(self.next_threat).copied() else {
+            self.finish_threat(indices.len());
+            return Ok(Turn::Paused);
+        };
+        let (goal, images) = (batch.goal(&threat), batch.images.clone());
+        let mut work = match self.work.take() {
+            Some(work) => work,
+            None => {
+                let random = self.random(self.next_threat as u64);
+                self.begin(network, images, goal.clone(), threat, random)
+            }
+        };
+        let Some(adversarial) = self.pace.turn(&mut work).await else {
+            self.work = Some(work);
+            return Ok(Turn::Paused);
+        };
+        let adversarial = adversarial?;
+        self.count(network, &goal, &adversarial);
+        let attacked = Attacked { threat: self.next_threat, indices, adversarial };
+        self.finish_threat(attacked.indices.len());
+        Ok(Turn::Attacked(attacked))
+    }
+
+    /// An attack that has all it needs, and need not be given more.
+    fn begin(
+        &self,
+        network: &Network,
+        images: Tensor<4>,
+        goal: Goal,
+        threat: Threat,
+        mut random: StdRng,
+    ) -> Work {
+        let (network, weights, pace) = (network.clone(), self.weights.clone(), Rc::clone(&self.pace));
+        let surrogate = self.surrogate.clone();
+        pace.restart();
+        Box::pin(async move {
+            let victim = Victim { network: &network, weights: &weights };
+            let surrogate = surrogate.as_ref().map(|(network, weights)| Victim { network, weights });
+            let (clean, start) = (&images, Start::Own);
+            let assault = Assault { victim, surrogate, clean, goal: &goal, threat, start };
+            assault.examples(&mut random, &pace).await
+        })
+    }
+
+    fn count(&mut self, network: &Network, goal: &Goal, adversarial: &Tensor<4>) {
+        let Some(batch) = &mut self.batch else { return };
+        let logits = network.logits(&self.weights, adversarial.clone());
+        let robust = hits(logits.clone(), batch.labels.clone()).count;
+        let fooled = match goal {
+            Goal::AwayFrom(_) => robust.zeros_like(),
+            Goal::Towards(targets) => hits(logits, targets.clone()).count,
+        };
+        batch.counts.extend([robust, fooled]);
+    }
+
+    fn finish_threat(&mut self, images: usize) {
         self.next_threat += 1;
         if self.next_threat < self.threats.len() {
-            self.batch = Some(batch);
-        } else {
+            return;
+        }
+        if let Some(batch) = self.batch.take() {
             let counts = Tensor::cat(batch.counts, 0);
             self.counts = Some(match self.counts.take() {
                 Some(sum) => sum + counts,
                 None => counts,
             });
-            self.counted += indices.len() as u32;
-            (self.next_batch, self.next_threat) = (self.next_batch + 1, 0);
         }
-        attacked
+        self.counted += images as u32;
+        (self.next_batch, self.next_threat) = (self.next_batch + 1, 0);
     }
 
     /// What was counted in the finished batches: the evaluation's one read from the device.
@@ -157,14 +247,14 @@ impl Evaluation {
         }
     }
 
-    fn prepare(&self, victim: &Victim, held_out: &DeviceImages, indices: &[u32]) -> Prepared {
+    fn prepare(&self, network: &Network, held_out: &DeviceImages, indices: &[u32]) -> Prepared {
         let batch = held_out.gather(indices);
         let labels: Vec<usize> =
             indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])).collect();
         // One draw a batch: every attack of the batch aims at the same targets.
         let mut random = self.random(u64::MAX);
         let targets = random_targets(&labels, held_out.classes(), &mut random);
-        let clean_logits = victim.network.logits(victim.weights, batch.images.clone());
+        let clean_logits = network.logits(&self.weights, batch.images.clone());
         let clean = hits(clean_logits.clone(), batch.one_hot.clone()).count;
         Prepared {
             images: batch.images,
@@ -175,22 +265,6 @@ impl Evaluation {
         }
     }
 
-    fn attack(&self, victim: &Victim, batch: &mut Prepared, threat: &Threat) -> Tensor<4> {
-        let target = if threat.attack.is_targetable() { threat.target } else { TargetKind::Untargeted };
-        let goal =
-            goal(target, batch.labels.clone(), batch.random_targets.clone(), batch.clean_logits.clone());
-        let mut random = self.random(self.next_threat as u64);
-        let adversarial = victim.perturb(&batch.images, &goal, threat, &mut random);
-        let logits = victim.network.logits(victim.weights, adversarial.clone());
-        let robust = hits(logits.clone(), batch.labels.clone()).count;
-        let fooled = match goal {
-            Goal::AwayFrom(_) => robust.zeros_like(),
-            Goal::Towards(targets) => hits(logits, targets).count,
-        };
-        batch.counts.extend([robust, fooled]);
-        adversarial
-    }
-
     /// A generator of its own for each batch and threat, so that neither order nor number of others matters.
     fn random(&self, threat: u64) -> StdRng {
         let mut seed = [0; 32];
@@ -198,5 +272,12 @@ impl Evaluation {
             part.copy_from_slice(&number.to_le_bytes());
         }
         StdRng::from_seed(seed)
+    }
+}
+
+impl Prepared {
+    fn goal(&self, threat: &Threat) -> Goal {
+        let target = if threat.attack.is_targetable() { threat.target } else { TargetKind::Untargeted };
+        goal(target, self.labels.clone(), self.random_targets.clone(), self.clean_logits.clone())
     }
 }

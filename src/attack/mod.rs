@@ -1,25 +1,34 @@
 //! Adversarial examples, and how many of them a network withstands: algorithms, section 4.
 //!
-//! All in pixel space; every adversarial image is inside the ε-ball and inside [0, 1].
+//! All in pixel space; every adversarial image is inside the ε-ball and inside [0, 1]. No attack needs automatic
+//! differentiation: each chooses the logits' cotangent and reads `∇x` from the network's vector-Jacobian product.
 
+mod auto_pgd;
+mod autoattack;
+mod ball;
+mod boundary;
+mod carlini_wagner;
+mod deep_fool;
+mod descent;
 pub mod evaluation;
+mod objective;
+mod pace;
+mod square;
+mod survivors;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};
-use rand_distr::{Distribution, StandardNormal, Uniform};
 
 pub use evaluation::Evaluation;
+pub use pace::Pace;
 
 use crate::{
     config::{AttackKind, TargetKind, Threat},
     gpu::{self, hits},
     nn::{Network, Weights},
 };
-
-/// A step of an L∞ PGD or L2 PGD is this times ε/k (Madry et al. 2018).
-const PGD_STEP_FACTOR: f64 = 2.5;
-/// Least L2 norm that a gradient is divided by.
-const LEAST_NORM: f64 = 1e-12;
+use autoattack::Part;
+use descent::Recipe;
 
 /// A network under attack, outside every autodiff graph.
 #[derive(Clone, Copy, Debug)]
@@ -39,125 +48,142 @@ pub enum Goal {
     Towards(Tensor<2>),
 }
 
-/// The geometry of an attack's ball.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Norm {
-    Linf,
-    L2,
+impl Goal {
+    /// One for each row of `logits` `[N, K]` that says what is wanted, else zero: `[N]`.
+    pub fn reached(&self, logits: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::AwayFrom(labels) => hits(logits, labels.clone()).each * -1.0 + 1.0,
+            Self::Towards(targets) => hits(logits, targets.clone()).each,
+        }
+    }
+
+    /// The goal of the samples at `rows`.
+    fn select(&self, rows: &Tensor<1, Int>) -> Self {
+        match self {
+            Self::AwayFrom(labels) => Self::AwayFrom(labels.clone().select(0, rows.clone())),
+            Self::Towards(targets) => Self::Towards(targets.clone().select(0, rows.clone())),
+        }
+    }
 }
 
-/// How an attack moves; FGSM is iFGSM with one step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Recipe {
-    norm: Norm,
-    steps: usize,
-    step_size: f64,
-    random_start: bool,
+/// Where an attack begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// Where its authors begin, at random for some.
+    #[default]
+    Own,
+    /// At the clean images: what a comparison with another tool needs.
+    Clean,
 }
 
-impl Recipe {
-    /// None where the attack reads no gradient.
-    fn of(threat: &Threat) -> Option<Self> {
-        let k = threat.steps.max(1);
-        let share = threat.epsilon / k as f64;
+/// An attack on a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Assault<'a> {
+    /// On whom.
+    pub victim: Victim<'a>,
+    /// On whom a transfer attack makes its examples; no other attack looks at it.
+    pub surrogate: Option<Victim<'a>>,
+    /// `[N, C, H, W]`.
+    pub clean: &'a Tensor<4>,
+    /// What for.
+    pub goal: &'a Goal,
+    /// With what.
+    pub threat: Threat,
+    /// Where it begins.
+    pub start: Start,
+}
+
+impl Assault<'_> {
+    /// The adversarial images, `[N, C, H, W]`; all that is drawn comes from `random`.
+    ///
+    /// With restarts, each example keeps the first result that reaches the goal. Where an attack that looks for the
+    /// smallest perturbation, or a part of AutoAttack, finds none inside the ball, the image stays as it was.
+    ///
+    /// # Errors
+    /// Where the device failed, or the attack cannot aim at a target.
+    pub async fn examples(&self, random: &mut StdRng, pace: &Pace) -> Result<Tensor<4>, String> {
+        let Self { victim, surrogate, clean, goal, threat, start } = self;
+        if let Some(recipe) = Recipe::of(threat, *start) {
+            let source = match (threat.attack, surrogate) {
+                (AttackKind::Transfer, Some(surrogate)) => surrogate,
+                (AttackKind::Transfer, None) => return Err("a transfer attack needs a surrogate".into()),
+                _ => victim,
+            };
+            let mut kept = recipe.begin(clean, goal, random).finish_at(source, pace).await;
+            for _ in 1..recipe.starts(threat.restarts) {
+                let next = recipe.begin(clean, goal, random).finish_at(source, pace).await;
+                kept = victim.first_reaching(kept, next, goal);
+            }
+            return Ok(kept);
+        }
+        let (norm, epsilon) = (threat.attack.norm(), threat.epsilon);
         match threat.attack {
-            AttackKind::Noise => None,
-            AttackKind::Fgsm => {
-                Some(Self { norm: Norm::Linf, steps: 1, step_size: threat.epsilon, random_start: false })
+            AttackKind::DeepFool | AttackKind::DeepFoolL2 => {
+                let found = deep_fool::nearest(victim, norm, clean, goal, threat.steps, pace).await?;
+                Ok(ball::or_clean(norm, found, clean, epsilon))
             }
-            AttackKind::Ifgsm => {
-                Some(Self { norm: Norm::Linf, steps: k, step_size: share, random_start: false })
+            AttackKind::CarliniWagner => {
+                let found = carlini_wagner::smallest(victim, clean, goal, threat.steps, pace).await;
+                Ok(ball::or_clean(norm, found, clean, epsilon))
             }
-            AttackKind::Pgd => Some(Self {
-                norm: Norm::Linf,
-                steps: k,
-                step_size: PGD_STEP_FACTOR * share,
-                random_start: true,
-            }),
-            AttackKind::PgdL2 => Some(Self {
-                norm: Norm::L2,
-                steps: k,
-                step_size: PGD_STEP_FACTOR * share,
-                random_start: true,
-            }),
+            AttackKind::AutoAttack | AttackKind::AutoAttackL2 => {
+                autoattack::standard(self, random, pace).await.map(|(images, _)| images)
+            }
+            attack => match Part::of(attack) {
+                Some(part) => autoattack::alone(part, self, random, pace).await,
+                None => Ok(ball::noise(clean, epsilon, random)),
+            },
+        }
+    }
+
+    /// How many images are left before AutoAttack and after each of its four parts, whatever the threat's attack.
+    ///
+    /// # Errors
+    /// As [`Self::examples`].
+    pub async fn autoattack_survivors(&self, random: &mut StdRng) -> Result<Vec<usize>, String> {
+        autoattack::standard(self, random, &Pace::default()).await.map(|(_, left)| left)
+    }
+}
+
+/// An upper bound on an attack's passes of a batch through a network of `classes`: a measure of its length.
+pub(crate) fn passes(threat: &Threat, classes: usize) -> usize {
+    if let Some(recipe) = Recipe::of(threat, Start::Own) {
+        return recipe.starts(threat.restarts) * recipe.steps();
+    }
+    match threat.attack {
+        AttackKind::DeepFool | AttackKind::DeepFoolL2 => deep_fool::passes(threat.steps, classes),
+        AttackKind::CarliniWagner => carlini_wagner::passes(threat.steps),
+        AttackKind::AutoAttack | AttackKind::AutoAttackL2 => autoattack::passes(classes),
+        attack => {
+            Part::of(attack).map_or(1, |part| part.passes(threat.steps, classes) * threat.restarts.max(1))
         }
     }
 }
 
 impl Victim<'_> {
-    /// The adversarial images of `clean` `[N, C, H, W]`. The random start, if any, is drawn from `random`.
+    /// The adversarial images of `clean` `[N, C, H, W]` by an attack that steps along a gradient, or by noise, at once.
+    /// The random start, if any, is drawn from `random`.
     ///
-    /// With restarts, each example keeps the first result that reaches the goal, or else the last one.
+    /// With restarts, each example keeps the first result that reaches the goal, or else the last one. Any other attack
+    /// waits for the device between its parts: see [`Assault`]; here it leaves the images as they are.
     pub fn perturb(&self, clean: &Tensor<4>, goal: &Goal, threat: &Threat, random: &mut StdRng) -> Tensor<4> {
-        let Some(recipe) = Recipe::of(threat) else {
-            return noise(clean, threat.epsilon, random);
+        let Some(recipe) = Recipe::of(threat, Start::Own) else {
+            let is_noise = threat.attack == AttackKind::Noise;
+            return if is_noise { ball::noise(clean, threat.epsilon, random) } else { clean.clone() };
         };
-        let restarts = if recipe.random_start { threat.restarts.max(1) } else { 1 };
-        let mut kept = self.walk(clean, goal, recipe, threat.epsilon, random);
-        for _ in 1..restarts {
-            let reached = self.reached(&kept, goal); // [N, 1, 1, 1]
-            let next = self.walk(clean, goal, recipe, threat.epsilon, random);
-            kept = kept.clone() * reached.clone() + next * (reached * -1.0 + 1.0);
+        let mut kept = recipe.begin(clean, goal, random).finish(self);
+        for _ in 1..recipe.starts(threat.restarts) {
+            let next = recipe.begin(clean, goal, random).finish(self);
+            kept = self.first_reaching(kept, next, goal);
         }
         kept
     }
 
-    /// The steps of `recipe` from its start, without choosing one of several.
-    fn walk(
-        &self,
-        clean: &Tensor<4>,
-        goal: &Goal,
-        recipe: Recipe,
-        epsilon: f64,
-        random: &mut StdRng,
-    ) -> Tensor<4> {
-        let start = if recipe.random_start {
-            random_start(clean, recipe.norm, epsilon, random)
-        } else {
-            clean.clone()
-        };
-        self.descend(clean, start, goal, recipe, epsilon)
-    }
-
-    fn descend(
-        &self,
-        clean: &Tensor<4>,
-        start: Tensor<4>,
-        goal: &Goal,
-        recipe: Recipe,
-        epsilon: f64,
-    ) -> Tensor<4> {
-        let (one_hot, step) = match goal {
-            Goal::AwayFrom(labels) => (labels, recipe.step_size),
-            Goal::Towards(targets) => (targets, -recipe.step_size),
-        };
-        (0..recipe.steps).fold(start, |images, _| {
-            let (gradient, _) = self.network.input_gradient(self.weights, images.clone(), one_hot.clone());
-            let take_step = match recipe.norm {
-                Norm::Linf => gpu::attack_step,
-                Norm::L2 => gpu::attack_step_l2,
-            };
-            take_step(images, gradient, clean.clone(), step as f32, epsilon as f32)
-        })
-    }
-
-    /// One where the network says what the goal wants, `[N, 1, 1, 1]`.
-    fn reached(&self, images: &Tensor<4>, goal: &Goal) -> Tensor<4> {
-        let n = images.dims()[0];
-        let hit = |one_hot: &Tensor<2>| {
-            hits(self.network.logits(self.weights, images.clone()), one_hot.clone()).each
-        };
-        let reached = match goal {
-            Goal::AwayFrom(labels) => hit(labels) * -1.0 + 1.0,
-            Goal::Towards(targets) => hit(targets),
-        };
-        reached.reshape([n, 1, 1, 1])
-    }
-
-    /// Starts at `clean` itself, whatever the attack's own start: what a comparison with another tool needs.
-    pub fn perturb_from_clean(&self, clean: &Tensor<4>, goal: &Goal, threat: &Threat) -> Option<Tensor<4>> {
-        let recipe = Recipe::of(threat)?;
-        Some(self.descend(clean, clean.clone(), goal, recipe, threat.epsilon))
+    /// `kept` where it reaches the goal, else `next`.
+    fn first_reaching(&self, kept: Tensor<4>, next: Tensor<4>, goal: &Goal) -> Tensor<4> {
+        let n = kept.dims()[0];
+        let logits = self.network.logits(self.weights, kept.clone());
+        ball::pick(&goal.reached(logits).reshape([n, 1, 1, 1]), kept, next)
     }
 }
 
@@ -183,40 +209,9 @@ pub fn goal(
     }
 }
 
-/// `x + ε · sign(N(0, 1))` inside [0, 1].
-fn noise(clean: &Tensor<4>, epsilon: f64, random: &mut StdRng) -> Tensor<4> {
-    let sign = || if random.random::<bool>() { 1.0 } else { -1.0 };
-    (clean.clone() + draw(clean, sign) * epsilon).clamp(0.0, 1.0)
-}
-
-/// Uniform in the L∞ ball; in the L2 ball a random direction times a uniform radius; inside [0, 1].
-fn random_start(clean: &Tensor<4>, norm_kind: Norm, epsilon: f64, random: &mut StdRng) -> Tensor<4> {
-    let offset = match norm_kind {
-        Norm::Linf => {
-            let uniform = Uniform::new_inclusive(-1.0f32, 1.0).expect("-1 is less than 1");
-            draw(clean, || uniform.sample(random)) * epsilon
-        }
-        Norm::L2 => {
-            let n = clean.dims()[0];
-            let direction = draw(clean, || StandardNormal.sample(random));
-            let radii: Vec<f32> = (0..n).map(|_| random.random::<f32>() * epsilon as f32).collect();
-            let radii = Tensor::<4>::from_data(TensorData::new(radii, [n, 1, 1, 1]), &clean.device());
-            direction.clone() / norm(direction) * radii
-        }
-    };
-    (clean.clone() + offset).clamp(0.0, 1.0)
-}
-
-/// Values drawn on the host, so that a seed means the same on every device; shaped like `like`.
-fn draw(like: &Tensor<4>, mut next: impl FnMut() -> f32) -> Tensor<4> {
-    let shape = like.dims();
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
-    Tensor::from_data(TensorData::new(values, shape), &like.device())
-}
-
-/// L2 norm of each sample, `[N, 1, 1, 1]`.
-fn norm(images: Tensor<4>) -> Tensor<4> {
-    let [n, c, h, w] = images.dims();
-    let flat = images.reshape([n, c * h * w]);
-    (flat.clone() * flat).sum_dim(1).sqrt().clamp_min(LEAST_NORM).reshape([n, 1, 1, 1])
+/// Row numbers on the device of `like`.
+fn rows(numbers: &[usize], like: &Tensor<4>) -> Tensor<1, Int> {
+    let numbers: Vec<i32> = numbers.iter().map(|number| *number as i32).collect();
+    let count = numbers.len();
+    Tensor::from_data(TensorData::new(numbers, [count]), &like.device())
 }

@@ -17,6 +17,42 @@ choices! {
         Pgd = "pgd",
         /// The same in L2: steps along the normalised gradient, projected onto the L2 ball.
         PgdL2 = "pgd-l2",
+        /// k signed steps of size ε/k along a momentum of 1.0 (Dong et al. 2018).
+        MiFgsm = "mi-fgsm",
+        /// The same in L2.
+        MiFgsmL2 = "mi-fgsm-l2",
+        /// The nearest boundary by linear steps, L∞ (Moosavi-Dezfooli et al. 2016).
+        DeepFool = "deepfool",
+        /// The same in L2.
+        DeepFoolL2 = "deepfool-l2",
+        /// The smallest L2 perturbation by Adam, with a binary search over c (Carlini & Wagner 2017).
+        CarliniWagner = "cw-l2",
+        /// Auto-PGD on the cross-entropy, L∞ (Croce & Hein 2020).
+        ApgdCe = "apgd-ce",
+        /// The same in L2.
+        ApgdCeL2 = "apgd-ce-l2",
+        /// Auto-PGD on the difference of logits ratio, L∞ (Croce & Hein 2020).
+        ApgdDlr = "apgd-dlr",
+        /// The same in L2.
+        ApgdDlrL2 = "apgd-dlr-l2",
+        /// Auto-PGD on the targeted difference of logits ratio, at nine classes in turn, L∞ (Croce & Hein 2020).
+        ApgdT = "apgd-t",
+        /// The same in L2.
+        ApgdTL2 = "apgd-t-l2",
+        /// Fast adaptive boundary attack at nine classes in turn, L∞ (Croce & Hein 2020).
+        FabT = "fab-t",
+        /// The same in L2.
+        FabTL2 = "fab-t-l2",
+        /// Random squares: reads no gradient, L∞ (Andriushchenko et al. 2020).
+        Square = "square",
+        /// The same in L2.
+        SquareL2 = "square-l2",
+        /// PGD on an undefended network of another seed, whose examples are then shown to this one, L∞.
+        Transfer = "transfer",
+        /// AutoAttack's standard version: APGD-CE, APGD-T, FAB-T, Square, each on what is left, L∞ (Croce & Hein 2020).
+        AutoAttack = "autoattack",
+        /// The same in L2.
+        AutoAttackL2 = "autoattack-l2",
     }
 }
 
@@ -32,15 +68,58 @@ choices! {
     }
 }
 
+/// The geometry of an attack's ball.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Norm {
+    /// The largest change of a pixel.
+    Linf,
+    /// The Euclidean length over the whole image.
+    L2,
+}
+
+/// Iterations of APGD and FAB, as in AutoAttack.
+pub const AUTO_ITERATIONS: usize = 100;
+/// Queries of Square, as in AutoAttack.
+pub const SQUARE_QUERIES: usize = 5000;
+/// Iterations of DeepFool: more than it ever needs.
+const DEEP_FOOL_ITERATIONS: usize = 50;
+/// Iterations of Carlini & Wagner for each of its nine values of c.
+const CARLINI_WAGNER_ITERATIONS: usize = 100;
+
 impl AttackKind {
-    /// Whether the attack reads gradients and so can aim at a target.
+    /// Whether the attack can aim at one target.
     pub const fn is_targetable(self) -> bool {
-        !matches!(self, Self::Noise)
+        use AttackKind::{ApgdCe, ApgdCeL2, CarliniWagner, Fgsm, Ifgsm, MiFgsm, MiFgsmL2, Pgd, PgdL2};
+        matches!(self, Fgsm | Ifgsm | Pgd | PgdL2 | MiFgsm | MiFgsmL2 | CarliniWagner | ApgdCe | ApgdCeL2)
     }
 
-    /// Whether the attack takes more than one step.
-    pub const fn is_iterative(self) -> bool {
-        matches!(self, Self::Ifgsm | Self::Pgd | Self::PgdL2)
+    /// In which norm the radius is measured.
+    pub const fn norm(self) -> Norm {
+        use AttackKind::{
+            ApgdCeL2, ApgdDlrL2, ApgdTL2, AutoAttackL2, CarliniWagner, DeepFoolL2, FabTL2, MiFgsmL2, PgdL2,
+            SquareL2,
+        };
+        match self {
+            PgdL2 | MiFgsmL2 | DeepFoolL2 | CarliniWagner | ApgdCeL2 | ApgdDlrL2 | ApgdTL2 | FabTL2
+            | SquareL2 | AutoAttackL2 => Norm::L2,
+            _ => Norm::Linf,
+        }
+    }
+
+    /// The iterations that the attack's authors give it; None where the run's own count.
+    pub const fn own_steps(self) -> Option<usize> {
+        use AttackKind::{
+            ApgdCe, ApgdCeL2, ApgdDlr, ApgdDlrL2, ApgdT, ApgdTL2, AutoAttack, AutoAttackL2, CarliniWagner,
+            DeepFool, DeepFoolL2, FabT, FabTL2, Square, SquareL2,
+        };
+        match self {
+            DeepFool | DeepFoolL2 => Some(DEEP_FOOL_ITERATIONS),
+            CarliniWagner => Some(CARLINI_WAGNER_ITERATIONS),
+            ApgdCe | ApgdCeL2 | ApgdDlr | ApgdDlrL2 | ApgdT | ApgdTL2 | FabT | FabTL2 | AutoAttack
+            | AutoAttackL2 => Some(AUTO_ITERATIONS),
+            Square | SquareL2 => Some(SQUARE_QUERIES),
+            _ => None,
+        }
     }
 }
 
@@ -51,19 +130,19 @@ pub struct Threat {
     pub attack: AttackKind,
     /// What it aims at.
     pub target: TargetKind,
-    /// Radius: L∞ in pixel units [0, 1], or the L2 norm over the whole image for `pgd-l2`.
+    /// Radius in the attack's norm, pixels in [0, 1].
     pub epsilon: f64,
-    /// Iterations k; ignored by one-step attacks.
+    /// Iterations k; ignored by one-step attacks and by AutoAttack, which has its own.
     pub steps: usize,
-    /// Random restarts; the worst result of each example counts. Ignored where there is no random start.
+    /// Random restarts; the worst result of each example counts. Ignored where nothing is drawn, and by AutoAttack.
     pub restarts: usize,
 }
 
 impl Threat {
-    /// Every one of `attacks` at every one of `radii`, with the knobs' steps and a single start.
+    /// Every one of `attacks` at every one of `radii`, with the knobs' steps or the attack's own, and a single start.
     pub fn grid(attacks: &[(AttackKind, TargetKind)], radii: &[f64], hyper: &Hyper) -> Vec<Self> {
         let at = |(attack, target): (AttackKind, TargetKind)| {
-            let steps = hyper.attack_steps;
+            let steps = attack.own_steps().unwrap_or(hyper.attack_steps);
             radii.iter().map(move |&epsilon| Self { attack, target, epsilon, steps, restarts: 1 })
         };
         attacks.iter().copied().flat_map(at).collect()

@@ -10,11 +10,11 @@ use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Tensor, TensorData};
 use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
 use cubecl::prelude::KernelId;
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::host::{Curve, WithCurve, map, with_curve};
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::profile;
 use super::real::Real;
 use super::unroll::unroll;
 use crate::config::Activation;
@@ -146,11 +146,12 @@ impl ActivationDerivatives for Flex {
         x: FloatTensor<Self>,
         factors: Vec<FloatTensor<Self>>,
     ) -> FloatTensor<Self> {
-        match x.dtype() {
+        let floats = (2 + factors.len()) * x.shape().num_elements();
+        profile::moving_on_host("activation", floats, || match x.dtype() {
             DType::F32 => on_host::<f32>(kind, &x, &factors),
             DType::F64 => on_host::<f64>(kind, &x, &factors),
             other => panic!("activation: {other:?} is neither f32 nor f64"),
-        }
+        })
     }
 }
 
@@ -173,16 +174,30 @@ struct Run<'a, T> {
 }
 
 impl<T: Real> WithCurve for Run<'_, T> {
-    type Output = ();
-
+    #[inline(always)]
     fn with<A: Curve>(self, _: A) {
         let Self { inputs, output } = self;
-        Arch::new().dispatch(move || match inputs.as_slice() {
-            [x] => map([x], [output], |[x]| [A::value(x)]),
-            [x, a] => map([x, a], [output], |[x, a]| [A::slope(x) * a]),
-            [x, a, b] => map([x, a, b], [output], |[x, a, b]| [A::curvature(x) * a * b]),
+        match inputs.as_slice() {
+            [x] => map(
+                [x],
+                [output],
+                #[inline(always)]
+                |[x]| [A::value(x)],
+            ),
+            [x, a] => map(
+                [x, a],
+                [output],
+                #[inline(always)]
+                |[x, a]| [A::slope(x) * a],
+            ),
+            [x, a, b] => map(
+                [x, a, b],
+                [output],
+                #[inline(always)]
+                |[x, a, b]| [A::curvature(x) * a * b],
+            ),
             _ => unreachable!("activations are derived at most twice"),
-        });
+        }
     }
 }
 

@@ -5,25 +5,31 @@ use rayon::prelude::*;
 use serde::Serialize;
 use web_time::Instant;
 
-use super::read;
+use super::{conv2d, read};
 
 /// Floats that are copied: more than any cache holds, less than the smallest limit of a buffer.
 const COPIED: usize = 1 << 24;
 /// Floats that a thread of the CPU copies at a time.
 const PIECE: usize = 1 << 16;
-/// Copies, products and rounds of which the fastest counts.
+/// Rounds of which the fastest counts.
 const ROUNDS: usize = 5;
-/// Sides of the products: the largest that is reached before one takes long enough.
+/// Sides of the products: the largest that is reached before one takes long enough to be timed.
 const LEAST_SIDE: usize = 512;
 const MOST_SIDE: usize = 4096;
 const LONG_ENOUGH_SECONDS: f64 = 0.02;
+const MOST_REPEATS: f64 = 100.0;
+/// The convolution: images, their sides, channels in and out.
+const IMAGES: usize = 64;
+const SIZE: usize = 32;
+const CHANNELS: usize = 64;
 
 /// The ceilings of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Ceilings {
     /// Bytes read and written in a second by a large copy.
     pub copied_bytes_per_second: f64,
-    /// Floating-point operations in a second of burn's product of two large square matrices.
+    /// Floating-point operations in a second of a large matrix product: burn's of two square matrices, or ours in the
+    /// form of a 3×3 convolution, whichever is faster.
     pub operations_per_second: f64,
 }
 
@@ -41,9 +47,14 @@ impl Ceilings {
             side *= 2;
             product = multiply(&device, side).await?;
         }
+        let convolution = convolve(&device).await?;
+        let [side, channels] = [side, CHANNELS].map(|size| size as f64);
+        let product = 2.0 * side.powi(3) / product;
+        let pixels = (IMAGES * SIZE * SIZE) as f64;
+        let convolution = 2.0 * 9.0 * pixels * channels * channels / convolution;
         Ok(Self {
             copied_bytes_per_second: 8.0 * COPIED as f64 / copy,
-            operations_per_second: 2.0 * (side as f64).powi(3) / product,
+            operations_per_second: product.max(convolution),
         })
     }
 
@@ -71,29 +82,39 @@ fn copy_on_host() -> f64 {
 /// Seconds of one pass over a large buffer that reads and writes each float.
 async fn copy(device: &Device) -> Result<f64, String> {
     let source = Tensor::<1>::ones([COPIED], device);
-    fastest(ROUNDS, || source.clone() * 2.0, |target| target.slice([0..1])).await
+    fastest(|| source.clone() * 2.0, |target| target.narrow(0, 0, 1)).await
 }
 
 /// Seconds of one product of two square matrices.
 async fn multiply(device: &Device, side: usize) -> Result<f64, String> {
     let a = Tensor::<2>::ones([side, side], device);
     let b = a.clone() * 2.0;
-    fastest(ROUNDS, || a.clone().matmul(b.clone()), |product| product.slice([0..1, 0..1]).reshape([1])).await
+    fastest(|| a.clone().matmul(b.clone()), |product| product.slice([0..1, 0..1]).reshape([1])).await
 }
 
-/// Seconds of one run, the fastest of some rounds of several; what `first` reads of the last one is waited for.
+/// Seconds of one 3×3 convolution.
+async fn convolve(device: &Device) -> Result<f64, String> {
+    let x = Tensor::<4>::ones([IMAGES, CHANNELS, SIZE, SIZE], device);
+    let weight = Tensor::<4>::ones([CHANNELS, CHANNELS, 3, 3], device);
+    let first = |y: Tensor<4>| y.slice([0..1, 0..1, 0..1, 0..1]).reshape([1]);
+    fastest(|| conv2d(x.clone(), weight.clone(), 1), first).await
+}
+
+/// Seconds of one run: of several rounds the fastest, each long enough. What `first` reads of the last one is waited
+/// for.
 async fn fastest<const D: usize>(
-    repeats: usize,
     run: impl Fn() -> Tensor<D>,
     first: impl Fn(Tensor<D>) -> Tensor<1>,
 ) -> Result<f64, String> {
     let mut fastest = f64::INFINITY;
     read(first(run())).await?;
+    let mut repeats = 1;
     for _ in 0..ROUNDS {
         let begin = Instant::now();
         (1..repeats).for_each(|_| drop(run()));
         read(first(run())).await?;
-        fastest = fastest.min(begin.elapsed().as_secs_f64() / repeats as f64);
+        fastest = fastest.min(begin.elapsed().as_secs_f64() / f64::from(repeats));
+        repeats = (LONG_ENOUGH_SECONDS / fastest).ceil().clamp(1.0, MOST_REPEATS) as u32;
     }
     Ok(fastest)
 }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::images::{Batch, Take};
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::profile;
 
 /// Blocks that the images are in.
 pub(super) const BLOCKS: usize = 4;
@@ -122,8 +123,10 @@ impl Gather for Flex {
             })
             .collect();
         let mut images = vec![0.0f32; takes.len() * packing.pixels()];
-        let rows = images.par_chunks_mut(packing.pixels().max(1)).zip(&takes).zip(&records);
-        rows.for_each(|((image, take), record)| copy(image, record, packing.shape, take, &fractions));
+        profile::moving_on_host("gather", takes.len() * packing.pixels(), || {
+            let rows = images.par_chunks_mut(packing.pixels().max(1)).zip(&takes).zip(&records);
+            rows.for_each(|((image, take), record)| copy(image, record, packing.shape, take, &fractions));
+        });
         let labels: Vec<i32> = records.iter().map(|record| record[words - 1]).collect();
         let one_hot: Vec<f32> = labels
             .iter()

@@ -1,6 +1,6 @@
 //! Loops over floats that the compiler turns into vectors, in either precision.
 
-use std::array::from_fn;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::real::Real;
 use crate::config::Activation;
@@ -9,6 +9,9 @@ use crate::config::Activation;
 const LANES: usize = 16;
 
 /// Sums of terms that each depend on one entry of every input; all inputs are as long as the first.
+///
+/// The closure must be `#[inline(always)]`, here and in [`map`]: one that is called makes no vectors.
+#[expect(clippy::needless_range_loop, reason = "an index is one of several arrays, here or in the vectors")]
 #[inline(always)]
 pub(super) fn sums<T: Real, const INPUTS: usize, const SUMS: usize>(
     inputs: [&[T]; INPUTS],
@@ -16,53 +19,85 @@ pub(super) fn sums<T: Real, const INPUTS: usize, const SUMS: usize>(
 ) -> [T; SUMS] {
     let zero = T::of(0.0);
     let mut lanes = [[zero; LANES]; SUMS];
-    let chunks = inputs.map(|input| input.as_chunks::<LANES>());
-    for chunk in 0..chunks[0].0.len() {
-        let entries = chunks.map(|(chunks, _)| &chunks[chunk]);
-        for lane in 0..LANES {
-            let terms = terms(entries.map(|entries| entries[lane]));
-            for sum in 0..SUMS {
-                lanes[sum][lane] += terms[sum];
+    for_blocks(
+        inputs,
+        #[inline(always)]
+        |block, _, filled| {
+            for lane in 0..filled {
+                let terms = terms(across(block, lane));
+                for sum in 0..SUMS {
+                    lanes[sum][lane] += terms[sum];
+                }
             }
+        },
+    );
+    let mut sums = [zero; SUMS];
+    for sum in 0..SUMS {
+        for lane in lanes[sum] {
+            sums[sum] += lane;
         }
     }
-    for index in 0..chunks[0].1.len() {
-        let terms = terms(chunks.map(|(_, rest)| rest[index]));
-        for sum in 0..SUMS {
-            lanes[sum][index] += terms[sum];
-        }
-    }
-    lanes.map(|lanes| lanes.into_iter().fold(zero, |sum, lane| sum + lane))
+    sums
 }
 
 /// Sets entries of the outputs, each from the same one of every input; all slices are as long as the first input.
+#[expect(clippy::needless_range_loop, reason = "an index is one of several arrays, here or in the vectors")]
 #[inline(always)]
 pub(super) fn map<T: Real, const INPUTS: usize, const OUTPUTS: usize>(
     inputs: [&[T]; INPUTS],
     outputs: [&mut [T]; OUTPUTS],
     values: impl Fn([T; INPUTS]) -> [T; OUTPUTS],
 ) {
-    let inputs = inputs.map(|input| input.as_chunks::<LANES>());
-    let mut outputs = outputs.map(|output| output.as_chunks_mut::<LANES>());
-    for chunk in 0..inputs[0].0.len() {
-        let entries = inputs.map(|(chunks, _)| &chunks[chunk]);
-        let mut results = [[T::of(0.0); LANES]; OUTPUTS];
-        for lane in 0..LANES {
-            let values = values(entries.map(|entries| entries[lane]));
-            for output in 0..OUTPUTS {
-                results[output][lane] = values[output];
+    for_blocks(
+        inputs,
+        #[inline(always)]
+        |block, start, filled| {
+            let mut results = [[T::of(0.0); LANES]; OUTPUTS];
+            for lane in 0..filled {
+                let values = values(across(block, lane));
+                for output in 0..OUTPUTS {
+                    results[output][lane] = values[output];
+                }
             }
+            for output in 0..OUTPUTS {
+                outputs[output][start..start + filled].copy_from_slice(&results[output][..filled]);
+            }
+        },
+    );
+}
+
+/// Calls `work` with [`LANES`] entries of every input at a time, where they start and how many of them there are.
+#[inline(always)]
+fn for_blocks<T: Real, const INPUTS: usize>(
+    inputs: [&[T]; INPUTS],
+    mut work: impl FnMut(&[[T; LANES]; INPUTS], usize, usize),
+) {
+    let length = inputs[0].len();
+    let whole = length - length % LANES;
+    let mut block = [[T::of(0.0); LANES]; INPUTS];
+    for start in (0..whole).step_by(LANES) {
+        for input in 0..INPUTS {
+            block[input].copy_from_slice(&inputs[input][start..start + LANES]);
         }
-        for (output, results) in outputs.iter_mut().zip(results) {
-            output.0[chunk] = results;
-        }
+        // A constant count, so that this call of it has no loop left.
+        work(&block, start, LANES);
     }
-    for index in 0..inputs[0].1.len() {
-        let values: [T; OUTPUTS] = values(from_fn(|input| inputs[input].1[index]));
-        for (output, value) in outputs.iter_mut().zip(values) {
-            output.1[index] = value;
+    if whole < length {
+        for input in 0..INPUTS {
+            block[input][..length - whole].copy_from_slice(&inputs[input][whole..length]);
         }
+        work(&block, whole, length - whole);
     }
+}
+
+/// One lane of a block.
+#[inline(always)]
+fn across<T: Real, const INPUTS: usize>(block: &[[T; LANES]; INPUTS], lane: usize) -> [T; INPUTS] {
+    let mut entries = [T::of(0.0); INPUTS];
+    for input in 0..INPUTS {
+        entries[input] = block[input][lane];
+    }
+    entries
 }
 
 /// A function that loops are compiled for, with its derivatives.
@@ -155,25 +190,36 @@ impl Curve for Silu {
     }
 }
 
-/// What is to be computed with a curve that is known only at run time.
+/// What is to be computed with a curve that is known only at run time; `with` must be `#[inline(always)]`.
 pub(super) trait WithCurve {
-    type Output;
-
-    fn with<A: Curve>(self, curve: A) -> Self::Output;
+    fn with<A: Curve>(self, curve: A);
 }
 
-/// Computes it with the curve of that activation.
-pub(super) fn with_curve<W: WithCurve>(activation: Option<Activation>, work: W) -> W::Output {
+/// Computes it with the curve of that activation, and the widest vectors that the machine has.
+pub(super) fn with_curve(activation: Option<Activation>, work: impl WithCurve) {
+    let arch = Arch::new();
     match activation {
-        None => work.with(Identity),
-        Some(Activation::Relu) => work.with(Relu),
-        Some(Activation::Silu) => work.with(Silu),
+        None => arch.dispatch(Vectorized(work, Identity)),
+        Some(Activation::Relu) => arch.dispatch(Vectorized(work, Relu)),
+        Some(Activation::Silu) => arch.dispatch(Vectorized(work, Silu)),
+    }
+}
+
+/// Not a closure, which the dispatch would call rather than inline.
+struct Vectorized<W, A>(W, A);
+
+impl<W: WithCurve, A: Curve> WithSimd for Vectorized<W, A> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.0.with(self.1);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Real, map, sums};
+    use super::{map, sums};
 
     #[test]
     fn sums_and_maps_reach_every_entry_of_any_length() {

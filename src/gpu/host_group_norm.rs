@@ -4,11 +4,11 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, TensorData};
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, NormForm, Operands};
 use super::host::{Curve, WithCurve, map, sums, with_curve};
+use super::profile;
 use super::real::Real;
 
 /// Calls a function of the operands' precision.
@@ -24,7 +24,8 @@ macro_rules! in_precision {
 
 impl GroupNormPasses for Flex {
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        in_precision!(operands, forward())
+        let entries = operands.x.shape().num_elements();
+        profile::moving_on_host("group norm", 2 * entries, || in_precision!(operands, forward()))
     }
 
     fn back(
@@ -33,7 +34,10 @@ impl GroupNormPasses for Flex {
         gy: FloatTensor<Self>,
         weights: bool,
     ) -> Cotangents<Self> {
-        in_precision!(operands, back(statistics, gy, weights))
+        let entries = operands.x.shape().num_elements();
+        profile::moving_on_host("group norm back", 3 * entries, || {
+            in_precision!(operands, back(statistics, gy, weights))
+        })
     }
 
     fn back_again(
@@ -43,7 +47,10 @@ impl GroupNormPasses for Flex {
         v: FloatTensor<Self>,
         weights: bool,
     ) -> (Cotangents<Self>, FloatTensor<Self>) {
-        in_precision!(operands, back_again(statistics, gy, v, weights))
+        let entries = operands.x.shape().num_elements();
+        profile::moving_on_host("group norm back again", 5 * entries, || {
+            in_precision!(operands, back_again(statistics, gy, v, weights))
+        })
     }
 }
 
@@ -205,25 +212,30 @@ struct Forward<'a, T> {
 }
 
 impl<T: Real> WithCurve for Forward<'_, T> {
-    type Output = ();
-
+    #[inline(always)]
     fn with<A: Curve>(self, _: A) {
         let Self { group, y, statistics } = self;
-        Arch::new().dispatch(
+        let entries = T::of(group.x.len() as f64);
+        let mean = sums(
+            [group.x],
             #[inline(always)]
-            move || {
-                let entries = T::of(group.x.len() as f64);
-                let mean = sums([group.x], |[x]| [x])[0] / entries;
-                let variance = sums([group.x], |[x]| [(x - mean) * (x - mean)])[0] / entries;
-                let inverse = T::of(1.0) / (variance + T::of(GROUP_NORM_EPSILON)).sqrt();
-                for (_, place, gamma, beta) in group.channels() {
-                    map([&group.x[place.clone()]], [&mut y[place]], |[x]| {
-                        [A::value(gamma * ((x - mean) * inverse) + beta)]
-                    });
-                }
-                statistics.copy_from_slice(&[mean, inverse]);
-            },
-        );
+            |[x]| [x],
+        )[0] / entries;
+        let variance = sums(
+            [group.x],
+            #[inline(always)]
+            |[x]| [(x - mean) * (x - mean)],
+        )[0] / entries;
+        let inverse = T::of(1.0) / (variance + T::of(GROUP_NORM_EPSILON)).sqrt();
+        for (_, place, gamma, beta) in group.channels() {
+            map(
+                [&group.x[place.clone()]],
+                [&mut y[place]],
+                #[inline(always)]
+                |[x]| [A::value(gamma * ((x - mean) * inverse) + beta)],
+            );
+        }
+        statistics.copy_from_slice(&[mean, inverse]);
     }
 }
 
@@ -237,36 +249,39 @@ struct Back<'a, T> {
 }
 
 impl<T: Real> WithCurve for Back<'_, T> {
-    type Output = ();
-
+    #[inline(always)]
     fn with<A: Curve>(self, _: A) {
         let Self { group, statistics: [mean, inverse], gy, gx, parts } = self;
-        Arch::new().dispatch(
-            #[inline(always)]
-            move || {
-                let entries = T::of(group.x.len() as f64);
-                let (mut u_mean, mut along) = (T::of(0.0), T::of(0.0));
-                for (channel, place, gamma, beta) in group.channels() {
-                    let [h, h_n] = sums([&group.x[place.clone()], &gy[place]], |[x, gy]| {
-                        let n = (x - mean) * inverse;
-                        let h = gy * A::slope(gamma * n + beta);
-                        [h, h * n]
-                    });
-                    parts[2 * channel..][..2].copy_from_slice(&[h_n, h]);
-                    u_mean += gamma * h;
-                    along += gamma * h_n;
-                }
-                (u_mean, along) = (u_mean / entries, along / entries);
-                for (_, place, gamma, beta) in group.channels() {
-                    let inputs = [&group.x[place.clone()], &gy[place.clone()]];
-                    map(inputs, [&mut gx[place]], |[x, gy]| {
-                        let n = (x - mean) * inverse;
-                        let u = gamma * gy * A::slope(gamma * n + beta);
-                        [inverse * (u - u_mean - n * along)]
-                    });
-                }
-            },
-        );
+        let entries = T::of(group.x.len() as f64);
+        let (mut u_mean, mut along) = (T::of(0.0), T::of(0.0));
+        for (channel, place, gamma, beta) in group.channels() {
+            let [h, h_n] = sums(
+                [&group.x[place.clone()], &gy[place]],
+                #[inline(always)]
+                |[x, gy]| {
+                    let n = (x - mean) * inverse;
+                    let h = gy * A::slope(gamma * n + beta);
+                    [h, h * n]
+                },
+            );
+            parts[2 * channel..][..2].copy_from_slice(&[h_n, h]);
+            u_mean += gamma * h;
+            along += gamma * h_n;
+        }
+        (u_mean, along) = (u_mean / entries, along / entries);
+        for (_, place, gamma, beta) in group.channels() {
+            let inputs = [&group.x[place.clone()], &gy[place.clone()]];
+            map(
+                inputs,
+                [&mut gx[place]],
+                #[inline(always)]
+                |[x, gy]| {
+                    let n = (x - mean) * inverse;
+                    let u = gamma * gy * A::slope(gamma * n + beta);
+                    [inverse * (u - u_mean - n * along)]
+                },
+            );
+        }
     }
 }
 
@@ -278,13 +293,9 @@ struct BackAgain<'a, T> {
 }
 
 impl<T: Real> WithCurve for BackAgain<'_, T> {
-    type Output = ();
-
+    #[inline(always)]
     fn with<A: Curve>(self, _: A) {
-        Arch::new().dispatch(
-            #[inline(always)]
-            move || self.run::<A>(),
-        );
+        self.run::<A>();
     }
 }
 
@@ -316,19 +327,24 @@ impl<T: Real> BackAgain<'_, T> {
         let along_f = inverse * (k_v_n - v_mean * k_n - along_v * k_n_n);
         for (channel, place, gamma, beta) in group.channels() {
             let inputs = [&group.x[place.clone()], &gy[place.clone()], &v[place.clone()]];
-            map(inputs, [&mut to_x[place.clone()], &mut to_gy[place]], |[x, gy, v]| {
-                let n = (x - mean) * inverse;
-                let z = gamma * n + beta;
-                let slope = gamma * A::slope(z);
-                let q = inverse * (v - v_mean - n * along_v);
-                let product = along_v * (gy * slope - u) + along_u * (v - v_mean) + n * along_n;
-                let mut to_x = -inverse * inverse * product;
-                if A::CURVED {
-                    let curved = gamma * gamma * gy * A::curvature(z) * q;
-                    to_x += inverse * (curved - f - n * along_f);
-                }
-                [to_x, slope * q]
-            });
+            map(
+                inputs,
+                [&mut to_x[place.clone()], &mut to_gy[place]],
+                #[inline(always)]
+                |[x, gy, v]| {
+                    let n = (x - mean) * inverse;
+                    let z = gamma * n + beta;
+                    let slope = gamma * A::slope(z);
+                    let q = inverse * (v - v_mean - n * along_v);
+                    let product = along_v * (gy * slope - u) + along_u * (v - v_mean) + n * along_n;
+                    let mut to_x = -inverse * inverse * product;
+                    if A::CURVED {
+                        let curved = gamma * gamma * gy * A::curvature(z) * q;
+                        to_x += inverse * (curved - f - n * along_f);
+                    }
+                    [to_x, slope * q]
+                },
+            );
             let [h, h_n, h_v, _, _, k, k_v, k_n, k_v_n, k_n_n] = by_channel[channel];
             let scale = h_v - v_mean * h - along_v * h_n + gamma * (k_v_n - v_mean * k_n - along_v * k_n_n);
             let shift = gamma * (k_v - v_mean * k - along_v * k_n);
@@ -346,20 +362,31 @@ fn product_sums<T: Real, A: Curve>(
     gamma: T,
     beta: T,
 ) -> ProductSums<T> {
-    let straight = |[x, gy, v]: [T; 3]| {
-        let n = (x - mean) * inverse;
-        let z = gamma * n + beta;
-        let h = gy * A::slope(z);
-        (n, z, [h, h * n, h * v, v, v * n])
-    };
     if A::CURVED {
-        return sums(inputs, |[x, gy, v]| {
-            let (n, z, [h, h_n, h_v, v, v_n]) = straight([x, gy, v]);
-            let k = gy * A::curvature(z);
-            [h, h_n, h_v, v, v_n, k, k * v, k * n, k * v * n, k * n * n]
-        });
+        return sums(
+            inputs,
+            #[inline(always)]
+            |[x, gy, v]| {
+                let (n, z, [h, h_n, h_v, v, v_n]) = straight::<T, A>([x, gy, v], mean, inverse, gamma, beta);
+                let k = gy * A::curvature(z);
+                [h, h_n, h_v, v, v_n, k, k * v, k * n, k * v * n, k * n * n]
+            },
+        );
     }
-    let [h, h_n, h_v, v, v_n] = sums(inputs, |inputs| straight(inputs).2);
+    let [h, h_n, h_v, v, v_n] = sums(
+        inputs,
+        #[inline(always)]
+        |inputs| straight::<T, A>(inputs, mean, inverse, gamma, beta).2,
+    );
     let zero = T::of(0.0);
     [h, h_n, h_v, v, v_n, zero, zero, zero, zero, zero]
+}
+
+/// `x̂`, `z` and the terms of the first five sums.
+#[inline(always)]
+fn straight<T: Real, A: Curve>([x, gy, v]: [T; 3], mean: T, inverse: T, gamma: T, beta: T) -> (T, T, [T; 5]) {
+    let n = (x - mean) * inverse;
+    let z = gamma * n + beta;
+    let h = gy * A::slope(z);
+    (n, z, [h, h * n, h * v, v, v * n])
 }

@@ -3,14 +3,14 @@
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor};
 use cubecl::server::Handle;
 
 use super::bilinear::Bilinear;
 use super::kernel::{Plain, allocate, info, operand, unused, upload};
-use super::profile;
+use super::profile::{self, Work};
 
 /// The product, and a bias or its gradient with it; few invocations a workgroup, so that small products still make
 /// many workgroups.
@@ -61,7 +61,14 @@ pub trait MatrixProduct: Backend {
     }
 }
 
-impl MatrixProduct for Flex {}
+impl MatrixProduct for Flex {
+    fn matrix_product(a: FloatTensor<Self>, b: FloatTensor<Self>, layout: Layout) -> FloatTensor<Self> {
+        let [rows, inner, _, columns] = layout.sizes(a.shape().dims(), b.shape().dims());
+        let bytes = 4 * (rows * inner + inner * columns + rows * columns) as u64;
+        let work = Work { bytes, operations: 2 * (rows * inner * columns) as u64 };
+        profile::on_host("matrix product", work, || product_reference::<Self>(a, b, layout))
+    }
+}
 
 /// What [`matrix_product`] computes, by burn's product.
 fn product_reference<B: Backend>(a: FloatTensor<B>, b: FloatTensor<B>, layout: Layout) -> FloatTensor<B> {

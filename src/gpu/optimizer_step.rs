@@ -4,13 +4,14 @@
 //! and sizes there is room for [`PARTS`] gradients a launch.
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Shape, Tensor};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
 use cubecl::prelude::KernelId;
 
 use super::host_optimizer::on_host;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::profile;
 use super::unroll::unroll;
 
 /// Weight tensors that one launch moves.
@@ -179,11 +180,13 @@ impl OptimizerStep for Flex {
         coefficients: Coefficients,
     ) -> FloatTensor<Self> {
         let gradients = [a, b, c, d, e];
-        match state.dtype() {
+        let read = gradients.iter().map(|gradient| gradient.shape().num_elements()).sum::<usize>();
+        let floats = 2 * state.shape().num_elements() + read;
+        profile::moving_on_host("optimizer step", floats, || match state.dtype() {
             DType::F32 => on_host(&state, gradients, coefficients.in_order().map(|number| number as f32)),
             DType::F64 => on_host(&state, gradients, coefficients.in_order()),
             other => panic!("optimizer_step: no loops for {other:?}"),
-        }
+        })
     }
 
     fn state_part(state: FloatTensor<Self>, start: usize, length: usize) -> FloatTensor<Self> {

@@ -184,14 +184,26 @@ pub(super) fn on_host<T>(name: &str, work: Work, run: impl FnOnce() -> T) -> T {
     result
 }
 
-/// What a kernel of ours is called: its module, its type where that says more, and its variant.
+/// Runs an operation of ours on the CPU backend whose cost is the reading and writing of so many floats.
+pub(super) fn moving_on_host<T>(name: &str, floats: usize, run: impl FnOnce() -> T) -> T {
+    on_host(name, Work { bytes: 4 * floats as u64, operations: 0 }, run)
+}
+
+/// What a kernel of ours is called: its file, or else its module and its variant; fields that are true or false are
+/// left out, so that variants of one operation stand in one line.
 fn name(kernel: &KernelId) -> String {
     let path = kernel.type_name().rsplit("gpu::").next().unwrap_or_default();
-    let variant = format!("{kernel:?}");
-    let variant = variant.split_once("info: ").map_or("", |(_, info)| info).replace("None", "");
-    let text = format!("{} {variant}", path.replace("_kernels", "").replace("::Kernel", ""));
-    let words =
-        text.split(|char: char| !char.is_alphanumeric() && char != '.').filter(|word| !word.is_empty());
+    let text = format!("{kernel:?}");
+    let info = text.split_once("info: ").map_or("", |(_, info)| info);
+    let said = match info.split_once(".wgsl") {
+        Some((before, _)) => before.into(),
+        None => {
+            let fields = info.split(',').filter(|field| !field.contains("true") && !field.contains("false"));
+            format!("{} {}", path.replace("_kernels", ""), fields.collect::<Vec<_>>().join(" "))
+        }
+    };
+    let words = said.split(|char: char| !char.is_alphanumeric());
+    let words = words.filter(|word| !["", "Kernel", "kind", "Some", "None"].contains(word));
     words.collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
@@ -210,10 +222,15 @@ mod tests {
         struct Kernel;
         let kernel = KernelId::new::<Kernel>();
         assert_eq!(name(&kernel), "profile tests names are short");
-        assert_eq!(
-            name(&kernel.info(("Output { stride: 2 }", 3))),
-            "profile tests names are short output stride 2 3"
-        );
+        assert_eq!(name(&kernel.clone().info(("matrix_product.wgsl", 64))), "matrix product");
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        struct Variant {
+            kind: Option<usize>,
+            is_wide: bool,
+            stride: usize,
+        }
+        let variant = Variant { kind: Some(3), is_wide: false, stride: 2 };
+        assert_eq!(name(&kernel.info(variant)), "profile tests names are short variant 3 stride 2");
         assert_eq!(short("a::b::Sum<c::D, e::F<G>>"), "Sum");
         assert_eq!(short("plain"), "plain");
     }

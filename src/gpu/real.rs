@@ -49,10 +49,12 @@ macro_rules! real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
 
+            #[inline(always)]
             fn of(value: f64) -> Self {
                 value as Self
             }
 
+            #[inline(always)]
             fn exp(self) -> Self {
                 self.exp()
             }
@@ -62,14 +64,17 @@ macro_rules! real {
                 $exponential(self)
             }
 
+            #[inline(always)]
             fn ln(self) -> Self {
                 self.ln()
             }
 
+            #[inline(always)]
             fn sqrt(self) -> Self {
                 self.sqrt()
             }
 
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.abs()
             }

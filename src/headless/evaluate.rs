@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use crate::attack::Evaluation;
-use crate::attack::evaluation::Counts;
+use crate::attack::evaluation::{Attacked, Counts, Turn};
 use crate::config::{AttackKind, TargetKind, Threat};
 use crate::data::{self, Dataset, balanced_subset};
 use crate::gpu::images::DeviceImages;
@@ -15,8 +15,8 @@ use crate::gpu::read;
 use crate::nn::{Network, Weights};
 use crate::platform;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::curves;
 use crate::train::protocol::{Robustness, Share};
+use crate::train::{Surrogate, curves};
 
 use super::charts;
 use super::error::HeadlessError;
@@ -28,6 +28,9 @@ use super::summary::EvaluationRecord;
 use super::tables;
 use super::threats::Request;
 
+/// What training a surrogate counts in the progress.
+const SURROGATE_SHARE: f64 = 0.2;
+
 /// The flags of `great-lab evaluate`.
 #[derive(clap::Args, Debug)]
 pub struct EvaluateOptions {
@@ -38,7 +41,7 @@ pub struct EvaluateOptions {
     #[arg(long, value_name = "NAME", value_delimiter = ',',
           value_parser = PossibleValuesParser::new(AttackKind::NAMES).try_map(|name| name.parse::<AttackKind>()))]
     pub attack: Vec<AttackKind>,
-    /// Radii, as in 0.02,0.05 or 8/255 [default: around the run's own; 0.25 to 2 for pgd-l2]
+    /// Radii, as in 0.02,0.05 or 8/255 [default: around the run's own; 0.25 to 2 for L2 attacks]
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true)]
     pub epsilon: Vec<String>,
     /// What attacks aim at, as often as needed [default: untargeted]
@@ -49,7 +52,7 @@ pub struct EvaluateOptions {
     #[arg(long, value_name = "N", default_value_t = 1000, allow_hyphen_values = true,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: u32,
-    /// Iterations of iterative attacks [default: the run's own]
+    /// Iterations of iterative attacks; autoattack keeps its own [default: the attack's authors', or the run's own]
     #[arg(long, value_name = "K", allow_hyphen_values = true,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub steps: Option<u32>,
@@ -219,27 +222,46 @@ impl Job {
         let held_out = DeviceImages::upload(&test.pixels, &test.labels, *shape, classes.len(), &self.device);
         let indices = balanced_subset(&test.labels, self.samples);
         let seed = self.checkpoint.header.config.setup.seed;
-        let mut evaluation = Evaluation::new(&weights, self.threats.clone(), &indices, seed);
+        let mut evaluation = Evaluation::new(&weights, self.threats.clone(), &indices, classes.len(), seed);
+        let share = if self.needs_surrogate() { SURROGATE_SHARE } else { 0.0 };
+        if self.needs_surrogate() {
+            let (network, weights) = self.surrogate(tell).await?;
+            evaluation = evaluation.with_surrogate(network, &weights);
+        }
         let mut examples = Examples::default();
-        while let Some(attacked) = evaluation.advance(&network, &held_out) {
-            if self.keep {
-                self.keep(
-                    &mut examples,
-                    &network,
-                    &weights,
-                    &held_out,
-                    &attacked.indices,
-                    attacked.adversarial,
-                )
-                .await?;
+        loop {
+            match evaluation.advance(&network, &held_out).await? {
+                Turn::Complete => break,
+                Turn::Attacked(Attacked { indices, adversarial, .. }) if self.keep => {
+                    self.keep(&mut examples, &network, &weights, &held_out, &indices, adversarial).await?;
+                }
+                Turn::Attacked(_) | Turn::Paused => {}
             }
             if evaluation.at_batch_end() {
                 // The device has so much work queued that its progress would be shown long before it is made.
                 evaluation.read().await?;
             }
-            let _ = tell.send(Message::Progress(evaluation.progress()));
+            let _ = tell.send(Message::Progress(share + (1.0 - share) * evaluation.progress()));
         }
         Ok((evaluation.read().await?, examples))
+    }
+
+    fn needs_surrogate(&self) -> bool {
+        self.threats.iter().any(|threat| threat.attack == AttackKind::Transfer)
+    }
+
+    /// Trains the network on which transfer attacks make their examples.
+    async fn surrogate(&self, tell: &SyncSender<Message>) -> Result<(Network, Weights), String> {
+        let header = &self.checkpoint.header;
+        let mut surrogate =
+            Surrogate::new(&header.config.setup, &self.data, &header.statistics(), &self.device);
+        loop {
+            let done = surrogate.advance().await?;
+            let _ = tell.send(Message::Progress(SURROGATE_SHARE * done));
+            if done >= 1.0 {
+                return Ok(surrogate.into_network());
+            }
+        }
     }
 
     /// Adds a batch to the examples.

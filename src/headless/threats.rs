@@ -2,7 +2,7 @@
 
 use crate::config::knobs::parse_real;
 use crate::config::threat::radii_around;
-use crate::config::{AttackKind, Hyper, TargetKind, Threat};
+use crate::config::{AttackKind, Hyper, Norm, TargetKind, Threat};
 
 use super::error::HeadlessError;
 
@@ -27,7 +27,7 @@ pub struct Request {
     pub targets: Vec<TargetKind>,
     /// Radii as typed: around the run's ε by default.
     pub epsilons: Vec<String>,
-    /// Iterations; the run's own by default.
+    /// Iterations; those that an attack's authors give it, or the run's own by default.
     pub steps: Option<usize>,
     /// Random restarts.
     pub restarts: usize,
@@ -41,14 +41,14 @@ impl Request {
     pub fn threats(&self, hyper: &Hyper) -> Result<Vec<Threat>, HeadlessError> {
         let attacks = or_default(&self.attacks, &[AttackKind::Fgsm, AttackKind::Pgd]);
         let targets = or_default(&self.targets, &[TargetKind::Untargeted]);
-        let steps = self.steps.unwrap_or(hyper.attack_steps);
         let aims = targets.iter().any(|target| *target != TargetKind::Untargeted);
         if aims && !attacks.iter().any(|attack| attack.is_targetable()) {
-            let problem = "noise reads no gradient and cannot aim at a target; add an attack that can".into();
+            let problem = "no such attack can aim at a target; add one that can, such as pgd".into();
             return Err(HeadlessError::Flag { flag: "--target", problem });
         }
         let mut threats: Vec<Threat> = Vec::new();
         for attack in attacks {
+            let steps = self.steps.or(attack.own_steps()).unwrap_or(hyper.attack_steps);
             for &target in &targets {
                 let target = if attack.is_targetable() { target } else { TargetKind::Untargeted };
                 for epsilon in self.radii(attack, hyper)? {
@@ -63,7 +63,7 @@ impl Request {
     }
 
     fn radii(&self, attack: AttackKind, hyper: &Hyper) -> Result<Vec<f64>, HeadlessError> {
-        let is_l2 = attack == AttackKind::PgdL2;
+        let is_l2 = attack.norm() == Norm::L2;
         if self.epsilons.is_empty() {
             return Ok(if is_l2 { L2_RADII.to_vec() } else { default_radii(hyper.epsilon) });
         }
@@ -138,7 +138,7 @@ mod tests {
             (request(&[Fgsm], &[], &["8"]), "from 0 to 1"),
             (request(&[PgdL2], &[], &["1001"]), "from 0 to 1000"),
             (request(&[Fgsm], &[], &["1/0"]), "'1/0' is not a number"),
-            (request(&[Noise], &[TargetKind::Random], &["0.1"]), "cannot aim"),
+            (request(&[Noise], &[TargetKind::Random], &["0.1"]), "can aim"),
         ] {
             let error = asked.threats(&Hyper::default()).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");

@@ -6,10 +6,12 @@ mod measure;
 pub mod protocol;
 mod readings;
 mod session;
+mod surrogate;
 mod trainer;
 
 pub use measure::curves;
 pub use session::running_threats;
+pub use surrogate::Surrogate;
 
 use crate::{config::Config, gpu::Opened, platform};
 

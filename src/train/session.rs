@@ -1,4 +1,4 @@
-//! One run: its scenario, where it stands, and what it is measuring. Turn by turn; nothing here loops or waits.
+//! One run: its scenario, where it stands, and what it is measuring. Turn by turn; nothing here loops, and only an attack waits.
 
 use burn::tensor::Device;
 use web_time::{Duration, Instant};
@@ -204,17 +204,20 @@ impl Session {
     /// Begins to attack held-out images; an evaluation under way is dropped.
     pub fn evaluate(&mut self, threats: Vec<Threat>, samples: usize) {
         let indices = balanced_subset(self.scenario.held_out().labels(), samples);
-        let seed = self.info.config.setup.seed;
-        self.evaluation =
-            Some((self.step, Evaluation::new(&self.scenario.main().weights, threats, &indices, seed)));
+        let (classes, seed) = (self.info.classes.len(), self.info.config.setup.seed);
+        let weights = &self.scenario.main().weights;
+        self.evaluation = Some((self.step, Evaluation::new(weights, threats, &indices, classes, seed)));
     }
 
     /// One turn of the evaluation under way, if any.
-    pub fn advance_evaluation(&mut self) {
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn advance_evaluation(&mut self) -> Result<(), String> {
         let begin = Instant::now();
-        let Some((step, mut evaluation)) = self.evaluation.take() else { return };
+        let Some((step, mut evaluation)) = self.evaluation.take() else { return Ok(()) };
         let run = self.info.run;
-        evaluation.advance(&self.scenario.main().network, self.scenario.held_out());
+        evaluation.advance(&self.scenario.main().network, self.scenario.held_out()).await?;
         if evaluation.at_batch_end() {
             self.readings.push(measure::robustness(run, step, &evaluation));
         }
@@ -222,6 +225,7 @@ impl Session {
             self.evaluation = Some((step, evaluation));
         }
         self.clock.trained += begin.elapsed();
+        Ok(())
     }
 
     /// Asks for the bytes of a checkpoint.

@@ -187,7 +187,7 @@ impl Trainer {
         let Some(session) = &mut self.session else {
             return self.nothing_to_train().await;
         };
-        session.advance_evaluation();
+        session.advance_evaluation().await?;
         match work {
             Work::Running => session.train(&hyper, Players::Both, false),
             Work::Steps(players, _) => session.train(&hyper, players, true),

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use great_lab::{
-    attack::{Goal, Victim},
+    attack::{Assault, Goal, Pace, Start, Victim},
     config::{
         Adversary, AttackKind, Hyper, Mode, Normalization, OptimizerKind, Players, Setup, TargetKind, Threat,
     },
@@ -14,6 +14,8 @@ use great_lab::{
     },
     scenario::{Defense, Scenario, State},
 };
+
+use rand::{SeedableRng, rngs::StdRng};
 
 use super::golden::Golden;
 
@@ -193,8 +195,12 @@ impl Case {
                 let steps = self.golden.setting("attack_steps");
                 let threat = Threat { attack, target, epsilon, steps, restarts: 1 };
                 let victim = Victim { network: &self.main, weights: &self.theta };
-                let adversarial = victim.perturb_from_clean(&self.images, &goal, &threat);
-                self.golden.compare(&name, adversarial.expect("the attack reads a gradient"));
+                let (clean, start) = (&self.images, Start::Clean);
+                let assault = Assault { victim, surrogate: None, clean, goal: &goal, threat, start };
+                let mut random = StdRng::seed_from_u64(1);
+                #[expect(clippy::disallowed_methods, reason = "a test has nothing else to do meanwhile")]
+                let adversarial = pollster::block_on(assault.examples(&mut random, &Pace::default()));
+                self.golden.compare(&name, adversarial.unwrap());
             }
         }
     }

@@ -19,7 +19,7 @@ pub(super) struct Operation {
     ours: bool,
     launches: u64,
     ms: f64,
-    /// Of the step that nobody recorded.
+    /// Of the step.
     share: f64,
     bytes: u64,
     floating_point_operations: u64,

@@ -1,0 +1,396 @@
+//! The attacks make what their public implementations make of the same network and images, stay in their ball, and are as
+//! strong as they should be: see `oracle/README.md` for the golden file.
+
+#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
+
+#[allow(dead_code, reason = "each test file uses its own part")]
+#[path = "oracle/golden.rs"]
+mod golden;
+
+use burn::tensor::{Device, Tensor};
+use golden::Golden;
+use great_lab::{
+    attack::{
+        Assault, Evaluation, Goal, Pace, Start, Victim,
+        evaluation::{Counts, Turn},
+    },
+    config::{AttackKind, Norm, TargetKind, Threat},
+    gpu::{Choice, hits, images::DeviceImages, open},
+    nn::{
+        Network, Weights,
+        network::{Interface, Statistics},
+        weights::first_values,
+    },
+};
+use rand::{SeedableRng, rngs::StdRng};
+
+/// Rounding of a length in f32, in pixels.
+const ROUNDING: f32 = 1e-6;
+/// How far counts of attacks with random draws may be from those of another generator, of 48 images.
+const LUCK: usize = 3;
+
+/// The golden network, trained for a moment, and images that it classifies correctly.
+struct Case {
+    golden: Golden,
+    network: Network,
+    weights: Weights,
+    images: Tensor<4>,
+    labels: Tensor<2>,
+}
+
+/// Runs a future as a test: the one place here that waits.
+#[allow(clippy::disallowed_methods, reason = "a test has nothing else to do")]
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    pollster::block_on(future)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has nothing else to do meanwhile")]
+fn entries<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().unwrap()
+}
+
+fn threat(attack: AttackKind, epsilon: f64, steps: usize) -> Threat {
+    Threat { attack, target: TargetKind::Untargeted, epsilon, steps, restarts: 1 }
+}
+
+/// As many steps as a test can afford.
+fn short(attack: AttackKind, epsilon: f64) -> Threat {
+    let steps = match attack.own_steps() {
+        None => 10,
+        Some(steps) => steps.min(20),
+    };
+    threat(attack, epsilon, steps)
+}
+
+impl Case {
+    /// The first `count` images, on the CPU backend.
+    fn of(count: usize) -> Self {
+        Self::on(&Device::flex(), count)
+    }
+
+    /// The first `count` images.
+    fn on(device: &Device, count: usize) -> Self {
+        let golden = Golden::load("attacks", 0.0);
+        let interface =
+            Interface { image: golden.setting("image_shape"), classes: golden.setting("classes") };
+        let statistics = Statistics {
+            mean: golden.entries("main.normalize.mean").to_vec(),
+            deviation: golden.entries("main.normalize.std").to_vec(),
+        };
+        let network = Network::main(
+            golden.setting("network"),
+            golden.setting("width"),
+            golden.setting("activation"),
+            interface,
+            &statistics,
+        );
+        let weights = golden.weights("main", &network, device);
+        let (images, labels) = (golden.images("x", device), golden.one_hot("y", device));
+        Self {
+            images: images.narrow(0, 0, count),
+            labels: labels.narrow(0, 0, count),
+            golden,
+            network,
+            weights,
+        }
+    }
+
+    fn victim(&self) -> Victim<'_> {
+        Victim { network: &self.network, weights: &self.weights }
+    }
+
+    fn attack_from(&self, threat: Threat, start: Start, seed: u64) -> Tensor<4> {
+        let (victim, goal) = (self.victim(), Goal::AwayFrom(self.labels.clone()));
+        let assault =
+            Assault { victim, surrogate: Some(victim), clean: &self.images, goal: &goal, threat, start };
+        wait(assault.examples(&mut StdRng::seed_from_u64(seed), &Pace::default())).unwrap()
+    }
+
+    fn attack(&self, threat: Threat) -> Tensor<4> {
+        self.attack_from(threat, Start::Own, 1)
+    }
+
+    /// Images still classified correctly.
+    fn robust(&self, adversarial: &Tensor<4>) -> usize {
+        let logits = self.network.logits(&self.weights, adversarial.clone());
+        entries(hits(logits, self.labels.clone()).each).into_iter().sum::<f32>() as usize
+    }
+
+    /// The longest perturbation.
+    fn farthest(&self, adversarial: &Tensor<4>, norm: Norm) -> f32 {
+        let [n, c, h, w] = self.images.dims();
+        let offsets = entries(adversarial.clone() - self.images.clone());
+        assert_eq!(offsets.len(), n * c * h * w);
+        let length = |offset: &[f32]| match norm {
+            Norm::Linf => offset.iter().fold(0.0f32, |longest, x| longest.max(x.abs())),
+            Norm::L2 => offset.iter().map(|x| x * x).sum::<f32>().sqrt(),
+        };
+        offsets.chunks(c * h * w).map(length).fold(0.0, f32::max)
+    }
+}
+
+/// Attacks that draw nothing, or start at the clean image, agree with the references image for image: within 1e-5 of a
+/// pixel, where the references' own float32 and float64 agree within 2e-6.
+fn check_image_for_image(device: &Device) {
+    let count = Golden::load("attacks", 0.0).setting("images");
+    let mut case = Case::on(device, count);
+    let golden = &case.golden;
+    let (linf, l2): (f64, f64) = (golden.setting("epsilon"), golden.setting("epsilon_l2"));
+    let (apgd, fab) = (golden.setting("apgd_steps"), golden.setting("fab_steps"));
+    let plans = [
+        (AttackKind::MiFgsm, linf, golden.setting("mi_steps")),
+        (AttackKind::DeepFool, 1.0, 50),
+        (AttackKind::DeepFoolL2, 1000.0, 50),
+        (AttackKind::CarliniWagner, 1000.0, golden.setting("cw_steps")),
+        (AttackKind::ApgdCe, linf, apgd),
+        (AttackKind::ApgdCeL2, l2, apgd),
+        (AttackKind::ApgdDlr, linf, apgd),
+        (AttackKind::ApgdDlrL2, l2, apgd),
+        (AttackKind::ApgdT, linf, apgd),
+        (AttackKind::ApgdTL2, l2, apgd),
+        (AttackKind::FabT, 3.0 * linf, fab),
+        (AttackKind::FabTL2, 3.0 * l2, fab),
+    ];
+    for (attack, epsilon, steps) in plans {
+        let adversarial = case.attack_from(threat(attack, epsilon, steps), Start::Clean, 1);
+        case.golden.compare(&format!("attack.{attack}"), adversarial);
+    }
+    case.golden.finish();
+}
+
+#[test]
+fn deterministic_attacks_agree_image_for_image() {
+    check_image_for_image(&Device::flex());
+}
+
+#[test]
+fn deterministic_attacks_agree_image_for_image_on_the_gpu() {
+    let opened = open(&Choice::Named("llvmpipe".into())).or_else(|_| open(&Choice::Gpu));
+    check_image_for_image(&opened.expect("neither llvmpipe nor a GPU: install mesa-vulkan-drivers").device);
+}
+
+/// Attacks with random draws leave about as many images as the references, and AutoAttack to one image as many.
+#[test]
+fn random_attacks_are_as_strong_as_the_references() {
+    let count = Golden::load("attacks", 0.0).setting("count_images");
+    let case = Case::of(count);
+    let counts: serde_json::Value = case.golden.setting("counts");
+    let of = |name: &str, attack: AttackKind| {
+        let suffix = if attack.norm() == Norm::L2 { "_l2" } else { "" };
+        case.golden.setting::<f64>(&format!("{name}{suffix}"))
+    };
+    let apgd: usize = case.golden.setting("apgd_count_steps");
+    let plans = [
+        (AttackKind::ApgdCe, apgd, LUCK),
+        (AttackKind::ApgdCeL2, apgd, LUCK),
+        (AttackKind::ApgdDlr, apgd, LUCK),
+        (AttackKind::ApgdDlrL2, apgd, LUCK),
+        (AttackKind::ApgdT, apgd, 1),
+        (AttackKind::ApgdTL2, apgd, 1),
+        (AttackKind::FabT, case.golden.setting("fab_count_steps"), 0),
+        (AttackKind::FabTL2, case.golden.setting("fab_count_steps"), 0),
+        (AttackKind::Square, case.golden.setting("square_queries"), LUCK),
+        (AttackKind::SquareL2, case.golden.setting("square_queries"), LUCK),
+    ];
+    for (attack, steps, luck) in plans {
+        let is_square = matches!(attack, AttackKind::Square | AttackKind::SquareL2);
+        let epsilon = of(if is_square { "square_epsilon" } else { "count_epsilon" }, attack);
+        let robust = case.robust(&case.attack(threat(attack, epsilon, steps)));
+        let reference = counts[attack.name()].as_u64().unwrap() as usize;
+        println!("{attack}: {robust}, reference {reference}");
+        assert!(robust.abs_diff(reference) <= luck, "{attack}: {robust} left, reference {reference}");
+    }
+}
+
+#[test]
+fn autoattack_leaves_as_many_as_the_reference_and_ever_fewer() {
+    let case = Case::of(Golden::load("attacks", 0.0).setting("count_images"));
+    let counts: serde_json::Value = case.golden.setting("counts");
+    let goal = Goal::AwayFrom(case.labels.clone());
+    for (attack, epsilon) in
+        [(AttackKind::AutoAttack, "count_epsilon"), (AttackKind::AutoAttackL2, "count_epsilon_l2")]
+    {
+        let threat = threat(attack, case.golden.setting(epsilon), 1);
+        let assault = Assault {
+            victim: case.victim(),
+            surrogate: None,
+            clean: &case.images,
+            goal: &goal,
+            threat,
+            start: Start::Own,
+        };
+        let left = wait(assault.autoattack_survivors(&mut StdRng::seed_from_u64(1))).unwrap();
+        println!("{attack}: {left:?}");
+        assert_eq!(left.len(), 5);
+        assert_eq!(left[0], case.images.dims()[0], "all are correct before");
+        assert!(left.is_sorted_by(|more, fewer| more >= fewer), "{attack}: {left:?}");
+        let reference = counts[attack.name()].as_u64().unwrap() as usize;
+        assert!(left[4].abs_diff(reference) <= 1, "{attack}: {left:?}, reference {reference}");
+    }
+}
+
+#[test]
+fn every_attack_stays_in_its_ball_and_in_the_picture() {
+    let case = Case::of(7);
+    for &attack in AttackKind::ALL {
+        if matches!(attack, AttackKind::AutoAttack | AttackKind::AutoAttackL2) {
+            // Its parts are checked one by one, and its own iterations are many.
+            continue;
+        }
+        let epsilon = match attack {
+            // Without a gradient twenty steps do little in a small ball.
+            AttackKind::Square => 0.3,
+            AttackKind::SquareL2 => 3.0,
+            _ if attack.norm() == Norm::L2 => 0.8,
+            _ => 0.07,
+        };
+        let adversarial = case.attack(short(attack, epsilon));
+        let farthest = case.farthest(&adversarial, attack.norm());
+        assert!(farthest <= epsilon as f32 + ROUNDING, "{attack}: {farthest}");
+        assert!(farthest > 0.0, "{attack} does something");
+        let pixels = entries(adversarial);
+        assert!(pixels.iter().all(|pixel| (0.0..=1.0).contains(pixel)), "{attack}");
+        let nothing = case.attack(short(attack, 0.0));
+        assert_eq!(entries(nothing), entries(case.images.clone()), "{attack} at ε = 0");
+    }
+}
+
+#[test]
+fn iterative_attacks_are_never_weaker_than_one_step() {
+    let case = Case::of(48);
+    let epsilon: f64 = case.golden.setting("count_epsilon");
+    let one_step = case.robust(&case.attack(threat(AttackKind::Fgsm, epsilon, 1)));
+    assert!((5..45).contains(&one_step), "a comparison needs room on both sides: {one_step}");
+    for (attack, steps) in [
+        (AttackKind::Ifgsm, 10),
+        (AttackKind::Pgd, 10),
+        (AttackKind::MiFgsm, 10),
+        (AttackKind::ApgdCe, 20),
+        (AttackKind::ApgdT, 20),
+        (AttackKind::FabT, 20),
+    ] {
+        let robust = case.robust(&case.attack(threat(attack, epsilon, steps)));
+        assert!(robust <= one_step, "{attack}: {robust} left, FGSM leaves {one_step}");
+    }
+}
+
+#[test]
+fn restarts_never_weaken_and_a_seed_means_the_same_twice() {
+    let case = Case::of(24);
+    for attack in [AttackKind::Pgd, AttackKind::ApgdCe, AttackKind::FabTL2, AttackKind::Square] {
+        let epsilon = if attack.norm() == Norm::L2 { 0.5 } else { 0.045 };
+        let once = threat(attack, epsilon, 5);
+        let images = case.attack(once);
+        assert_eq!(entries(images.clone()), entries(case.attack(once)), "{attack}");
+        let robust = case.robust(&case.attack(Threat { restarts: 3, ..once }));
+        assert!(robust <= case.robust(&images), "{attack}");
+    }
+}
+
+#[test]
+fn aimed_attacks_reach_their_targets() {
+    let case = Case::of(6);
+    let k = case.network.interface.classes;
+    let targets = Tensor::cat(
+        vec![case.labels.clone().narrow(1, k - 1, 1), case.labels.clone().narrow(1, 0, k - 1)],
+        1,
+    );
+    let goal = Goal::Towards(targets.clone());
+    for (attack, epsilon, steps) in [
+        (AttackKind::MiFgsm, 0.3, 20),
+        (AttackKind::MiFgsmL2, 4.0, 20),
+        (AttackKind::CarliniWagner, 100.0, 60),
+        (AttackKind::ApgdCe, 0.3, 20),
+        (AttackKind::ApgdCeL2, 4.0, 20),
+    ] {
+        let threat = Threat { target: TargetKind::Random, ..threat(attack, epsilon, steps) };
+        let assault = Assault {
+            victim: case.victim(),
+            surrogate: None,
+            clean: &case.images,
+            goal: &goal,
+            threat,
+            start: Start::Own,
+        };
+        let adversarial = wait(assault.examples(&mut StdRng::seed_from_u64(1), &Pace::default())).unwrap();
+        let logits = case.network.logits(&case.weights, adversarial);
+        let reached = entries(hits(logits, targets.clone()).each).into_iter().sum::<f32>();
+        assert_eq!(reached, 6.0, "{attack}");
+    }
+    let threat = threat(AttackKind::DeepFool, 0.1, 5);
+    let assault = Assault {
+        victim: case.victim(),
+        surrogate: None,
+        clean: &case.images,
+        goal: &goal,
+        threat,
+        start: Start::Own,
+    };
+    let refused = wait(assault.examples(&mut StdRng::seed_from_u64(1), &Pace::default()));
+    assert!(refused.unwrap_err().contains("cannot aim"));
+}
+
+#[test]
+fn a_transfer_attack_is_pgd_on_the_surrogate() {
+    let case = Case::of(9);
+    let on_itself = case.attack(threat(AttackKind::Transfer, 0.06, 7));
+    assert_eq!(entries(on_itself.clone()), entries(case.attack(threat(AttackKind::Pgd, 0.06, 7))));
+    let stranger = Weights::from_values(first_values(&case.network.specs, 3), &Device::flex());
+    let surrogate = Some(Victim { network: &case.network, weights: &stranger });
+    let goal = Goal::AwayFrom(case.labels.clone());
+    let threat = threat(AttackKind::Transfer, 0.06, 7);
+    let (victim, clean, start) = (case.victim(), &case.images, Start::Own);
+    let assault = Assault { victim, surrogate, clean, goal: &goal, threat, start };
+    let examples =
+        |assault: Assault<'_>| wait(assault.examples(&mut StdRng::seed_from_u64(1), &Pace::default()));
+    let transferred = examples(assault).unwrap();
+    assert!(case.robust(&transferred) >= case.robust(&on_itself));
+    assert!(examples(Assault { surrogate: None, ..assault }).unwrap_err().contains("surrogate"));
+}
+
+/// All of an evaluation, how often it paused, and whether its progress ever fell.
+fn evaluate(case: &Case, threats: &[Threat]) -> (Counts, usize) {
+    let bytes: Vec<u8> =
+        entries(case.images.clone()).into_iter().map(|pixel| (pixel * 255.0).round() as u8).collect();
+    let k = case.network.interface.classes;
+    let labels: Vec<u8> = entries(case.labels.clone())
+        .chunks(k)
+        .map(|row| row.iter().position(|flag| *flag > 0.5).unwrap() as u8)
+        .collect();
+    let held_out = DeviceImages::upload(&bytes, &labels, case.network.interface.image, k, &Device::flex());
+    let indices: Vec<u32> = (0..labels.len() as u32).collect();
+    let mut evaluation = Evaluation::new(&case.weights, threats.to_vec(), &indices, k, 1);
+    let (mut pauses, mut progress) = (0, 0.0);
+    loop {
+        match wait(evaluation.advance(&case.network, &held_out)).unwrap() {
+            Turn::Complete => break,
+            Turn::Paused => pauses += 1,
+            Turn::Attacked(attacked) => assert_eq!(attacked.indices, indices),
+        }
+        assert!(evaluation.progress() >= progress, "progress fell to {}", evaluation.progress());
+        progress = evaluation.progress();
+    }
+    assert_eq!(progress, 1.0);
+    (wait(evaluation.read()).unwrap(), pauses)
+}
+
+#[test]
+fn an_evaluation_pauses_in_long_attacks_and_counts_the_same() {
+    let case = Case::of(8);
+    let threats = [
+        threat(AttackKind::ApgdT, 0.06, 30),
+        threat(AttackKind::Fgsm, 0.06, 1),
+        threat(AttackKind::Noise, 0.06, 1),
+        threat(AttackKind::Square, 0.1, 90),
+    ];
+    let (counts, pauses) = evaluate(&case, &threats);
+    assert!(pauses >= 4, "{pauses}");
+    assert_eq!((counts.total, counts.clean, counts.threats.len()), (8, 8, 4));
+    let alone: Vec<u32> =
+        threats.iter().map(|threat| evaluate(&case, &[*threat]).0.threats[0].robust).collect();
+    assert_eq!(alone[1], counts.threats[1].robust, "FGSM draws nothing");
+    assert!(counts.threats[0].robust <= counts.threats[1].robust);
+    assert!(counts.threats[1].robust <= counts.threats[2].robust);
+    let (nothing, _) = evaluate(&case, &[]);
+    assert_eq!((nothing.total, nothing.clean), (8, 8), "the clean ones count without any threat");
+}

@@ -1,0 +1,54 @@
+//! The kernels and the loops of the CPU backend train the same network: the same seed gives the same losses.
+#![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+
+use burn::tensor::Device;
+use great_lab::{
+    config::{Hyper, Mode, Players, Setup},
+    data,
+    gpu::{Choice, open},
+    nn::network::Statistics,
+    scenario::{Defense, Measures, Scenario},
+};
+
+/// What each step measures, α at its full value from the first on.
+fn measures(device: &Device, mode: Mode, steps: u64) -> Vec<Measures> {
+    let setup = Setup { mode, width: 0.5, batch_size: 16, ..Setup::default() };
+    let hyper = Hyper { ramp: 0.0, ..Hyper::default() };
+    let data = data::load(&setup.data).expect("it comes with the lab");
+    let (mean, deviation) = data.channel_statistics();
+    let mut defense = Defense::new(&setup, &data, &Statistics { mean, deviation }, device);
+    let measure = |step| {
+        defense.step(step, &hyper, Players::Both);
+        let pending = defense.take_measures().expect("a step was taken");
+        pollster::block_on(pending.read()).expect("the device answers")
+    };
+    (0..steps).map(measure).collect()
+}
+
+/// The largest differences of the losses, main and auxiliary, between both paths.
+fn differences(mode: Mode, steps: u64) -> [f64; 2] {
+    let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
+        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
+    });
+    let (kernels, loops) = (measures(&lavapipe.device, mode, steps), measures(&Device::flex(), mode, steps));
+    let largest = |of: fn(&Measures) -> f64| {
+        kernels.iter().zip(&loops).map(|(a, b)| (of(a) - of(b)).abs()).fold(0.0, f64::max)
+    };
+    let largest = [largest(|step| step.loss), largest(|step| step.auxiliary_loss)];
+    println!("{mode}, {steps} steps: losses differ by up to {:.1e}, {:.1e}", largest[0], largest[1]);
+    largest
+}
+
+/// A game of two amplifies rounding: after some ten steps a unit near zero is on in one and off in the other, and by
+/// step 100 the auxiliary losses are a tenth apart. Until then every operation of the step must agree.
+#[test]
+fn kernels_and_host_loops_play_the_same_game() {
+    let largest = differences(Mode::GreatGreace, 8);
+    assert!(largest.iter().all(|difference| *difference < 1e-5), "{largest:?}");
+}
+
+#[test]
+fn kernels_and_host_loops_train_alike() {
+    let [loss, _] = differences(Mode::Baseline, 100);
+    assert!(loss < 1e-3, "{loss}");
+}
