@@ -25,6 +25,8 @@ const CHUNK = 8u;
 const TILE = CHUNK * TAPS * QUADS;
 
 var<workgroup> tile: array<vec4<f32>, TILE>;
+// What bounds a loop around barriers: browsers must see that it is the same for the whole workgroup.
+var<workgroup> shared_channels: u32;
 
 fn weight(output: u32, channel: u32, tap: u32) -> f32 {
     if output >= info[4] || channel >= info[1] {
@@ -49,7 +51,10 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let channels = info[1];
+    if lane == 0u {
+        shared_channels = info[1];
+    }
+    let channels = workgroupUniformLoad(&shared_channels);
     let out = vec2<u32>(info[6], info[5]);
     let across = (out.x + COLUMNS - 1u) / COLUMNS;
     let down = (out.y + ROWS - 1u) / ROWS;

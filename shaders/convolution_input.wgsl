@@ -24,6 +24,8 @@ const CHUNK = 8u;
 const TILE = CHUNK * TAPS * QUADS;
 
 var<workgroup> tile: array<vec4<f32>, TILE>;
+// What bounds a loop around barriers: browsers must see that it is the same for the whole workgroup.
+var<workgroup> shared_outputs: u32;
 
 fn weight(output: u32, channel: u32, tap: u32) -> f32 {
     if output >= info[4] || channel >= info[1] {
@@ -45,7 +47,10 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let outputs = info[4];
+    if lane == 0u {
+        shared_outputs = info[4];
+    }
+    let outputs = workgroupUniformLoad(&shared_outputs);
     let size = vec2<u32>(info[3], info[2]);
     let across = (size.x + COLUMNS - 1u) / COLUMNS;
     let down = (size.y + ROWS - 1u) / ROWS;

@@ -3,6 +3,7 @@
 //! The range, default, unit and help of every knob stand once, in [`knobs`]; slider, flag and validation come from there.
 
 pub mod knobs;
+pub mod link;
 pub mod threat;
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The program: the window, or a command.
+//! The program: the window, a command, or the page.
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
@@ -43,10 +43,11 @@ fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCod
         train::{protocol::Delivery, spawn},
     };
 
-    let config = match options.options.config(None) {
-        Ok(config) => config,
+    let linked = match options.options.linked(None) {
+        Ok(linked) => linked,
         Err(error) => return complain(&error),
     };
+    let config = linked.config;
     let has_display = ["DISPLAY", "WAYLAND_DISPLAY"]
         .iter()
         .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
@@ -62,11 +63,15 @@ fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCod
         Ok(prepared) => prepared,
         Err(error) => return complain(&error),
     };
-    let lab = Options { run_at_once: options.run, exit_after: options.exit_after() };
+    let lab = Options { run_at_once: options.run || linked.run, exit_after: options.exit_after() };
     let ended = eframe::run_native(
         "GREAT Lab",
         native_options(opened.setup),
-        Box::new(move |context| Ok(Box::new(Lab::new(&context.egui_ctx, remote, config, lab)))),
+        Box::new(move |context| {
+            let mut lab = Lab::new(&context.egui_ctx, remote, config, lab);
+            lab.refuse(linked.refused);
+            Ok(Box::new(lab))
+        }),
     );
     match ended {
         Ok(()) => std::process::ExitCode::SUCCESS,
@@ -95,4 +100,10 @@ fn native_options(trainer: Option<burn::tensor::wgpu::WgpuSetup>) -> eframe::Nat
 }
 
 #[cfg(target_arch = "wasm32")]
-fn main() {}
+#[path = "main/page.rs"]
+mod page;
+
+#[cfg(target_arch = "wasm32")]
+fn main() {
+    page::start();
+}

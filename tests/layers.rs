@@ -64,7 +64,7 @@ fn violations(layers: &[Vec<String>], source: &Source) -> Vec<String> {
     let in_tests = source.test_items();
     for (at, token) in source.tokens.iter().enumerate() {
         let crate_is = |name: &str| token.text == name || token.text.starts_with(&format!("{name}_"));
-        let is_window = source.owner() == "app" || source.path == "main.rs";
+        let is_window = matches!(source.owner(), "app" | "main");
         let why = if source.owner() == "app" && ["burn", "cubecl", "wgpu"].into_iter().any(crate_is) {
             format!("app may not use {}", token.text)
         } else if !is_window && ["egui", "eframe"].into_iter().any(crate_is) {

@@ -19,6 +19,7 @@ mod panes;
 mod pictures;
 mod robustness;
 mod samples;
+mod script;
 mod series;
 mod shortcuts;
 mod status;
@@ -29,7 +30,7 @@ use egui::{Context, Frame, Margin, Panel, Rect, Ui, ViewportCommand};
 use tokio::sync::mpsc;
 use web_time::{Duration, Instant};
 
-use crate::config::Config;
+use crate::config::{Config, link};
 use crate::platform::{self, FileAnswer};
 use crate::train::protocol::{Activity, Command, Event, Failure, Remote};
 
@@ -52,6 +53,8 @@ const ON_CPU: Duration = Duration::from_secs(1);
 const ANSWERING: Duration = Duration::from_millis(100);
 /// Time between looks at the channel while nothing goes on.
 const IDLE: Duration = Duration::from_millis(500);
+/// Time between two changes of a page's address: browsers refuse more than about six a second.
+const REMEMBER_AFTER: Duration = Duration::from_millis(400);
 /// Events taken in one frame at most, so that a flood cannot freeze the window.
 const EVENTS_A_FRAME: usize = 1024;
 
@@ -76,12 +79,17 @@ pub struct Lab {
     shortcuts_open: bool,
     /// The notice that somebody has read.
     notice_dismissed: Option<String>,
+    /// What a page's address says of the run, and when that was written.
+    remembered: (String, Instant),
+    /// What a page's tab says.
+    entitled: String,
 }
 
 impl Lab {
     /// A window on the trainer at the other end of `remote`, which was started with `config`.
     pub fn new(ctx: &Context, remote: Remote, config: Config, options: Options) -> Self {
         theme::install(ctx);
+        let remembered = (link::write(&config), Instant::now());
         Self {
             events: remote.events,
             controls: Controls::new(config, remote.hyper, remote.commands),
@@ -92,7 +100,40 @@ impl Lab {
             opened: Instant::now(),
             shortcuts_open: false,
             notice_dismissed: None,
+            remembered,
+            entitled: String::new(),
         }
+    }
+
+    /// Shows what of a link was refused.
+    pub fn refuse(&mut self, refused: Vec<String>) {
+        for what in refused {
+            let advice = "The rest of the link is kept.".into();
+            self.history.fail(Failure { run: self.history.run(), what, advice });
+        }
+    }
+
+    /// What a script may know of the run, as a JSON object; see `docs/page.md`.
+    pub fn state(&mut self) -> String {
+        self.drain();
+        script::state(&self.history, &self.controls).to_string()
+    }
+
+    /// The reports so far, as a JSON array.
+    pub fn metrics(&mut self) -> String {
+        self.drain();
+        script::metrics(&self.history).to_string()
+    }
+
+    /// Does what a script says.
+    ///
+    /// # Errors
+    /// What is wrong with the command.
+    pub fn command(&mut self, command: &str) -> Result<(), String> {
+        self.drain();
+        let refused = script::obey(command, &self.history, &mut self.controls)?;
+        self.refuse(refused);
+        Ok(())
     }
 
     /// One frame: what came in, what is wanted, the picture.
@@ -106,7 +147,34 @@ impl Lab {
         self.drain();
         self.take_files(ctx);
         self.controls.flush();
+        self.tell_page();
         self.schedule(ctx);
+    }
+
+    /// Where the lab is a page: the run in its address, the progress in its tab, and whether the browser slows it down.
+    fn tell_page(&mut self) {
+        let link = link::write(&self.controls.config);
+        if link != self.remembered.0 && self.remembered.1.elapsed() > REMEMBER_AFTER {
+            platform::remember(&link);
+            self.remembered = (link, Instant::now());
+        }
+        let held_back = platform::held_back();
+        if let Some(delay) = held_back {
+            self.history.notice = Some(format!(
+                "In the background the browser let a turn begin only every {:.1} s; in front it trains at full speed.",
+                delay.as_secs_f64()
+            ));
+        }
+        let title = match self.history.activity() {
+            Activity::Running if held_back.is_some() => format!("{} (held back)", self.history.step()),
+            Activity::Running => format!("{} of {}", self.history.step(), self.history.steps()),
+            Activity::Finished => "finished".into(),
+            Activity::Preparing | Activity::Paused => String::new(),
+        };
+        if title != self.entitled {
+            platform::entitle(&title);
+            self.entitled = title;
+        }
     }
 
     fn draw(&mut self, ui: &mut Ui) {
@@ -184,8 +252,10 @@ impl Lab {
 
     /// Files that were dropped or chosen.
     fn take_files(&mut self, ctx: &Context) {
-        for file in ctx.input(|input| input.raw.dropped_files.clone()) {
-            self.exports.await_answer(platform::open_dropped(file.path().to_owned()));
+        let dropped: Vec<_> =
+            ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+        if !dropped.is_empty() {
+            platform::open_dropped(dropped).into_iter().for_each(|asked| self.exports.await_answer(asked));
         }
         for answer in self.exports.advance(ctx) {
             match answer {
@@ -193,8 +263,7 @@ impl Lab {
                 FileAnswer::Opened(_, bytes) => self.controls.send(Command::Load(bytes)),
                 FileAnswer::Folder(folder) => self.controls.open_data(folder),
                 FileAnswer::Nothing => {
-                    self.history.notice =
-                        Some("No file was chosen, or this desktop has no file dialog.".into());
+                    self.history.notice = Some(platform::NO_FILE.into());
                 }
                 FileAnswer::Failed(error) => self.history.fail(Failure {
                     run: self.history.run(),
@@ -232,11 +301,10 @@ fn drop_hint(ctx: &Context, palette: &Palette) {
         ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint")));
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, palette.window.gamma_multiply(0.85));
-    let text = "Drop a folder to train on its data, or a checkpoint to load it.";
     painter.text(
         rect.center(),
         egui::Align2::CENTER_CENTER,
-        text,
+        platform::DROP_HINT,
         egui::FontId::proportional(20.0),
         palette.text,
     );

@@ -4,6 +4,7 @@ use egui::{RichText, Ui};
 use egui_plot::{FilledArea, HLine, Line, LineStyle, MarkerShape, PlotPoints, PlotUi, Points, VLine};
 
 use crate::app::chart;
+use crate::app::controls::Controls;
 use crate::app::export::Table;
 use crate::app::format::{count, percent, short, whole_percent};
 use crate::app::history::History;
@@ -38,9 +39,9 @@ pub fn threats(hyper: &Hyper) -> Vec<Threat> {
 }
 
 /// Asks for an evaluation now.
-pub fn evaluate_now(scope: &mut Scope<'_>) {
-    let hyper = scope.controls.config.hyper;
-    scope.controls.send(Command::Evaluate { threats: threats(&hyper), samples: hyper.evaluate_samples });
+pub fn evaluate_now(controls: &mut Controls) {
+    let hyper = controls.config.hyper;
+    controls.send(Command::Evaluate { threats: threats(&hyper), samples: hyper.evaluate_samples });
 }
 
 impl RobustnessPane {
@@ -232,7 +233,7 @@ fn buttons_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let text = RichText::new("Evaluate now").font(small());
     let hover = "Attack held-out images with the weights as they are (E)";
     if ui.add_enabled(ready, egui::Button::new(text)).on_hover_text(hover).clicked() {
-        evaluate_now(scope);
+        evaluate_now(scope.controls);
     }
     let keep = scope.history.complete_evaluation().is_some();
     let text = RichText::new("Keep as baseline").font(small());

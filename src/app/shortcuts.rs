@@ -3,7 +3,7 @@
 use egui::{Context, Key, RichText};
 
 use crate::app::panes::{Panes, Scope};
-use crate::app::robustness;
+use crate::app::{robustness, toolbar};
 use crate::train::protocol::{Activity, Command, Players};
 
 /// What a key does.
@@ -14,6 +14,7 @@ enum Deed {
     Reset,
     Evaluate,
     Save,
+    CopyLink,
     Sheet,
     Back,
 }
@@ -27,6 +28,7 @@ const TABLE: &[(Key, &str, Deed, &str)] = &[
     (Key::R, "R", Deed::Reset, "reset: start anew with the chosen setup"),
     (Key::E, "E", Deed::Evaluate, "evaluate robustness now"),
     (Key::S, "S", Deed::Save, "save a checkpoint"),
+    (Key::L, "L", Deed::CopyLink, "copy a link to this run"),
     (Key::F1, "F1 or ?", Deed::Sheet, "show or hide this sheet"),
     (Key::Questionmark, "", Deed::Sheet, ""),
     (Key::Escape, "Esc", Deed::Back, "put an enlarged pane back, close this sheet"),
@@ -39,7 +41,7 @@ const MOUSE: &[(&str, &str)] = &[
     ("double-click a knob's name", "its default"),
     ("double-click a chart", "show all of it again"),
     ("Ctrl + scroll", "zoom a chart"),
-    ("drop a folder", "train on its data"),
+    ("drop data", "train on it"),
     ("drop a checkpoint", "load it"),
 ];
 
@@ -63,9 +65,10 @@ pub fn handle(ctx: &Context, scope: &mut Scope<'_>, panes: &mut Panes, sheet: &m
             Deed::Step(players) if can_step => scope.controls.step(*players),
             Deed::Step(_) => {}
             Deed::Reset => scope.controls.reset(),
-            Deed::Evaluate if scope.history.info.is_some() => robustness::evaluate_now(scope),
+            Deed::Evaluate if scope.history.info.is_some() => robustness::evaluate_now(scope.controls),
             Deed::Evaluate => {}
             Deed::Save => scope.controls.send(Command::Save),
+            Deed::CopyLink => toolbar::copy_link(ctx, scope),
             Deed::Sheet => *sheet = !*sheet,
             Deed::Back => {
                 let restored = panes.restore();

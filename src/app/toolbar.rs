@@ -6,7 +6,7 @@ use crate::app::format::{count, figure};
 use crate::app::icons::{self, Icon};
 use crate::app::panes::Scope;
 use crate::app::theme::small;
-use crate::config::{Config, Mode, NetworkKind};
+use crate::config::{Config, Mode, NetworkKind, link};
 use crate::platform;
 use crate::train::protocol::{Activity, Command, Players};
 
@@ -54,6 +54,11 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         if ui.add(egui::Button::new("Save checkpoint…").shortcut_text("S")).clicked() {
             scope.controls.send(Command::Save);
         }
+        let about = "Data, network, seed and every knob that differs from its default";
+        let copy = ui.add(egui::Button::new("Copy link").shortcut_text("L"));
+        if copy.on_hover_text(about).clicked() {
+            copy_link(ui.ctx(), scope);
+        }
         ui.separator();
         if ui.button("Put panes back").clicked() {
             wanted.arrange = true;
@@ -62,6 +67,13 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
             wanted.shortcuts = true;
         }
     });
+}
+
+/// Puts the run as the knobs say it into the clipboard, as a link.
+pub fn copy_link(ctx: &egui::Context, scope: &mut Scope<'_>) {
+    let shared = platform::share(&link::write(&scope.controls.config));
+    scope.history.notice = Some(format!("Copied {shared}"));
+    ctx.copy_text(shared);
 }
 
 /// Data, network and mode; they are the next run's.

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::platform;
+
 use super::{DataError, Dataset, Images, MAX_FILE_BYTES, cifar, embedded, idx, tfjs_cifar};
 
 /// CIFAR-10 has its training images in so many files.
@@ -22,6 +24,20 @@ pub fn load(folder: &str) -> Result<Dataset, DataError> {
         names.push(entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned());
     }
     load_files(folder, &names, &|name| read(&path.join(name)))
+}
+
+/// Loads the data set that people gave a page as files in memory; `folder` names it.
+///
+/// # Errors
+/// As [`load_files`].
+pub fn load_given(folder: &str, files: &platform::Files) -> Result<Dataset, DataError> {
+    let names: Vec<String> = files.keys().cloned().collect();
+    load_files(folder, &names, &|name| {
+        files.get(name).cloned().ok_or_else(|| DataError::Unreadable {
+            path: format!("{folder}/{name}"),
+            source: std::io::ErrorKind::NotFound.into(),
+        })
+    })
 }
 
 /// Loads the data set that the files of these names make up; `read` gives the bytes of one of them. `folder` is

@@ -13,6 +13,8 @@ pub mod tfjs_cifar;
 
 use std::ops::RangeInclusive;
 
+use crate::platform;
+
 pub use error::DataError;
 pub use order::{BatchOrder, balanced_subset};
 
@@ -69,14 +71,21 @@ pub struct Dataset {
     pub test: Images,
 }
 
-/// Loads the built-in data set of that name (`fashion-mnist`), or what the folder of that path holds.
+/// Loads the built-in data set of that name (`fashion-mnist`), or what the folder of that path holds: on the disk, or in
+/// the memory of a page.
 ///
 /// A built-in name wins over a folder; write `./fashion-mnist` for the folder.
 ///
 /// # Errors
 /// Where there is neither, or where a file is missing, unreadable or not what its format says.
 pub fn load(source: &str) -> Result<Dataset, DataError> {
-    if source == embedded::NAME { embedded::load() } else { folder::load(source) }
+    if source == embedded::NAME {
+        embedded::load()
+    } else if let Some(files) = platform::given_files(source) {
+        folder::load_given(source, &files)
+    } else {
+        folder::load(source)
+    }
 }
 
 impl Dataset {

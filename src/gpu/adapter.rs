@@ -115,7 +115,7 @@ pub(super) fn enumerate() -> Vec<Adapter> {
 }
 
 /// What a future has to say without waiting: natively, adapters are listed at once.
-fn at_once<F: Future>(future: F) -> Option<F::Output> {
+pub(super) fn at_once<F: Future>(future: F) -> Option<F::Output> {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,

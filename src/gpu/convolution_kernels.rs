@@ -8,6 +8,7 @@ use cubecl::prelude::KernelId;
 use super::convolution::{
     Convolution, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
 };
+use super::convolution_loops::{self, Operation};
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info, upload};
 use super::{convolution_lanes, convolution_tiles, profile};
 
@@ -49,11 +50,19 @@ enum Variant {
     Tiles,
     /// Those of [`convolution_lanes`].
     Lanes,
+    /// That of [`convolution_loops`].
+    Loops,
 }
 
 impl Variant {
     fn of(tensor: &CubeTensor) -> Self {
-        if convolution_lanes::suit(tensor) { Self::Lanes } else { Self::Tiles }
+        if convolution_lanes::suit(tensor) {
+            Self::Lanes
+        } else if convolution_loops::suits(tensor) {
+            Self::Loops
+        } else {
+            Self::Tiles
+        }
     }
 
     fn convolution(self, x: CubeTensor, weight: CubeTensor, geometry: Geometry) -> CubeTensor {
@@ -66,7 +75,7 @@ impl Variant {
     fn input_vjp(self, gy: CubeTensor, weight: CubeTensor, geometry: Geometry) -> CubeTensor {
         let [batch, outputs, channels] = [size(&gy, 0), size(&gy, 1), size(&weight, 1)];
         let output = [batch, channels, geometry.height as u32, geometry.width as u32];
-        if geometry.stride == 1 {
+        if geometry.stride == 1 && self != Self::Loops {
             let turned = Sizes { batch, channels: outputs, outputs: channels, geometry };
             return self.sum_patches(Kind::Output { stride: 1 }, turned, 1, [gy, weight], output);
         }
@@ -117,6 +126,10 @@ impl Variant {
                 let buffers = [&a.handle, &b.handle, &output.handle, &info];
                 dispatch(&a, kernel, convolution_lanes::WORKGROUP, groups, &buffers);
             }
+            Self::Loops => {
+                let operation = if kind == Kind::Input { Operation::InputVjp } else { Operation::Output };
+                convolution_loops::compute(operation, sizes, [&a, &b], &output);
+            }
         }
         output
     }
@@ -160,6 +173,10 @@ impl Variant {
                 dispatch(&x, kernel, workgroup, groups, &[&x.handle, &gy.handle, &partial.handle, &info]);
                 (partial, parts)
             }
+            Self::Loops => {
+                convolution_loops::compute(Operation::WeightVjp, sizes, [&gy, &x], &weight);
+                return weight;
+            }
         };
         if parts == 1 {
             return weight;
@@ -201,11 +218,15 @@ pub(super) struct Sizes {
 
 impl Sizes {
     fn info(self, beside: &CubeTensor, more: &[u32]) -> cubecl::server::Handle {
+        info(beside, &[self.values().as_slice(), more].concat())
+    }
+
+    /// As the kernels read them first.
+    pub(super) fn values(self) -> [u32; 7] {
         let Self { batch, channels, outputs, geometry } = self;
         let [height, width] = [geometry.height, geometry.width].map(|size| size as u32);
         let [out_height, out_width] = geometry.output().map(|size| size as u32);
-        let sizes = [batch, channels, height, width, outputs, out_height, out_width];
-        info(beside, &[&sizes, more].concat())
+        [batch, channels, height, width, outputs, out_height, out_width]
     }
 
     fn operations(self) -> u64 {

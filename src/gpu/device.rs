@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuInitError, WgpuSetup};
 
-use super::adapter::{Adapter, AdapterKind, enumerate};
+use super::adapter::{Adapter, AdapterKind, at_once, enumerate};
 use crate::config::DeviceInfo;
 
 /// Which device is wanted.
@@ -80,6 +80,12 @@ pub enum DeviceError {
         adapter: String,
         /// What burn or the driver says.
         source: Box<WgpuInitError>,
+    },
+    /// The adapter did not answer at once, as it does everywhere but in a page.
+    #[error("{adapter} did not answer; say --device cpu")]
+    Late {
+        /// The adapter.
+        adapter: String,
     },
     /// Another adapter than the one chosen answered.
     #[error("asked for {adapter} and got '{got}'; say --device with another adapter's name")]
@@ -179,17 +185,19 @@ fn list<'a>(adapters: impl IntoIterator<Item = &'a Adapter>) -> String {
     if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
-fn cpu(notice: Option<String>) -> Opened {
+/// The CPU backend, with what people should know of why.
+pub(super) fn cpu(notice: Option<String>) -> Opened {
     let info = DeviceInfo { name: "CPU".into(), backend: "flex".into(), is_gpu: false, notice };
     Opened { device: Device::flex(), info, setup: None }
 }
 
 fn open_adapter(adapter: &Adapter) -> Result<Opened, DeviceError> {
     let (interface, kind) = adapter.selector.clone();
-    let (device, setup) =
-        Device::wgpu_options().graphics_api(interface).device_kind(kind).init_with_setup().map_err(
-            |source| DeviceError::Refused { adapter: adapter.to_string(), source: Box::new(source) },
-        )?;
+    // burn has no other form that a page can compile.
+    let opening = Device::wgpu_options().graphics_api(interface).device_kind(kind).init_with_setup_async();
+    let (device, setup) = at_once(opening)
+        .ok_or_else(|| DeviceError::Late { adapter: adapter.to_string() })?
+        .map_err(|source| DeviceError::Refused { adapter: adapter.to_string(), source: Box::new(source) })?;
     let got = setup.adapter.get_info().name;
     if got != adapter.reported_name {
         return Err(DeviceError::Mistaken { adapter: adapter.to_string(), got });

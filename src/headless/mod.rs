@@ -35,6 +35,7 @@ const LAB_EXAMPLES: &str = "\
 Examples:
   great-lab                                  open the window
   great-lab --run --mode great               open it and train at once
+  great-lab --link 'https://…/#v1&alpha=0.3'  open the run of a link
   great-lab train --steps 2000               train without a window
   great-lab evaluate runs/a                  attack what was trained
   great-lab bench                            how fast a step is here

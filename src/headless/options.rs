@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 
 use crate::config::knobs::{assign, validate};
+use crate::config::link::{self, Linked};
 use crate::config::{Config, Knob, Mode, NetworkKind};
 use crate::gpu::{Choice, Opened, open};
 
@@ -34,6 +35,9 @@ pub struct RunOptions {
     /// Begin with the configuration in the run.json of another run; other flags change it
     #[arg(long, value_name = "RUN.JSON")]
     pub config: Option<PathBuf>,
+    /// Begin with the run that a link describes, as the lab's "Copy link" gives it; other flags change it
+    #[arg(long, value_name = "LINK", conflicts_with = "config")]
+    pub link: Option<String>,
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     pub device: String,
@@ -45,7 +49,27 @@ impl RunOptions {
     /// # Errors
     /// A knob that does not exist, is set twice or refuses its value; a file that is no configuration.
     pub fn config(&self, epochs: Option<u32>) -> Result<Config, HeadlessError> {
-        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), read_config)?;
+        let linked = self.linked(epochs)?;
+        for refused in &linked.refused {
+            eprintln!("warning: {refused} The rest of the link is kept.");
+        }
+        Ok(linked.config)
+    }
+
+    /// As [`Self::config`], with what a link says besides.
+    ///
+    /// # Errors
+    /// As [`Self::config`].
+    pub fn linked(&self, epochs: Option<u32>) -> Result<Linked, HeadlessError> {
+        let mut linked = self.link.as_deref().map(link::read).unwrap_or_default();
+        if let Some(path) = &self.config {
+            linked.config = read_config(path)?;
+        }
+        self.flags(epochs, &mut linked.config)?;
+        Ok(linked)
+    }
+
+    fn flags(&self, epochs: Option<u32>, config: &mut Config) -> Result<(), HeadlessError> {
         let shortcuts = [
             ("mode", &self.mode),
             ("data", &self.data),
@@ -60,19 +84,19 @@ impl RunOptions {
         }
         for (name, value) in shortcuts {
             if let Some(value) = value {
-                assign(&mut config, &format!("{name}={value}"))?;
+                assign(config, &format!("{name}={value}"))?;
                 set.push((name.into(), format!("--{name} {value}")));
             }
         }
         for assignment in &self.set {
-            let name = assign(&mut config, assignment)?.name;
+            let name = assign(config, assignment)?.name;
             let second = format!("--set {assignment}");
             if let Some((_, first)) = set.iter().find(|(earlier, _)| earlier == name) {
                 return Err(HeadlessError::SetTwice { knob: name.into(), first: first.clone(), second });
             }
             set.push((name.into(), second));
         }
-        Ok(config)
+        Ok(())
     }
 }
 
@@ -158,6 +182,15 @@ mod tests {
         let flags = RunOptions { config: Some(path), seed: Some("3".into()), ..RunOptions::default() };
         let read = flags.config(None).unwrap();
         assert_eq!((read.hyper.alpha, read.setup.seed), (0.75, 3));
+    }
+
+    #[test]
+    fn flags_change_what_a_link_says() {
+        let link = Some("https://example.org/#v1&alpha=0.75&seed=9&beta=x&run".into());
+        let flags = RunOptions { link, seed: Some("3".into()), ..RunOptions::default() };
+        let linked = flags.linked(None).unwrap();
+        assert_eq!((linked.config.hyper.alpha, linked.config.setup.seed, linked.run), (0.75, 3, true));
+        assert!(matches!(&linked.refused[..], [why] if why.contains("beta")), "{:?}", linked.refused);
     }
 
     #[test]

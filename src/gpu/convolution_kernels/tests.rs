@@ -1,4 +1,4 @@
-//! Both kinds of kernels, whichever the adapter here gets, against the host's.
+//! All kinds of kernels, whichever the adapter here gets, against the host's.
 
 use burn::backend::ops::FloatTensorOps;
 use burn::tensor::TensorData;
@@ -23,7 +23,7 @@ fn values(tensor: CubeTensor) -> Vec<f32> {
 }
 
 #[test]
-fn both_variants_are_the_hosts() {
+fn all_variants_are_the_hosts() {
     for [batch, channels, outputs, height, width] in
         [[1, 1, 1, 1, 1], [2, 3, 5, 7, 9], [3, 1, 9, 6, 12], [2, 9, 17, 5, 36]]
     {
@@ -38,7 +38,7 @@ fn both_variants_are_the_hosts() {
             let y = host_convolution::conv2d(&a, &b, sizes);
             let gx = host_convolution::input_vjp(&c, &b, sizes);
             let gw = host_convolution::weight_vjp(&a, &c, sizes);
-            for variant in [Variant::Tiles, Variant::Lanes] {
+            for variant in [Variant::Tiles, Variant::Lanes, Variant::Loops] {
                 let [x, weight, gy] = [&x, &weight, &gy].map(Clone::clone);
                 let what = format!("{variant:?} {sizes:?}");
                 assert_eq!(values(variant.convolution(x.clone(), weight.clone(), geometry)), y, "{what}");

@@ -1,0 +1,181 @@
+//! What a script may know of the lab, as JSON, and what it may have it do, as one line of text.
+
+use serde_json::{Value, json};
+
+use crate::app::controls::Controls;
+use crate::app::history::{History, METRICS, Metric};
+use crate::app::robustness;
+use crate::config::{knobs, link};
+use crate::train::protocol::{Activity, Command, Players, Robustness};
+
+/// What [`obey`] knows.
+const COMMANDS: &str = "run, pause, step [N], reset, save, evaluate, set KNOB=VALUE, link FRAGMENT";
+/// The columns of [`metrics`], as they are named there.
+const COLUMNS: [(&str, Metric); METRICS] = [
+    ("loss", Metric::Loss),
+    ("auxiliary_loss", Metric::AuxiliaryLoss),
+    ("accuracy", Metric::Accuracy),
+    ("auxiliary_accuracy", Metric::AuxiliaryAccuracy),
+    ("gradient_rms", Metric::GradientRms),
+    ("alpha", Metric::Alpha),
+];
+
+/// Where the run stands.
+pub fn state(history: &History, controls: &Controls) -> Value {
+    let activity = match history.activity() {
+        Activity::Preparing => "preparing",
+        Activity::Paused => "paused",
+        Activity::Running => "running",
+        Activity::Finished => "finished",
+    };
+    let failures: Vec<Value> = history
+        .failures
+        .iter()
+        .map(|failure| json!({ "what": failure.what, "advice": failure.advice }))
+        .collect();
+    let report = history.latest.as_ref();
+    json!({
+        "activity": activity,
+        "run": history.run(),
+        "step": history.step(),
+        "steps": history.steps(),
+        "steps_per_second": report.map(|report| report.steps_per_second),
+        "seconds": report.map(|report| report.elapsed.as_secs_f64()),
+        "device": history.info.as_ref().map(|info| &info.device),
+        "data": history.info.as_ref().map(|info| &info.data),
+        "config": controls.config,
+        "link": link::write(&controls.config),
+        "evaluating": history.evaluating(),
+        "robustness": history.evaluation.as_ref().map(robustness_json),
+        "notice": history.notice,
+        "failures": failures,
+    })
+}
+
+fn robustness_json(robustness: &Robustness) -> Value {
+    let curves: Vec<Value> = robustness
+        .curves
+        .iter()
+        .map(|curve| {
+            let point = |point: &crate::train::protocol::Point| json!({ "epsilon": point.epsilon, "robust": point.robust });
+            json!({
+                "attack": curve.attack,
+                "target": curve.target,
+                "points": curve.points.iter().map(point).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    json!({
+        "step": robustness.step,
+        "complete": robustness.complete,
+        "clean": robustness.clean,
+        "curves": curves,
+    })
+}
+
+/// The reports so far, oldest first; in a very long run each is the mean of several.
+pub fn metrics(history: &History) -> Value {
+    let rows = history.reports.rows().iter().map(|row| {
+        let mut object = json!({ "step": row.step, "seconds": row.seconds });
+        for (name, metric) in COLUMNS {
+            object[name] = row.values[metric as usize].into();
+        }
+        object
+    });
+    rows.collect()
+}
+
+/// Does what one line says; what of a link was refused.
+///
+/// # Errors
+/// What is wrong with the command; then nothing was done.
+pub fn obey(line: &str, history: &History, controls: &mut Controls) -> Result<Vec<String>, String> {
+    let (command, argument) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+    let argument = argument.trim();
+    match (command, argument) {
+        ("run", "") => controls.run(history),
+        ("pause", "") => controls.send(Command::Pause),
+        ("step", "") => controls.step(Players::Both),
+        ("step", steps) => {
+            let steps = steps.parse().map_err(|_| format!("'{steps}' is no number of steps"))?;
+            controls.send(Command::Step(Players::Both, steps));
+        }
+        ("reset", "") => controls.reset(),
+        ("save", "") => controls.send(Command::Save),
+        ("evaluate", "") => robustness::evaluate_now(controls),
+        ("set", assignment) => {
+            knobs::assign(&mut controls.config, assignment).map_err(|error| error.to_string())?;
+            controls.flush();
+        }
+        ("link", link) => {
+            let linked = link::read(link);
+            controls.config = linked.config;
+            controls.flush();
+            controls.reset();
+            if linked.run {
+                controls.send(Command::Run);
+            }
+            return Ok(linked.refused);
+        }
+        _ => return Err(format!("no command '{line}'; there are: {COMMANDS}")),
+    }
+    Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::train::protocol::{Delivery, Local, connect};
+
+    fn lab() -> (History, Controls, Local) {
+        let config = Config::default();
+        let (remote, local) = connect(config.hyper, Delivery::Latest);
+        (History::default(), Controls::new(config, remote.hyper, remote.commands), local)
+    }
+
+    #[test]
+    fn commands_reach_the_trainer_in_order() {
+        let (history, mut controls, mut local) = lab();
+        for line in ["set alpha=0.5", "set steps=7", "reset", " step 3 ", "pause", "evaluate", "save"] {
+            assert_eq!(obey(line, &history, &mut controls), Ok(Vec::new()), "{line}");
+        }
+        assert!((local.hyper.borrow().alpha - 0.5).abs() < 1e-12);
+        let heard = std::iter::from_fn(|| local.commands.try_recv().ok());
+        let heard: Vec<String> = heard.map(|command| format!("{command:?}")).collect();
+        for (heard, expected) in heard.iter().zip(["steps: 7", "Step(Both, 3)", "Pause", "Evaluate", "Save"])
+        {
+            assert!(heard.contains(expected), "{heard}: {expected}");
+        }
+        assert_eq!(heard.len(), 5);
+    }
+
+    #[test]
+    fn a_link_starts_the_run_it_describes() {
+        let (history, mut controls, mut local) = lab();
+        let refused = obey("link #v1&seed=9&alpha=-1&run", &history, &mut controls).unwrap();
+        assert!(matches!(&refused[..], [why] if why.contains("alpha")), "{refused:?}");
+        assert!(matches!(local.commands.try_recv(), Ok(Command::Reset(setup)) if setup.seed == 9));
+        assert!(matches!(local.commands.try_recv(), Ok(Command::Run)));
+        assert_eq!(state(&history, &controls)["link"], "v1&seed=9");
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_does_nothing() {
+        let (history, mut controls, mut local) = lab();
+        for (line, expected) in [
+            ("", "there are: run"),
+            ("fly", "'fly'"),
+            ("run fast", "there are"),
+            ("step x", "'x' is no number"),
+            ("set alpha", "KNOB=VALUE"),
+            ("set alpha=99", "out of range"),
+        ] {
+            let error = obey(line, &history, &mut controls).unwrap_err();
+            assert!(error.contains(expected), "{line}: {error}");
+        }
+        assert!(local.commands.try_recv().is_err());
+        assert_eq!(controls.config, Config::default());
+        assert_eq!(metrics(&history), json!([]));
+    }
+}

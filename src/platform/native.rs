@@ -1,0 +1,120 @@
+//! A native program: threads, file dialogs, the disk.
+
+use super::{Asked, FileAnswer, FileError, Files};
+
+/// Keeps what is freed for the next tensor. The C library's allocator gives megabytes back to the system at once, and
+/// on the CPU backend a third of a step went into having them again, page by page.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Runs a future to its end on a thread of its own, named `name`.
+///
+/// # Errors
+/// Where the operating system gives no thread.
+pub fn spawn<F>(name: &str, make: impl FnOnce() -> F + Send + 'static) -> std::io::Result<()>
+where
+    F: Future<Output = ()>,
+{
+    // The one place that blocks on a future: a thread that has nothing else to do.
+    #[expect(clippy::disallowed_methods, reason = "this thread exists to wait for this future")]
+    let spawned = std::thread::Builder::new().name(name.into()).spawn(move || pollster::block_on(make()));
+    spawned.map(|_detached| ())
+}
+
+/// Lets others go on, if they need this thread: nothing natively, where the trainer has its own.
+pub async fn breathe() {}
+
+/// What it means that no file came.
+pub const NO_FILE: &str = "No file was chosen, or this desktop has no file dialog.";
+
+/// Asks where to save `bytes`, proposing `name`, and saves them. Never blocks; the dialog has its own thread.
+pub fn save_bytes(name: &str, bytes: Vec<u8>) -> Asked {
+    let dialog = rfd::AsyncFileDialog::new().set_file_name(name).save_file();
+    ask(async move {
+        let Some(file) = dialog.await else { return FileAnswer::Nothing };
+        match file.write(&bytes).await {
+            Ok(()) => FileAnswer::Saved(file.file_name()),
+            Err(source) => FileAnswer::Failed(FileError::Write { name: file.file_name(), source }),
+        }
+    })
+}
+
+/// Asks for a file whose name ends in one of `extensions` and reads it. Never blocks.
+pub fn open_bytes(kind: &str, extensions: &[&str]) -> Asked {
+    let dialog = rfd::AsyncFileDialog::new().add_filter(kind, extensions).pick_file();
+    ask(async move {
+        match dialog.await {
+            Some(file) => read_path(file.path()),
+            None => FileAnswer::Nothing,
+        }
+    })
+}
+
+/// Asks for a folder. Never blocks.
+pub fn pick_folder() -> Asked {
+    let dialog = rfd::AsyncFileDialog::new().pick_folder();
+    ask(async move {
+        dialog
+            .await
+            .map_or(FileAnswer::Nothing, |folder| FileAnswer::Folder(folder.path().display().to_string()))
+    })
+}
+
+/// What dropping something onto the window is good for.
+pub const DROP_HINT: &str = "Drop a folder to train on its data, or a checkpoint to load it.";
+
+/// Takes what was dropped onto the window: folders as they are, files with what is in them. Never blocks.
+pub fn open_dropped(paths: Vec<std::path::PathBuf>) -> Vec<Asked> {
+    let open = |path: std::path::PathBuf| {
+        ask(async move {
+            if path.is_dir() { FileAnswer::Folder(path.display().to_string()) } else { read_path(&path) }
+        })
+    };
+    paths.into_iter().map(open).collect()
+}
+
+/// The files that people gave a page in place of a folder of this name: none here, where folders are folders.
+pub fn given_files(_folder: &str) -> Option<Files> {
+    None
+}
+
+/// What people pass on to share the run that `fragment` describes: it goes behind a page's address, or after `--link`.
+pub fn share(fragment: &str) -> String {
+    format!("#{fragment}")
+}
+
+/// Keeps the run that `fragment` describes for the next start: only a page does.
+pub fn remember(_fragment: &str) {}
+
+/// Says in the name of a page's tab how far the run is.
+pub fn entitle(_progress: &str) {}
+
+/// For how long a browser keeps the trainer waiting at each turn, where it does.
+pub fn held_back() -> Option<web_time::Duration> {
+    None
+}
+
+fn read_path(path: &std::path::Path) -> FileAnswer {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    match std::fs::read(path) {
+        Ok(bytes) => FileAnswer::Opened(name, bytes),
+        Err(error) => FileAnswer::Failed(FileError::Read { name, reason: error.to_string() }),
+    }
+}
+
+/// Awaits an answer on a thread of its own.
+fn ask(answer: impl Future<Output = FileAnswer> + Send + 'static) -> Asked {
+    let (sender, asked) = tokio::sync::oneshot::channel();
+    let (failure, failed) = tokio::sync::oneshot::channel();
+    let spawned = spawn("file dialog", move || async move {
+        // A window that closed meanwhile has no use for the answer.
+        let _ = sender.send(answer.await);
+    });
+    match spawned {
+        Ok(()) => asked,
+        Err(error) => {
+            let _ = failure.send(FileAnswer::Failed(FileError::Thread(error)));
+            failed
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// What the tests of the page need around them: a server, Chromium with and without WebGPU, pictures, native commands.
+
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const { chromium } = createRequire(path.join(process.env.GREAT_LAB_PLAYWRIGHT, 'from.js'))('playwright-core');
+const target = process.env.CARGO_TARGET_DIR;
+const run = promisify(execFile);
+
+/** Serves the built page below a path of its own, as a host that holds other things too. */
+export async function serve() {
+  const folder = path.join(target, 'page');
+  const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm', '.png': 'image/png' };
+  const server = http.createServer((request, response) => {
+    const { pathname } = new URL(request.url, 'http://host');
+    const name = pathname.replace(/^\/some\/path\//, '') || 'index.html';
+    const file = path.join(folder, path.basename(name));
+    if (!pathname.startsWith('/some/path/') || !fs.existsSync(file)) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { 'Content-Type': types[path.extname(file)], 'Cache-Control': 'no-store' });
+    fs.createReadStream(file).pipe(response);
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  return { address: `http://127.0.0.1:${server.address().port}/some/path/`, close: () => server.close() };
+}
+
+/** Chromium without a GPU. With `gpu`, WebGPU is SwiftShader's; without, `requestAdapter` gives none. */
+export async function launch({ gpu }) {
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'great-lab-page-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.GREAT_LAB_CHROMIUM ?? '/usr/bin/chromium',
+    headless: false, // playwright's own headless mode is another program; the flag below is Chromium's
+    ignoreDefaultArgs: true,
+    viewport: { width: 1280, height: 800 },
+    args: [
+      '--headless=new', '--no-sandbox', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', '--disable-quic',
+      // Pictures are drawn through Mesa: without these, WebGPU computes but its canvas stays blank.
+      '--use-gl=angle', '--use-angle=gl-egl', '--ignore-gpu-blocklist',
+      ...(gpu ? ['--enable-unsafe-webgpu'] : []),
+      '--remote-debugging-pipe', `--user-data-dir=${profile}`, 'about:blank',
+    ],
+  });
+  const close = async () => {
+    await context.close();
+    fs.rmSync(profile, { recursive: true, force: true });
+  };
+  return { context, close };
+}
+
+/** Opens an address in a tab of its own and waits until the lab, or what stands in its place, is there. */
+export async function open(context, address, script) {
+  const page = await context.newPage();
+  page.heard = [];
+  page.on('console', (message) => page.heard.push(`${message.type()}: ${message.text()}`));
+  page.on('pageerror', (error) => page.heard.push(`error: ${error}`));
+  if (script) await page.addInitScript(script);
+  await page.goto(address);
+  await until(page, () => document.body.matches('.ready, .failed'), 'the lab to start');
+  return page;
+}
+
+/** Waits until `condition`, a function that runs in the page, holds. */
+export async function until(page, condition, what, argument, seconds = 240) {
+  const end = Date.now() + 1000 * seconds;
+  while (!(await page.evaluate(condition, argument))) {
+    const failed = await page.evaluate(() => document.body.dataset.failed && document.querySelector('main').innerText);
+    if (failed || Date.now() > end) {
+      const state = await page.evaluate(() => JSON.stringify(window.greatLab?.state()));
+      throw new Error(`waited for ${what}: ${failed ?? 'too long'}\n${state}\n${page.heard.slice(-20).join('\n')}`);
+    }
+    await page.waitForTimeout(100);
+  }
+}
+
+export const state = (page) => page.evaluate(() => window.greatLab.state());
+export const metrics = (page) => page.evaluate(() => window.greatLab.metrics());
+export const command = (page, line) => page.evaluate((line) => window.greatLab.command(line), line);
+
+/** How many colours a picture of the page has, and the share of the commonest. Kept as `name`.png beside the page. */
+export async function look(page, name) {
+  const file = path.join(target, `page-${name}.png`);
+  const picture = await page.screenshot({ path: file });
+  return page.evaluate(async (data) => {
+    const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
+    const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
+    canvas.drawImage(bitmap, 0, 0);
+    const pixels = new Uint32Array(canvas.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer);
+    const counts = new Map();
+    for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
+    return { colours: counts.size, commonest: Math.max(...counts.values()) / pixels.length };
+  }, picture.toString('base64'));
+}
+
+/** A folder that is gone when the tests are over. */
+export function scratch() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'great-lab-test-'));
+  process.on('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Runs the native program on the CPU. */
+export async function native(...flags) {
+  return run(path.join(target, 'release', 'great-lab'), [...flags.map(String), '--device', 'cpu']);
+}
+
+/** The rows of a CSV file without quotes, as objects of numbers. */
+export function table(file) {
+  const [header, ...rows] = fs.readFileSync(file, 'utf8').trim().split('\n').map((line) => line.split(','));
+  return rows.map((row) => Object.fromEntries(header.map((name, column) => [name, Number(row[column])])));
+}
