@@ -78,7 +78,7 @@ fn decode(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
-        let escaped = (*first == b'%').then(|| tail.get(..2).and_then(|digits| hexadecimal(digits)));
+        let escaped = (*first == b'%').then(|| tail.get(..2).and_then(hexadecimal));
         match escaped {
             None => bytes.push(*first),
             Some(Some(byte)) => bytes.push(byte),
