@@ -25,8 +25,10 @@ use plain::Plain;
 /// Enough that batches differ, few enough that shuffling them costs nothing.
 const IMAGES: usize = 1024;
 const CLASSES: usize = 10;
-/// Steps after the first that are not timed: caches fill, memory is found.
+/// Steps after the first that are not timed, and after how many seconds there are enough of them: caches fill, memory
+/// is found.
 const WARM_UP: u32 = 5;
+const WARM_UP_SECONDS: f64 = 2.0;
 /// Steps timed together on a GPU: nobody waits for it after each.
 const BURST: u32 = 10;
 /// Steps of a profile, and before it of those that nobody records.
@@ -89,7 +91,7 @@ pub async fn time(
     let mut learner = Learner::new(setup, step, opened);
     learner.steps(1).await?;
     let first = SystemTime::now().duration_since(started).unwrap_or_default();
-    learner.steps(WARM_UP).await?;
+    learner.warm_up().await?;
     let burst = burst(opened).min(steps);
     let mut times = Vec::new();
     for _ in 0..steps / burst {
@@ -111,7 +113,8 @@ pub async fn time(
 /// Where the device failed.
 pub async fn profile(setup: &Setup, opened: &Opened) -> Result<Profile, String> {
     let mut learner = Learner::new(setup, Step::Great, opened);
-    learner.steps(1 + WARM_UP).await?;
+    learner.steps(1).await?;
+    learner.warm_up().await?;
     let mut times = Vec::new();
     for _ in 0..PROFILED {
         times.push(learner.timed(1).await?);
@@ -173,6 +176,17 @@ impl Learner {
         };
         if let Some(last) = last {
             read(last).await?;
+        }
+        Ok(())
+    }
+
+    async fn warm_up(&mut self) -> Result<(), String> {
+        let begin = Instant::now();
+        for _ in 0..WARM_UP {
+            self.steps(1).await?;
+            if begin.elapsed().as_secs_f64() > WARM_UP_SECONDS {
+                break;
+            }
         }
         Ok(())
     }
