@@ -13,22 +13,29 @@
 const WORKGROUP = {{ workgroup }}u;
 
 fn output(index: u32) -> f32 {
-    let column = index % info[6];
-    let row = index / info[6] % info[5];
-    let channel_out = index / (info[6] * info[5]) % info[4];
-    let sample = index / (info[6] * info[5] * info[4]);
+    let channels = info[1];
+    let height = info[2];
+    let width = info[3];
+    let outputs = info[4];
+    let out_height = info[5];
+    let out_width = info[6];
     let kernel = info[7];
+    let stride = info[8];
+    let column = index % out_width;
+    let row = index / out_width % out_height;
+    let channel_out = index / (out_width * out_height) % outputs;
+    let sample = index / (out_width * out_height * outputs);
     var sum = 0.0;
-    for (var channel = 0u; channel < info[1]; channel += 1u) {
-        let plane = (sample * info[1] + channel) * info[2] * info[3];
-        let taps = (channel_out * info[1] + channel) * kernel * kernel;
+    for (var channel = 0u; channel < channels; channel += 1u) {
+        let plane = (sample * channels + channel) * height * width;
+        let taps = (channel_out * channels + channel) * kernel * kernel;
         for (var a = 0u; a < kernel; a += 1u) {
             // Left and above of the image wraps around to beyond it.
-            let y = row * info[8] + a - kernel / 2u;
-            for (var b = 0u; b < kernel && y < info[2]; b += 1u) {
-                let x = column * info[8] + b - kernel / 2u;
-                if x < info[3] {
-                    sum += first[plane + y * info[3] + x] * second[taps + a * kernel + b];
+            let y = row * stride + a - kernel / 2u;
+            for (var b = 0u; b < kernel && y < height; b += 1u) {
+                let x = column * stride + b - kernel / 2u;
+                if x < width {
+                    sum += first[plane + y * width + x] * second[taps + a * kernel + b];
                 }
             }
         }
@@ -37,24 +44,30 @@ fn output(index: u32) -> f32 {
 }
 
 fn input_vjp(index: u32) -> f32 {
-    let column = index % info[3];
-    let row = index / info[3] % info[2];
-    let channel = index / (info[3] * info[2]) % info[1];
-    let sample = index / (info[3] * info[2] * info[1]);
+    let channels = info[1];
+    let height = info[2];
+    let width = info[3];
+    let outputs = info[4];
+    let out_height = info[5];
+    let out_width = info[6];
     let kernel = info[7];
     let stride = info[8];
+    let column = index % width;
+    let row = index / width % height;
+    let channel = index / (width * height) % channels;
+    let sample = index / (width * height * channels);
     var sum = 0.0;
-    for (var channel_out = 0u; channel_out < info[4]; channel_out += 1u) {
-        let plane = (sample * info[4] + channel_out) * info[5] * info[6];
-        let taps = (channel_out * info[1] + channel) * kernel * kernel;
+    for (var channel_out = 0u; channel_out < outputs; channel_out += 1u) {
+        let plane = (sample * outputs + channel_out) * out_height * out_width;
+        let taps = (channel_out * channels + channel) * kernel * kernel;
         for (var a = 0u; a < kernel; a += 1u) {
             let above = row + kernel / 2u - a;
             let y = above / stride;
-            for (var b = 0u; b < kernel && above % stride == 0u && y < info[5]; b += 1u) {
+            for (var b = 0u; b < kernel && above % stride == 0u && y < out_height; b += 1u) {
                 let beside = column + kernel / 2u - b;
                 let x = beside / stride;
-                if beside % stride == 0u && x < info[6] {
-                    sum += first[plane + y * info[6] + x] * second[taps + a * kernel + b];
+                if beside % stride == 0u && x < out_width {
+                    sum += first[plane + y * out_width + x] * second[taps + a * kernel + b];
                 }
             }
         }
@@ -63,23 +76,31 @@ fn input_vjp(index: u32) -> f32 {
 }
 
 fn weight_vjp(index: u32) -> f32 {
+    let batch = info[0];
+    let channels = info[1];
+    let height = info[2];
+    let width = info[3];
+    let outputs = info[4];
+    let out_height = info[5];
+    let out_width = info[6];
     let kernel = info[7];
+    let stride = info[8];
     let b = index % kernel;
     let a = index / kernel % kernel;
-    let channel = index / (kernel * kernel) % info[1];
-    let channel_out = index / (kernel * kernel * info[1]);
+    let channel = index / (kernel * kernel) % channels;
+    let channel_out = index / (kernel * kernel * channels);
     var sum = 0.0;
-    for (var sample = 0u; sample < info[0]; sample += 1u) {
-        let above = (sample * info[4] + channel_out) * info[5] * info[6];
-        let plane = (sample * info[1] + channel) * info[2] * info[3];
+    for (var sample = 0u; sample < batch; sample += 1u) {
+        let above = (sample * outputs + channel_out) * out_height * out_width;
+        let plane = (sample * channels + channel) * height * width;
         // What one image gives is added up first, so that long sums lose less.
         var part = 0.0;
-        for (var row = 0u; row < info[5]; row += 1u) {
-            let y = row * info[8] + a - kernel / 2u;
-            for (var column = 0u; column < info[6] && y < info[2]; column += 1u) {
-                let x = column * info[8] + b - kernel / 2u;
-                if x < info[3] {
-                    part += first[above + row * info[6] + column] * second[plane + y * info[3] + x];
+        for (var row = 0u; row < out_height; row += 1u) {
+            let y = row * stride + a - kernel / 2u;
+            for (var column = 0u; column < out_width && y < height; column += 1u) {
+                let x = column * stride + b - kernel / 2u;
+                if x < width {
+                    part += first[above + row * out_width + column] * second[plane + y * width + x];
                 }
             }
         }
