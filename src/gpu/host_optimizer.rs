@@ -1,37 +1,15 @@
 //! The step of an optimiser in plain loops; each entry is its own, so the bits are the same for any number of threads.
 
 use std::mem::take;
-use std::ops::{Add, Div, Mul, Sub};
 
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{Element, TensorData};
-use bytemuck::Pod;
 use rayon::prelude::*;
 
 use super::optimizer_step::{ALIGNMENT, PARTS, layout};
+use super::real::{Real, host_tensor};
 
 /// Entries that a thread takes at a time.
 const CHUNK: usize = 1 << 14;
-
-/// What the values are.
-pub(super) trait Number:
-    Element + Pod + Default + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
-{
-    /// Its square root.
-    fn root(self) -> Self;
-}
-
-impl Number for f32 {
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-}
-
-impl Number for f64 {
-    fn root(self) -> Self {
-        self.sqrt()
-    }
-}
 
 /// Some entries of one part: weights, first and second moments, before and after; none of the second where there is none.
 struct Piece<'a, T> {
@@ -41,7 +19,7 @@ struct Piece<'a, T> {
 }
 
 /// See [`optimizer_step`](super::optimizer_step::optimizer_step); the coefficients in the kernel's order.
-pub(super) fn on_host<T: Number>(
+pub(super) fn on_host<T: Real>(
     state: &FlexTensor,
     gradients: [FlexTensor; PARTS],
     coefficients: [T; 8],
@@ -50,7 +28,7 @@ pub(super) fn on_host<T: Number>(
     let (state, gradients) = (state.storage::<T>(), gradients.each_ref().map(FlexTensor::storage::<T>));
     let lengths = gradients.map(<[T]>::len);
     let plane = layout(&lengths).1.max(1);
-    let mut stepped = vec![T::default(); state.len()];
+    let mut stepped = vec![T::ZERO; state.len()];
 
     let old: Vec<Vec<&[T]>> = state.chunks(plane).map(|plane| cut(plane, &lengths)).collect();
     let mut new = stepped.chunks_mut(plane).map(|plane| cut_mut(plane, &lengths).into_iter());
@@ -67,7 +45,7 @@ pub(super) fn on_host<T: Number>(
         .collect();
     pieces.par_iter_mut().for_each(|piece| step(piece, coefficients));
     let shape = [stepped.len()];
-    FlexTensor::from_data(TensorData::new(stepped, shape))
+    host_tensor(stepped, shape)
 }
 
 /// The parts of a plane without their padding, in chunks.
@@ -90,7 +68,7 @@ fn cut_mut<'a, T>(mut plane: &'a mut [T], lengths: &[usize]) -> Vec<&'a mut [T]>
     parts.flat_map(|part| part.chunks_mut(CHUNK)).collect()
 }
 
-fn step<T: Number>(piece: &mut Piece<T>, coefficients: [T; 8]) {
+fn step<T: Real>(piece: &mut Piece<T>, coefficients: [T; 8]) {
     let [learning_rate, weight_decay, keep, gain, keep_second, gain_second, correction, epsilon] =
         coefficients;
     let count = piece.gradient.len();
@@ -112,7 +90,7 @@ fn step<T: Number>(piece: &mut Piece<T>, coefficients: [T; 8]) {
         let slope = gradient[i] + weight_decay * weights[i];
         new_first[i] = keep * first[i] + gain * slope;
         new_second[i] = keep_second * second[i] + gain_second * slope * slope;
-        let deviation = new_second[i].root() / correction + epsilon;
+        let deviation = new_second[i].sqrt() / correction + epsilon;
         new_weights[i] = weights[i] - learning_rate * (new_first[i] / deviation);
     }
 }
