@@ -9,6 +9,7 @@ mod golden;
 
 use burn::tensor::{Device, Tensor};
 use golden::Golden;
+use great_lab::train::worst_cases;
 use great_lab::{
     attack::{
         Assault, Evaluation, Goal, Pace, Start, Victim,
@@ -391,6 +392,18 @@ fn an_evaluation_pauses_in_long_attacks_and_counts_the_same() {
     assert_eq!(alone[1], counts.threats[1].robust, "FGSM draws nothing");
     assert!(counts.threats[0].robust <= counts.threats[1].robust);
     assert!(counts.threats[1].robust <= counts.threats[2].robust);
+    for (image, right) in counts.images.iter().enumerate() {
+        assert_eq!(right.len(), 5, "image {image}");
+    }
+    let column = |index: usize| counts.images.iter().filter(|right| right[index]).count() as u32;
+    assert_eq!(column(0), counts.clean);
+    for (index, tally) in counts.threats.iter().enumerate() {
+        assert_eq!(column(index + 1), tally.robust, "threat {index}");
+    }
+    let worst = worst_cases(&threats, &counts);
+    let [near, far] = worst[0].points.as_slice() else { panic!("two radii") };
+    assert!(near.robust.hits <= (1..4).map(column).min().unwrap(), "{near:?}");
+    assert!(far.robust.hits <= near.robust.hits.min(column(4)), "{far:?}");
     let (nothing, _) = evaluate(&case, &[]);
     assert_eq!((nothing.total, nothing.clean), (8, 8), "the clean ones count without any threat");
 }

@@ -12,7 +12,7 @@ use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::config::threat::radii_around;
 use crate::config::{AttackKind, Hyper, Norm, TargetKind, Threat};
-use crate::train::protocol::{Command, Curve, Robustness};
+use crate::train::protocol::{Command, Curve, Point, Robustness, WorstCase};
 
 /// Multiples of the set ε that “Evaluate now” attacks with.
 const RADII: [f64; 5] = [0.25, 0.5, 1.0, 1.5, 2.0];
@@ -57,6 +57,7 @@ impl RobustnessPane {
             chart::empty(ui, &scope.palette, "Accuracy on held-out images under attack, against ε.", &when);
             return;
         };
+        self.headline_ui(ui, scope, evaluation);
         self.keys_ui(ui, &scope.palette, evaluation);
         let advice = 28.0;
         self.plot_ui(ui, scope, evaluation, ui.available_height() - advice);
@@ -74,6 +75,31 @@ impl RobustnessPane {
                 ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| buttons_ui(ui, scope));
             });
         });
+    }
+
+    /// What is left of each image under the attack that harms it most, at the radius attacked with that is nearest to ε.
+    fn headline_ui(&self, ui: &mut Ui, scope: &Scope<'_>, evaluation: &Robustness) {
+        let set = if self.l2 { f64::INFINITY } else { scope.controls.config.hyper.epsilon };
+        let Some(case) = self.worst(evaluation) else { return };
+        let off = |point: &&Point| (point.epsilon - set).abs();
+        let Some(point) = case.points.iter().min_by(|a, b| off(a).total_cmp(&off(b))) else { return };
+        let (low, high) = point.robust.interval();
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            ui.label(RichText::new(percent(point.robust.value())).strong().color(scope.palette.text));
+            let text = format!(
+                "worst case at ε = {} ({} to {})",
+                short(point.epsilon),
+                whole_percent(low),
+                whole_percent(high)
+            );
+            ui.label(RichText::new(text).font(tiny()).color(scope.palette.weak))
+                .on_hover_text(describe_worst(case));
+        });
+    }
+
+    fn worst<'r>(&self, evaluation: &'r Robustness) -> Option<&'r WorstCase> {
+        evaluation.worst.iter().find(|case| (case.norm == Norm::L2) == self.l2)
     }
 
     /// A switch a curve, with its accuracy at the set ε on hover; L∞ or L2.
@@ -140,6 +166,14 @@ impl RobustnessPane {
                 draw_curve(plot, palette, evaluation, curve);
             }
             let clean = evaluation.clean.value();
+            if let Some(case) = self.worst(evaluation) {
+                let line = case.points.iter().map(|point| [point.epsilon, point.robust.value()]);
+                let line: Vec<[f64; 2]> = std::iter::once([0.0, clean]).chain(line).collect();
+                let line = line.into_iter().filter(|[_, y]| y.is_finite()).collect::<Vec<_>>();
+                let style = LineStyle::dashed_dense();
+                let line = Line::new("worst case of each image", PlotPoints::new(line));
+                plot.line(line.color(palette.text).width(2.4).style(style));
+            }
             let points = Points::new(format!("clean (n = {})", evaluation.clean.total), vec![[0.0, clean]]);
             plot.points(points.color(palette.text).radius(4.0));
         });
@@ -204,6 +238,11 @@ impl RobustnessPane {
                 table.rows.push(row);
             };
             row("none", "", 0.0, robustness.clean, String::new());
+            for case in &robustness.worst {
+                for point in &case.points {
+                    row("worst", case.norm.name(), point.epsilon, point.robust, String::new());
+                }
+            }
             for curve in &robustness.curves {
                 for point in &curve.points {
                     let fooled =
@@ -292,6 +331,18 @@ fn draw_curve(plot: &mut PlotUi<'_>, palette: &Palette, evaluation: &Robustness,
         TargetKind::LeastLikely => MarkerShape::Diamond,
     };
     plot.points(Points::new(name(curve), PlotPoints::new(marks)).color(color).radius(3.0).shape(shape));
+}
+
+/// What the worst case means, and its figures.
+fn describe_worst(case: &WorstCase) -> String {
+    let mut text = "Images that no attack fooled, at this ε or a smaller one: what to report.".to_owned();
+    for point in &case.points {
+        text += &format!("\nε = {}: {}", short(point.epsilon), percent(point.robust.value()));
+    }
+    match case.median {
+        Some(median) => text + &format!("\nHalf of the images fall at ε = {} or below.", short(median)),
+        None => text + "\nMore than half of the images were never fooled.",
+    }
 }
 
 /// A curve's figures with their intervals.

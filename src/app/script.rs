@@ -6,7 +6,7 @@ use crate::app::controls::Controls;
 use crate::app::history::{History, METRICS, Metric};
 use crate::app::robustness;
 use crate::config::{knobs, link};
-use crate::train::protocol::{Activity, Command, Players, Robustness};
+use crate::train::protocol::{Activity, Command, Players, Point, Robustness};
 
 /// What [`obey`] knows.
 const COMMANDS: &str = "run, pause, step [N], reset, save, evaluate, set KNOB=VALUE, link FRAGMENT";
@@ -53,11 +53,16 @@ pub fn state(history: &History, controls: &Controls) -> Value {
 }
 
 fn robustness_json(robustness: &Robustness) -> Value {
+    let point = |point: &Point| json!({ "epsilon": point.epsilon, "robust": point.robust });
+    let worst = robustness.worst.iter().map(|case| {
+        let points = case.points.iter().map(point).collect::<Vec<_>>();
+        json!({ "norm": case.norm.name(), "points": points })
+    });
+    let worst: Vec<Value> = worst.collect();
     let curves: Vec<Value> = robustness
         .curves
         .iter()
         .map(|curve| {
-            let point = |point: &crate::train::protocol::Point| json!({ "epsilon": point.epsilon, "robust": point.robust });
             json!({
                 "attack": curve.attack,
                 "target": curve.target,
@@ -69,6 +74,7 @@ fn robustness_json(robustness: &Robustness) -> Value {
         "step": robustness.step,
         "complete": robustness.complete,
         "clean": robustness.clean,
+        "worst": worst,
         "curves": curves,
     })
 }

@@ -39,6 +39,8 @@ pub struct Counts {
     pub clean: u32,
     /// One for each threat, in the order asked for.
     pub threats: Vec<Tally>,
+    /// For each image counted, whether it was classified correctly: without attack, then under each threat.
+    pub images: Vec<Vec<bool>>,
 }
 
 /// One batch under one threat.
@@ -81,6 +83,9 @@ pub struct Evaluation {
     passes: Vec<usize>,
     /// `[1 + 2 · threats]`: clean, then robust and fooled of each threat; of the finished batches.
     counts: Option<Tensor<1>>,
+    /// Of each finished batch: one where an image was classified correctly, else zero; without attack, then under each
+    /// threat, `[(1 + threats) · N]`.
+    right: Vec<Tensor<1>>,
     counted: u32,
 }
 
@@ -93,6 +98,8 @@ struct Prepared {
     clean_logits: Tensor<2>,
     /// Counts of this batch, each `[1]`.
     counts: Vec<Tensor<1>>,
+    /// Which images were classified correctly, each `[N]`.
+    right: Vec<Tensor<1>>,
 }
 
 impl Evaluation {
@@ -111,6 +118,7 @@ impl Evaluation {
             next_threat: 0,
             batch: None,
             counts: None,
+            right: Vec::new(),
             counted: 0,
         }
     }
@@ -202,12 +210,13 @@ impl Evaluation {
     fn count(&mut self, network: &Network, goal: &Goal, adversarial: &Tensor<4>) {
         let Some(batch) = &mut self.batch else { return };
         let logits = network.logits(&self.weights, adversarial.clone());
-        let robust = hits(logits.clone(), batch.labels.clone()).count;
+        let robust = hits(logits.clone(), batch.labels.clone());
         let fooled = match goal {
-            Goal::AwayFrom(_) => robust.zeros_like(),
+            Goal::AwayFrom(_) => robust.count.zeros_like(),
             Goal::Towards(targets) => hits(logits, targets.clone()).count,
         };
-        batch.counts.extend([robust, fooled]);
+        batch.counts.extend([robust.count, fooled]);
+        batch.right.push(robust.each);
     }
 
     fn finish_threat(&mut self, images: usize) {
@@ -216,6 +225,7 @@ impl Evaluation {
             return;
         }
         if let Some(batch) = self.batch.take() {
+            self.right.push(Tensor::cat(batch.right, 0));
             let counts = Tensor::cat(batch.counts, 0);
             self.counts = Some(match self.counts.take() {
                 Some(sum) => sum + counts,
@@ -231,19 +241,26 @@ impl Evaluation {
     /// # Errors
     /// Where the device failed.
     pub fn read(&self) -> impl Future<Output = Result<Counts, String>> + use<> {
-        let (counts, total, threats) = (self.counts.clone(), self.counted, self.threats.len());
+        let (total, threats) = (self.counted, self.threats.len());
+        let parts: Vec<Tensor<1>> = self.counts.iter().chain(&self.right).cloned().collect();
+        let batches: Vec<usize> = self.batches[..self.right.len()].iter().map(Vec::len).collect();
         async move {
-            let numbers = match counts {
-                Some(counts) => read(counts).await?,
-                None => vec![0.0; 1 + 2 * threats],
+            let numbers = if parts.is_empty() {
+                vec![0.0; 1 + 2 * threats]
+            } else {
+                read(Tensor::cat(parts, 0)).await?
             };
-            let mut numbers = numbers.into_iter().map(|count| count as u32);
-            let clean = numbers.next().unwrap_or(0);
-            let mut tallies = Vec::with_capacity(threats);
-            while let (Some(robust), Some(fooled)) = (numbers.next(), numbers.next()) {
-                tallies.push(Tally { robust, fooled });
+            let (counts, mut right) = numbers.split_at(1 + 2 * threats);
+            let tallies = counts[1..].chunks_exact(2);
+            let tallies = tallies.map(|pair| Tally { robust: pair[0] as u32, fooled: pair[1] as u32 });
+            let mut images = Vec::with_capacity(total as usize);
+            for n in batches {
+                let (batch, rest) = right.split_at((1 + threats) * n);
+                let outcomes = |image: usize| batch.iter().skip(image).step_by(n).map(|one| *one > 0.5);
+                images.extend((0..n).map(|image| outcomes(image).collect()));
+                right = rest;
             }
-            Ok(Counts { total, clean, threats: tallies })
+            Ok(Counts { total, clean: counts[0] as u32, threats: tallies.collect(), images })
         }
     }
 
@@ -255,13 +272,14 @@ impl Evaluation {
         let mut random = self.random(u64::MAX);
         let targets = random_targets(&labels, held_out.classes(), &mut random);
         let clean_logits = network.logits(&self.weights, batch.images.clone());
-        let clean = hits(clean_logits.clone(), batch.one_hot.clone()).count;
+        let clean = hits(clean_logits.clone(), batch.one_hot.clone());
         Prepared {
             images: batch.images,
             labels: batch.one_hot,
             random_targets: held_out.one_hot(&targets),
             clean_logits,
-            counts: vec![clean],
+            counts: vec![clean.count],
+            right: vec![clean.each],
         }
     }
 

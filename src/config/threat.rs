@@ -77,6 +77,19 @@ pub enum Norm {
     L2,
 }
 
+impl Norm {
+    /// Both, in the order in which they are shown.
+    pub const ALL: [Self; 2] = [Self::Linf, Self::L2];
+
+    /// The name in tables and files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Linf => "linf",
+            Self::L2 => "l2",
+        }
+    }
+}
+
 /// Iterations of APGD and FAB, as in AutoAttack.
 pub const AUTO_ITERATIONS: usize = 100;
 /// Queries of Square, as in AutoAttack.

@@ -23,6 +23,8 @@ const PALETTE: [RGBColor; 10] = [
 ];
 /// Lines that are no measurement: chance, ε.
 const REFERENCE: RGBColor = RGBColor(90, 94, 104);
+/// The headline of a robustness chart.
+const WORST: RGBColor = RGBColor(20, 22, 26);
 /// Weight of the past in a smoothed curve, as TensorBoard's default.
 const SMOOTHING: f64 = 0.6;
 
@@ -130,6 +132,16 @@ pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, Char
             Some(format!("{}, {}", curve.attack, curve.target)),
         ));
         marks.push(mark(Shape::Dots, middle, 1.0, None));
+    }
+    for case in &evaluation.worst {
+        let points = case.points.iter().map(|point| (point.epsilon, point.robust.value()));
+        marks.push(Mark {
+            shape: Shape::Line(6),
+            points: std::iter::once((0.0, evaluation.clean.value())).chain(points).collect(),
+            colour: WORST,
+            opacity: 1.0,
+            name: Some(format!("worst case of each image, {}", case.norm.name())),
+        });
     }
     Figure {
         title: "Robustness".into(),

@@ -16,7 +16,7 @@ use crate::nn::{Network, Weights};
 use crate::platform;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::protocol::{Robustness, Share};
-use crate::train::{Surrogate, curves};
+use crate::train::{Surrogate, curves, worst_cases};
 
 use super::charts;
 use super::error::HeadlessError;
@@ -206,8 +206,9 @@ fn attack(job: Job, progress: &mut Progress) -> Result<(Robustness, Examples), H
             Message::Done(Err(problem)) => return Err(HeadlessError::System(problem)),
             Message::Done(Ok((counts, examples))) => {
                 let clean = Share { hits: counts.clean, total: counts.total };
-                let curves = curves(&threats, &counts);
-                let evaluation = Robustness { run: 1, step, complete: true, progress: 1.0, clean, curves };
+                let (curves, worst) = (curves(&threats, &counts), worst_cases(&threats, &counts));
+                let evaluation =
+                    Robustness { run: 1, step, complete: true, progress: 1.0, clean, curves, worst };
                 return Ok((evaluation, examples));
             }
         }

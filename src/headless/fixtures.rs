@@ -2,9 +2,9 @@
 
 use web_time::Duration;
 
-use crate::config::{AttackKind, Config, Hyper, TargetKind};
+use crate::config::{AttackKind, Config, Hyper, Norm, TargetKind};
 use crate::train::protocol::{
-    ClassHistogram, Curve, DeviceInfo, Histograms, Point, Report, Robustness, RunInfo, Share,
+    ClassHistogram, Curve, DeviceInfo, Histograms, Point, Report, Robustness, RunInfo, Share, WorstCase,
 };
 
 /// Class names of Fashion-MNIST.
@@ -110,5 +110,10 @@ pub fn robustness(step: u64, total: u32) -> Robustness {
             curve(AttackKind::Pgd, TargetKind::Untargeted, 25.0),
             curve(AttackKind::Pgd, TargetKind::Random, 17.0),
         ],
+        worst: vec![WorstCase {
+            norm: Norm::Linf,
+            points: curve(AttackKind::Pgd, TargetKind::Untargeted, 27.0).points,
+            median: Some(0.02),
+        }],
     }
 }

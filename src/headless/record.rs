@@ -183,7 +183,8 @@ mod tests {
         assert!(json["final"]["evaluation"]["attacks"][0]["robust"]["low"].as_f64().unwrap() > 0.0);
         let lines = |name: &str| std::fs::read_to_string(scratch.path().join(name)).unwrap().lines().count();
         assert_eq!((lines("metrics.csv"), lines("timing.csv")), (21, 21));
-        assert_eq!((lines("histograms.csv"), lines("robustness.csv")), (11, 18));
+        // A header; no attack, 16 points of attacks, 4 of the worst case.
+        assert_eq!((lines("histograms.csv"), lines("robustness.csv")), (11, 1 + 1 + 16 + 4));
         for chart in ["losses.png", "accuracies.png", "histograms.png", "robustness.png"] {
             assert!(scratch.path().join(chart).is_file(), "{chart}");
         }

@@ -144,8 +144,25 @@ pub struct EvaluationRecord {
     pub step: u64,
     /// Without attack.
     pub clean: ShareRecord,
+    /// Each image under the attack that harms it most: the headline.
+    pub worst_case: Vec<WorstRecord>,
     /// Attack by attack, radius by radius.
     pub attacks: Vec<AttackRecord>,
+}
+
+/// The worst case in one norm.
+#[derive(Serialize)]
+pub struct WorstRecord {
+    norm: &'static str,
+    median_smallest_epsilon: Option<f64>,
+    points: Vec<WorstPoint>,
+}
+
+/// What the worst case leaves at one radius.
+#[derive(Serialize)]
+pub struct WorstPoint {
+    epsilon: f64,
+    robust: ShareRecord,
 }
 
 /// One attack at one radius.
@@ -187,7 +204,21 @@ impl EvaluationRecord {
                 success: (point.fooled.total > 0).then(|| ShareRecord::of(point.fooled)),
             })
         });
-        Self { step: evaluation.step, clean: ShareRecord::of(evaluation.clean), attacks: attacks.collect() }
+        let worst_case = evaluation.worst.iter().map(|case| WorstRecord {
+            norm: case.norm.name(),
+            median_smallest_epsilon: case.median,
+            points: case
+                .points
+                .iter()
+                .map(|point| WorstPoint { epsilon: point.epsilon, robust: ShareRecord::of(point.robust) })
+                .collect(),
+        });
+        Self {
+            step: evaluation.step,
+            clean: ShareRecord::of(evaluation.clean),
+            worst_case: worst_case.collect(),
+            attacks: attacks.collect(),
+        }
     }
 }
 

@@ -163,13 +163,18 @@ pub fn robustness_rows(evaluation: &Robustness) -> Vec<Vec<String>> {
         let (attack, target) = (curve.attack.name(), curve.target.name());
         curve.points.iter().map(move |point| row(attack, target, point.epsilon, point.robust, point.fooled))
     });
-    std::iter::once(clean).chain(attacked).collect()
+    let worst = evaluation.worst.iter().flat_map(|case| {
+        case.points.iter().map(|p| row("worst", case.norm.name(), p.epsilon, p.robust, Share::default()))
+    });
+    std::iter::once(clean).chain(attacked).chain(worst).collect()
 }
 
 /// The same for people: aligned columns, shares in percent.
 pub fn robustness_text(evaluation: &Robustness) -> String {
+    let names = evaluation.curves.iter().map(|curve| curve.attack.name().len());
+    let width = names.max().unwrap_or(0).max("attack".len());
     let mut text = format!(
-        "{:<8} {:<13} {:>8}  {:>15}  {:<17} {:>6}  {:>12}\n",
+        "{:<width$} {:<13} {:>8}  {:>15}  {:<17} {:>6}  {:>12}\n",
         "attack", "target", "ε", "robust accuracy", "95 % interval", "n", "success rate"
     );
     let mut row = |attack: &str, target: &str, epsilon: f64, robust: Share, fooled: Share| {
@@ -177,7 +182,7 @@ pub fn robustness_text(evaluation: &Robustness) -> String {
         let interval = format!("{:.1} % to {:.1} %", 100.0 * low, 100.0 * high);
         let rate = if fooled.total == 0 { "-".into() } else { percent(fooled) };
         text += &format!(
-            "{attack:<8} {target:<13} {:>8}  {:>15}  {interval:<17} {:>6}  {rate:>12}\n",
+            "{attack:<width$} {target:<13} {:>8}  {:>15}  {interval:<17} {:>6}  {rate:>12}\n",
             format_epsilon(epsilon),
             percent(robust),
             robust.total,
@@ -187,6 +192,11 @@ pub fn robustness_text(evaluation: &Robustness) -> String {
     for curve in &evaluation.curves {
         for point in &curve.points {
             row(curve.attack.name(), curve.target.name(), point.epsilon, point.robust, point.fooled);
+        }
+    }
+    for case in &evaluation.worst {
+        for point in &case.points {
+            row("worst", case.norm.name(), point.epsilon, point.robust, Share::default());
         }
     }
     text
@@ -255,7 +265,7 @@ mod tests {
         robustness_rows(&evaluation).into_iter().for_each(|row| table.push(row));
         let (header, rows) = read(table.bytes());
         let points: usize = evaluation.curves.iter().map(|curve| curve.points.len()).sum();
-        assert_eq!(rows.len(), 1 + points);
+        assert_eq!(rows.len(), 1 + points + evaluation.worst[0].points.len());
         let at =
             |row: usize, name: &str| rows[row][header.iter().position(|h| h == name).unwrap()].to_string();
         assert_eq!((at(0, "attack"), at(0, "images")), ("none".into(), "256".into()));
@@ -263,6 +273,7 @@ mod tests {
         assert_eq!((at(0, "accuracy_low"), at(0, "accuracy_high")), (low.to_string(), high.to_string()));
         assert_eq!(at(1, "success_rate"), "", "an untargeted attack has no target to reach");
         assert!(at(points, "success_rate").parse::<f64>().unwrap() > 0.0);
+        assert_eq!((at(points + 1, "attack"), at(points + 1, "target")), ("worst".into(), "linf".into()));
     }
 
     #[test]

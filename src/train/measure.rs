@@ -6,6 +6,7 @@ use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use super::protocol::{
     ClassHistogram, Curve, Event, Histograms, PERCENTILES, Point, Robustness, RunId, Sample, Samples, Share,
 };
+use super::worst::worst_cases;
 use crate::{
     attack::{Evaluation, Goal, Victim, evaluation::Counts},
     config::{AttackKind, Hyper, TargetKind, Threat},
@@ -53,7 +54,7 @@ pub fn robustness(
     async move {
         let counts = read.await?;
         let clean = Share { hits: counts.clean, total: counts.total };
-        let curves = curves(&threats, &counts);
+        let (curves, worst) = (curves(&threats, &counts), worst_cases(&threats, &counts));
         Ok(Outcome::Tell(Event::Robustness(Box::new(Robustness {
             run,
             step,
@@ -61,6 +62,7 @@ pub fn robustness(
             progress,
             clean,
             curves,
+            worst,
         }))))
     }
 }

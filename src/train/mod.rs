@@ -8,10 +8,12 @@ mod readings;
 mod session;
 mod surrogate;
 mod trainer;
+mod worst;
 
 pub use measure::curves;
 pub use session::running_threats;
 pub use surrogate::Surrogate;
+pub use worst::worst_cases;
 
 use crate::{config::Config, gpu::Opened, platform};
 

@@ -5,7 +5,7 @@
 use tokio::sync::{mpsc, watch};
 use web_time::Duration;
 
-use crate::config::{AttackKind, Config, Hyper, Setup, TargetKind, Threat};
+use crate::config::{AttackKind, Config, Hyper, Norm, Setup, TargetKind, Threat};
 pub use crate::config::{DeviceInfo, Players};
 
 /// Number of a run, counted from 1 by the trainer at each start or reset; events of an older run are stale.
@@ -224,6 +224,21 @@ pub struct Robustness {
     pub clean: Share,
     /// Attack by attack, in the order asked for.
     pub curves: Vec<Curve>,
+    /// What is left where each image meets the attack that harms it most, norm by norm: the headline.
+    pub worst: Vec<WorstCase>,
+}
+
+/// Accuracy against ε where each image counts as wrong if any attack of one norm, at ε or below, or none at all, makes it
+/// so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorstCase {
+    /// The geometry of ε.
+    pub norm: Norm,
+    /// Ascending in ε, and never rising.
+    pub points: Vec<Point>,
+    /// The median over the images of the smallest radius that fooled them, among those attacked with; 0 where they are
+    /// wrong without attack, none where half of them never were fooled.
+    pub median: Option<f64>,
 }
 
 /// Accuracy against ε for one attack and target.

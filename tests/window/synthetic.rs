@@ -1,9 +1,9 @@
 //! A trainer that only pretends: events as a plausible run of GREAT would send them, from a closed form.
 
-use great_lab::config::{AttackKind, Config, Hyper, Mode, Setup, TargetKind};
+use great_lab::config::{AttackKind, Config, Hyper, Mode, Norm, Setup, TargetKind};
 use great_lab::train::protocol::{
     Activity, ClassHistogram, Curve, DeviceInfo, Event, Histograms, PERCENTILES, Point, Report, Robustness,
-    RunId, RunInfo, RunState, Sample, Samples, Share,
+    RunId, RunInfo, RunState, Sample, Samples, Share, WorstCase,
 };
 use web_time::Duration;
 
@@ -172,6 +172,11 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Event {
             curve(AttackKind::Pgd, TargetKind::Untargeted, 34.0),
             curve(AttackKind::Pgd, TargetKind::Random, 18.0),
         ],
+        worst: vec![WorstCase {
+            norm: Norm::Linf,
+            points: curve(AttackKind::Pgd, TargetKind::Untargeted, 38.0).points,
+            median: Some(0.05),
+        }],
     }))
 }
 

@@ -1,0 +1,88 @@
+//! The worst case: what accuracy is left where each image meets the attack that harms it most.
+
+use super::protocol::{Point, Share, WorstCase};
+use crate::{
+    attack::evaluation::Counts,
+    config::{Norm, Threat},
+};
+
+/// The worst case in each norm that was attacked in.
+///
+/// An image counts at a radius where it is classified correctly without attack and under every attack of that norm with
+/// this radius or a smaller one, whose examples lie in the larger ball too.
+pub fn worst_cases(threats: &[Threat], counts: &Counts) -> Vec<WorstCase> {
+    Norm::ALL.into_iter().filter_map(|norm| worst_case(norm, threats, counts)).collect()
+}
+
+fn worst_case(norm: Norm, threats: &[Threat], counts: &Counts) -> Option<WorstCase> {
+    let mut radii: Vec<f64> = of(norm, threats).map(|(_, threat)| threat.epsilon).collect();
+    radii.sort_by(f64::total_cmp);
+    radii.dedup();
+    if radii.is_empty() {
+        return None;
+    }
+    let mut smallest: Vec<f64> =
+        counts.images.iter().map(|right| smallest_radius(norm, threats, right)).collect();
+    let point = |epsilon: f64| {
+        let hits = smallest.iter().filter(|radius| **radius > epsilon).count() as u32;
+        Point { epsilon, robust: Share { hits, total: counts.total }, fooled: Share::default() }
+    };
+    let points = radii.into_iter().map(point).collect();
+    smallest.sort_by(f64::total_cmp);
+    let median = smallest.get(smallest.len() / 2).copied().filter(|radius| radius.is_finite());
+    Some(WorstCase { norm, points, median })
+}
+
+/// The threats in `norm`, and their positions.
+fn of(norm: Norm, threats: &[Threat]) -> impl Iterator<Item = (usize, &Threat)> {
+    threats.iter().enumerate().filter(move |(_, threat)| threat.attack.norm() == norm)
+}
+
+/// The smallest radius at which an image was misclassified: 0 without attack, infinite where it never was. `right` says
+/// whether it was classified correctly without attack, then under each threat.
+fn smallest_radius(norm: Norm, threats: &[Threat], right: &[bool]) -> f64 {
+    if !right.first().copied().unwrap_or(false) {
+        return 0.0;
+    }
+    let harmful = of(norm, threats).filter(|(index, _)| !right[index + 1]);
+    harmful.map(|(_, threat)| threat.epsilon).fold(f64::INFINITY, f64::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attack::evaluation::Tally;
+    use crate::config::{AttackKind, TargetKind};
+
+    fn threat(attack: AttackKind, epsilon: f64) -> Threat {
+        Threat { attack, target: TargetKind::Untargeted, epsilon, steps: 1, restarts: 1 }
+    }
+
+    #[test]
+    fn each_image_meets_its_worst_attack_and_no_larger_ball_is_safer() {
+        let threats = [
+            threat(AttackKind::Fgsm, 0.1),
+            threat(AttackKind::Pgd, 0.1),
+            threat(AttackKind::Fgsm, 0.2),
+            threat(AttackKind::PgdL2, 1.0),
+        ];
+        let image = |right: [u8; 5]| right.map(|right| right == 1).to_vec();
+        let images = vec![
+            image([1, 1, 1, 1, 1]),
+            image([0, 1, 1, 1, 1]),
+            image([1, 0, 1, 1, 1]),
+            image([1, 1, 0, 1, 0]),
+            image([1, 1, 1, 0, 1]),
+        ];
+        let counts = Counts { total: 5, clean: 4, threats: vec![Tally::default(); 4], images };
+        let worst = worst_cases(&threats, &counts);
+        let hits = |case: &WorstCase| -> Vec<(f64, u32)> {
+            case.points.iter().map(|point| (point.epsilon, point.robust.hits)).collect()
+        };
+        assert_eq!(worst.iter().map(|case| case.norm).collect::<Vec<_>>(), [Norm::Linf, Norm::L2]);
+        assert_eq!(hits(&worst[0]), [(0.1, 2), (0.2, 1)]);
+        assert_eq!(hits(&worst[1]), [(1.0, 3)]);
+        assert_eq!(worst.iter().map(|case| case.median).collect::<Vec<_>>(), [Some(0.1), None]);
+        assert!(worst_cases(&[], &counts).is_empty());
+    }
+}
