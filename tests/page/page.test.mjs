@@ -10,7 +10,7 @@ import { command, launch, look, metrics, native, open, scratch, serve, state, ta
 /** GREAT+GREACE, a report each step, α from the first step on, nothing beside the training; small, for software. */
 const RUN = [
   'v1&ramp=0&report_every_steps=1&histogram_every_steps=0&evaluate_every_steps=0&steps=50&seed=3',
-  'width=0.25&auxiliary_width=0.25&batch_size=16&learning_rate=5/1000&attack_steps=1&evaluate_samples=64',
+  'width=0.25&auxiliary_width=0.25&batch_size=16&learning_rate=5/1000&attack_steps=1&evaluate_samples=24',
 ].join('&');
 /** Compared with the native run, step by step. */
 const COMPARED = ['loss', 'accuracy', 'auxiliary_loss', 'auxiliary_accuracy', 'gradient_rms', 'alpha'];
@@ -168,7 +168,7 @@ describe('with WebGPU', () => {
   });
 
   it('says so when the GPU is lost', async () => {
-    const other = await open(browser.context, `${host.address}?device=gpu`, () => {
+    const other = await open(browser.context, `${host.address}?device=gpu#${RUN}`, () => {
       const request = GPUAdapter.prototype.requestDevice;
       GPUAdapter.prototype.requestDevice = async function (...wishes) {
         return (window.device = await request.apply(this, wishes));
@@ -201,6 +201,24 @@ describe('without WebGPU', () => {
     await page.waitForTimeout(2500); // On the CPU the window draws once a second.
     const { colours, commonest } = await look(page, 'webgl');
     assert.ok(colours > 200 && commonest < 0.9, `${colours} colours, one on ${commonest}`);
+  });
+
+  it('times training steps, and refuses to time nonsense', async () => {
+    const page = await open(browser.context, `${host.address}#${RUN}`);
+    await until(page, () => window.greatLab.state().activity === 'paused', 'the run to be set up');
+    const ask = (line) => page.evaluate((line) => window.greatLab.bench(line), line);
+    await assert.rejects(ask('batch=0'), /batch_size: 0 is out of range/);
+    await assert.rejects(ask('speed=9'), /there is no 'speed'/);
+    const [results, refused] = await page.evaluate(() => Promise.all([
+      window.greatLab.bench('batch=4 width=0.25 steps=2'),
+      window.greatLab.bench('').catch(({ message }) => message),
+    ]));
+    assert.equal(refused, 'a benchmark is under way');
+    const { backend, batch, steps, plain_step_ms, great_step_ms, great_over_plain } = results;
+    assert.deepEqual([backend, batch, steps], ['flex', 4, 2]);
+    assert.ok(plain_step_ms > 0 && great_step_ms > 0, JSON.stringify(results));
+    assert.ok(Math.abs(great_over_plain - great_step_ms / plain_step_ms) < 1e-6, JSON.stringify(results));
+    await page.close();
   });
 
   it('is a readable page where it cannot run', async () => {
