@@ -18,7 +18,7 @@ use crate::config::{Config, NetworkKind, Setup};
 use crate::gpu::Opened;
 use crate::gpu::ceiling::Ceilings;
 use crate::platform;
-use crate::train::benchmark::{self, Drift, Profile, Sample, Step, Timing};
+use crate::train::benchmark::{self, Drift, MOST_STEPS, Profile, Results, STEPS, Sample, Step, Timing};
 
 const MEBIBYTE: f64 = (1 << 20) as f64;
 
@@ -39,8 +39,8 @@ pub struct BenchOptions {
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     device: String,
     /// Timed steps of each kind; their median counts
-    #[arg(long, value_name = "N", default_value_t = 30, allow_hyphen_values = true,
-          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = STEPS, allow_hyphen_values = true,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_STEPS)))]
     steps: u32,
     /// Say where the time of a GREAT+GREACE step goes, operation by operation
     #[arg(long)]
@@ -62,25 +62,9 @@ pub struct BenchOptions {
 
 /// All that was measured; what `--json` prints.
 #[derive(Debug, Serialize)]
-struct Results {
-    version: &'static str,
-    device: String,
-    backend: String,
-    network: NetworkKind,
-    width: f64,
-    image: [usize; 3],
-    batch: usize,
-    steps: u32,
-    first_step_ms: f64,
-    plain_step_ms: f64,
-    great_step_ms: f64,
-    great_over_plain: f64,
-    great_images_per_second: f64,
-    plain_peak_bytes: Option<u64>,
-    great_peak_bytes: Option<u64>,
-    peak_bytes: Option<u64>,
-    copied_bytes_per_second: f64,
-    matrix_product_operations_per_second: f64,
+struct Measured {
+    #[serde(flatten)]
+    results: Results,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     operations: Vec<table::Operation>,
 }
@@ -108,8 +92,8 @@ pub fn bench(options: &BenchOptions) -> Result<ExitCode, HeadlessError> {
     }
     let plain = options.measure_apart("plain")?;
     let great = options.measure_apart("great")?;
-    let results = options.results(setup, &plain, &great, opened)?;
-    super::print(&if options.json { json(&results) } else { table::text(&results) });
+    let measured = options.measured(setup, &plain, &great, opened)?;
+    super::print(&if options.json { json(&measured) } else { table::text(&measured) });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -142,38 +126,21 @@ impl BenchOptions {
         serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))
     }
 
-    fn results(
+    fn measured(
         &self,
         setup: Setup,
         plain: &Timing,
         great: &Timing,
         opened: Opened,
-    ) -> Result<Results, HeadlessError> {
+    ) -> Result<Measured, HeadlessError> {
         let (workload, wanted, on_host) = (setup.clone(), self.profile, opened.setup.is_none());
         let (ceilings, profile) = wait(move || async move {
             let ceilings = Ceilings::measure(&opened.device, on_host).await?;
             let profile = if wanted { Some(benchmark::profile(&workload, &opened).await?) } else { None };
             Ok::<(Ceilings, Option<Profile>), String>((ceilings, profile))
         })?;
-        Ok(Results {
-            version: env!("CARGO_PKG_VERSION"),
-            device: great.device.clone(),
-            backend: great.backend.clone(),
-            network: setup.network,
-            width: setup.width,
-            image: benchmark::image(setup.network),
-            batch: setup.batch_size,
-            steps: self.steps,
-            first_step_ms: great.first_step_ms,
-            plain_step_ms: plain.ms,
-            great_step_ms: great.ms,
-            great_over_plain: great.ms / plain.ms,
-            great_images_per_second: setup.batch_size as f64 * 1e3 / great.ms,
-            plain_peak_bytes: plain.peak_bytes,
-            great_peak_bytes: great.peak_bytes,
-            peak_bytes: great.peak_bytes,
-            copied_bytes_per_second: ceilings.copied_bytes_per_second,
-            matrix_product_operations_per_second: ceilings.operations_per_second,
+        Ok(Measured {
+            results: Results::new(&setup, self.steps, plain, great, &ceilings),
             operations: profile
                 .map_or_else(Vec::new, |profile| table::operations(&profile, &ceilings, on_host)),
         })

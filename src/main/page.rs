@@ -1,6 +1,6 @@
 //! The page: opens the device that the browser gives, puts trainer and window on it, and lets scripts ask.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use eframe::{CreationContext, WebOptions, WebRunner};
@@ -10,7 +10,7 @@ use great_lab::config::link::{self, Linked};
 use great_lab::data::embedded;
 use great_lab::gpu::{Choice, Opened, open, open_in_page};
 use great_lab::platform::{self, text_of};
-use great_lab::train::{protocol::Delivery, spawn};
+use great_lab::train::{benchmark, protocol::Delivery, spawn};
 use wasm_bindgen::prelude::*;
 use web_sys::{CustomEvent, CustomEventInit, HtmlCanvasElement, HtmlElement};
 
@@ -60,11 +60,12 @@ async fn show(runner: &WebRunner) -> Result<(), JsValue> {
     let remote =
         spawn(linked.config.clone(), &opened, Delivery::Latest).map_err(|error| error.to_string())?;
     let options = Options { run_at_once: linked.run, exit_after: None };
+    let to_time = opened.clone();
     let create = move |context: &CreationContext<'_>| {
         let mut lab = Lab::new(&context.egui_ctx, remote, linked.config, options);
         lab.refuse(linked.refused);
         let lab = Rc::new(RefCell::new(lab));
-        answer_scripts(&lab).map_err(|error| text_of(&error))?;
+        answer_scripts(&lab, to_time).map_err(|error| text_of(&error))?;
         Ok(Box::new(Page(lab)) as Box<dyn eframe::App>)
     };
     let canvas: HtmlCanvasElement = canvas.unchecked_into();
@@ -117,7 +118,7 @@ fn web_options(opened: Opened) -> WebOptions {
 }
 
 /// Makes `window.greatLab`, as `docs/page.md` describes it.
-fn answer_scripts(lab: &Rc<RefCell<Lab>>) -> Result<(), JsValue> {
+fn answer_scripts(lab: &Rc<RefCell<Lab>>, opened: Opened) -> Result<(), JsValue> {
     let object = js_sys::Object::new();
     let busy = || JsValue::from(js_sys::Error::new("the lab is drawing; ask again"));
     let asked = lab.clone();
@@ -143,12 +144,38 @@ fn answer_scripts(lab: &Rc<RefCell<Lab>>) -> Result<(), JsValue> {
         ("metrics", metrics.into_js_value()),
         ("command", command.into_js_value()),
         ("shaders", shaders.into_js_value()),
+        ("bench", bench(lab.clone(), opened).into_js_value()),
     ];
     for (name, function) in functions {
         js_sys::Reflect::set(&object, &name.into(), &function)?;
     }
     js_sys::Reflect::set(&js_sys::global(), &"greatLab".into(), &object)?;
     Ok(())
+}
+
+/// What times training steps on the page's device: of a request in one line it makes a promise of the figures.
+fn bench(lab: Rc<RefCell<Lab>>, opened: Opened) -> Closure<dyn Fn(Option<String>) -> js_sys::Promise> {
+    let is_busy = Rc::new(Cell::new(false));
+    Closure::new(move |line: Option<String>| {
+        let (lab, opened, is_busy) = (lab.clone(), opened.clone(), is_busy.clone());
+        wasm_bindgen_futures::future_to_promise(async move {
+            let refused = |why: String| JsValue::from(js_sys::Error::new(&why));
+            let request = line.unwrap_or_default().parse().map_err(refused)?;
+            if is_busy.replace(true) {
+                return Err(refused("a benchmark is under way".into()));
+            }
+            // Training would share the device with what is timed.
+            let paused = lab.try_borrow_mut().map_err(|_| "the lab is drawing; ask again".into());
+            let outcome = match paused.and_then(|mut lab| lab.command("pause")) {
+                Ok(()) => benchmark::measure(&request, &opened).await,
+                Err(why) => Err(why),
+            };
+            is_busy.set(false);
+            let json = outcome
+                .and_then(|results| serde_json::to_string(&results).map_err(|error| error.to_string()));
+            js_sys::JSON::parse(&json.map_err(refused)?)
+        })
+    })
 }
 
 /// The window, shared with scripts.

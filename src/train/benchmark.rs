@@ -4,12 +4,14 @@
 //! step's time depends on what it sees.
 
 mod plain;
+mod results;
 mod soak;
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 use web_time::{Instant, SystemTime};
 
+pub use results::{MOST_STEPS, Request, Results, STEPS, measure};
 pub use soak::{Drift, Sample, soak};
 
 use crate::{

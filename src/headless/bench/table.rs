@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{Results, mebibytes};
+use super::{Measured, mebibytes};
 use crate::gpu::ceiling::Ceilings;
-use crate::train::benchmark::{Drift, Profile};
+use crate::train::benchmark::{Drift, Profile, Results};
 
 /// burn's kernels below this share of a step stand in one line together.
 const SMALL_SHARE: f64 = 0.01;
@@ -70,7 +70,8 @@ pub(super) fn operations(profile: &Profile, ceilings: &Ceilings, on_host: bool) 
 }
 
 /// Everything as text.
-pub(super) fn text(results: &Results) -> String {
+pub(super) fn text(measured: &Measured) -> String {
+    let results = &measured.results;
     let Results { network, width, batch, image: [c, h, w], device, backend, .. } = results;
     let mut text =
         format!("{network}, width {width}, batches of {batch}, {c}×{h}×{w}, f32 on {device} ({backend})\n\n");
@@ -112,7 +113,7 @@ pub(super) fn text(results: &Results) -> String {
         results.copied_bytes_per_second / 1e9,
         results.matrix_product_operations_per_second / 1e9,
     );
-    write_operations(&mut text, &results.operations);
+    write_operations(&mut text, &measured.operations);
     text
 }
 
