@@ -60,10 +60,16 @@ choices! {
         GreatGreace = "great+greace",
         /// Adversarial training on FGSM examples (Goodfellow et al. 2015).
         FgsmAt = "fgsm-at",
+        /// Adversarial training on one step from a random start (Wong, Rice & Kolter 2020).
+        FastAt = "fast-at",
         /// Adversarial training on PGD examples (Madry et al. 2018).
         PgdAt = "pgd-at",
+        /// Cross-entropy plus the divergence of the predictions on adversarial examples (Zhang et al. 2019).
+        Trades = "trades",
         /// Penalty on the squared norm of the input gradient (Ross & Doshi-Velez 2018).
         InputGradient = "input-gradient-regularization",
+        /// Penalty on the squared norm of the logits' Jacobian by the image (Hoffman, Roberts & Yaida 2019).
+        Jacobian = "jacobian-regularization",
     }
 }
 
@@ -211,6 +217,10 @@ pub struct Hyper {
     pub momentum: f64,
     /// Weight of the squared input-gradient norm in `input-gradient-regularization`.
     pub input_gradient_weight: f64,
+    /// Weight λ of the divergence in `trades`.
+    pub trades_weight: f64,
+    /// Weight λ of half the squared Jacobian norm in `jacobian-regularization`.
+    pub jacobian_weight: f64,
     /// Radius ε of the attacks in training, and the mark on the robustness chart; L∞, pixels in [0, 1].
     pub epsilon: f64,
     /// Iterations k of iterative attacks, in training and in the running evaluation.
@@ -258,6 +268,8 @@ impl Default for Hyper {
             weight_decay: 0.0,
             momentum: 0.9,
             input_gradient_weight: 1.0,
+            trades_weight: 6.0,
+            jacobian_weight: 0.01,
             epsilon: 0.1,
             attack_steps: 10,
             report_every_steps: 10,

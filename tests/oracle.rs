@@ -33,6 +33,11 @@ fn resnet_18() {
 }
 
 #[test]
+fn competitors() {
+    checks::check_rivals(&Device::flex(), TOLERANCE);
+}
+
+#[test]
 fn three_training_steps() {
     checks::check_trajectory(&Device::flex(), TOLERANCE);
 }

@@ -20,4 +20,5 @@ fn cnn_small_and_three_training_steps() {
     let device = opened.expect("neither llvmpipe nor a GPU: install mesa-vulkan-drivers").device;
     checks::check_case("cnn-small-relu", &device, TOLERANCE);
     checks::check_trajectory(&device, TOLERANCE);
+    checks::check_rivals(&device, TOLERANCE);
 }

@@ -16,7 +16,7 @@ use crate::platform;
 const SECTIONS: &[(&str, &[&str])] = &[
     ("The adversary", &["alpha", "beta", "ramp", "adversary", "normalization", "auxiliary_steps"]),
     ("Descent", &["learning_rate", "auxiliary_learning_rate", "weight_decay", "momentum"]),
-    ("Attack", &["epsilon", "attack_steps", "input_gradient_weight"]),
+    ("Attack", &["epsilon", "attack_steps", "input_gradient_weight", "trades_weight", "jacobian_weight"]),
     (
         "Measuring",
         &["report_every_steps", "histogram_every_steps", "evaluate_every_steps", "evaluate_samples"],
@@ -77,6 +77,8 @@ fn unused(name: &str, setup: &Setup) -> Option<String> {
         "alpha" | "ramp" | "adversary" if !mode.uses_alpha() => "great and great+greace use it",
         "beta" if !mode.uses_beta() => "greace and great+greace use it",
         "input_gradient_weight" if mode != Mode::InputGradient => "input-gradient-regularization uses it",
+        "trades_weight" if mode != Mode::Trades => "trades uses it",
+        "jacobian_weight" if mode != Mode::Jacobian => "jacobian-regularization uses it",
         "momentum" if setup.optimizer != OptimizerKind::Sgd => {
             return Some("Not used: Adam has its own momentum; sgd uses this one.".into());
         }
@@ -309,6 +311,8 @@ mod tests {
         assert!(unused("alpha", &setup(Mode::Great)).is_none());
         assert!(unused("beta", &setup(Mode::Baseline)).is_some());
         assert!(unused("input_gradient_weight", &setup(Mode::InputGradient)).is_none());
+        assert!(unused("trades_weight", &setup(Mode::Trades)).is_none());
+        assert!(unused("jacobian_weight", &setup(Mode::Trades)).is_some());
         assert!(unused("momentum", &Setup::default()).is_some());
         assert!(unused("epsilon", &setup(Mode::Baseline)).is_none());
     }

@@ -76,6 +76,11 @@ pub(super) fn random_start(norm: Norm, clean: &Tensor<4>, epsilon: f64, random: 
     (clean.clone() + offset).clamp(0.0, 1.0)
 }
 
+/// Normal around `clean` with a standard deviation of `deviation`, inside [0, 1].
+pub(super) fn near(clean: &Tensor<4>, deviation: f64, random: &mut StdRng) -> Tensor<4> {
+    (clean.clone() + normal(clean, random) * deviation).clamp(0.0, 1.0)
+}
+
 /// A random direction of length `reach`, inside [0, 1]: in L∞ the largest of uniform entries is at the edge.
 pub(super) fn start_at_edge(norm: Norm, clean: &Tensor<4>, reach: f64, random: &mut StdRng) -> Tensor<4> {
     let direction = match norm {

@@ -15,6 +15,7 @@ mod objective;
 mod pace;
 mod square;
 mod survivors;
+mod training;
 
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};

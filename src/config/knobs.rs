@@ -269,6 +269,8 @@ pub static KNOBS: &[Knob] = &[
     knob!(real hyper.weight_decay, "weight decay", "", 0.0..1.0, "L2, added to the main network's gradient"),
     knob!(real hyper.momentum, "momentum", "", 0.0..0.999, "of SGD; Adam has its own"),
     knob!(real hyper.input_gradient_weight, "input-gradient weight", "", 0.0..1000.0, "weight of the squared input-gradient norm in input-gradient-regularization"),
+    knob!(real hyper.trades_weight, "TRADES weight", "", 0.0..1000.0, "weight of the divergence between the predictions on clean and adversarial images in trades"),
+    knob!(real hyper.jacobian_weight, "Jacobian weight", "", 0.0..1000.0, "weight of half the squared norm of the logits' Jacobian in jacobian-regularization"),
     knob!(real hyper.epsilon, "ε radius", "pixels in [0, 1]", 0.0..1.0, "L∞ radius of the attacks in training, and the mark on the robustness chart"),
     knob!(count hyper.attack_steps: usize, "attack steps", "iterations", 1..1000, "k of the iterative attacks"),
     knob!(count hyper.report_every_steps: u64, "report every", "steps", 1..1_000_000, "losses and accuracies are averages over this interval"),

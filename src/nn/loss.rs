@@ -1,6 +1,6 @@
 //! The losses, and what the auxiliary network reads: algorithms, section 1. Labels come as one-hot rows `[N, K]`.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, activation::log_softmax};
 
 use crate::{
     config::Normalization,
@@ -13,6 +13,19 @@ pub use crate::gpu::objective::{Terms, cross_entropy, great_objective};
 pub fn squared_norm(gradient: Tensor<4>) -> Tensor<1> {
     let n = gradient.dims()[0] as f64;
     (gradient.clone() * gradient).sum() / n
+}
+
+/// `mean_i KL(softmax(fromᵢ) ‖ softmax(toᵢ))`, `[1]`, of logits `[N, K]`; both can be differentiated.
+pub fn kullback_leibler(from: Tensor<2>, to: Tensor<2>) -> Tensor<1> {
+    let n = from.dims()[0] as f64;
+    let (from, to) = (log_softmax(from, 1), log_softmax(to, 1));
+    (from.clone().exp() * (from - to)).sum() / n
+}
+
+/// An estimate of `mean_i ‖∂zᵢ/∂xᵢ‖²`, `[1]`, from one projection a sample: `projected` `[N, C, H, W]` is `∂⟨vᵢ, zᵢ⟩/∂xᵢ`
+/// with `v` uniform on the unit sphere of the `classes` logits (Hoffman, Roberts & Yaida 2019, section 2.3).
+pub fn jacobian_norm(projected: Tensor<4>, classes: usize) -> Tensor<1> {
+    squared_norm(projected) * classes as f64
 }
 
 /// `n(g)` of `g` `[N, C, H, W]`, sample by sample.

@@ -1,7 +1,8 @@
 //! Adversarial defence: gradient tensors of different classes must look alike. Algorithms, section 1.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use rand::{SeedableRng, rngs::StdRng};
+use rand_distr::{Distribution, StandardNormal};
 
 use super::{GradientTensors, PendingMeasures, Player, Scenario, State, augmentation};
 use crate::{
@@ -44,6 +45,8 @@ struct Forward {
     logits: Tensor<2>,
     /// `∇x J` on the clean images; in the graph of `theta` where the main loss needs its derivative.
     gradient: Tensor<4>,
+    /// What the mode adds to the cross-entropy, in the graph of `theta`, if anything; GREAT's part is not in it.
+    penalty: Option<Tensor<1>>,
 }
 
 impl Defense {
@@ -69,9 +72,13 @@ impl Defense {
 
     /// What the main network is trained on: the batch itself, or adversarial examples of it.
     fn training_images(&self, batch: &Batch, step: u64, hyper: &Hyper) -> Tensor<4> {
+        let victim = Victim { network: &self.main.network, weights: &self.main.weights };
+        let goal = Goal::AwayFrom(batch.one_hot.clone());
+        let mut random = self.random(step);
         let attack = match self.setup.mode {
             Mode::FgsmAt => AttackKind::Fgsm,
             Mode::PgdAt => AttackKind::Pgd,
+            Mode::FastAt => return victim.fast(&batch.images, &goal, hyper.epsilon, &mut random),
             _ => return batch.images.clone(),
         };
         let threat = Threat {
@@ -81,9 +88,29 @@ impl Defense {
             steps: hyper.attack_steps,
             restarts: 1,
         };
+        victim.perturb(&batch.images, &goal, &threat, &mut random)
+    }
+
+    /// What attacks and projections of training step `step` are drawn from.
+    fn random(&self, step: u64) -> StdRng {
+        StdRng::seed_from_u64(self.setup.seed ^ ATTACK_SEED ^ step.rotate_left(32))
+    }
+
+    /// What `trades` adds: the divergence between the predictions on the batch and on adversarial examples of it.
+    fn divergence(
+        &self,
+        theta: &Weights,
+        batch: &Batch,
+        logits: &Tensor<2>,
+        step: u64,
+        hyper: &Hyper,
+    ) -> Tensor<1> {
         let victim = Victim { network: &self.main.network, weights: &self.main.weights };
-        let mut random = StdRng::seed_from_u64(self.setup.seed ^ ATTACK_SEED ^ step.rotate_left(32));
-        victim.perturb(&batch.images, &Goal::AwayFrom(batch.one_hot.clone()), &threat, &mut random)
+        let clean = logits.clone().without_autodiff();
+        let steps = hyper.attack_steps;
+        let adversarial = victim.trades(&batch.images, clean, hyper.epsilon, steps, &mut self.random(step));
+        let adversarial_logits = self.main.network.logits(theta, adversarial);
+        loss::kullback_leibler(logits.clone(), adversarial_logits) * hyper.trades_weight
     }
 
     /// `alpha` is the ramped weight, 0 where the mode does not use it.
@@ -93,9 +120,20 @@ impl Defense {
         let images = self.training_images(batch, step, hyper);
         let (logits, tapes) = network.forward(&theta, images);
         let needs_second_derivative = alpha > 0.0 || self.setup.mode == Mode::InputGradient;
+        let mut penalty = match self.setup.mode {
+            Mode::Trades => Some(self.divergence(&theta, batch, &logits, step, hyper)),
+            Mode::Jacobian => {
+                let directions =
+                    random_directions(logits.dims(), &mut self.random(step), &batch.images.device());
+                let projected = network.input_vjp(&theta, tapes.clone(), directions);
+                let norm = loss::jacobian_norm(projected, logits.dims()[1]);
+                Some(norm * (0.5 * hyper.jacobian_weight))
+            }
+            _ => None,
+        };
         let gradient = if needs_second_derivative {
             network.input_vjp(&theta, tapes, logit_gradient(logits.clone(), batch.one_hot.clone()))
-        } else if matches!(self.setup.mode, Mode::FgsmAt | Mode::PgdAt) {
+        } else if matches!(self.setup.mode, Mode::FgsmAt | Mode::FastAt | Mode::PgdAt) {
             // The gradient tensor is that of the clean image, in every mode.
             network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone()).0
         } else {
@@ -103,7 +141,10 @@ impl Defense {
             let cotangent = logit_gradient(logits.clone().without_autodiff(), batch.one_hot.clone());
             network.input_vjp(&self.main.weights, tapes, cotangent)
         };
-        Forward { theta, logits, gradient }
+        if self.setup.mode == Mode::InputGradient {
+            penalty = Some(loss::squared_norm(gradient.clone()) * hyper.input_gradient_weight);
+        }
+        Forward { theta, logits, gradient, penalty }
     }
 
     /// One step of the auxiliary network on normalised gradient tensors; its logits before the step.
@@ -118,18 +159,18 @@ impl Defense {
 
     /// One step of the main network against the auxiliary network as it stands.
     fn main_step(&mut self, forward: Forward, batch: &Batch, hyper: &Hyper, alpha: f64, rates: Rates) {
-        let Forward { theta, logits, gradient } = forward;
+        let Forward { theta, logits, gradient, penalty } = forward;
         let beta = if self.setup.mode.uses_beta() { hyper.beta } else { 0.0 };
         let mut objective = if alpha > 0.0 || beta > 0.0 {
-            let read = loss::normalize(hyper.normalization, gradient.clone());
+            let read = loss::normalize(hyper.normalization, gradient);
             let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
             let terms = loss::Terms { beta, alpha, adversary: hyper.adversary };
             loss::great_objective(logits, auxiliary_logits, batch.one_hot.clone(), terms)
         } else {
             loss::cross_entropy(logits, batch.one_hot.clone())
         };
-        if self.setup.mode == Mode::InputGradient {
-            objective = objective + loss::squared_norm(gradient) * hyper.input_gradient_weight;
+        if let Some(penalty) = penalty {
+            objective = objective + penalty;
         }
         let mut gradients = objective.backward();
         let gradients = theta.gradients(&mut gradients);
@@ -152,6 +193,17 @@ impl Defense {
             }
         }
     }
+}
+
+/// Directions uniform on the unit sphere, one a row, drawn on the host.
+fn random_directions([n, k]: [usize; 2], random: &mut StdRng, device: &Device) -> Tensor<2> {
+    let mut rows = Vec::with_capacity(n * k);
+    for _ in 0..n {
+        let row: Vec<f32> = (0..k).map(|_| StandardNormal.sample(random)).collect();
+        let length = row.iter().map(|entry| entry * entry).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
+        rows.extend(row.iter().map(|entry| entry / length));
+    }
+    Tensor::from_data(TensorData::new(rows, [n, k]), device)
 }
 
 impl Scenario for Defense {

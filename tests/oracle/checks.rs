@@ -1,12 +1,13 @@
 //! The lab's networks, losses, optimisers, attacks and training step on golden weights and images.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use great_lab::{
     attack::{Assault, Goal, Pace, Start, Victim},
     config::{
         Adversary, AttackKind, Hyper, Mode, Normalization, OptimizerKind, Players, Setup, TargetKind, Threat,
     },
     data::{BatchOrder, Dataset, Images},
+    gpu::softmax,
     nn::{
         Network, Optimizer, Weights, loss,
         network::{Interface, Statistics},
@@ -204,6 +205,36 @@ impl Case {
             }
         }
     }
+}
+
+/// Holds what TRADES and Jacobian regularisation add to the cross-entropy against PyTorch's.
+pub fn check_rivals(device: &Device, tolerance: f32) {
+    let mut golden = Golden::load("rivals", tolerance);
+    let main = main_network(&golden);
+    let weights = golden.weights("main", &main, device);
+    let [clean, near] = ["x", "x_adversarial"].map(|name| golden.images(name, device));
+    let labels = golden.one_hot("y", device);
+
+    let prediction = softmax(main.logits(&weights, clean.clone()));
+    golden.compare("divergence_gradient", main.input_gradient(&weights, near.clone(), prediction).0);
+
+    let theta = weights.tracked();
+    let logits = main.logits(&theta, clean.clone());
+    let divergence = loss::kullback_leibler(logits.clone(), main.logits(&theta, near));
+    golden.compare("divergence", divergence.clone());
+    let objective = loss::cross_entropy(logits, labels.clone()) + divergence * 6.0;
+    golden.compare_weights("grad_trades", &main, &theta.gradients(&mut objective.backward()));
+
+    let theta = weights.tracked();
+    let (logits, tapes) = main.forward(&theta, clean);
+    let rows = golden.entries("x_projection").to_vec();
+    let directions = Tensor::from_data(TensorData::new(rows, logits.dims()), device);
+    let projected = main.input_vjp(&theta, tapes, directions);
+    let norm = loss::jacobian_norm(projected, golden.setting("classes"));
+    golden.compare("jacobian_norm", norm.clone());
+    let objective = loss::cross_entropy(logits, labels) + norm * (0.5 * 0.1);
+    golden.compare_weights("grad_jacobian", &main, &theta.gradients(&mut objective.backward()));
+    golden.finish();
 }
 
 /// The golden batches as a training set that comes in the golden order.

@@ -170,10 +170,11 @@ def attacks(main, x, y, target, s, smallest):
 def relu_margin(main, auxiliary, x, y):
     """The smallest magnitude at the input of a ReLU when both networks read the batch."""
     margins = []
-    relus = {module for network in [main, auxiliary] for module in network.modules() if isinstance(module, nn.ReLU)}
+    relus = {module for network in [main, auxiliary] if network for module in network.modules() if isinstance(module, nn.ReLU)}
     hooks = [relu.register_forward_pre_hook(lambda _, z: margins.append(z[0].abs().min().item())) for relu in relus]
     _, g = gradient_tensor(main, x, y)
-    auxiliary(normalized(g))
+    if auxiliary:
+        auxiliary(normalized(g))
     for hook in hooks:
         hook.remove()
     return min(margins)
@@ -231,6 +232,33 @@ def trajectory(case, seed, dtype):
     return out | named("final_auxiliary", auxiliary, list(auxiliary.parameters())), far
 
 
+def rivals(case, seed, dtype):
+    """What TRADES and Jacobian regularisation add to the cross-entropy, and the gradients of the weights with it."""
+    main, _, generator = networks(case, seed)
+    x, y = images(case, generator)
+    near = (x + 0.5 * (torch.rand(x.shape, generator=generator) * 2 - 1)).clamp(0, 1)
+    v = torch.randn([case["batch"], case["classes"]], generator=generator)
+    v = v / v.norm(dim=1, keepdim=True)
+    main, x, near, v = main.to(dtype), x.to(dtype), near.to(dtype), v.to(dtype)
+    out = named("main", main) | {"x": x, "x_adversarial": near, "x_projection": v, "y": y}
+
+    leaf = near.clone().requires_grad_()
+    divergence = F.kl_div(main(leaf).log_softmax(1), main(x).softmax(1), reduction="sum")
+    (out["divergence_gradient"],) = torch.autograd.grad(divergence, leaf)
+    # As in the authors' code: both predictions are differentiated.
+    divergence = F.kl_div(main(near).log_softmax(1), main(x).softmax(1), reduction="batchmean")
+    out["divergence"] = divergence
+    out |= weight_gradients("grad_trades", main, F.cross_entropy(main(x), y) + 6 * divergence)
+
+    leaf = x.clone().requires_grad_()
+    logits = main(leaf)
+    (projected,) = torch.autograd.grad(logits, leaf, v, create_graph=True)
+    norm = case["classes"] * projected.square().sum((1, 2, 3)).mean()
+    out["jacobian_norm"] = norm
+    out |= weight_gradients("grad_jacobian", main, F.cross_entropy(logits, y) + 0.5 * 0.1 * norm)
+    return out, relu_margin(main, None, x, y) > SMALLEST_ACTIVATION
+
+
 def disagreement(exact, single):
     """The largest relative difference, and of which tensor."""
     floats = [name for name, value in exact.items() if value.is_floating_point()]
@@ -266,6 +294,7 @@ def main():
     for name, case in CASES.items():
         write(name, golden, case)
     write("trajectory", trajectory, CASES["cnn-small-relu"])
+    write("rivals", rivals, CASES["cnn-small-relu"])
 
 
 if __name__ == "__main__":
