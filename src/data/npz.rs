@@ -132,14 +132,8 @@ impl<'a> Archive<'a> {
         wanted: &[Option<usize>],
     ) -> Result<(Vec<usize>, Vec<A>), DataError> {
         let bytes = self.unpacked(array)?;
-        let header = match *bytes.as_slice() {
-            [_, _, _, _, _, _, 1, _, low, high, ..] => usize::from(u16::from_le_bytes([low, high])),
-            [_, _, _, _, _, _, _, _, a, b, c, d, ..] => u32::from_le_bytes([a, b, c, d]) as usize,
-            _ => 0,
-        };
-        if header > MAX_HEADER_BYTES {
-            let expected = format!("a header of at most {MAX_HEADER_BYTES} bytes");
-            return Err(self.error(array, expected, header.to_string(), Advice::WrongKind));
+        if let Err((expected, found)) = check_header(&bytes, size_of::<A>()) {
+            return Err(self.error(array, expected, found, Advice::WrongKind));
         }
         let view = ArrayViewD::<A>::view_npy(&bytes).map_err(|error| {
             let expected = format!("a NumPy array of {}", std::any::type_name::<A>());
@@ -170,5 +164,29 @@ impl<'a> Archive<'a> {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// That an array's header, before NumPy's reader sees it, is short and promises no more numbers than fit: that reader
+/// nests as deep as a header does, and panics where the dimensions beside a 0 overflow. Else what was expected, and found.
+fn check_header(bytes: &[u8], number_bytes: usize) -> Result<(), (String, String)> {
+    let (start, length) = match *bytes {
+        [_, _, _, _, _, _, 1, _, low, high, ..] => (10, usize::from(u16::from_le_bytes([low, high]))),
+        [_, _, _, _, _, _, _, _, a, b, c, d, ..] => (12, u32::from_le_bytes([a, b, c, d]) as usize),
+        _ => (0, 0),
+    };
+    if length > MAX_HEADER_BYTES {
+        return Err((format!("a header of at most {MAX_HEADER_BYTES} bytes"), length.to_string()));
+    }
+    let header = String::from_utf8_lossy(bytes.get(start..start + length).unwrap_or_default());
+    let words = header.split(|char: char| !char.is_alphanumeric() && char != '_');
+    let mut numbers = words.filter(|word| word.starts_with(|char: char| char.is_ascii_digit()));
+    let promised = numbers.try_fold(number_bytes as u64, |product, word| {
+        // A 0 hides no overflow of the others; what is no plain number, such as 0x10, is none of NumPy's writing.
+        word.parse::<u64>().ok().and_then(|number| product.checked_mul(number.max(1)))
+    });
+    match promised {
+        Some(promised) if promised < MAX_FILE_BYTES => Ok(()),
+        _ => Err((format!("dimensions of less than {MAX_FILE_BYTES} bytes"), header.trim().into())),
     }
 }

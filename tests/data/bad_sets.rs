@@ -186,6 +186,7 @@ fn scenes() -> Vec<BadSet> {
         ("scenes: body long", set("seg", "|u1", "(4, 8, 9)", &[0; 289]), &["array seg", "1 extra bytes"]),
         ("scenes: endless", set("scene", "|u1", "(9223372036854775807, 4)", &[0; 4]), &["array scene"]),
         ("scenes: endless nothing", set("scene", "|u1", "(0, 9223372036854775807, 9223372036854775807)", &[]), &["array scene"]),
+        ("scenes: endless in hexadecimal", set("scene", "|u1", "(0, 0x7fffffffffffffff, 0x7fffffffffffffff)", &[]), &["array scene", "0x7f"]),
         ("scenes: long header", scenes_set(&verbose), &["array scene", "header of at most 1024 bytes"]),
         ("scenes: many classes", set("scene", "|u1", "(4,)", &[0, 1, 100, 1]), &["array scene", "0 to 99", "100 for image 2"]),
         ("scenes: third part", set("is_test", "|u1", "(4,)", &[0, 1, 0, 2]), &["array is_test", "0 to 1", "2 for image 3"]),
