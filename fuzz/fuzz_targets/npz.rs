@@ -11,7 +11,10 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
             assert!(part.images.labels.iter().all(|&label| usize::from(label) < MAX_CLASSES));
             assert_eq!(part.images.pixels.len(), part.len() * 3 * area);
             assert_eq!((part.depth.len(), part.segments.len()), (part.len() * area, part.len() * area));
-            assert!(part.normals.len() == 3 * part.depth.len() && part.normals.iter().all(|part| part.abs() <= 1.001));
+            assert!(
+                part.normals.len() == 3 * part.depth.len()
+                    && part.normals.iter().all(|part| part.abs() <= 1.001)
+            );
         }
     }
 });
