@@ -11,9 +11,10 @@ use std::fs;
 
 use bad_sets::bad_sets;
 use files::{
-    File, cifar_batch, cifar_set, gzip, idx_images, idx_labels, idx_set, pixels, tfjs_png, tfjs_set,
+    File, cifar_batch, cifar_set, gzip, idx_images, idx_labels, idx_set, npz, pixels, scene_arrays,
+    scenes_set, tfjs_png, tfjs_set,
 };
-use great_lab::data::{self, DataError, Dataset, cifar, idx as idx_reader, tfjs_cifar};
+use great_lab::data::{self, DataError, Dataset, cifar, idx as idx_reader, npz as npz_reader, tfjs_cifar};
 use proptest::prelude::*;
 
 /// Loads these files from memory.
@@ -62,6 +63,31 @@ fn tfjs_cifar_comes_out_plane_by_plane() {
 }
 
 #[test]
+fn scenes_come_out_plane_by_plane_with_their_depth() {
+    let data = load(&scenes_set(&scene_arrays())).unwrap();
+    assert_eq!((data.shape, data.classes.len()), ([3, 8, 9], 3));
+    assert_eq!((data.train.labels, data.test.labels.as_slice()), (vec![0, 2], [1, 0].as_slice()));
+    for packed in [false, true] {
+        let [train, test] = npz_reader::parse(&npz(&scene_arrays(), packed), "file").unwrap();
+        assert_eq!((train.size, train.len(), test.len()), ([8, 9], 2, 2));
+        let (interleaved, planes) = (&pixels(4 * 216)[2 * 216..3 * 216], test.images.image(0));
+        for (place, pixel) in interleaved.chunks(3).enumerate() {
+            assert_eq!(pixel, [planes[place], planes[72 + place], planes[144 + place]]);
+        }
+        assert_eq!(test.segments, pixels(288)[144..]);
+        assert_eq!((train.depth[71], train.depth[72], test.depth[143]), (1.0, 2.0, 4.0));
+        // A wall across the optical axis faces the camera.
+        assert_eq!(test.normals.len(), 2 * 216);
+        for image in test.normals.chunks(216) {
+            assert!(
+                image[144..].iter().all(|&z| z < -0.999_99) && image[..144].iter().all(|z| z.abs() < 1e-3)
+            );
+        }
+        assert!(train.key_points.is_empty());
+    }
+}
+
+#[test]
 fn folders_and_names_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("my-fashion-set");
@@ -69,7 +95,9 @@ fn folders_and_names_are_told_apart() {
     let source = path.to_str().unwrap();
     let message = |source: &str| data::load(source).unwrap_err().to_string();
 
-    assert!(message("no-such-set").contains("neither a data set that comes with the lab (fashion-mnist)"));
+    assert!(
+        message("no-such-set").contains("neither a data set that comes with the lab (fashion-mnist, solids)")
+    );
     assert!(message("").contains("nor a folder"));
     let empty = message(source);
     for name in ["train-images.idx3-ubyte.gz", "data_batch_5.bin", "test_lables.json"] {
@@ -106,8 +134,10 @@ const CIFAR: Reader = |bytes| cifar::parse(bytes, "file", 10).map(drop);
 const TFJS_PNG: Reader = |bytes| tfjs_cifar::parse_png(bytes, "file").map(drop);
 const TFJS_LABELS: Reader = |bytes| tfjs_cifar::parse_labels(bytes, "file").map(drop);
 
+const NPZ: Reader = |bytes| npz_reader::parse(bytes, "file").map(drop);
+
 /// A small sound file for each reader.
-fn sound_files() -> [(Reader, Vec<u8>); 7] {
+fn sound_files() -> [(Reader, Vec<u8>); 9] {
     [
         (IDX_IMAGES, idx_images(2, 8, 9)),
         (IDX_IMAGES, gzip(&idx_images(2, 8, 9))),
@@ -117,6 +147,8 @@ fn sound_files() -> [(Reader, Vec<u8>); 7] {
         (CIFAR, cifar_batch(&[7])),
         (TFJS_PNG, tfjs_png(2)),
         (TFJS_LABELS, b"[1, 2, 3]".to_vec()),
+        (NPZ, npz(&scene_arrays(), false)),
+        (NPZ, npz(&scene_arrays(), true)),
     ]
 }
 
@@ -141,7 +173,7 @@ proptest! {
 
     #[test]
     fn damaged_files_never_panic(
-        which in 0..7_usize,
+        which in 0..9_usize,
         damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let (reader, mut bytes) = sound_files()[which].clone();

@@ -39,6 +39,14 @@ pub enum DataError {
         /// The format that the other files have.
         format: &'static str,
     },
+    /// More than one file could be the data set.
+    #[error("{folder}: expected one .npz of scenes, found {found}; leave only the one to use")]
+    SeveralFiles {
+        /// The folder.
+        folder: String,
+        /// The file names.
+        found: String,
+    },
     /// Something else lies where a file should be.
     #[error("{path}: expected a file, found {found}; put the data file there, or remove it")]
     NotAFile {
@@ -122,6 +130,8 @@ pub enum Place {
     UnpackedByte(usize),
     /// Number of an entry of a list, from 0.
     Entry(usize),
+    /// Name of an array of an archive.
+    Array(&'static str),
 }
 
 impl fmt::Display for Place {
@@ -130,6 +140,7 @@ impl fmt::Display for Place {
             Self::Byte(offset) => write!(f, "byte {offset}"),
             Self::UnpackedByte(offset) => write!(f, "byte {offset} of the unpacked data"),
             Self::Entry(index) => write!(f, "entry {index}"),
+            Self::Array(name) => write!(f, "array {name}"),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::platform;
 
-use super::{DataError, Dataset, Images, MAX_FILE_BYTES, cifar, embedded, idx, tfjs_cifar};
+use super::{BUILT_IN, DataError, Dataset, Images, MAX_FILE_BYTES, cifar, embedded, idx, npz, tfjs_cifar};
 
 /// CIFAR-10 has its training images in so many files.
 const TRAIN_BATCHES: std::ops::RangeInclusive<usize> = 1..=5;
@@ -16,7 +16,7 @@ const TRAIN_BATCHES: std::ops::RangeInclusive<usize> = 1..=5;
 pub fn load(folder: &str) -> Result<Dataset, DataError> {
     let path = Path::new(folder);
     if !path.is_dir() {
-        return Err(DataError::UnknownSource { asked: folder.into(), built_in: embedded::NAME.into() });
+        return Err(DataError::UnknownSource { asked: folder.into(), built_in: BUILT_IN.join(", ") });
     }
     let unreadable = |source| DataError::Unreadable { path: folder.into(), source };
     let mut names = Vec::new();
@@ -61,11 +61,15 @@ pub fn load_files(
             [batch_names("png"), TFJS_REST.map(String::from).into()].concat(),
             Files::tfjs_cifar,
         ),
+        ("scenes", files.archives(), Files::scenes),
     ];
     match formats.iter().find(|(_, expected, _)| expected.iter().any(|name| files.has(name))) {
         Some((_, _, assemble)) => assemble(&files),
         None => {
-            let listed = formats.map(|(format, expected, _)| format!("{} ({format})", expected.join(", ")));
+            let listed = formats.map(|(format, expected, _)| match expected.as_slice() {
+                [] => format!("one .npz ({format})"),
+                names => format!("{} ({format})", names.join(", ")),
+            });
             Err(DataError::UnknownFolder { folder: folder.into(), looked_for: listed.join("; ") })
         }
     }
@@ -119,6 +123,23 @@ impl Files<'_> {
                 format,
             }),
         }
+    }
+
+    /// Names of the files that may be scenes; any will do.
+    fn archives(&self) -> Vec<String> {
+        self.names.iter().filter(|name| name.to_lowercase().ends_with(".npz")).cloned().collect()
+    }
+
+    /// The images of scenes, with the classes that they have as a whole.
+    fn scenes(&self) -> Result<Dataset, DataError> {
+        let archives = self.archives();
+        if archives.len() > 1 {
+            return Err(DataError::SeveralFiles { folder: self.folder.into(), found: archives.join(", ") });
+        }
+        let (bytes, file) = self.first("scenes", &archives)?;
+        let [train, test] =
+            npz::parse(&bytes, &file)?.map(|part| ([3, part.size[0], part.size[1]], part.images));
+        Dataset::new(&self.name(), &[], train, test)
     }
 
     fn idx(&self) -> Result<Dataset, DataError> {

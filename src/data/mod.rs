@@ -8,7 +8,11 @@ pub mod embedded;
 pub mod error;
 pub mod folder;
 pub mod idx;
+pub mod normals;
+pub mod npz;
 pub mod order;
+pub mod scenes;
+pub mod solids;
 pub mod tfjs_cifar;
 
 use std::ops::RangeInclusive;
@@ -25,6 +29,9 @@ pub const MAX_CLASSES: usize = 100;
 /// Most bytes in a file, and of what a packed one unpacks to: a page has 4 GiB in all, and the largest of the known
 /// data sets needs 0.6.
 pub const MAX_FILE_BYTES: u64 = 1 << 31;
+
+/// The data sets that come with the lab, on a page too.
+pub const BUILT_IN: [&str; 2] = [embedded::NAME, solids::NAME];
 
 /// Images with their labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +78,7 @@ pub struct Dataset {
     pub test: Images,
 }
 
-/// Loads the built-in data set of that name (`fashion-mnist`), or what the folder of that path holds: on the disk, or in
+/// Loads the built-in data set of that name (one of [`BUILT_IN`]), or what the folder of that path holds: on the disk, or in
 /// the memory of a page.
 ///
 /// A built-in name wins over a folder; write `./fashion-mnist` for the folder.
@@ -81,6 +88,8 @@ pub struct Dataset {
 pub fn load(source: &str) -> Result<Dataset, DataError> {
     if source == embedded::NAME {
         embedded::load()
+    } else if source == solids::NAME {
+        solids::load()
     } else if let Some(files) = platform::given_files(source) {
         folder::load_given(source, &files)
     } else {

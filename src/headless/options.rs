@@ -17,7 +17,7 @@ pub struct RunOptions {
     /// How the main network is trained
     #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(Mode::NAMES))]
     pub mode: Option<String>,
-    /// A built-in data set (fashion-mnist), or a folder with IDX, IDX.gz or CIFAR-10 files
+    /// A built-in data set (fashion-mnist, solids), or a folder with IDX, IDX.gz, CIFAR-10 or .npz files
     #[arg(long, value_name = "NAME|DIR")]
     pub data: Option<String>,
     /// Architecture of the main network

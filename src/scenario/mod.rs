@@ -2,6 +2,7 @@
 
 mod augmentation;
 pub mod defense;
+pub mod multitask;
 
 use burn::tensor::{Device, Int, Tensor};
 

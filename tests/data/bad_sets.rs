@@ -1,7 +1,8 @@
 //! Sets with one thing wrong each, and what their errors must say.
 
 use crate::files::{
-    File, cifar_batch, cifar_set, gzip, idx, idx_images, idx_labels, idx_set, pixels, png, tfjs_png, tfjs_set,
+    File, cifar_batch, cifar_set, gzip, idx, idx_images, idx_labels, idx_set, npy, pixels, png, scene_arrays,
+    scenes_set, tfjs_png, tfjs_set,
 };
 
 /// What is wrong, the files, and parts of the message: the file, the place, what was expected and found.
@@ -9,7 +10,7 @@ pub type BadSet = (&'static str, Vec<File>, &'static [&'static str]);
 
 /// All of them.
 pub fn bad_sets() -> Vec<BadSet> {
-    [images(), labels(), packed(), whole_idx(), cifar(), pictures(), lists()].concat()
+    [images(), labels(), packed(), whole_idx(), cifar(), pictures(), lists(), scenes()].concat()
 }
 
 /// `set` with the file `name` replaced.
@@ -148,5 +149,49 @@ fn lists() -> Vec<BadSet> {
         ("json: label", set("[3, 10, 1]"), &["entry 1", "from 0 to 9, found 10"]),
         ("json: rubbish after it", set("[3, 2, 1] 4"), &["byte 11", "trailing characters"]),
         ("json: missing", without(tfjs_set(), "train_lables.json"), &["train_lables.json is missing"]),
+    ]
+}
+
+#[rustfmt::skip]
+fn scenes() -> Vec<BadSet> {
+    let set = |name: &str, descriptor: &str, shape: &str, body: &[u8]| {
+        let mut arrays = scene_arrays();
+        arrays.iter_mut().find(|(present, _)| *present == name).unwrap().1 = npy(descriptor, shape, body);
+        scenes_set(&arrays)
+    };
+    let file = |bytes: Vec<u8>| vec![("scenes.npz".to_owned(), bytes)];
+    let whole = scenes_set(&scene_arrays()).remove(0).1;
+    let mut lacking = scene_arrays();
+    lacking.remove(2);
+    let mut damaged = whole.clone();
+    // Within the packed numbers of the first array.
+    damaged[200] ^= 0x55;
+    let mut verbose = scene_arrays();
+    verbose[3].1 = npy("|u1", &"(".repeat(5000), &[]);
+    vec![
+        ("scenes: empty", file(vec![]), &["some/set/scenes.npz: at byte 0", "a zip archive", "an empty file", "cut off"]),
+        ("scenes: no zip", file(pixels(500)), &["byte 0", "a zip archive", "another kind of file"]),
+        ("scenes: cut", file(cut(whole.clone(), whole.len() - 30)), &["a zip archive", "cut off"]),
+        ("scenes: damaged", file(damaged), &["array rgb", "sound zip data", "damaged"]),
+        ("scenes: array missing", scenes_set(&lacking), &["array seg", "expected seg.npy, beside", "found depth_mm.npy, is_test.npy"]),
+        ("scenes: nothing in it", scenes_set(&vec![]), &["array rgb", "found nothing"]),
+        ("scenes: wrong type", set("depth_mm", "<f4", "(4, 8, 9)", &[0; 1152]), &["array depth_mm", "a NumPy array of u16", "<f4"]),
+        ("scenes: other byte order", set("depth_mm", ">u2", "(4, 8, 9)", &[0; 576]), &["array depth_mm", "endian"]),
+        ("scenes: grey", set("rgb", "|u1", "(4, 8, 9, 1)", &[0; 288]), &["array rgb", "shape [any, any, any, 3]", "[4, 8, 9, 1]"]),
+        ("scenes: flat", set("rgb", "|u1", "(864,)", &[0; 864]), &["array rgb", "found [864]"]),
+        ("scenes: small", set("rgb", "|u1", "(4, 4, 9, 3)", &[0; 432]), &["array rgb", "8 to 96 pixels", "[4, 4, 9, 3]"]),
+        ("scenes: none", set("rgb", "|u1", "(0, 8, 9, 3)", &[]), &["array rgb", "at least one image"]),
+        ("scenes: fewer depths", set("depth_mm", "<u2", "(3, 8, 9)", &[0; 432]), &["array depth_mm", "shape [4, 8, 9]", "[3, 8, 9]"]),
+        ("scenes: body cut", set("seg", "|u1", "(4, 8, 9)", &[0; 287]), &["array seg", "missing 1 byte"]),
+        ("scenes: body long", set("seg", "|u1", "(4, 8, 9)", &[0; 289]), &["array seg", "1 extra bytes"]),
+        ("scenes: endless", set("scene", "|u1", "(9223372036854775807, 4)", &[0; 4]), &["array scene"]),
+        ("scenes: endless nothing", set("scene", "|u1", "(0, 9223372036854775807, 9223372036854775807)", &[]), &["array scene"]),
+        ("scenes: endless in hexadecimal", set("scene", "|u1", "(0, 0x7fffffffffffffff, 0x7fffffffffffffff)", &[]), &["array scene", "0x7f"]),
+        ("scenes: long header", scenes_set(&verbose), &["array scene", "header of at most 1024 bytes"]),
+        ("scenes: many classes", set("scene", "|u1", "(4,)", &[0, 1, 100, 1]), &["array scene", "0 to 99", "100 for image 2"]),
+        ("scenes: third part", set("is_test", "|u1", "(4,)", &[0, 1, 0, 2]), &["array is_test", "0 to 1", "2 for image 3"]),
+        ("scenes: no test", set("is_test", "|u1", "(4,)", &[0; 4]), &["array is_test", "some ones", "0 everywhere"]),
+        ("scenes: one class", set("scene", "|u1", "(4,)", &[0; 4]), &["at least 2 classes"]),
+        ("scenes: two files", [file(whole.clone()), vec![("other.npz".into(), whole)]].concat(), &["expected one .npz", "scenes.npz, other.npz"]),
     ]
 }

@@ -93,3 +93,45 @@ pub fn tfjs_set() -> Vec<File> {
 fn named<const N: usize>(files: [(&str, Vec<u8>); N]) -> Vec<File> {
     files.map(|(name, bytes)| (name.to_owned(), bytes)).into()
 }
+
+/// Arrays of a `.npz`, by name, as NumPy's `.npy` files.
+pub type Arrays = Vec<(&'static str, Vec<u8>)>;
+
+/// An array as NumPy's `.npy` file; the header need not tell the truth.
+pub fn npy(descriptor: &str, shape: &str, body: &[u8]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{descriptor}', 'fortran_order': False, 'shape': {shape}, }}");
+    // NumPy pads to a multiple of 64 bytes; the last one ends the line.
+    header += &" ".repeat((64 - (10 + header.len() + 1) % 64) % 64);
+    header.push('\n');
+    let length = u16::try_from(header.len()).unwrap();
+    [b"\x93NUMPY\x01\x00", length.to_le_bytes().as_slice(), header.as_bytes(), body].concat()
+}
+
+/// Four scenes of 8 × 9 pixels, a wall one to four metres away, the last two held out.
+pub fn scene_arrays() -> Arrays {
+    let depth = (1..=4_u16).flat_map(|metres| (metres * 1000).to_le_bytes().repeat(72)).collect::<Vec<_>>();
+    vec![
+        ("rgb", npy("|u1", "(4, 8, 9, 3)", &pixels(4 * 216))),
+        ("depth_mm", npy("<u2", "(4, 8, 9)", &depth)),
+        ("seg", npy("|u1", "(4, 8, 9)", &pixels(288))),
+        ("scene", npy("|u1", "(4,)", &[0, 2, 1, 0])),
+        ("is_test", npy("|u1", "(4,)", &[0, 0, 1, 1])),
+    ]
+}
+
+/// A `.npz` of these arrays, packed or not.
+pub fn npz(arrays: &Arrays, packed: bool) -> Vec<u8> {
+    let method = if packed { zip::CompressionMethod::Deflated } else { zip::CompressionMethod::Stored };
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, bytes) in arrays {
+        archive.start_file(format!("{name}.npy"), options).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+/// A set of scenes.
+pub fn scenes_set(arrays: &Arrays) -> Vec<File> {
+    vec![("scenes.npz".into(), npz(arrays, true))]
+}
