@@ -13,7 +13,8 @@ use cubecl::prelude::KernelId;
 use rayon::prelude::*;
 
 use super::host::{Curve, WithCurve, map, with_curve};
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::info::info;
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch};
 use super::profile;
 use super::real::Real;
 use super::unroll::unroll;

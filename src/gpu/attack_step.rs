@@ -9,7 +9,8 @@ use cubecl::server::Handle;
 use rayon::prelude::*;
 
 use super::host::sums;
-use super::kernel::{Plain, WORKGROUP, allocate, info, operand, unused};
+use super::info::info;
+use super::kernel::{Plain, WORKGROUP, allocate, operand, unused};
 use super::real::{Real, host_tensor, in_precision};
 
 /// In the L∞ ball; its source depends on constants alone.

@@ -9,7 +9,8 @@ use super::convolution::{
     Convolution, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
 };
 use super::convolution_loops::{self, Operation};
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info, upload};
+use super::info::info;
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, upload};
 use super::{convolution_lanes, convolution_tiles, profile};
 
 impl Convolution for CubeBackend {

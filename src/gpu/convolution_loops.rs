@@ -7,7 +7,8 @@
 use burn_wgpu::CubeTensor;
 
 use super::convolution_kernels::Sizes;
-use super::kernel::{Plain, info};
+use super::info::info;
+use super::kernel::Plain;
 
 /// The kernel.
 pub(super) const KERNEL: Plain = Plain {

@@ -9,7 +9,8 @@ use cubecl::prelude::KernelId;
 use rayon::prelude::*;
 
 use super::images::{Batch, Take};
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::info::info_once;
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch};
 use super::profile;
 
 /// Blocks that the images are in.
@@ -91,7 +92,7 @@ impl Gather for CubeBackend {
             [take.index, take.right.cast_unsigned(), take.down.cast_unsigned(), u32::from(take.mirrored)]
         });
         let numbers: Vec<u32> = sizes.map(|size| size as u32).into_iter().chain(takes).collect();
-        let info = info(&a, &numbers);
+        let info = info_once(&a, &numbers);
         let entries = samples * (packing.pixels() + packing.classes);
         // Each invocation strides over as much as one dimension of workgroups leaves over.
         let workgroups = [(entries as u32).div_ceil(LANES).min(MOST_WORKGROUPS), 1, 1];

@@ -12,7 +12,8 @@ use burn_wgpu::{CubeBackend, CubeTensor};
 use rayon::prelude::*;
 
 use super::host::sums;
-use super::kernel::{Plain, allocate, info, operand, unused};
+use super::info::info;
+use super::kernel::{Plain, allocate, operand, unused};
 use super::real::{Real, host_tensor, in_precision};
 
 /// Both ways; its source depends on constants alone.

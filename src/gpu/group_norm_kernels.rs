@@ -10,7 +10,8 @@ use cubecl::server::Handle;
 use super::activation::formulas;
 use super::convolution_kernels::sum_parts;
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, Operands};
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, info, upload};
+use super::info::info;
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, upload};
 use super::unroll::unroll;
 use crate::config::Activation;
 

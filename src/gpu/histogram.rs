@@ -8,7 +8,8 @@ use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_cont
 use cubecl::prelude::KernelId;
 
 use super::bins::{COLUMNS, LEAST, QUARTERS, SIDE, column_of};
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info, upload};
+use super::info::info;
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, upload};
 
 /// Entries of a sample that one workgroup counts.
 const CHUNK: u32 = 64 * WORKGROUP;

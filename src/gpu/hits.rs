@@ -5,7 +5,8 @@ use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 use burn_wgpu::CubeBackend;
 
-use super::kernel::{Plain, allocate, info, operand, upload};
+use super::info::info;
+use super::kernel::{Plain, allocate, operand, upload};
 use super::real::{Real, host_tensor, in_precision};
 
 /// Its source depends on constants alone.

@@ -139,8 +139,3 @@ pub(super) fn allocate<T: Element>(beside: &CubeTensor, shape: impl Into<Shape>)
     let handle = beside.client.empty(shape.num_elements() * size_of::<T>());
     CubeTensor::new_contiguous(beside.client.clone(), beside.device.clone(), shape, handle, T::dtype())
 }
-
-/// The small buffer that carries shapes and scalars, so that no size needs a compilation of its own.
-pub(super) fn info(beside: &CubeTensor, values: &[u32]) -> Handle {
-    beside.client.create_from_slice(bytemuck::cast_slice(values))
-}

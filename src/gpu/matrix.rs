@@ -9,7 +9,8 @@ use burn_wgpu::{CubeBackend, CubeTensor};
 use cubecl::server::Handle;
 
 use super::bilinear::Bilinear;
-use super::kernel::{Plain, allocate, info, operand, unused, upload};
+use super::info::info;
+use super::kernel::{Plain, allocate, operand, unused, upload};
 use super::profile::{self, Work};
 
 /// The product, and a bias or its gradient with it; few invocations a workgroup, so that small products still make

@@ -8,7 +8,8 @@ use burn_wgpu::CubeBackend;
 
 use super::hits::largest;
 use super::host::sums as sums_of;
-use super::kernel::{Plain, allocate, info, operand};
+use super::info::info;
+use super::kernel::{Plain, allocate, operand};
 use super::real::{Real, host_tensor, in_precision};
 use super::softmax::log_sum;
 

@@ -11,7 +11,8 @@ use burn_wgpu::{CubeBackend, CubeTensor};
 use cubecl::server::Handle;
 
 use super::host_objective::on_host;
-use super::kernel::{Plain, allocate, info, operand, unused, upload};
+use super::info::info;
+use super::kernel::{Plain, allocate, operand, unused, upload};
 use super::real::in_precision;
 use crate::config::Adversary;
 

@@ -10,7 +10,8 @@ use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_cont
 use cubecl::prelude::KernelId;
 
 use super::host_optimizer::on_host;
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, info};
+use super::info::info_once;
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch};
 use super::profile;
 use super::unroll::unroll;
 
@@ -151,7 +152,7 @@ impl OptimizerStep for CubeBackend {
             .chain(coefficients.in_order().map(|number| (number as f32).to_bits()))
             .chain(ends.chain(lengths).map(|size| size as u32))
             .collect();
-        let info = info(&state, &numbers);
+        let info = info_once(&state, &numbers);
         let mut buffers = vec![&state.handle, &stepped.handle, &info];
         buffers.extend(gradients.iter().map(|gradient| &gradient.handle));
         // Each invocation strides over as much as one dimension of workgroups leaves over.

@@ -9,7 +9,8 @@ use burn_wgpu::CubeBackend;
 use rayon::prelude::*;
 
 use super::affine::Affine;
-use super::kernel::{Plain, allocate, info, operand};
+use super::info::info;
+use super::kernel::{Plain, allocate, operand};
 use super::real::{Real, host_tensor, in_precision};
 
 /// Its source depends on constants alone.

@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use super::affine::Affine;
 use super::host::sums;
-use super::kernel::{Plain, allocate, info, operand};
+use super::info::info;
+use super::kernel::{Plain, allocate, operand};
 use super::real::{Real, host_tensor, in_precision};
 
 /// Both operations; its source depends on constants alone.

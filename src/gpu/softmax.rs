@@ -10,7 +10,8 @@ use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 use burn_wgpu::{CubeBackend, CubeTensor};
 
-use super::kernel::{Plain, allocate, info, operand, unused};
+use super::info::info;
+use super::kernel::{Plain, allocate, operand, unused};
 use super::real::{Real, host_tensor, in_precision};
 
 /// All three forms; its source depends on constants alone.

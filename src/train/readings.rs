@@ -8,6 +8,8 @@ use std::{
     task::Poll,
 };
 
+use crate::gpu::forget_infos;
+
 /// A read from the device that ends in something to tell.
 pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, String>>>>;
 
@@ -64,11 +66,15 @@ impl<T> Readings<T> {
 /// Runs `future`, turning a panic in it (a lost device, an allocation that failed) into an error with its message.
 pub async fn guarded<T>(future: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let mut future = std::pin::pin!(future);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+    let result = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(poll) => poll,
         Err(panic) => Poll::Ready(Err(message(panic.as_ref()))),
     })
-    .await
+    .await;
+    if result.is_err() {
+        forget_infos();
+    }
+    result
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {
