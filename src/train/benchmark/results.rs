@@ -154,7 +154,7 @@ mod tests {
             ("fast", "NAME=VALUE"),
             ("seed=1", "there is no 'seed'"),
             ("width=5", "out of range"),
-            ("network=resnet-19", "'resnet-18'"),
+            ("network=resnet-19", "one of: cnn-small"),
             ("batch=0", "out of range"),
             ("steps=0", "from 1 to"),
             ("steps=1e9", "from 1 to"),
