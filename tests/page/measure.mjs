@@ -32,10 +32,12 @@ async function measure(host, gpu, query, what) {
   const at = (share) => Math.round(gaps[Math.floor(share * (gaps.length - 1))]);
   const perSecond = ((await metrics(page)).length - steps) / WATCHED;
   const { device } = await state(page);
+  const between = gaps.length
+    ? `between two of them ${at(0.5)} ms (median), ${at(0.99)} ms (99 of 100), ${at(1)} ms (longest)`
+    : 'too few to time';
   console.log(
     `${what} (${device.name}): window after ${window_} s, run set up after ${run} s, first step after ${first} s; ` +
-      `${perSecond.toFixed(1)} steps a second; ${gaps.length} pictures in ${WATCHED} s, ` +
-      `between two of them ${at(0.5)} ms (median), ${at(0.99)} ms (99 of 100), ${at(1)} ms (longest)`,
+      `${perSecond.toFixed(1)} steps a second; ${pictures.length} pictures in ${WATCHED} s, ${between}`,
   );
   await browser.close();
 }
