@@ -11,6 +11,7 @@ mod carlini_wagner;
 mod deep_fool;
 mod descent;
 pub mod evaluation;
+mod light;
 mod objective;
 mod pace;
 mod square;
@@ -21,6 +22,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};
 
 pub use evaluation::Evaluation;
+pub use light::{Light, Verdict};
 pub use pace::Pace;
 
 use crate::{
