@@ -37,6 +37,7 @@ Examples:
   great-lab --run --mode great               open it and train at once
   great-lab --link 'https://…/#v1&alpha=0.3'  open the run of a link
   great-lab train --steps 2000               train without a window
+  great-lab distill --fraction 0.05          train a student beside a teacher
   great-lab evaluate runs/a                  attack what was trained
   great-lab bench                            how fast a step is here
   great-lab devices                          what there is to compute on";
@@ -48,6 +49,16 @@ Examples:
   great-lab train --mode pgd-at --set epsilon=8/255 --set attack_steps=7
   great-lab train --data ~/cifar-10 --network resnet-18 --device gpu
   great-lab train --config runs/a/run.json --seed 2 --out runs/b
+
+Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+
+const DISTILL_EXAMPLES: &str = "\
+Examples:
+  great-lab distill --fraction 0.05
+  great-lab distill --teacher runs/a --student cnn-small --method great+soft-targets
+  great-lab distill --method soft-targets --set temperature=4 --set soft_target_weight=0.9
+  great-lab distill --method great --set alpha=0.5 --out runs/d
 
 Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
 Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
@@ -111,6 +122,9 @@ pub enum Command {
     /// Train a network and write the run into a folder
     #[command(after_help = TRAIN_EXAMPLES, after_long_help = format!("{TRAIN_EXAMPLES}\n\n{}", options::knobs_help()))]
     Train(Box<train::TrainOptions>),
+    /// Train a student whose gradient tensors look like its teacher's
+    #[command(after_help = DISTILL_EXAMPLES, after_long_help = format!("{DISTILL_EXAMPLES}\n\n{}", options::knobs_help()))]
+    Distill(Box<train::DistillOptions>),
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
     Evaluate(Box<evaluate::EvaluateOptions>),
@@ -144,6 +158,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLin
 pub fn run(command: Command) -> ExitCode {
     let outcome = match command {
         Command::Train(options) => train::train(*options),
+        Command::Distill(options) => train::distill(*options),
         Command::Evaluate(options) => evaluate::evaluate(&options).map(|()| Outcome::Finished),
         Command::Bench(options) => match bench::bench(&options) {
             Ok(status) => return status,
