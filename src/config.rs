@@ -255,6 +255,11 @@ impl Setup {
         }
     }
 
+    /// Whether the loss is the gradient-adversarial cross-entropy (`beta`).
+    pub const fn uses_beta(&self) -> bool {
+        matches!(self.scenario, ScenarioKind::Defense) && self.mode.uses_beta()
+    }
+
     /// Weight α of the adversary at `step`: ramped, 0 where the run does not use it; in a distillation at most 1,
     /// because the student's own loss weighs 1 − α.
     pub fn alpha(&self, hyper: &Hyper, step: u64) -> f64 {

@@ -44,7 +44,12 @@ impl Gradients {
                 1 => "They come every step: press Run.".into(),
                 _ => format!("They come every {} steps: press Run.", count(every)),
             };
-            chart::empty(ui, &scope.palette, "Histograms of the entries of ∇x J, class by class.", &when);
+            chart::empty(
+                ui,
+                &scope.palette,
+                "Histograms of the entries of ∇x J, by where they come from.",
+                &when,
+            );
             return;
         };
         self.shown.resize(histograms.classes.len(), true);
@@ -60,11 +65,16 @@ impl Gradients {
     fn header_ui(&mut self, ui: &mut Ui, history: &History, histograms: &Histograms, palette: &Palette) {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;
-            let help = "Jensen-Shannon distance between the classes' histograms, 0 (the same) to 1 (no overlap), and its floor: what it is when the labels are shuffled. At the floor nothing distinguishes the classes here.";
+            let help = "Jensen-Shannon distance between the histograms, 0 (the same) to 1 (no overlap), and its floor: what it is when it is shuffled where the gradient tensors come from. At the floor nothing distinguishes them here.";
             ui.label(RichText::new("D_JS").size(11.5).color(palette.weak)).on_hover_text(help);
             ui.label(RichText::new(figure(histograms.distance)).strong()).on_hover_text(help);
             let floor = format!("floor {}", figure(histograms.floor));
             ui.label(RichText::new(floor).size(11.0).color(palette.weak)).on_hover_text(help);
+            if let Some(comparison) = &histograms.comparison {
+                let help = "Cosine between the student's and the teacher's gradient tensor of the same image, averaged: 1 where they point the same way.";
+                let cosine = format!("cosine {}", figure(comparison.cosine));
+                ui.label(RichText::new(cosine).size(11.5)).on_hover_text(help);
+            }
             if ui.available_width() > 290.0 {
                 sparkline(ui, history, palette);
             }

@@ -105,24 +105,8 @@ impl Session {
             .map_err(|error: KnobError| failure(error.to_string(), "Change the knob and reset."))?;
         let data = data::load(&config.setup.data)
             .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
-        let statistics = match saved.map(|saved| &saved.header) {
-            Some(header) if header.image != data.shape || header.classes.len() != data.classes.len() => {
-                let what = format!(
-                    "the checkpoint's networks read {:?} images of {} classes, and {} has {:?} images of {}",
-                    header.image,
-                    header.classes.len(),
-                    data.name,
-                    data.shape,
-                    data.classes.len()
-                );
-                return Err(failure(what, "Give the data that the checkpoint was trained on."));
-            }
-            Some(header) => header.statistics(),
-            None => {
-                let (mean, deviation) = data.channel_statistics();
-                Statistics { mean, deviation }
-            }
-        };
+        let statistics = statistics(&data, saved.map(|saved| &saved.header))
+            .map_err(|what| failure(what, "Give the data that the checkpoint was trained on."))?;
         let teacher = teacher::choose(&config.setup, &data, &statistics, saved)
             .map_err(|error| failure(error.to_string(), "Choose another teacher, or train, and reset."))?;
         let (teacher, scenario): (_, Box<dyn Scenario>) = match teacher {
@@ -190,7 +174,7 @@ impl Session {
         if report || self.step.is_multiple_of(hyper.report_every_steps) || self.is_finished() {
             self.report(hyper, before);
         }
-        if histograms {
+        if histograms || (self.is_finished() && hyper.histogram_every_steps > 0) {
             self.show_gradients(hyper);
         }
         if robustness && self.evaluation.is_none() {
@@ -397,6 +381,27 @@ impl Session {
             advice: format!(
                 "It was put back to step {good_step}, which can be saved. Lower the learning rate, α or β, then run on."
             ),
+        }
+    }
+}
+
+/// What the main network normalises with; that of a checkpoint, if it was trained on such data.
+fn statistics(data: &data::Dataset, saved: Option<&Header>) -> Result<Statistics, String> {
+    match saved {
+        Some(header) if header.image != data.shape || header.classes.len() != data.classes.len() => {
+            Err(format!(
+                "the checkpoint's networks read {:?} images of {} classes, and {} has {:?} images of {}",
+                header.image,
+                header.classes.len(),
+                data.name,
+                data.shape,
+                data.classes.len()
+            ))
+        }
+        Some(header) => Ok(header.statistics()),
+        None => {
+            let (mean, deviation) = data.channel_statistics();
+            Ok(Statistics { mean, deviation })
         }
     }
 }
