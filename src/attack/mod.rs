@@ -11,6 +11,7 @@ mod carlini_wagner;
 mod deep_fool;
 mod descent;
 pub mod evaluation;
+mod exact_bytes;
 mod light;
 mod objective;
 mod pace;
@@ -22,6 +23,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};
 
 pub use evaluation::Evaluation;
+pub use exact_bytes::exact_bytes;
 pub use light::{Light, Verdict};
 pub use pace::Pace;
 
