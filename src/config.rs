@@ -48,6 +48,44 @@ macro_rules! choices {
 pub(crate) use choices;
 
 choices! {
+    /// Which gradient tensors must look alike.
+    ScenarioKind {
+        /// Those of different classes (algorithms, section 1).
+        Defense = "defense",
+        /// A student's and its teacher's (algorithms, section 2).
+        Distillation = "distillation",
+    }
+}
+
+choices! {
+    /// How the student of the distillation scenario is trained (algorithms, section 2).
+    DistillationMethod {
+        /// On the labels alone: the teacher and the auxiliary network only watch.
+        CrossEntropy = "cross-entropy",
+        /// On the labels and on the teacher's softened predictions (Hinton, Vinyals & Dean 2015).
+        SoftTargets = "soft-targets",
+        /// On the labels, with the gradient of the label's logit pulled to the teacher's (Srinivas & Fleuret 2018).
+        JacobianMatching = "jacobian-matching",
+        /// GREAT: the gradient tensor is made to look like the teacher's (`alpha`).
+        Great = "great",
+        /// GREAT, and the teacher's softened predictions.
+        GreatSoftTargets = "great+soft-targets",
+    }
+}
+
+impl DistillationMethod {
+    /// Whether the student plays against the auxiliary network (`alpha`).
+    pub const fn uses_alpha(self) -> bool {
+        matches!(self, Self::Great | Self::GreatSoftTargets)
+    }
+
+    /// Whether the student learns from the teacher's predictions (`temperature` and the two weights).
+    pub const fn uses_soft_targets(self) -> bool {
+        matches!(self, Self::SoftTargets | Self::GreatSoftTargets)
+    }
+}
+
+choices! {
     /// How the main network of the defence scenario is trained (algorithms, section 1).
     Mode {
         /// Cross-entropy alone; the auxiliary network only watches.
@@ -165,8 +203,22 @@ choices! {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Setup {
-    /// How the main network is trained.
+    /// Which gradient tensors must look alike.
+    pub scenario: ScenarioKind,
+    /// How the main network of a defence is trained.
     pub mode: Mode,
+    /// How the student of a distillation is trained.
+    pub method: DistillationMethod,
+    /// The teacher of a distillation: [`TRAIN_TEACHER`], or the path of a checkpoint.
+    pub teacher: String,
+    /// Architecture of a teacher that the lab trains.
+    pub teacher_network: NetworkKind,
+    /// Factor on that teacher's channels; the result is rounded to a multiple of 8.
+    pub teacher_width: f64,
+    /// Steps for which that teacher is trained, on all the training images, before the student's first.
+    pub teacher_steps: u64,
+    /// Share of the training images that the student is given, class by class.
+    pub fraction: f64,
     /// A built-in data set's name, or a folder that holds one.
     pub data: String,
     /// Architecture of the main network.
@@ -189,6 +241,42 @@ pub struct Setup {
     pub steps: u64,
     /// Seed of weights, order of the data, augmentation, random starts and random targets.
     pub seed: u64,
+}
+
+/// The teacher that the lab trains by itself, as a value of [`Setup::teacher`].
+pub const TRAIN_TEACHER: &str = "train";
+
+impl Setup {
+    /// Whether the main network plays against the auxiliary network through its gradient tensor (`alpha`).
+    pub const fn uses_alpha(&self) -> bool {
+        match self.scenario {
+            ScenarioKind::Defense => self.mode.uses_alpha(),
+            ScenarioKind::Distillation => self.method.uses_alpha(),
+        }
+    }
+
+    /// Whether the loss is the gradient-adversarial cross-entropy (`beta`).
+    pub const fn uses_beta(&self) -> bool {
+        matches!(self.scenario, ScenarioKind::Defense) && self.mode.uses_beta()
+    }
+
+    /// Weight α of the adversary at `step`: ramped, 0 where the run does not use it; in a distillation at most 1,
+    /// because the student's own loss weighs 1 − α.
+    pub fn alpha(&self, hyper: &Hyper, step: u64) -> f64 {
+        let ramped = if self.uses_alpha() { hyper.ramped_alpha(step, self.steps) } else { 0.0 };
+        match self.scenario {
+            ScenarioKind::Defense => ramped,
+            ScenarioKind::Distillation => ramped.min(1.0),
+        }
+    }
+
+    /// How the main network is trained: the mode of a defence, the method of a distillation.
+    pub const fn method_name(&self) -> &'static str {
+        match self.scenario {
+            ScenarioKind::Defense => self.mode.name(),
+            ScenarioKind::Distillation => self.method.name(),
+        }
+    }
 }
 
 /// What may change while a run goes on: read once a step, echoed in every report.
@@ -221,6 +309,14 @@ pub struct Hyper {
     pub trades_weight: f64,
     /// Weight λ of half the squared Jacobian norm in `jacobian-regularization`.
     pub jacobian_weight: f64,
+    /// Temperature τ that softens both predictions for the soft targets.
+    pub temperature: f64,
+    /// Weight of the labels' cross-entropy beside the soft targets.
+    pub cross_entropy_weight: f64,
+    /// Weight of the soft targets: of τ² times the divergence from the teacher's softened predictions.
+    pub soft_target_weight: f64,
+    /// Weight of the squared distance between the unit gradients in `jacobian-matching`.
+    pub jacobian_matching_weight: f64,
     /// Radius ε of the attacks in training, and the mark on the robustness chart; L∞, pixels in [0, 1].
     pub epsilon: f64,
     /// Iterations k of iterative attacks, in training and in the running evaluation.
@@ -238,7 +334,14 @@ pub struct Hyper {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            scenario: ScenarioKind::Defense,
             mode: Mode::GreatGreace,
+            method: DistillationMethod::Great,
+            teacher: TRAIN_TEACHER.into(),
+            teacher_network: NetworkKind::CnnMedium,
+            teacher_width: 1.0,
+            teacher_steps: 500,
+            fraction: 1.0,
             data: "fashion-mnist".into(),
             network: NetworkKind::CnnSmall,
             width: 1.0,
@@ -270,6 +373,10 @@ impl Default for Hyper {
             input_gradient_weight: 1.0,
             trades_weight: 6.0,
             jacobian_weight: 0.01,
+            temperature: 4.0,
+            cross_entropy_weight: 0.1,
+            soft_target_weight: 0.9,
+            jacobian_matching_weight: 1.0,
             epsilon: 0.1,
             attack_steps: 10,
             report_every_steps: 10,

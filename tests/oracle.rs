@@ -4,6 +4,8 @@
 
 #[path = "oracle/checks.rs"]
 mod checks;
+#[path = "oracle/distillation.rs"]
+mod distillation;
 #[path = "oracle/golden.rs"]
 mod golden;
 
@@ -35,6 +37,11 @@ fn resnet_18() {
 #[test]
 fn competitors() {
     checks::check_rivals(&Device::flex(), TOLERANCE);
+}
+
+#[test]
+fn distilling() {
+    distillation::check_distillation(&Device::flex(), TOLERANCE);
 }
 
 #[test]

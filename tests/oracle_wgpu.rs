@@ -6,6 +6,8 @@
 
 #[path = "oracle/checks.rs"]
 mod checks;
+#[path = "oracle/distillation.rs"]
+mod distillation;
 #[path = "oracle/golden.rs"]
 mod golden;
 
@@ -21,4 +23,5 @@ fn cnn_small_and_three_training_steps() {
     checks::check_case("cnn-small-relu", &device, TOLERANCE);
     checks::check_trajectory(&device, TOLERANCE);
     checks::check_rivals(&device, TOLERANCE);
+    distillation::check_distillation(&device, TOLERANCE);
 }

@@ -90,6 +90,19 @@ impl Curves {
                 );
                 plot.points(Points::new("held out", PlotPoints::new(held_out)).color(color).radius(2.5));
             }
+            for (index, (name, color)) in [
+                ("teacher", palette.accent),
+                ("agreement", palette.adversary),
+                ("cosine of gradients", palette.auxiliary),
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let points = column(&history.comparisons, index, self.by_time);
+                if !points.is_empty() {
+                    plot.line(Line::new(name, PlotPoints::new(points)).color(color).width(1.3));
+                }
+            }
             self.edits(plot, palette, history);
         });
         self.hover_edit(history, response);

@@ -53,7 +53,7 @@ impl Discriminator {
         let classes = classes(report.confusion.len());
         for (index, count) in report.confusion.iter().enumerate() {
             let (row, column) = (index / classes.max(1), index % classes.max(1));
-            table.rows.push(vec![history.class_name(row), history.class_name(column), count.to_string()]);
+            table.rows.push(vec![history.origin_name(row), history.origin_name(column), count.to_string()]);
         }
         table
     }
@@ -120,7 +120,7 @@ fn confusion_ui(ui: &mut Ui, history: &History, palette: &Palette, area: Rect, n
         let chip = Rect::from_center_size(pos2(grid.left() - 6.0, y), vec2(4.0, (cell - 2.0).min(9.0)));
         cells.add_colored_rect(chip, palette.class(row));
         if cell >= 9.0 {
-            class_name(painter, palette, history, row, pos2(chip.left() - 3.0, y), names - 14.0);
+            origin_name(painter, palette, history, row, pos2(chip.left() - 3.0, y), names - 14.0);
         }
         let x = grid.left() + (row as f32 + 0.5) * cell;
         if cell >= 46.0 {
@@ -151,13 +151,13 @@ fn name_galley(
     class: usize,
     width: f32,
 ) -> std::sync::Arc<egui::Galley> {
-    let mut job = egui::text::LayoutJob::simple_singleline(history.class_name(class), tiny(), palette.text);
+    let mut job = egui::text::LayoutJob::simple_singleline(history.origin_name(class), tiny(), palette.text);
     job.wrap = egui::text::TextWrapping::truncate_at_width(width);
     painter.layout_job(job)
 }
 
 /// A class's name that ends at `at`.
-fn class_name(
+fn origin_name(
     painter: &egui::Painter,
     palette: &Palette,
     history: &History,
@@ -214,8 +214,8 @@ fn confusion_hover(
     let total: u32 = confusion[row * classes..(row + 1) * classes].iter().sum();
     response.on_hover_ui_at_pointer(|ui| {
         let sentence = match row == column {
-            true => format!("{} read rightly", history.class_name(row)),
-            false => format!("{} read as {}", history.class_name(row), history.class_name(column)),
+            true => format!("{} read rightly", history.origin_name(row)),
+            false => format!("{} read as {}", history.origin_name(row), history.origin_name(column)),
         };
         ui.label(RichText::new(sentence).strong());
         let share = whole_percent(f64::from(hits) / f64::from(total));

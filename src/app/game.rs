@@ -10,7 +10,7 @@ use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
 use crate::app::{arrows, pictures};
-use crate::config::Mode;
+use crate::config::{ScenarioKind, Setup};
 use crate::train::protocol::Activity;
 
 /// Readable shares of gradients (0 at chance, 1 for all) from which either side is said to be winning.
@@ -28,6 +28,53 @@ struct Pictures {
     of: (u64, bool),
     image: TextureHandle,
     gradient: TextureHandle,
+}
+
+/// What things are called in a scenario.
+struct Words {
+    main: &'static str,
+    main_short: &'static str,
+    guess: &'static str,
+    /// What comes back from the auxiliary network.
+    adversary: &'static str,
+    /// What is read off a gradient tensor.
+    origin: &'static str,
+    hidden: &'static str,
+    readable: &'static str,
+    before: &'static str,
+    about_main: &'static str,
+    about_auxiliary: &'static str,
+}
+
+impl Words {
+    fn of(scenario: ScenarioKind) -> &'static Self {
+        match scenario {
+            ScenarioKind::Defense => &Self {
+                main: "Main network",
+                main_short: "Main",
+                guess: "which class?",
+                adversary: "−α∇",
+                origin: "the class",
+                hidden: "gradients hide their class",
+                readable: "gradients give it away",
+                before: "One network learns to classify; the other tries to read the class off its gradient alone.",
+                about_main: "The network that is wanted: it classifies x. It descends its loss J and, with α > 0, also the negative of the auxiliary network's loss.",
+                about_auxiliary: "The discriminator: it sees only the gradient tensor and tries to say which class x had.",
+            },
+            ScenarioKind::Distillation => &Self {
+                main: "Student",
+                main_short: "Student",
+                guess: "told apart",
+                adversary: "α∇",
+                origin: "the network",
+                hidden: "gradients look like the teacher's",
+                readable: "they are told apart",
+                before: "The student learns to classify; the other network tries to tell its gradients from the teacher's.",
+                about_main: "The network that is wanted: it classifies x. It descends 1 − α times its loss and, with α > 0, α times what is missing for its gradients to pass for the teacher's.",
+                about_auxiliary: "The discriminator: it sees only a gradient tensor and tries to say whether it is the student's or the teacher's.",
+            },
+        }
+    }
 }
 
 /// Where things stand in the drawing.
@@ -66,16 +113,18 @@ impl Game {
         let verdict_height = 54.0;
         let drawing = area.with_max_y(area.bottom() - verdict_height).shrink2(vec2(1.0, 2.0));
         let plan = Plan::within(drawing);
-        let mode = scope
+        let setup = scope
             .history
             .info
             .as_ref()
-            .map_or(scope.controls.config.setup.mode, |info| info.config.setup.mode);
+            .map_or(&scope.controls.config.setup, |info| &info.config.setup)
+            .clone();
+        let words = Words::of(setup.scenario);
         self.refresh_pictures(ui, scope);
-        draw_flows(ui, scope, &plan, mode);
-        self.draw_boxes(ui, scope, &plan);
-        explain(ui, &plan);
-        verdict(ui, scope, area.with_min_y(area.bottom() - verdict_height), mode);
+        draw_flows(ui, scope, &plan, &setup);
+        self.draw_boxes(ui, scope, &plan, &setup);
+        explain(ui, &plan, words);
+        verdict(ui, scope, area.with_min_y(area.bottom() - verdict_height), &setup);
     }
 
     fn refresh_pictures(&mut self, ui: &Ui, scope: &Scope<'_>) {
@@ -94,7 +143,7 @@ impl Game {
         });
     }
 
-    fn draw_boxes(&self, ui: &Ui, scope: &Scope<'_>, plan: &Plan) {
+    fn draw_boxes(&self, ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
         let (painter, palette, history) = (ui.painter(), &scope.palette, &*scope.history);
         let report = history.latest.as_ref();
         let weights = |count: fn(&crate::train::protocol::RunInfo) -> usize| {
@@ -103,10 +152,10 @@ impl Game {
                 .as_ref()
                 .map_or(String::new(), |info| format!("{} weights", magnitude(count(info) as u64)))
         };
-        let setup = history.info.as_ref().map_or(&scope.controls.config.setup, |info| &info.config.setup);
+        let words = Words::of(setup.scenario);
         let network = setup.network.name();
         let narrow = plan.main.width() < 92.0;
-        let titles = if narrow { ["Main", "Auxiliary"] } else { ["Main network", "Auxiliary network"] };
+        let titles = if narrow { [words.main_short, "Auxiliary"] } else { [words.main, "Auxiliary network"] };
         node(painter, palette, plan.main, palette.main, titles[0], &[network, &weights(|i| i.main_weights)]);
         let auxiliary = ["reads gradients", &weights(|i| i.auxiliary_weights)];
         node(painter, palette, plan.auxiliary, palette.auxiliary, titles[1], &auxiliary);
@@ -116,7 +165,7 @@ impl Game {
         big_figure(painter, palette, plan.loss, palette.main, "loss J", &loss, &right);
         let read = report.map_or("–".into(), |report| whole_percent(report.auxiliary_accuracy));
         let chance = history.chance().map_or("chance 1/K".into(), |c| format!("chance {}", whole_percent(c)));
-        big_figure(painter, palette, plan.guess, palette.auxiliary, "which class?", &read, &chance);
+        big_figure(painter, palette, plan.guess, palette.auxiliary, words.guess, &read, &chance);
         let pictures = self.pictures.as_ref();
         picture(painter, palette, plan.input, pictures.map(|p| &p.image), "x");
         picture(painter, palette, plan.gradient, pictures.map(|p| &p.gradient), "∇x J");
@@ -145,7 +194,7 @@ impl Game {
 }
 
 /// The arrows, with what is on them.
-fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, mode: Mode) {
+fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
     let (painter, palette) = (ui.painter(), &scope.palette);
     let report = scope.history.latest.as_ref();
     // Without a GPU there are too few frames for things to move.
@@ -170,16 +219,22 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, mode: Mode) {
     let middle = plan.main.center_bottom().lerp(plan.auxiliary.center_top(), 0.5);
     let x = plan.main.left() + plan.main.width() * 0.2;
     let (from, to) = (pos2(x, plan.auxiliary.top()), pos2(x, plan.main.bottom()));
-    flow(&[from, to], palette.adversary, mode.uses_alpha());
+    flow(&[from, to], palette.adversary, setup.uses_alpha());
     let hyper = report.map_or(scope.controls.config.hyper, |report| report.hyper);
     let alpha = report.map_or(0.0, |report| report.alpha);
-    let alpha = if mode.uses_alpha() { format!("α = {}", short(alpha)) } else { "not in this mode".into() };
-    let color = if mode.uses_alpha() { palette.adversary } else { palette.weak };
-    label(painter, pos2(x + 7.0, middle.y - 6.0), Align2::LEFT_CENTER, "−α∇", color);
+    let alpha = if setup.uses_alpha() { format!("α = {}", short(alpha)) } else { "not in this mode".into() };
+    let color = if setup.uses_alpha() { palette.adversary } else { palette.weak };
+    label(
+        painter,
+        pos2(x + 7.0, middle.y - 6.0),
+        Align2::LEFT_CENTER,
+        Words::of(setup.scenario).adversary,
+        color,
+    );
     label(painter, pos2(x + 7.0, middle.y + 6.0), Align2::LEFT_CENTER, &alpha, palette.weak);
 
     // β: what the gradients were mistaken for weighs the loss.
-    if mode.uses_beta() {
+    if setup.uses_beta() {
         let start = pos2(plan.guess.center().x, plan.guess.top());
         let end = pos2(plan.main.left() + 8.0, plan.main.bottom());
         flow(&[start, pos2(start.x, middle.y), pos2(end.x, middle.y), end], palette.auxiliary, true);
@@ -250,14 +305,10 @@ fn label(painter: &Painter, at: Pos2, align: Align2, text: &str, color: Color32)
 }
 
 /// What hovering each part of the drawing says.
-fn explain(ui: &Ui, plan: &Plan) {
+fn explain(ui: &Ui, plan: &Plan, words: &Words) {
     for (rect, name, text) in [
         (plan.input, "x", "An image from the training data."),
-        (
-            plan.main,
-            "main",
-            "The network that is wanted: it classifies x. It descends its loss J and, with α > 0, also the negative of the auxiliary network's loss.",
-        ),
+        (plan.main, "main", words.about_main),
         (
             plan.loss,
             "loss",
@@ -268,15 +319,11 @@ fn explain(ui: &Ui, plan: &Plan) {
             "gradient",
             "The gradient tensor: how J changes with each pixel of x. An attack follows it, so what can be read off it can be used. Blue lowers J, orange raises it.",
         ),
-        (
-            plan.auxiliary,
-            "auxiliary",
-            "The discriminator: it sees only the gradient tensor and tries to say which class x had.",
-        ),
+        (plan.auxiliary, "auxiliary", words.about_auxiliary),
         (
             plan.guess,
             "guess",
-            "Share of gradient tensors whose class the auxiliary network reads, beside what guessing would get.",
+            "Share of gradient tensors whose origin the auxiliary network reads, beside what guessing would get.",
         ),
     ] {
         ui.interact(rect, ui.scope_id().with(name), Sense::hover()).on_hover_text(text);
@@ -284,22 +331,17 @@ fn explain(ui: &Ui, plan: &Plan) {
 }
 
 /// Who is winning, as a bar and as a sentence.
-fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, mode: Mode) {
+fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, setup: &Setup) {
+    let words = Words::of(setup.scenario);
     let palette = &scope.palette;
     let accuracy = scope.history.latest.as_ref().map(|report| report.auxiliary_accuracy);
     let chance = scope.history.chance().unwrap_or(0.0);
     let readable = accuracy.map(|accuracy| ((accuracy - chance) / (1.0 - chance).max(1e-9)).clamp(0.0, 1.0));
     let bar = Rect::from_min_size(area.min + vec2(0.0, 15.0), vec2(area.width(), 7.0));
     let painter = ui.painter();
-    label(
-        painter,
-        bar.left_top() - vec2(0.0, 2.0),
-        Align2::LEFT_BOTTOM,
-        "gradients hide their class",
-        palette.main,
-    );
+    label(painter, bar.left_top() - vec2(0.0, 2.0), Align2::LEFT_BOTTOM, words.hidden, palette.main);
     let right = bar.right_top() - vec2(0.0, 2.0);
-    label(painter, right, Align2::RIGHT_BOTTOM, "gradients give it away", palette.auxiliary);
+    label(painter, right, Align2::RIGHT_BOTTOM, words.readable, palette.auxiliary);
     let strength = if readable.is_some() { 0.8 } else { 0.25 };
     let ends = [palette.main, palette.auxiliary].map(|color| palette.shade(color, strength));
     painter.add(blend(bar, ends));
@@ -307,7 +349,7 @@ fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, mode: Mode) {
         let x = bar.left() + bar.width() * readable as f32;
         painter.circle(pos2(x, bar.center().y), 6.0, palette.text, Stroke::new(2.0, palette.card));
     }
-    let sentence = sentence(accuracy.zip(readable), chance, mode);
+    let sentence = sentence(accuracy.zip(readable), chance, setup);
     let text = Rect::from_min_max(pos2(area.left(), bar.bottom() + 5.0), area.max);
     let mut below = ui.new_child(egui::UiBuilder::new().max_rect(text));
     below.add(egui::Label::new(egui::RichText::new(sentence).size(11.5)).wrap());
@@ -329,45 +371,46 @@ fn blend(rect: Rect, [from, to]: [Color32; 2]) -> egui::Mesh {
     mesh
 }
 
-fn sentence(measured: Option<(f64, f64)>, chance: f64, mode: Mode) -> String {
+fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String {
+    let words = Words::of(setup.scenario);
     let Some((accuracy, readable)) = measured else {
-        return "One network learns to classify; the other tries to read the class off its gradient alone."
-            .into();
+        return words.before.into();
     };
     let read = percent(accuracy);
-    if !mode.uses_alpha() {
+    if !setup.uses_alpha() {
+        let method = setup.method_name();
         return format!(
-            "Read off {read} of the gradients. In mode {mode} the auxiliary network only watches."
+            "Read off {read} of the gradients. With {method} the auxiliary network only watches."
         );
     }
+    let (origin, main, chance) = (words.origin, words.main.to_lowercase(), whole_percent(chance));
     match readable {
         r if r >= READ_ABOVE => {
-            format!("The auxiliary network is winning: it reads the class off {read} of the gradients.")
+            format!("The auxiliary network is winning: it reads {origin} off {read} of the gradients.")
         }
         r if r <= HIDDEN_BELOW => {
-            format!(
-                "The main network is winning: only {read} are read, near chance ({}).",
-                whole_percent(chance)
-            )
+            format!("The {main} is winning: only {read} are read, near chance ({chance}).")
         }
-        _ => format!(
-            "An open game: the class is read off {read} of the gradients; chance is {}.",
-            whole_percent(chance)
-        ),
+        _ => format!("An open game: {origin} is read off {read} of the gradients; chance is {chance}."),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Mode;
 
     #[test]
     fn the_verdict_names_the_winner() {
-        let of = |accuracy: f64, mode| sentence(Some((accuracy, (accuracy - 0.1) / 0.9)), 0.1, mode);
+        let setup = |mode| Setup { mode, ..Setup::default() };
+        let of = |accuracy: f64, mode| sentence(Some((accuracy, (accuracy - 0.1) / 0.9)), 0.1, &setup(mode));
         assert!(of(0.95, Mode::Great).contains("auxiliary network is winning"));
         assert!(of(0.2, Mode::Great).contains("main network is winning"));
         assert!(of(0.5, Mode::GreatGreace).contains("open game"));
         assert!(of(0.95, Mode::Baseline).contains("only watches"));
-        assert!(sentence(None, 0.1, Mode::Great).contains("tries to read"));
+        assert!(sentence(None, 0.1, &setup(Mode::Great)).contains("tries to read"));
+        let distillation = Setup { scenario: ScenarioKind::Distillation, ..Setup::default() };
+        let told = sentence(Some((0.55, 0.1)), 0.5, &distillation);
+        assert!(told.starts_with("The student is winning"), "{told}");
     }
 }

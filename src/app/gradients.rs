@@ -44,7 +44,12 @@ impl Gradients {
                 1 => "They come every step: press Run.".into(),
                 _ => format!("They come every {} steps: press Run.", count(every)),
             };
-            chart::empty(ui, &scope.palette, "Histograms of the entries of ∇x J, class by class.", &when);
+            chart::empty(
+                ui,
+                &scope.palette,
+                "Histograms of the entries of ∇x J, by where they come from.",
+                &when,
+            );
             return;
         };
         self.shown.resize(histograms.classes.len(), true);
@@ -60,11 +65,16 @@ impl Gradients {
     fn header_ui(&mut self, ui: &mut Ui, history: &History, histograms: &Histograms, palette: &Palette) {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;
-            let help = "Jensen-Shannon distance between the classes' histograms, 0 (the same) to 1 (no overlap), and its floor: what it is when the labels are shuffled. At the floor nothing distinguishes the classes here.";
+            let help = "Jensen-Shannon distance between the histograms, 0 (the same) to 1 (no overlap), and its floor: what it is when it is shuffled where the gradient tensors come from. At the floor nothing distinguishes them here.";
             ui.label(RichText::new("D_JS").size(11.5).color(palette.weak)).on_hover_text(help);
             ui.label(RichText::new(figure(histograms.distance)).strong()).on_hover_text(help);
             let floor = format!("floor {}", figure(histograms.floor));
             ui.label(RichText::new(floor).size(11.0).color(palette.weak)).on_hover_text(help);
+            if let Some(comparison) = &histograms.comparison {
+                let help = "Cosine between the student's and the teacher's gradient tensor of the same image, averaged: 1 where they point the same way.";
+                let cosine = format!("cosine {}", figure(comparison.cosine));
+                ui.label(RichText::new(cosine).size(11.5)).on_hover_text(help);
+            }
             if ui.available_width() > 290.0 {
                 sparkline(ui, history, palette);
             }
@@ -92,7 +102,7 @@ impl Gradients {
             let mut alone = None;
             for (class, shown) in self.shown.iter_mut().enumerate() {
                 let chip =
-                    chart::toggle(ui, palette, palette.class(class), &history.class_name(class), shown);
+                    chart::toggle(ui, palette, palette.class(class), &history.origin_name(class), shown);
                 if chip.double_clicked() {
                     alone = Some(class);
                 }
@@ -132,7 +142,7 @@ impl Gradients {
                         [[axis.edge(bin), y], [axis.edge(bin + 1), y]]
                     })
                     .collect();
-                let line = Line::new(scope.history.class_name(class), points);
+                let line = Line::new(scope.history.origin_name(class), points);
                 plot.line(line.color(palette.class(class)).width(1.2).allow_band(false).allow_hover(false));
             }
             hovered
@@ -183,7 +193,7 @@ impl Gradients {
         let palette = &scope.palette;
         let axis = axis(histograms);
         let names: Vec<_> =
-            (0..histograms.classes.len()).map(|class| scope.history.class_name(class)).collect();
+            (0..histograms.classes.len()).map(|class| scope.history.origin_name(class)).collect();
         let name = |y: f64| {
             let class = -y;
             if class < 0.0 || class.fract().abs() > 1e-6 {
@@ -269,7 +279,7 @@ impl Gradients {
         row("", "distance", none(), none(), histograms.distance.to_string());
         row("", "floor", none(), none(), histograms.floor.to_string());
         for (class, histogram) in histograms.classes.iter().enumerate() {
-            let class = history.class_name(class);
+            let class = history.origin_name(class);
             row(&class, "mean", none(), none(), histogram.mean.to_string());
             row(&class, "deviation", none(), none(), histogram.deviation.to_string());
             for (name, value) in percentile_names().zip(histogram.percentiles) {
@@ -324,7 +334,7 @@ fn class_label(scope: &Scope<'_>, class: usize) -> egui::text::LayoutJob {
     let mut job = egui::text::LayoutJob::default();
     let format = |color| egui::TextFormat::simple(small(), color);
     job.append("● ", 0.0, format(scope.palette.class(class)));
-    job.append(&scope.history.class_name(class), 0.0, format(scope.palette.text));
+    job.append(&scope.history.origin_name(class), 0.0, format(scope.palette.text));
     job
 }
 
@@ -355,7 +365,7 @@ fn chips_height(ui: &Ui, history: &History, classes: usize) -> f32 {
     let (mut lines, mut x) = (1.0, 0.0);
     for class in 0..classes {
         let galley =
-            ui.painter().layout_no_wrap(history.class_name(class), tiny(), egui::Color32::PLACEHOLDER);
+            ui.painter().layout_no_wrap(history.origin_name(class), tiny(), egui::Color32::PLACEHOLDER);
         let width = galley.size().x + 20.0;
         if x + width > ui.available_width() {
             (lines, x) = (lines + 1.0, 0.0);

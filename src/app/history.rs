@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::app::series::{Row, Series};
 use crate::config::{Config, Hyper, KNOBS};
 use crate::train::protocol::{
-    Activity, Event, Failure, Histograms, Report, Robustness, RunId, RunInfo, RunState, Samples,
+    Activity, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState, Samples,
 };
 
 /// Measurements of a report that are charted, in the order of [`History::reports`]' columns.
@@ -64,6 +64,8 @@ pub struct History {
     pub info: Option<RunInfo>,
     /// What the trainer said last that it does.
     pub state: Option<RunState>,
+    /// How far a teacher's training is, until the first report.
+    pub preparing: Option<Preparing>,
     /// Reports, as [`Metric`] columns.
     pub reports: Series<METRICS>,
     /// The newest report.
@@ -72,8 +74,10 @@ pub struct History {
     pub edits: VecDeque<Edit>,
     /// The newest histograms.
     pub histograms: Option<Histograms>,
-    /// Jensen-Shannon distance between the classes, and its floor.
+    /// Jensen-Shannon distance between the origins, and its floor.
     pub distances: Series<2>,
+    /// On held-out images: accuracy of the teacher, agreement with it, cosine of the gradients; none without a teacher.
+    pub comparisons: Series<3>,
     /// The newest samples.
     pub samples: Option<Samples>,
     /// Counts the samples that came, so that textures follow them.
@@ -131,15 +135,21 @@ impl History {
         name.cloned().unwrap_or_else(|| format!("class {class}"))
     }
 
+    /// The name of where gradient tensors come from.
+    pub fn origin_name(&self, origin: usize) -> String {
+        let name = self.info.as_ref().and_then(|info| info.origins.get(origin));
+        name.cloned().unwrap_or_else(|| format!("origin {origin}"))
+    }
+
     /// Whether the run computes on a real GPU.
     pub fn computes_on_gpu(&self) -> bool {
         self.info.as_ref().is_some_and(|info| info.device.is_gpu)
     }
 
-    /// Accuracy of guessing, `1/K`; none before the first run.
+    /// Accuracy of guessing where a gradient tensor comes from; none before the first run.
     pub fn chance(&self) -> Option<f64> {
-        let classes = self.info.as_ref()?.classes.len();
-        (classes > 0).then(|| 1.0 / classes as f64)
+        let origins = self.info.as_ref()?.origins.len();
+        (origins > 0).then(|| 1.0 / origins as f64)
     }
 
     /// Whether an evaluation is under way.
@@ -160,7 +170,7 @@ impl History {
     /// Puts the newest complete evaluation aside to compare with.
     pub fn keep_baseline(&mut self) {
         let Some(robustness) = self.complete_evaluation().cloned() else { return };
-        let mode = self.info.as_ref().map_or("", |info| info.config.setup.mode.name());
+        let mode = self.info.as_ref().map_or("", |info| info.config.setup.method_name());
         self.baseline = Some(Baseline { label: format!("{mode}, step {}", robustness.step), robustness });
     }
 
@@ -170,10 +180,20 @@ impl History {
         match event {
             Event::Started(info) if info.run >= run => return Some(self.start(*info)),
             Event::State(state) if state.run >= run => self.state = Some(state),
+            Event::Preparing(preparing) if preparing.run == run => self.preparing = Some(preparing),
             Event::Report(report) if report.run == run => self.report(*report),
             Event::Histograms(histograms) if histograms.run == run => {
                 let values = [histograms.distance, histograms.floor];
                 self.distances.push(Row { step: histograms.step as f64, seconds: self.seconds(), values });
+                if let Some(comparison) = histograms.comparison.filter(|_| histograms.step > 0) {
+                    let values =
+                        [comparison.teacher.value(), comparison.agreement.value(), comparison.cosine];
+                    self.comparisons.push(Row {
+                        step: histograms.step as f64,
+                        seconds: self.seconds(),
+                        values,
+                    });
+                }
                 self.histograms = Some(*histograms);
             }
             Event::Samples(samples) if samples.run == run => {
@@ -238,6 +258,7 @@ impl History {
         ] {
             values[metric as usize] = value;
         }
+        self.preparing = None;
         let seconds = report.elapsed.as_secs_f64();
         self.reports.push(Row { step: report.step as f64, seconds, values });
         self.latest = Some(report);
@@ -312,11 +333,13 @@ mod tests {
             device,
             data: String::new(),
             classes: vec!["a".into(), "b".into()],
+            origins: vec!["a".into(), "b".into()],
             image_shape: [1, 8, 8],
             train_images: 1,
             test_images: 1,
             main_weights: 1,
             auxiliary_weights: 1,
+            teacher_weights: None,
         }))
     }
 

@@ -9,12 +9,18 @@ use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
 use crate::config::knobs::{Kind, Value};
-use crate::config::{Config, KNOBS, Knob, Mode, OptimizerKind, Setup};
+use crate::config::{
+    Config, DistillationMethod, KNOBS, Knob, Mode, OptimizerKind, ScenarioKind, Setup, TRAIN_TEACHER,
+};
 use crate::platform;
 
 /// Live knobs under headings; those of the table that stand in none come under "More".
 const SECTIONS: &[(&str, &[&str])] = &[
     ("The adversary", &["alpha", "beta", "ramp", "adversary", "normalization", "auxiliary_steps"]),
+    (
+        "The teacher",
+        &["temperature", "cross_entropy_weight", "soft_target_weight", "jacobian_matching_weight"],
+    ),
     ("Descent", &["learning_rate", "auxiliary_learning_rate", "weight_decay", "momentum"]),
     ("Attack", &["epsilon", "attack_steps", "input_gradient_weight", "trades_weight", "jacobian_weight"]),
     (
@@ -36,13 +42,18 @@ impl Knobs {
             let setup =
                 scope.history.info.as_ref().map_or(&scope.controls.config.setup, |info| &info.config.setup);
             let setup = setup.clone();
+            let live: Vec<_> =
+                KNOBS.iter().filter(|knob| knob.live && knob.applies_to(setup.scenario)).collect();
             for (heading, names) in SECTIONS {
-                heading_ui(ui, &scope.palette, heading);
-                for knob in KNOBS.iter().filter(|knob| knob.live && names.contains(&knob.name)) {
+                let knobs: Vec<_> = live.iter().filter(|knob| names.contains(&knob.name)).collect();
+                if !knobs.is_empty() {
+                    heading_ui(ui, &scope.palette, heading);
+                }
+                for knob in knobs {
                     knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused(knob.name, &setup));
                 }
             }
-            let rest: Vec<_> = KNOBS.iter().filter(|knob| knob.live && !is_in_a_section(knob)).collect();
+            let rest: Vec<_> = live.into_iter().filter(|knob| !is_in_a_section(knob)).collect();
             if !rest.is_empty() {
                 heading_ui(ui, &scope.palette, "More");
             }
@@ -72,9 +83,22 @@ fn is_in_a_section(knob: &Knob) -> bool {
 
 /// Why turning a knob does nothing in this run.
 fn unused(name: &str, setup: &Setup) -> Option<String> {
-    let mode = setup.mode;
+    let (mode, method) = (setup.mode, setup.method);
+    let distils = setup.scenario == ScenarioKind::Distillation;
     let reason = match name {
-        "alpha" | "ramp" | "adversary" if !mode.uses_alpha() => "great and great+greace use it",
+        "alpha" | "ramp" if distils && !method.uses_alpha() => "great and great+soft-targets use it",
+        "temperature" | "cross_entropy_weight" | "soft_target_weight"
+            if distils && !method.uses_soft_targets() =>
+        {
+            "soft-targets and great+soft-targets use it"
+        }
+        "jacobian_matching_weight" if distils && method != DistillationMethod::JacobianMatching => {
+            "jacobian-matching uses it"
+        }
+        "teacher_network" | "teacher_width" | "teacher_steps" if setup.teacher != TRAIN_TEACHER => {
+            return Some("Not used: the teacher is a checkpoint.".into());
+        }
+        "alpha" | "ramp" | "adversary" if !distils && !mode.uses_alpha() => "great and great+greace use it",
         "beta" if !mode.uses_beta() => "greace and great+greace use it",
         "input_gradient_weight" if mode != Mode::InputGradient => "input-gradient-regularization uses it",
         "trades_weight" if mode != Mode::Trades => "trades uses it",
@@ -84,7 +108,7 @@ fn unused(name: &str, setup: &Setup) -> Option<String> {
         }
         _ => return None,
     };
-    Some(format!("Not used in mode {mode}: {reason}."))
+    Some(format!("Not used with {}: {reason}.", setup.method_name()))
 }
 
 fn heading_ui(ui: &mut Ui, palette: &Palette, heading: &str) {
@@ -123,8 +147,9 @@ fn next_run_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let title = RichText::new("NEXT RUN").font(tiny()).color(scope.palette.weak);
     egui::CollapsingHeader::new(title).id_salt("next run").default_open(false).show_unindented(ui, |ui| {
         ui.label(RichText::new("Takes effect at Reset (R).").font(tiny()).color(scope.palette.weak));
-        for knob in KNOBS.iter().filter(|knob| !knob.live) {
-            knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, None);
+        let setup = scope.controls.config.setup.clone();
+        for knob in KNOBS.iter().filter(|knob| !knob.live && knob.applies_to(setup.scenario)) {
+            knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused(knob.name, &setup));
         }
         if ui.button("Open data folder…").on_hover_text("IDX, IDX.gz, CIFAR-10; starts a new run").clicked()
         {

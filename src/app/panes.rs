@@ -52,7 +52,7 @@ impl Pane {
         match self {
             Self::Game => "The game",
             Self::Knobs => "Knobs",
-            Self::Gradients => "Gradient tensors by class",
+            Self::Gradients => "Gradient tensors",
             Self::Discriminator => "Discriminator",
             Self::Curves => "Losses and accuracies",
             Self::Robustness => "Robustness",
@@ -66,7 +66,7 @@ impl Pane {
             Self::Game => "who is winning?",
             Self::Knobs => "live: from the next step on",
             Self::Gradients => "do they differ?",
-            Self::Discriminator => "can the class be read off a gradient?",
+            Self::Discriminator => "can it be read off a gradient where it comes from?",
             Self::Curves => "is it learning?",
             Self::Robustness => "how much attack does it withstand?",
             Self::Samples => "what does an attack change?",

@@ -10,10 +10,11 @@ use crate::app::theme::{Palette, small, tiny};
 use crate::app::{chart, pictures};
 use crate::train::protocol::{Sample, Samples};
 
-/// Pictures of a sample: image, gradient tensor, adversarial image, their difference.
-const PICTURES: usize = 4;
-/// Titles over them.
-const TITLES: [&str; PICTURES] = ["x", "∇x J", "attacked", "change"];
+/// Titles over a sample's pictures: image, gradient tensor, adversarial image, their difference.
+const TITLES: [&str; 4] = ["x", "∇x J", "attacked", "change"];
+/// The same where there is a teacher, whose gradient tensor stands beside the student's.
+const TITLES_WITH_TEACHER: [&str; 5] = ["x", "∇x J", TEACHERS, "attacked", "change"];
+const TEACHERS: &str = "teacher’s";
 
 /// The pane of samples.
 #[derive(Default)]
@@ -48,7 +49,8 @@ impl SamplesPane {
         }
         let Some(atlas) = &self.atlas else { return };
         let palette = scope.palette;
-        let side = ((ui.available_width() - 24.0) * 0.115).clamp(40.0, 96.0);
+        let titles = titles(samples);
+        let side = ((ui.available_width() - 24.0) * 0.46 / titles.len() as f32).clamp(40.0, 96.0);
         let gap = 4.0;
         header_ui(ui, &palette, samples, side, gap);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
@@ -56,15 +58,9 @@ impl SamplesPane {
             for (index, sample) in samples.samples.iter().enumerate() {
                 ui.horizontal(|ui| {
                     ui.spacing_mut().item_spacing.x = gap;
-                    for picture in 0..PICTURES {
-                        picture_ui(
-                            ui,
-                            &palette,
-                            &atlas.texture,
-                            (index, samples.samples.len()),
-                            picture,
-                            side,
-                        );
+                    for picture in 0..titles.len() {
+                        let row = (index, samples.samples.len());
+                        picture_ui(ui, &palette, &atlas.texture, row, (picture, titles), side);
                     }
                     ui.add_space(6.0);
                     ui.vertical(|ui| says_ui(ui, scope.history, &palette, sample, side));
@@ -98,9 +94,10 @@ impl SamplesPane {
             ];
             let mut row = vec![samples.step.to_string(), samples.epsilon.to_string(), index.to_string()];
             row.push(history.class_name(sample.label));
-            for probabilities in said {
-                let (class, probability) = likeliest(probabilities);
-                row.extend([history.class_name(class), probability.to_string()]);
+            for (column, probabilities) in said.into_iter().enumerate() {
+                let (said, probability) = likeliest(probabilities);
+                let name = if column == 2 { history.origin_name(said) } else { history.class_name(said) };
+                row.extend([name, probability.to_string()]);
             }
             row.push(pictures::largest(&sample.gradient).to_string());
             row.push(pictures::largest(&change(sample)).to_string());
@@ -110,16 +107,23 @@ impl SamplesPane {
     }
 }
 
+/// The titles of its pictures.
+fn titles(samples: &Samples) -> &'static [&'static str] {
+    let has_teacher = samples.samples.iter().any(|sample| sample.teacher_gradient.is_some());
+    if has_teacher { &TITLES_WITH_TEACHER } else { &TITLES }
+}
+
 fn header_ui(ui: &mut Ui, palette: &Palette, samples: &Samples, side: f32, gap: f32) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
-        for title in TITLES {
+        for title in titles(samples) {
             let (rect, response) = ui.allocate_exact_size(vec2(side, 13.0), Sense::hover());
             let at = rect.center_bottom();
             ui.painter().text(at, egui::Align2::CENTER_BOTTOM, title, tiny(), palette.weak);
-            response.on_hover_text(match title {
+            response.on_hover_text(match *title {
                 "x" => "A held-out image.",
                 "∇x J" => "Its gradient tensor: blue lowers the loss, orange raises it; scaled to its largest entry.",
+                TEACHERS => "The teacher's gradient tensor of the same image, drawn like the student's.",
                 "attacked" => "The image after PGD (L∞) at the set ε.",
                 _ => "What the attack changed: full colour is ε.",
             });
@@ -135,17 +139,17 @@ fn picture_ui(
     palette: &Palette,
     texture: &TextureHandle,
     (row, rows): (usize, usize),
-    column: usize,
+    (column, titles): (usize, &[&str]),
     side: f32,
 ) {
     let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
-    let (width, height) = (1.0 / PICTURES as f32, 1.0 / rows as f32);
+    let (width, height) = (1.0 / titles.len() as f32, 1.0 / rows as f32);
     let uv = Rect::from_min_size(pos2(column as f32 * width, row as f32 * height), vec2(width, height));
     ui.painter().image(texture.id(), rect, uv, Color32::WHITE);
     ui.painter().rect_stroke(rect, 2.0, egui::Stroke::new(1.0, palette.line), egui::StrokeKind::Outside);
     response.on_hover_ui(|ui| {
         ui.add(egui::Image::new((texture.id(), vec2(224.0, 224.0))).uv(uv));
-        ui.label(TITLES[column]);
+        ui.label(titles[column]);
     });
 }
 
@@ -153,19 +157,26 @@ fn picture_ui(
 fn says_ui(ui: &mut Ui, history: &History, palette: &Palette, sample: &Sample, side: f32) {
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.add_space((side - 40.0).max(0.0) / 2.0);
-    let line = |ui: &mut Ui, what: &str, probabilities: &[f32], color: Option<Color32>| {
-        let (class, probability) = likeliest(probabilities);
-        let verdict = color.unwrap_or(if class == sample.label { palette.good } else { palette.bad });
+    let line = |ui: &mut Ui, what: &str, name: String, probability: f32, color: Color32| {
         let mut job = egui::text::LayoutJob::default();
         let format = |color| egui::TextFormat::simple(small(), color);
         job.append(what, 0.0, format(palette.weak));
-        job.append(&history.class_name(class), 0.0, format(verdict));
+        job.append(&name, 0.0, format(color));
         job.append(&format!("  {}", whole_percent(probability.into())), 0.0, format(palette.text));
         ui.add(egui::Label::new(job).truncate());
     };
-    line(ui, "clean ", &sample.clean_probabilities, None);
-    line(ui, "attacked ", &sample.adversarial_probabilities, None);
-    line(ui, "gradient read as ", &sample.auxiliary_probabilities, Some(palette.auxiliary));
+    let says = |ui: &mut Ui, what: &str, probabilities: &[f32]| {
+        let (class, probability) = likeliest(probabilities);
+        let verdict = if class == sample.label { palette.good } else { palette.bad };
+        line(ui, what, history.class_name(class), probability, verdict);
+    };
+    says(ui, "clean ", &sample.clean_probabilities);
+    if let Some(teacher) = &sample.teacher_probabilities {
+        says(ui, "teacher ", teacher);
+    }
+    says(ui, "attacked ", &sample.adversarial_probabilities);
+    let (origin, probability) = likeliest(&sample.auxiliary_probabilities);
+    line(ui, "gradient read as ", history.origin_name(origin), probability, palette.auxiliary);
 }
 
 /// The class with the largest probability, and that; class 0 of none.
@@ -181,16 +192,20 @@ fn change(sample: &Sample) -> Vec<f32> {
 /// Every picture: a row a sample.
 fn atlas(samples: &Samples, palette: &Palette) -> ColorImage {
     let [_, height, width] = samples.shape;
+    let columns = titles(samples).len();
     let mut atlas =
-        ColorImage::filled([PICTURES * width, (samples.samples.len() * height).max(1)], Color32::BLACK);
+        ColorImage::filled([columns * width, (samples.samples.len() * height).max(1)], Color32::BLACK);
     for (row, sample) in samples.samples.iter().enumerate() {
         let scale = pictures::largest(&sample.gradient);
-        let drawn = [
+        let mut drawn = vec![
             pictures::image(samples.shape, &sample.image),
             pictures::signed(samples.shape, &sample.gradient, scale, palette),
-            pictures::image(samples.shape, &sample.adversarial),
-            pictures::signed(samples.shape, &change(sample), samples.epsilon as f32, palette),
         ];
+        if let Some(teachers) = &sample.teacher_gradient {
+            drawn.push(pictures::signed(samples.shape, teachers, pictures::largest(teachers), palette));
+        }
+        drawn.push(pictures::image(samples.shape, &sample.adversarial));
+        drawn.push(pictures::signed(samples.shape, &change(sample), samples.epsilon as f32, palette));
         for (column, picture) in drawn.iter().enumerate() {
             pictures::paste(&mut atlas, picture, [column * width, row * height]);
         }

@@ -6,7 +6,7 @@ use crate::app::format::{count, figure};
 use crate::app::icons::{self, Icon};
 use crate::app::panes::Scope;
 use crate::app::theme::small;
-use crate::config::{Config, Mode, NetworkKind, link};
+use crate::config::{Config, DistillationMethod, Mode, NetworkKind, ScenarioKind, Setup, link};
 use crate::platform;
 use crate::train::protocol::{Activity, Command, Players};
 
@@ -84,8 +84,20 @@ fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let running = scope.history.info.as_ref().map(|info| info.config.setup.clone());
     let setup = &mut scope.controls.config.setup;
     let changed = |same: bool| running.is_some() && !same;
-    ui.label(RichText::new("Defence").font(small()).color(scope.palette.weak))
-        .on_hover_text("The scenario: make a classifier's gradients useless to an attacker.");
+    let same = running.as_ref().is_none_or(|running| running.scenario == setup.scenario);
+    let text = mark(setup.scenario.name(), changed(same));
+    let combo = ComboBox::from_id_salt("toolbar scenario").selected_text(text).width(84.0).truncate();
+    let response = combo.show_ui(ui, |ui| {
+        for (scenario, about) in [
+            (ScenarioKind::Defense, "Gradient tensors of different classes must look alike."),
+            (ScenarioKind::Distillation, "A student's gradient tensors must look like its teacher's."),
+        ] {
+            ui.selectable_value(&mut setup.scenario, scenario, scenario.name()).on_hover_text(about);
+        }
+    });
+    response
+        .response
+        .on_hover_text(format!("Which gradient tensors must look alike. {}", hint(changed(same))));
 
     let built_in = Config::default().setup.data;
     let same = running.as_ref().is_none_or(|running| running.data == setup.data);
@@ -114,18 +126,30 @@ fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     });
     response.response.on_hover_text(format!("Network. {}", hint(changed(same))));
 
-    let same = running.as_ref().is_none_or(|running| running.mode == setup.mode);
-    let text = mark(setup.mode.name(), changed(same));
-    let combo = ComboBox::from_id_salt("toolbar mode").selected_text(text).width(116.0).truncate();
-    let response = combo.show_ui(ui, |ui| {
-        for mode in Mode::ALL {
-            ui.selectable_value(&mut setup.mode, *mode, mode.name());
-        }
-    });
-    response.response.on_hover_text(format!("How the main network is trained. {}", hint(changed(same))));
+    let same = running.as_ref().is_none_or(|running| running.method_name() == setup.method_name());
+    method_ui(ui, setup, changed(same)).on_hover_text(format!("How it is trained. {}", hint(changed(same))));
     if open {
         scope.exports.await_answer(platform::pick_folder());
     }
+}
+
+/// The mode of a defence, the method of a distillation.
+fn method_ui(ui: &mut Ui, setup: &mut Setup, changed: bool) -> egui::Response {
+    let text = mark(setup.method_name(), changed);
+    let combo = ComboBox::from_id_salt("toolbar mode").selected_text(text).width(116.0).truncate();
+    let response = combo.show_ui(ui, |ui| match setup.scenario {
+        ScenarioKind::Defense => {
+            for mode in Mode::ALL {
+                ui.selectable_value(&mut setup.mode, *mode, mode.name());
+            }
+        }
+        ScenarioKind::Distillation => {
+            for method in DistillationMethod::ALL {
+                ui.selectable_value(&mut setup.method, *method, method.name());
+            }
+        }
+    });
+    response.response
 }
 
 fn mark(text: &str, changed: bool) -> String {
@@ -193,7 +217,12 @@ fn right_ui(ui: &mut Ui, scope: &Scope<'_>, wanted: &mut Wanted) {
     let weak = scope.palette.weak;
     let speed = scope.history.latest.as_ref().filter(|_| scope.history.activity() == Activity::Running);
     let speed = speed.map_or(String::new(), |report| format!(" · {} it/s", figure(report.steps_per_second)));
-    let step = format!("step {} of {}{speed}", count(scope.history.step()), count(scope.history.steps()));
+    let step = match &scope.history.preparing {
+        Some(teacher) if scope.history.step() == 0 => {
+            format!("teacher: step {} of {}", count(teacher.done), count(teacher.steps))
+        }
+        _ => format!("step {} of {}{speed}", count(scope.history.step()), count(scope.history.steps())),
+    };
     let device = &info.device;
     let about = format!(
         "{} ({}){}",

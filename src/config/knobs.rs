@@ -3,7 +3,8 @@
 //! Slider, `--set KNOB=VALUE`, link and validation all come from here; the default is [`Config::default`]'s.
 
 use super::{
-    Activation, Adversary, Augmentation, Config, Mode, NetworkKind, Normalization, OptimizerKind, Schedule,
+    Activation, Adversary, Augmentation, Config, DistillationMethod, Mode, NetworkKind, Normalization,
+    OptimizerKind, ScenarioKind, Schedule,
 };
 
 /// A knob's value, whatever its kind.
@@ -58,6 +59,8 @@ pub struct Knob {
     pub kind: Kind,
     /// Whether it may change during a run ([`super::Hyper`]) or not ([`super::Setup`]).
     pub live: bool,
+    /// The one scenario that it says something about; none where all make use of it.
+    pub scenario: Option<ScenarioKind>,
     read: fn(&Config) -> Value,
     write: fn(&mut Config, Value),
 }
@@ -114,6 +117,17 @@ impl Kind {
 }
 
 impl Knob {
+    /// The same knob, of one scenario alone.
+    const fn of(mut self, scenario: ScenarioKind) -> Self {
+        self.scenario = Some(scenario);
+        self
+    }
+
+    /// Whether it says something about a run of that scenario.
+    pub fn applies_to(&self, scenario: ScenarioKind) -> bool {
+        self.scenario.is_none_or(|own| own == scenario)
+    }
+
     /// The knob of that name.
     ///
     /// # Errors
@@ -230,6 +244,7 @@ macro_rules! knob {
             name: stringify!($field), label: $label, unit: $unit, help: $help,
             kind: Kind::Real { min: $min, max: $max, logarithmic: knob!(@log $($log)?) },
             live: knob!(@live $part),
+            scenario: None,
             read: |config| Value::Real(config.$part.$field),
             write: |config, value| if let Value::Real(x) = value { config.$part.$field = x },
         }
@@ -241,8 +256,19 @@ macro_rules! knob {
             name: stringify!($field), label: $label, unit: $unit, help: $help,
             kind: Kind::Count { min: $min, max: $max },
             live: knob!(@live $part),
+            scenario: None,
             read: |config| Value::Count(config.$part.$field as u64),
             write: |config, value| if let Value::Count(n) = value { config.$part.$field = n as $type },
+        }
+    };
+    (text $part:ident.$field:ident, $label:literal, $help:literal) => {
+        Knob {
+            name: stringify!($field), label: $label, unit: "", help: $help,
+            kind: Kind::Text,
+            live: knob!(@live $part),
+            scenario: None,
+            read: |config| Value::Text(config.$part.$field.clone()),
+            write: |config, value| if let Value::Text(text) = value { config.$part.$field = text },
         }
     };
     (choice $part:ident.$field:ident: $type:ty, $label:literal, $help:literal) => {
@@ -250,6 +276,7 @@ macro_rules! knob {
             name: stringify!($field), label: $label, unit: "", help: $help,
             kind: Kind::Choice(<$type>::NAMES),
             live: knob!(@live $part),
+            scenario: None,
             read: |config| Value::Choice(<$type>::ALL.iter().position(|c| *c == config.$part.$field).unwrap_or(0)),
             write: |config, value| if let Value::Choice(i) = value { config.$part.$field = <$type>::ALL[i] },
         }
@@ -258,40 +285,38 @@ macro_rules! knob {
 
 /// Every knob, in the order in which it is shown.
 pub static KNOBS: &[Knob] = &[
-    knob!(real hyper.alpha, "α adversary", "", 0.0..10.0, "weight of the adversary in the main loss (GREAT); 0 turns it off"),
-    knob!(real hyper.beta, "β GREACE", "", 0.0..10.0, "how hard wrong classes that the gradient is mistaken for are pushed down"),
+    knob!(real hyper.alpha, "α adversary", "", 0.0..10.0, "weight of the adversary in the main loss (GREAT); 0 turns it off; in a distillation at most 1"),
+    knob!(real hyper.beta, "β GREACE", "", 0.0..10.0, "how hard wrong classes that the gradient is mistaken for are pushed down").of(ScenarioKind::Defense),
     knob!(real hyper.ramp, "ramp", "of the run", 0.0..1.0, "share of all steps over which α rises from 0"),
-    knob!(choice hyper.adversary: Adversary, "adversary", "reversal: −CE, unbounded; confusion: towards the uniform distribution, bounded"),
+    knob!(choice hyper.adversary: Adversary, "adversary", "reversal: −CE, unbounded; confusion: towards the uniform distribution, bounded").of(ScenarioKind::Defense),
     knob!(choice hyper.normalization: Normalization, "gradient normalisation", "what the auxiliary network reads of a gradient tensor, sample by sample"),
     knob!(real hyper.learning_rate, "learning rate", "", 1e-6..10.0 log, "of the main network"),
     knob!(real hyper.auxiliary_learning_rate, "auxiliary learning rate", "", 1e-6..10.0 log, "of the auxiliary network"),
     knob!(count hyper.auxiliary_steps: usize, "auxiliary steps", "per main step", 0..20, "0 freezes the auxiliary network"),
     knob!(real hyper.weight_decay, "weight decay", "", 0.0..1.0, "L2, added to the main network's gradient"),
     knob!(real hyper.momentum, "momentum", "", 0.0..0.999, "of SGD; Adam has its own"),
-    knob!(real hyper.input_gradient_weight, "input-gradient weight", "", 0.0..1000.0, "weight of the squared input-gradient norm in input-gradient-regularization"),
-    knob!(real hyper.trades_weight, "TRADES weight", "", 0.0..1000.0, "weight of the divergence between the predictions on clean and adversarial images in trades"),
-    knob!(real hyper.jacobian_weight, "Jacobian weight", "", 0.0..1000.0, "weight of half the squared norm of the logits' Jacobian in jacobian-regularization"),
+    knob!(real hyper.input_gradient_weight, "input-gradient weight", "", 0.0..1000.0, "weight of the squared input-gradient norm in input-gradient-regularization").of(ScenarioKind::Defense),
+    knob!(real hyper.trades_weight, "TRADES weight", "", 0.0..1000.0, "weight of the divergence between the predictions on clean and adversarial images in trades").of(ScenarioKind::Defense),
+    knob!(real hyper.jacobian_weight, "Jacobian weight", "", 0.0..1000.0, "weight of half the squared norm of the logits' Jacobian in jacobian-regularization").of(ScenarioKind::Defense),
+    knob!(real hyper.temperature, "τ temperature", "", 0.1..100.0 log, "softens both predictions for the soft targets").of(ScenarioKind::Distillation),
+    knob!(real hyper.cross_entropy_weight, "cross-entropy weight", "", 0.0..100.0, "of the labels beside the soft targets").of(ScenarioKind::Distillation),
+    knob!(real hyper.soft_target_weight, "soft-target weight", "", 0.0..100.0, "of τ² times the divergence from the teacher's softened predictions").of(ScenarioKind::Distillation),
+    knob!(real hyper.jacobian_matching_weight, "Jacobian-matching weight", "", 0.0..1000.0, "of the squared distance between the unit gradients of the label's logit in jacobian-matching").of(ScenarioKind::Distillation),
     knob!(real hyper.epsilon, "ε radius", "pixels in [0, 1]", 0.0..1.0, "L∞ radius of the attacks in training, and the mark on the robustness chart"),
     knob!(count hyper.attack_steps: usize, "attack steps", "iterations", 1..1000, "k of the iterative attacks"),
     knob!(count hyper.report_every_steps: u64, "report every", "steps", 1..1_000_000, "losses and accuracies are averages over this interval"),
     knob!(count hyper.histogram_every_steps: u64, "histograms every", "steps", 0..1_000_000, "0 turns them off"),
     knob!(count hyper.evaluate_every_steps: u64, "robustness every", "steps", 0..1_000_000, "0 turns it off"),
     knob!(count hyper.evaluate_samples: usize, "robustness samples", "images", 1..1_000_000, "held-out images attacked each time"),
-    knob!(choice setup.mode: Mode, "mode", "how the main network is trained"),
-    Knob {
-        name: "data",
-        label: "data",
-        unit: "",
-        help: "a built-in data set's name, or a folder",
-        kind: Kind::Text,
-        live: false,
-        read: |config| Value::Text(config.setup.data.clone()),
-        write: |config, value| {
-            if let Value::Text(text) = value {
-                config.setup.data = text
-            }
-        },
-    },
+    knob!(choice setup.scenario: ScenarioKind, "scenario", "which gradient tensors must look alike: those of the classes, or a student's and its teacher's"),
+    knob!(choice setup.mode: Mode, "mode", "how the main network is trained").of(ScenarioKind::Defense),
+    knob!(choice setup.method: DistillationMethod, "method", "how the student is trained").of(ScenarioKind::Distillation),
+    knob!(text setup.teacher, "teacher", "train: by the lab, first; or the path of a checkpoint").of(ScenarioKind::Distillation),
+    knob!(choice setup.teacher_network: NetworkKind, "teacher network", "architecture of a teacher that the lab trains").of(ScenarioKind::Distillation),
+    knob!(real setup.teacher_width, "teacher width", "times", 0.25..4.0, "factor on that teacher's channels").of(ScenarioKind::Distillation),
+    knob!(count setup.teacher_steps: u64, "teacher steps", "steps", 1..100_000_000, "for which that teacher is trained, on all training images").of(ScenarioKind::Distillation),
+    knob!(real setup.fraction, "fraction", "of the data", 0.01..1.0, "share of the training images that the student is given, class by class").of(ScenarioKind::Distillation),
+    knob!(text setup.data, "data", "a built-in data set's name, or a folder"),
     knob!(choice setup.network: NetworkKind, "network", "architecture of the main network"),
     knob!(real setup.width, "width", "times", 0.25..4.0, "factor on the main network's channels"),
     knob!(choice setup.activation: Activation, "activation", "of the main network"),

@@ -20,7 +20,7 @@ use std::ops::RangeInclusive;
 use crate::platform;
 
 pub use error::DataError;
-pub use order::{BatchOrder, balanced_subset};
+pub use order::{BatchOrder, balanced_subset, stratified_subset};
 
 /// Heights and widths that the networks take, in pixels.
 pub const SIZES: RangeInclusive<usize> = 8..=96;
@@ -60,6 +60,20 @@ impl Images {
     pub fn image(&self, index: usize) -> &[u8] {
         let size = self.pixels.len() / self.len();
         &self.pixels[index * size..(index + 1) * size]
+    }
+}
+
+impl Images {
+    /// Those at `indices`, in that order.
+    ///
+    /// # Panics
+    /// Where an index is not below [`Self::len`].
+    pub fn select(&self, indices: &[u32]) -> Self {
+        let indices = || indices.iter().map(|index| *index as usize);
+        Self {
+            pixels: indices().flat_map(|index| self.image(index)).copied().collect(),
+            labels: indices().map(|index| self.labels[index]).collect(),
+        }
     }
 }
 

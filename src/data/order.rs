@@ -28,6 +28,11 @@ impl BatchOrder {
         Self { batch_size: batch_size.min(images), seed, epoch: None, order: (0..count).collect() }
     }
 
+    /// Images in a batch.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
     /// Batches in an epoch, at least 1.
     pub fn steps_per_epoch(&self) -> u64 {
         (self.order.len() / self.batch_size) as u64
@@ -44,18 +49,22 @@ impl BatchOrder {
         &self.order[start..start + self.batch_size]
     }
 
-    /// Fisher and Yates's shuffle, written out so that a new version of a library cannot change the order under a
-    /// checkpoint; the generator's stream is fixed by its name.
     fn shuffle(&mut self, epoch: u64) {
-        let key = Xoshiro256PlusPlus::seed_from_u64(self.seed).next_u64();
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(key ^ epoch);
         self.order.iter_mut().zip(0..).for_each(|(place, index)| *place = index);
-        for last in (1..self.order.len()).rev() {
-            // Lemire's multiplication: the bias is below 2^-32.
-            let other = (u128::from(random.next_u64()) * (last as u128 + 1)) >> 64;
-            self.order.swap(last, other as usize);
-        }
+        shuffle(&mut self.order, self.seed, epoch);
         self.epoch = Some(epoch);
+    }
+}
+
+/// Fisher and Yates's shuffle number `turn` of a seed, written out so that a new version of a library cannot change the
+/// order under a checkpoint; the generator's stream is fixed by its name.
+fn shuffle(indices: &mut [u32], seed: u64, turn: u64) {
+    let key = Xoshiro256PlusPlus::seed_from_u64(seed).next_u64();
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(key ^ turn);
+    for last in (1..indices.len()).rev() {
+        // Lemire's multiplication: the bias is below 2^-32.
+        let other = (u128::from(random.next_u64()) * (last as u128 + 1)) >> 64;
+        indices.swap(last, other as usize);
     }
 }
 
@@ -76,11 +85,52 @@ pub fn balanced_subset(labels: &[u8], n: usize) -> Vec<u32> {
     turns.into_iter().take(n).map(|(_, _, index)| index).collect()
 }
 
+/// So large a share of the images of each class, drawn by `seed`, in ascending order: of `n` images of a class
+/// `⌈fraction · n⌉`, so that none goes without. The same on every machine.
+pub fn stratified_subset(labels: &[u8], fraction: f64, seed: u64) -> Vec<u32> {
+    let mut subset = Vec::new();
+    for class in 0..=u8::MAX {
+        let mut members: Vec<u32> =
+            (0..).zip(labels).filter(|(_, label)| **label == class).map(|(index, _)| index).collect();
+        // What rounding adds to a product must not cost an image.
+        let wanted = (fraction * members.len() as f64 - 1e-9).ceil().max(0.0) as usize;
+        shuffle(&mut members, seed, u64::from(class));
+        subset.extend(members.into_iter().take(wanted));
+    }
+    subset.sort_unstable();
+    subset
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn a_stratified_subset_is_exact_seeded_and_pinned() {
+        let labels: Vec<u8> = (0..1000).map(|index| (index % 7 / 2) as u8).collect();
+        let of = |fraction, seed| stratified_subset(&labels, fraction, seed);
+        for fraction in [0.01, 0.05, 0.3, 0.5] {
+            let subset = of(fraction, 3);
+            assert!(subset.is_sorted_by(|a, b| a < b), "each image once");
+            for class in 0..4 {
+                let count = |indices: &mut dyn Iterator<Item = u32>| {
+                    indices.filter(|index| labels[*index as usize] == class).count()
+                };
+                let members = count(&mut (0..1000)) as f64;
+                let expected = (fraction * members - 1e-9).ceil() as usize;
+                assert_eq!(count(&mut subset.iter().copied()), expected, "{fraction} of class {class}");
+            }
+        }
+        assert_eq!(of(1.0, 3), (0..1000).collect::<Vec<_>>(), "all of them");
+        assert_ne!(of(0.05, 3), of(0.05, 4));
+        assert_eq!(
+            of(0.01, 3),
+            [47, 239, 270, 301, 398, 451, 672, 732, 811, 870, 877],
+            "another order would change what runs mean"
+        );
+    }
 
     #[test]
     fn an_epoch_takes_each_image_at_most_once_and_full_batches_only() {

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::config::{AttackKind, Config, Hyper, TargetKind, Threat};
+use crate::config::{AttackKind, Config, Hyper, ScenarioKind, TargetKind, Threat};
 use crate::train::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
+use crate::train::running_threats;
 
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
@@ -60,7 +61,7 @@ fn announce(progress: &Progress, info: &RunInfo, folder: &RunFolder, notices: &[
     let Config { setup, .. } = &info.config;
     progress.say(&format!(
         "{} · {}, {} images · {}, {} weights · {} steps · {} ({}) · writes to {}",
-        setup.mode,
+        setup.method_name(),
         info.data,
         info.train_images,
         setup.network,
@@ -150,6 +151,7 @@ impl Run<'_> {
         };
         self.record.take(&event);
         match &event {
+            Event::Preparing(teacher) => self.progress.preparing(teacher),
             Event::Report(report) => self.progress.report(report),
             Event::Notice(text) => self.progress.say(text),
             Event::State(state) => self.last_step = state.step,
@@ -201,7 +203,7 @@ impl Run<'_> {
             let folder = self.record.folder().path().display().to_string();
             self.progress.say(&format!("everything is in {folder}; one last evaluation, Ctrl-C skips it"));
         }
-        let threats = last_threats(hyper);
+        let threats = last_threats(self.record.scenario(), hyper);
         let asked: Vec<_> = threats.iter().map(|threat| (threat.attack, threat.target)).collect();
         self.drive.send(Command::Evaluate { threats, samples: hyper.evaluate_samples })?;
         loop {
@@ -251,7 +253,11 @@ impl Run<'_> {
 }
 
 /// FGSM and PGD, untargeted and at a random target, over a grid of radii around the run's ε.
-fn last_threats(hyper: &Hyper) -> Vec<Threat> {
+/// A distillation is about accuracy: as while it runs.
+fn last_threats(scenario: ScenarioKind, hyper: &Hyper) -> Vec<Threat> {
+    if scenario == ScenarioKind::Distillation {
+        return running_threats(scenario, hyper);
+    }
     let kinds = [AttackKind::Fgsm, AttackKind::Pgd];
     let aims = [TargetKind::Untargeted, TargetKind::Random];
     let attacks: Vec<_> = kinds.into_iter().flat_map(|attack| aims.map(|target| (attack, target))).collect();

@@ -33,6 +33,24 @@ pub enum HeadlessError {
         /** The later flag, with its value. */
         second: String,
     },
+    /// A knob was set that the scenario has no use for.
+    #[error("{flag}: a run of the scenario {scenario} makes no use of {knob}; leave it out")]
+    NotOfScenario {
+        /** The flag, with its value. */
+        flag: String,
+        /** Which knob. */
+        knob: String,
+        /** What is trained. */
+        scenario: &'static str,
+    },
+    /// A run of a comparison failed.
+    #[error("{name} failed: {said}; mend that, and the same command goes on with the comparison")]
+    Cell {
+        /** The run's folder. */
+        name: String,
+        /** Its last words. */
+        said: String,
+    },
     /// A file that was named could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
@@ -102,6 +120,7 @@ impl HeadlessError {
         match self {
             Self::Knob(_)
             | Self::SetTwice { .. }
+            | Self::NotOfScenario { .. }
             | Self::Unreadable { .. }
             | Self::Malformed { .. }
             | Self::Data(_)
@@ -116,6 +135,7 @@ impl HeadlessError {
             | Self::NoDisplay
             | Self::Window(_)
             | Self::Measurement(_)
+            | Self::Cell { .. }
             | Self::System(_) => FAILED,
         }
     }

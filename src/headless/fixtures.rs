@@ -22,11 +22,13 @@ pub fn info(config: Config) -> RunInfo {
         config,
         device: DeviceInfo { name: "CPU".into(), backend: "flex".into(), is_gpu: false, notice: None },
         classes: classes(),
+        origins: classes(),
         image_shape: [1, 28, 28],
         train_images: 640,
         test_images: 200,
         main_weights: 50_000,
         auxiliary_weights: 20_000,
+        teacher_weights: None,
     }
 }
 
@@ -80,7 +82,8 @@ pub fn histograms(step: u64) -> Histograms {
             percentiles: [-0.1, -0.01, -0.003, -1e-3, 0.0, 1e-3, 0.003, 0.01, 0.1],
         }
     };
-    Histograms { run: 1, step, classes: (0..10).map(class).collect(), edges, distance: 0.146, floor: 0.021 }
+    let (distance, floor, comparison) = (0.146, 0.021, None);
+    Histograms { run: 1, step, classes: (0..10).map(class).collect(), edges, distance, floor, comparison }
 }
 
 /// A finished evaluation of `total` images: two attacks, each untargeted and at a random target.

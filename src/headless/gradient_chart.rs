@@ -43,7 +43,7 @@ pub fn gradient_chart(histograms: &Histograms, classes: &[String]) -> Result<Vec
     Figure {
         title: "Gradient tensors, by class".into(),
         note: format!(
-            "step {}; Jensen-Shannon distance between the classes {:.3}, of shuffled labels {:.3}",
+            "step {}; Jensen-Shannon distance {:.3}, of shuffled labels {:.3}",
             histograms.step, histograms.distance, histograms.floor
         ),
         x: Axis {

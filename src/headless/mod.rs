@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod charts;
+pub mod compare;
 pub mod devices;
 pub mod drive;
 pub mod error;
@@ -37,6 +38,7 @@ Examples:
   great-lab --run --mode great               open it and train at once
   great-lab --link 'https://…/#v1&alpha=0.3'  open the run of a link
   great-lab train --steps 2000               train without a window
+  great-lab distill --fraction 0.05          train a student beside a teacher
   great-lab evaluate runs/a                  attack what was trained
   great-lab bench                            how fast a step is here
   great-lab devices                          what there is to compute on";
@@ -51,6 +53,25 @@ Examples:
 
 Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
 Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+
+const DISTILL_EXAMPLES: &str = "\
+Examples:
+  great-lab distill --fraction 0.05
+  great-lab distill --teacher runs/a --student cnn-small --method great+soft-targets
+  great-lab distill --method soft-targets --set temperature=4 --set soft_target_weight=0.9
+  great-lab distill --method great --set alpha=0.5 --out runs/d
+
+Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  great-lab compare distillation --fractions 0.05,1 --seeds 5 --out runs/distillation
+  great-lab compare distillation --methods cross-entropy,great --set alpha=0.5 --steps 500
+  great-lab compare distillation --cell $TASK/50 --out runs/part-$TASK     in a job array
+  great-lab compare --merge runs/part-*
+
+Cells that are finished are not run again: the same command goes on where an earlier one was cut off.";
 
 const EVALUATE_EXAMPLES: &str = "\
 Examples:
@@ -111,6 +132,12 @@ pub enum Command {
     /// Train a network and write the run into a folder
     #[command(after_help = TRAIN_EXAMPLES, after_long_help = format!("{TRAIN_EXAMPLES}\n\n{}", options::knobs_help()))]
     Train(Box<train::TrainOptions>),
+    /// Train a student whose gradient tensors look like its teacher's
+    #[command(after_help = DISTILL_EXAMPLES, after_long_help = format!("{DISTILL_EXAMPLES}\n\n{}", options::knobs_help()))]
+    Distill(Box<train::DistillOptions>),
+    /// Train by several methods from paired seeds, and hold them against each other
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(Box<compare::CompareOptions>),
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
     Evaluate(Box<evaluate::EvaluateOptions>),
@@ -144,6 +171,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLin
 pub fn run(command: Command) -> ExitCode {
     let outcome = match command {
         Command::Train(options) => train::train(*options),
+        Command::Distill(options) => train::distill(*options),
+        Command::Compare(options) => compare::compare(*options),
         Command::Evaluate(options) => evaluate::evaluate(&options).map(|()| Outcome::Finished),
         Command::Bench(options) => match bench::bench(&options) {
             Ok(status) => return status,

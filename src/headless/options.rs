@@ -20,8 +20,8 @@ pub struct RunOptions {
     /// A built-in data set (fashion-mnist, solids), or a folder with IDX, IDX.gz, CIFAR-10 or .npz files
     #[arg(long, value_name = "NAME|DIR")]
     pub data: Option<String>,
-    /// Architecture of the main network
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
+    /// Architecture of the main network; in a distillation of the student
+    #[arg(long, alias = "student", value_name = "NAME", value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
     pub network: Option<String>,
     /// Length of the run in training steps
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
@@ -41,6 +41,20 @@ pub struct RunOptions {
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     pub device: String,
+    /// Further shortcuts, of the command that these flags are part of.
+    #[arg(skip)]
+    pub shortcuts: Vec<Shortcut>,
+}
+
+/// A flag that sets a knob.
+#[derive(Clone, Debug)]
+pub struct Shortcut {
+    /// The knob.
+    pub knob: &'static str,
+    /// The flag's name, without dashes.
+    pub flag: &'static str,
+    /// What it was given.
+    pub value: String,
 }
 
 impl RunOptions {
@@ -70,23 +84,24 @@ impl RunOptions {
     }
 
     fn flags(&self, epochs: Option<u32>, config: &mut Config) -> Result<(), HeadlessError> {
-        let shortcuts = [
+        let own = [
             ("mode", &self.mode),
             ("data", &self.data),
             ("network", &self.network),
             ("steps", &self.steps),
             ("seed", &self.seed),
         ];
+        let own = own
+            .into_iter()
+            .filter_map(|(knob, value)| Some(Shortcut { knob, flag: knob, value: value.clone()? }));
         // Who set which knob: the knob's name, and the flag as it was typed.
         let mut set: Vec<(String, String)> = Vec::new();
         if let Some(epochs) = epochs {
             set.push(("steps".into(), format!("--epochs {epochs}")));
         }
-        for (name, value) in shortcuts {
-            if let Some(value) = value {
-                assign(config, &format!("{name}={value}"))?;
-                set.push((name.into(), format!("--{name} {value}")));
-            }
+        for Shortcut { knob, flag, value } in self.shortcuts.iter().cloned().chain(own) {
+            assign(config, &format!("{knob}={value}"))?;
+            set.push((knob.into(), format!("--{flag} {value}")));
         }
         for assignment in &self.set {
             let name = assign(config, assignment)?.name;
@@ -95,6 +110,12 @@ impl RunOptions {
                 return Err(HeadlessError::SetTwice { knob: name.into(), first: first.clone(), second });
             }
             set.push((name.into(), second));
+        }
+        for (name, flag) in set {
+            let scenario = config.setup.scenario;
+            if !Knob::find(&name)?.applies_to(scenario) {
+                return Err(HeadlessError::NotOfScenario { flag, knob: name, scenario: scenario.name() });
+            }
         }
         Ok(())
     }
@@ -137,7 +158,13 @@ pub fn knobs_help() -> String {
     let row = |knob: &Knob| {
         let default = knob.show(&knob.read(&config));
         let unit = if knob.unit.is_empty() { String::new() } else { format!(" [{}]", knob.unit) };
-        format!("  {} = {default}{unit}\n      {}; {}\n", knob.name, knob.help, knob.kind.expected())
+        let scenario = knob.scenario.map_or(String::new(), |scenario| format!("{scenario} alone: "));
+        format!(
+            "  {} = {default}{unit}\n      {scenario}{}; {}\n",
+            knob.name,
+            knob.help,
+            knob.kind.expected()
+        )
     };
     let knobs: String = crate::config::KNOBS.iter().map(row).collect();
     format!("Knobs for --set, with their defaults:\n{knobs}")

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use web_time::{Duration, Instant};
 
-use crate::train::protocol::Report;
+use crate::train::protocol::{Preparing, Report};
 
 /// Time between two plain lines: a log of a long run stays readable.
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
@@ -65,6 +65,27 @@ impl Progress {
                 bar.set_length(*steps);
                 bar.set_position(report.step);
                 bar.set_message(line(report, *steps));
+            }
+        }
+    }
+
+    /// Shows how far the training of a teacher is.
+    pub fn preparing(&mut self, teacher: &Preparing) {
+        let Preparing { done, steps, loss, accuracy, .. } = *teacher;
+        let figures = format!("loss {loss:.3} · accuracy {:.1} %", 100.0 * accuracy);
+        match self {
+            Self::Silent => {}
+            Self::Lines { last, .. } => {
+                if done == steps || last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
+                    eprintln!("teacher, step {done}/{steps} · {figures}");
+                    *last = Some(Instant::now());
+                }
+            }
+            Self::Bar { bar, .. } => {
+                bar.set_prefix("teacher");
+                bar.set_length(steps);
+                bar.set_position(done);
+                bar.set_message(figures);
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use web_time::{Duration, Instant, SystemTime};
 
-use crate::train::protocol::{Event, Histograms, Report, Robustness, RunInfo};
+use crate::config::ScenarioKind;
+use crate::train::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo};
 
 use super::charts;
 use super::error::HeadlessError;
@@ -25,6 +26,7 @@ pub struct Record {
     timing: Table,
     robustness: Table,
     histograms: Option<HistogramTable>,
+    comparison: Table,
     started: SystemTime,
     last_write: Instant,
 }
@@ -43,6 +45,7 @@ impl Record {
             timing: tables::timing(),
             robustness: tables::robustness(),
             histograms: None,
+            comparison: tables::comparison(),
             started: SystemTime::now(),
             last_write: Instant::now(),
         }
@@ -56,6 +59,16 @@ impl Record {
     /// The last finished evaluation.
     pub fn last_evaluation(&self) -> Option<&Robustness> {
         self.evaluations.last()
+    }
+
+    /// What is trained.
+    pub fn scenario(&self) -> ScenarioKind {
+        self.info.config.setup.scenario
+    }
+
+    /// The last comparison of student and teacher.
+    pub fn last_comparison(&self) -> Option<&Comparison> {
+        self.last_histograms.as_ref()?.comparison.as_ref()
     }
 
     /// The last report.
@@ -73,7 +86,8 @@ impl Record {
             }
             Event::Histograms(histograms) => {
                 let table = self.histograms.get_or_insert_with(|| HistogramTable::new(histograms));
-                table.push(histograms, &self.info.classes);
+                table.push(histograms, &self.info.origins);
+                tables::comparison_row(histograms).into_iter().for_each(|row| self.comparison.push(row));
                 self.last_histograms = Some(Histograms::clone(histograms));
             }
             Event::Robustness(evaluation) if evaluation.complete => {
@@ -115,11 +129,11 @@ impl Record {
         self.write_numbers(outcome)?;
         if !self.reports.is_empty() {
             self.folder.write("losses.png", &charts::losses(&self.reports)?)?;
-            let accuracies = charts::accuracies(&self.reports, &self.evaluations, self.info.classes.len())?;
+            let accuracies = charts::accuracies(&self.reports, &self.evaluations, self.info.origins.len())?;
             self.folder.write("accuracies.png", &accuracies)?;
         }
         if let Some(histograms) = &self.last_histograms {
-            self.folder.write("histograms.png", &charts::gradient_chart(histograms, &self.info.classes)?)?;
+            self.folder.write("histograms.png", &charts::gradient_chart(histograms, &self.info.origins)?)?;
         }
         if let Some(evaluation) = self.evaluations.last() {
             let chart = charts::robustness(evaluation, self.info.config.hyper.epsilon)?;
@@ -132,6 +146,9 @@ impl Record {
         self.folder.write("metrics.csv", self.metrics.bytes())?;
         self.folder.write("timing.csv", self.timing.bytes())?;
         self.folder.write("robustness.csv", self.robustness.bytes())?;
+        if self.scenario() == ScenarioKind::Distillation {
+            self.folder.write("comparison.csv", self.comparison.bytes())?;
+        }
         let histograms = self.histograms.as_mut().map_or(&[][..], HistogramTable::bytes);
         self.folder.write("histograms.csv", histograms)
     }

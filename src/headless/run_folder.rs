@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::config::Setup;
+use crate::config::{ScenarioKind, Setup};
 
 /// Why a folder or a file in it could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +116,11 @@ pub fn default_path(setup: &Setup) -> PathBuf {
         .chars()
         .map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' })
         .collect();
-    let stem = format!("runs/{}-{data}-seed{}", setup.mode, setup.seed);
+    let scenario = match setup.scenario {
+        ScenarioKind::Defense => "",
+        ScenarioKind::Distillation => "distillation-",
+    };
+    let stem = format!("runs/{scenario}{}-{data}-seed{}", setup.method_name(), setup.seed);
     std::iter::once(stem.clone())
         .chain((2_u64..).map(|n| format!("{stem}-{n}")))
         .map(PathBuf::from)

@@ -4,7 +4,7 @@ use serde::Serialize;
 use web_time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::config::Config;
-use crate::train::protocol::{DeviceInfo, Histograms, Report, Robustness, RunInfo, Share};
+use crate::train::protocol::{Comparison, DeviceInfo, Histograms, Report, Robustness, RunInfo, Share};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -45,7 +45,8 @@ pub fn summary(
         data: Data::of(info),
         main_weights: info.main_weights,
         auxiliary_weights: info.auxiliary_weights,
-        r#final: Final::of(figures, info.classes.len()),
+        teacher_weights: info.teacher_weights,
+        r#final: Final::of(figures, info.origins.len()),
         notices,
         command_line: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
         versions: versions(),
@@ -65,6 +66,7 @@ struct Summary<'a> {
     data: Data<'a>,
     main_weights: usize,
     auxiliary_weights: usize,
+    teacher_weights: Option<usize>,
     r#final: Option<Final<'a>>,
     notices: &'a [String],
     command_line: Vec<String>,
@@ -110,13 +112,14 @@ struct Final<'a> {
     confusion: &'a [u32],
     histogram_distance: Option<f64>,
     histogram_floor: Option<f64>,
+    comparison: Option<Comparison>,
     training_seconds: f64,
     steps_per_second: f64,
     evaluation: Option<EvaluationRecord>,
 }
 
 impl<'a> Final<'a> {
-    fn of(figures: &Figures<'a>, classes: usize) -> Option<Self> {
+    fn of(figures: &Figures<'a>, origins: usize) -> Option<Self> {
         let report = figures.report?;
         Some(Self {
             step: report.step,
@@ -125,11 +128,12 @@ impl<'a> Final<'a> {
             accuracy: report.accuracy,
             auxiliary_loss: report.auxiliary_loss,
             auxiliary_accuracy: report.auxiliary_accuracy,
-            chance: 1.0 / classes as f64,
+            chance: 1.0 / origins as f64,
             gradient_rms: report.gradient_rms,
             confusion: &report.confusion,
             histogram_distance: figures.histograms.map(|histograms| histograms.distance),
             histogram_floor: figures.histograms.map(|histograms| histograms.floor),
+            comparison: figures.histograms.and_then(|histograms| histograms.comparison),
             training_seconds: report.elapsed.as_secs_f64(),
             steps_per_second: report.step as f64 / report.elapsed.as_secs_f64(),
             evaluation: figures.evaluation.map(EvaluationRecord::of),

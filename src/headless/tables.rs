@@ -118,6 +118,30 @@ pub fn class_name(classes: &[String], k: usize) -> String {
     classes.get(k).cloned().unwrap_or_else(|| k.to_string())
 }
 
+/// The empty `comparison.csv`: student beside teacher on the same held-out images.
+pub fn comparison() -> Table {
+    Table::new([
+        "step",
+        "images",
+        "student_right",
+        "teacher_right",
+        "agreements",
+        "cosine",
+        "distance",
+        "floor",
+    ])
+}
+
+/// A row of `comparison.csv`, where there is a teacher.
+pub fn comparison_row(histograms: &Histograms) -> Option<Vec<String>> {
+    let comparison = histograms.comparison?;
+    let shares =
+        [comparison.student, comparison.teacher, comparison.agreement].map(|share| share.hits.to_string());
+    let figures = [comparison.cosine, histograms.distance, histograms.floor].map(|figure| figure.to_string());
+    let begin = [histograms.step.to_string(), comparison.student.total.to_string()];
+    Some(begin.into_iter().chain(shares).chain(figures).collect())
+}
+
 /// An empty `robustness.csv`: one row a radius of an attack, after one without attack.
 pub fn robustness() -> Table {
     Table::new([

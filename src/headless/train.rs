@@ -2,33 +2,59 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
+
+use crate::config::{DistillationMethod, NetworkKind, ScenarioKind};
 use crate::gpu;
 use crate::train::protocol::Delivery;
 
 use super::drive::{Plan, drive};
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
-use super::options::{RunOptions, open_device};
+use super::options::{RunOptions, Shortcut, open_device};
 use super::progress::duration;
 use super::record::Record;
 use super::run_folder::RunFolder;
 use super::summary::Outcome;
 use super::tables;
 
-/// What can be trained.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-pub enum Scenario {
-    /// Adversarial defence: GREAT, GREACE, and what they compete with
-    #[default]
-    Defense,
-}
-
 /// The flags of `great-lab train`.
 #[derive(clap::Args, Debug, Default)]
 pub struct TrainOptions {
-    /// What is trained
-    #[arg(value_name = "SCENARIO", default_value = "defense")]
-    pub scenario: Scenario,
+    /// What is trained [default: defense]
+    #[arg(value_name = "SCENARIO", value_parser = PossibleValuesParser::new(ScenarioKind::NAMES))]
+    pub scenario: Option<String>,
+    /// How.
+    #[command(flatten)]
+    pub training: Training,
+}
+
+/// The flags of `great-lab distill`.
+#[derive(clap::Args, Debug, Default)]
+pub struct DistillOptions {
+    /// The teacher: a checkpoint, a run folder, or "train" for one that the lab trains first
+    #[arg(long, value_name = "CHECKPOINT|train")]
+    pub teacher: Option<String>,
+    /// Architecture of a teacher that the lab trains
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
+    pub teacher_network: Option<String>,
+    /// Steps for which that teacher is trained, on all training images
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub teacher_steps: Option<String>,
+    /// Share of the training images that the student is given, class by class: 0.05, 1/20, 1
+    #[arg(long, value_name = "P", allow_hyphen_values = true)]
+    pub fraction: Option<String>,
+    /// How the student is trained
+    #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(DistillationMethod::NAMES))]
+    pub method: Option<String>,
+    /// The rest.
+    #[command(flatten)]
+    pub training: Training,
+}
+
+/// The flags that every training has.
+#[derive(clap::Args, Debug, Default)]
+pub struct Training {
     /// What a run is.
     #[command(flatten)]
     pub run: RunOptions,
@@ -52,7 +78,32 @@ pub struct TrainOptions {
 /// # Errors
 /// [`HeadlessError`]: bad flags, no device, a failure of the trainer, a folder that cannot be written.
 pub fn train(options: TrainOptions) -> Result<Outcome, HeadlessError> {
-    let Scenario::Defense = options.scenario;
+    let scenario = options.scenario.map(|value| Shortcut { knob: "scenario", flag: "scenario", value });
+    go(options.training, scenario)
+}
+
+/// Distils a teacher into a student, and does all else as [`train`].
+///
+/// # Errors
+/// As [`train`].
+pub fn distill(options: DistillOptions) -> Result<Outcome, HeadlessError> {
+    let flags = [
+        ("teacher", "teacher", options.teacher),
+        ("teacher_network", "teacher-network", options.teacher_network),
+        ("teacher_steps", "teacher-steps", options.teacher_steps),
+        ("fraction", "fraction", options.fraction),
+        ("method", "method", options.method),
+        ("scenario", "scenario", Some(ScenarioKind::Distillation.name().into())),
+    ];
+    let shortcut = |(knob, flag, value): (_, _, Option<String>)| Some(Shortcut { knob, flag, value: value? });
+    go(options.training, flags.into_iter().filter_map(shortcut))
+}
+
+fn go(
+    mut options: Training,
+    shortcuts: impl IntoIterator<Item = Shortcut>,
+) -> Result<Outcome, HeadlessError> {
+    options.run.shortcuts.extend(shortcuts);
     let config = options.run.config(options.epochs)?;
     if let Some(out) = &options.out {
         RunFolder::check(out, options.force)?;
@@ -89,6 +140,16 @@ fn summary(outcome: Outcome, record: &Record) -> String {
             report.loss,
             100.0 * report.accuracy,
             100.0 * report.auxiliary_accuracy,
+        );
+    }
+    if let Some(comparison) = record.last_comparison() {
+        text += &format!(
+            "on {} held-out images: student {}, teacher {}, agreement {}, cosine of the gradients {:.3}\n\n",
+            comparison.student.total,
+            tables::percent(comparison.student),
+            tables::percent(comparison.teacher),
+            tables::percent(comparison.agreement),
+            comparison.cosine,
         );
     }
     if let Some(evaluation) = record.last_evaluation() {

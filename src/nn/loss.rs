@@ -22,6 +22,21 @@ pub fn kullback_leibler(from: Tensor<2>, to: Tensor<2>) -> Tensor<1> {
     (from.clone().exp() * (from - to)).sum() / n
 }
 
+/// `τ² · mean_i KL(softmax(teacherᵢ/τ) ‖ softmax(studentᵢ/τ))`, `[1]`, of logits `[N, K]` (Hinton, Vinyals & Dean 2015).
+pub fn soft_targets(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) -> Tensor<1> {
+    let softened = |logits: Tensor<2>| logits / temperature;
+    kullback_leibler(softened(teacher), softened(student)) * temperature.powi(2)
+}
+
+/// `mean_i ‖gᵢ/‖gᵢ‖ − tᵢ/‖tᵢ‖‖²`, `[1]`: how far two per-sample gradients differ in direction (Srinivas & Fleuret 2018,
+/// section 3). In [0, 4].
+pub fn direction_distance(gradient: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+    let pixels: usize = gradient.dims()[1..].iter().product();
+    // Divided by its root mean square, a gradient has the length √pixels.
+    let unit = |gradient| normalize(Normalization::Rms, gradient);
+    squared_norm(unit(gradient) - unit(teacher)) / pixels as f64
+}
+
 /// An estimate of `mean_i ‖∂zᵢ/∂xᵢ‖²`, `[1]`, from one projection a sample: `projected` `[N, C, H, W]` is `∂⟨vᵢ, zᵢ⟩/∂xᵢ`
 /// with `v` uniform on the unit sphere of the `classes` logits (Hoffman, Roberts & Yaida 2019, section 2.3).
 pub fn jacobian_norm(projected: Tensor<4>, classes: usize) -> Tensor<1> {

@@ -4,10 +4,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, StandardNormal};
 
-use super::{GradientTensors, PendingMeasures, Player, Scenario, State, augmentation};
+use super::{
+    GradientTensors, PendingMeasures, Player, Scenario, State, augmentation, auxiliary_network, schedule,
+};
 use crate::{
     attack::{Goal, Victim},
-    config::{AttackKind, Hyper, Mode, Players, Schedule, Setup, TargetKind, Threat},
+    config::{AttackKind, Hyper, Mode, Players, Setup, TargetKind, Threat},
     data::{BatchOrder, Dataset},
     gpu::{
         add_measures,
@@ -55,7 +57,7 @@ impl Defense {
         let interface = Interface { image: data.shape, classes: data.classes.len() };
         let network =
             Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics);
-        let auxiliary = Network::auxiliary(setup.auxiliary_width, interface);
+        let auxiliary = auxiliary_network(setup, interface);
         let upload = |images: &crate::data::Images| {
             DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)
         };
@@ -182,17 +184,6 @@ impl Defense {
         let (sums, steps) = self.sums.take().unzip();
         self.sums = Some((add_measures(sums, measured), steps.unwrap_or(0) + 1));
     }
-
-    /// Factor on both learning rates at `step`.
-    fn schedule(&self, step: u64) -> f64 {
-        match self.setup.schedule {
-            Schedule::Constant => 1.0,
-            Schedule::Cosine => {
-                let done = (step as f64 / self.setup.steps as f64).min(1.0);
-                0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-            }
-        }
-    }
 }
 
 /// Directions uniform on the unit sphere, one a row, drawn on the host.
@@ -210,13 +201,9 @@ impl Scenario for Defense {
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
         let Setup { augmentation, seed, .. } = self.setup;
         let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
-        let alpha = if self.setup.mode.uses_alpha() && players != Players::Auxiliary {
-            hyper.ramped_alpha(step, self.setup.steps)
-        } else {
-            0.0
-        };
+        let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha(hyper, step) };
         let forward = self.forward(&batch, step, hyper, alpha);
-        let factor = self.schedule(step);
+        let factor = schedule(self.setup.schedule, step, self.setup.steps);
         let detached = forward.gradient.clone().without_autodiff();
         let read = loss::normalize(hyper.normalization, detached.clone());
 
@@ -252,7 +239,8 @@ impl Scenario for Defense {
 
     fn take_measures(&mut self) -> Option<PendingMeasures> {
         let (sums, steps) = self.sums.take()?;
-        Some(PendingMeasures { sums, steps, batch_size: self.setup.batch_size.min(self.train.len()) })
+        let batch_size = self.setup.batch_size.min(self.train.len());
+        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: batch_size })
     }
 
     fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
@@ -263,10 +251,11 @@ impl Scenario for Defense {
         let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
         GradientTensors {
             images: batch.images,
-            gradients,
-            origins: batch.labels,
             one_hot: batch.one_hot,
             logits,
+            teacher_logits: None,
+            gradients,
+            origins: indices.iter().map(|index| self.held_out.labels()[*index as usize]).collect(),
             auxiliary_logits,
         }
     }
@@ -279,12 +268,20 @@ impl Scenario for Defense {
         &self.auxiliary
     }
 
+    fn train(&self) -> &DeviceImages {
+        &self.train
+    }
+
     fn held_out(&self) -> &DeviceImages {
         &self.held_out
     }
 
     fn state(&self) -> State {
-        State { main: self.main.optimizer.clone(), auxiliary: self.auxiliary.optimizer.clone() }
+        State {
+            main: self.main.optimizer.clone(),
+            auxiliary: self.auxiliary.optimizer.clone(),
+            teacher: None,
+        }
     }
 
     fn restore(&mut self, state: State) {

@@ -2,20 +2,32 @@
 
 mod augmentation;
 pub mod defense;
+pub mod distillation;
 pub mod multitask;
+pub mod teacher;
 
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 
 pub use defense::Defense;
+pub use distillation::Distillation;
+pub use teacher::{Preparation, Teacher};
 
 use crate::{
-    config::{Hyper, Players, Setup},
+    config::{Hyper, Players, ScenarioKind, Schedule, Setup},
     gpu::{images::DeviceImages, measures::SCALARS, read},
-    nn::{Network, Optimizer, Weights, optimizer::Rates, weights::first_values},
+    nn::{Network, Optimizer, Weights, network::Interface, optimizer::Rates, weights::first_values},
 };
 
 /// A game of two networks that the trainer can play step by step. Nothing here waits for the device.
 pub trait Scenario {
+    /// What must be trained before the first step, and how far that is; none where all is ready.
+    fn preparation(&self) -> Option<Preparation> {
+        None
+    }
+
+    /// Takes a step of the preparation, where there is one to take.
+    fn prepare(&mut self, _hyper: &Hyper) {}
+
     /// Takes training step number `step` (from 0) with these knobs.
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players);
 
@@ -31,14 +43,37 @@ pub trait Scenario {
     /// The auxiliary network.
     fn auxiliary(&self) -> &Player;
 
-    /// The images that neither network is trained on.
+    /// The network whose gradient tensors are imitated, where there is one.
+    fn teacher(&self) -> Option<&Player> {
+        None
+    }
+
+    /// Where gradient tensors come from: in the order of the confusion.
+    fn origins(&self, classes: &[String]) -> Vec<String> {
+        classes.to_vec()
+    }
+
+    /// The images that the main network is trained on.
+    fn train(&self) -> &DeviceImages;
+
+    /// The images that no network is trained on.
     fn held_out(&self) -> &DeviceImages;
 
-    /// Both networks as they stand; cheap, for nothing is copied.
+    /// All networks as they stand; cheap, for nothing is copied.
     fn state(&self) -> State;
 
-    /// Puts both networks back to `state`.
+    /// Puts all networks back to `state`.
     fn restore(&mut self, state: State);
+}
+
+/// The auxiliary network of a run on such images: an output for each class, or in a distillation one, which says how
+/// much more a gradient tensor looks like the teacher's.
+pub fn auxiliary_network(setup: &Setup, interface: Interface) -> Network {
+    let classes = match setup.scenario {
+        ScenarioKind::Defense => interface.classes,
+        ScenarioKind::Distillation => 1,
+    };
+    Network::auxiliary(setup.auxiliary_width, Interface { classes, ..interface })
 }
 
 /// A network with its weights and its optimiser.
@@ -80,23 +115,39 @@ pub struct State {
     pub main: Optimizer,
     /// Weights and optimiser of the auxiliary network.
     pub auxiliary: Optimizer,
+    /// Weights and optimiser of the teacher, where there is one.
+    pub teacher: Option<Optimizer>,
 }
 
-/// Gradient tensors of some images, and what the networks say.
+/// Gradient tensors of `N` images, and what the networks say. The first `N` of the `M` tensors are the main network's,
+/// image by image; where a teacher's are among them, they follow in the same order.
 #[derive(Clone, Debug)]
 pub struct GradientTensors {
     /// The images, `[N, C, H, W]`.
     pub images: Tensor<4>,
-    /// `∇x J`, `[N, C, H, W]`.
-    pub gradients: Tensor<4>,
-    /// Where each came from: its class, `[N]`.
-    pub origins: Tensor<1, Int>,
-    /// The same, `[N, K]`.
+    /// The images' labels, `[N, K]`.
     pub one_hot: Tensor<2>,
     /// Main logits, `[N, K]`.
     pub logits: Tensor<2>,
-    /// Auxiliary logits of `n(g)`, `[N, K]`.
+    /// The teacher's logits, `[N, K]`, where there is one.
+    pub teacher_logits: Option<Tensor<2>>,
+    /// `∇x J`, `[M, C, H, W]`.
+    pub gradients: Tensor<4>,
+    /// Where each came from, `M` of them: its class, or which network.
+    pub origins: Vec<u8>,
+    /// Auxiliary logits of `n(g)`, a column for each origin: `[M, origins]`.
     pub auxiliary_logits: Tensor<2>,
+}
+
+/// Factor on both learning rates at `step` of `steps`.
+fn schedule(kind: Schedule, step: u64, steps: u64) -> f64 {
+    match kind {
+        Schedule::Constant => 1.0,
+        Schedule::Cosine => {
+            let done = (step as f64 / steps as f64).min(1.0);
+            0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+        }
+    }
 }
 
 /// Averages over some steps.
@@ -112,19 +163,22 @@ pub struct Measures {
     pub auxiliary_accuracy: f64,
     /// Root mean square of the gradient tensors.
     pub gradient_rms: f64,
-    /// `K × K`: origin (row) against what the auxiliary network said (column).
+    /// `origins × origins`: origin (row) against what the auxiliary network said (column).
     pub confusion: Vec<u32>,
 }
 
 /// [`Measures`] that are still on the device.
 #[derive(Debug)]
 pub struct PendingMeasures {
-    /// Sums over the steps: loss, right, auxiliary loss, auxiliary right, mean square; then the confusion, `[5 + K²]`.
+    /// Sums over the steps: loss, right, auxiliary loss, auxiliary right, mean square; then the confusion,
+    /// `[5 + origins²]`.
     pub sums: Tensor<1>,
     /// Steps summed over.
     pub steps: u64,
     /// Images in each step's batch.
     pub batch_size: usize,
+    /// Gradient tensors that the auxiliary network reads in each step.
+    pub gradient_tensors: usize,
 }
 
 impl PendingMeasures {
@@ -139,13 +193,14 @@ impl PendingMeasures {
 
     fn averages(&self, sums: &[f32]) -> Measures {
         let steps = self.steps as f64;
-        let samples = steps * self.batch_size as f64;
+        let [images, gradient_tensors] =
+            [self.batch_size, self.gradient_tensors].map(|samples| steps * samples as f64);
         let sum = |index: usize| f64::from(sums[index]);
         Measures {
             loss: sum(0) / steps,
-            accuracy: sum(1) / samples,
+            accuracy: sum(1) / images,
             auxiliary_loss: sum(2) / steps,
-            auxiliary_accuracy: sum(3) / samples,
+            auxiliary_accuracy: sum(3) / gradient_tensors,
             gradient_rms: (sum(4) / steps).sqrt(),
             confusion: sums[SCALARS..].iter().map(|count| *count as u32).collect(),
         }

@@ -10,12 +10,12 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Config, knobs},
+    config::{Activation, Config, NetworkKind, ScenarioKind, Setup, knobs},
     nn::{
         Network, Optimizer, WeightSpec,
         network::{Interface, Statistics},
     },
-    scenario::State,
+    scenario::{State, auxiliary_network},
 };
 
 /// Key of the metadata entry.
@@ -83,8 +83,47 @@ pub struct Header {
     pub mean: Vec<f32>,
     /// Deviation of the training images by channel.
     pub deviation: Vec<f32>,
+    /// What the teacher of a distillation is; its tensors are named `teacher.conv1.weight`, ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherHeader>,
     main_steps: u64,
     auxiliary_steps: u64,
+}
+
+/// What a teacher is, but for its weights. It reads the images and says the classes that the student does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TeacherHeader {
+    /// Architecture.
+    pub network: NetworkKind,
+    /// Factor on its channels.
+    pub width: f64,
+    /// Activation.
+    pub activation: Activation,
+    /// Mean of the training images by channel that it normalises with.
+    pub mean: Vec<f32>,
+    /// Their deviation.
+    pub deviation: Vec<f32>,
+    /// Steps that its optimiser took.
+    pub steps: u64,
+}
+
+impl TeacherHeader {
+    /// A main network of that setup and these statistics as a teacher.
+    pub fn new(network: NetworkKind, width: f64, activation: Activation, statistics: &Statistics) -> Self {
+        let Statistics { mean, deviation } = statistics.clone();
+        Self { network, width, activation, mean, deviation, steps: 0 }
+    }
+
+    /// The one that the lab trains for a run of `setup`.
+    pub fn to_train(setup: &Setup, statistics: &Statistics) -> Self {
+        Self::new(setup.teacher_network, setup.teacher_width, setup.activation, statistics)
+    }
+
+    /// Its network, without weights.
+    pub fn build(&self, interface: Interface) -> Network {
+        let statistics = Statistics { mean: self.mean.clone(), deviation: self.deviation.clone() };
+        Network::main(self.network, self.width, self.activation, interface, &statistics)
+    }
 }
 
 /// A checkpoint in memory, checked to be whole.
@@ -112,12 +151,19 @@ impl Header {
             classes,
             mean: statistics.mean.clone(),
             deviation: statistics.deviation.clone(),
+            teacher: None,
             main_steps: 0,
             auxiliary_steps: 0,
         }
     }
 
-    fn interface(&self) -> Interface {
+    /// The same, of a run with a teacher.
+    pub fn with_teacher(self, teacher: Option<TeacherHeader>) -> Self {
+        Self { teacher, ..self }
+    }
+
+    /// What its networks read and say.
+    pub fn interface(&self) -> Interface {
         Interface { image: self.image, classes: self.classes.len() }
     }
 
@@ -134,9 +180,21 @@ impl Header {
 
     /// The auxiliary network of the checkpoint, without weights.
     pub fn auxiliary_network(&self) -> Network {
-        Network::auxiliary(self.config.setup.auxiliary_width, self.interface())
+        auxiliary_network(&self.config.setup, self.interface())
+    }
+
+    /// Every network of the checkpoint with what its tensors' names begin with.
+    fn networks(&self) -> Vec<(&'static str, Network)> {
+        let teacher = self.teacher.as_ref().map(|teacher| (TEACHER, teacher.build(self.interface())));
+        [("main", self.main_network()), ("auxiliary", self.auxiliary_network())]
+            .into_iter()
+            .chain(teacher)
+            .collect()
     }
 }
+
+/// What the names of a teacher's tensors begin with.
+const TEACHER: &str = "teacher";
 
 /// What stands in a tensor's name between the player's and the weight's: weights, first moments, second moments.
 const PARTS: [&str; 3] = ["", "optimizer.first.", "optimizer.second."];
@@ -160,11 +218,18 @@ fn named(prefix: &str, specs: &[WeightSpec], optimizer: &Optimizer) -> Vec<(Stri
 /// # Errors
 /// [`CheckpointError::Device`].
 pub async fn write(mut header: Header, state: State) -> Result<Vec<u8>, CheckpointError> {
-    let (main, auxiliary) = (header.main_network(), header.auxiliary_network());
     header.main_steps = state.main.steps;
     header.auxiliary_steps = state.auxiliary.steps;
-    let mut tensors = named("main", &main.specs, &state.main);
-    tensors.extend(named("auxiliary", &auxiliary.specs, &state.auxiliary));
+    if let (Some(header), Some(teacher)) = (&mut header.teacher, &state.teacher) {
+        header.steps = teacher.steps;
+    }
+    let optimizers = [Some(&state.main), Some(&state.auxiliary), state.teacher.as_ref()];
+    let tensors: Vec<_> = header
+        .networks()
+        .iter()
+        .zip(optimizers.into_iter().flatten())
+        .flat_map(|((prefix, network), optimizer)| named(prefix, &network.specs, optimizer))
+        .collect();
     let read =
         tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
     let data = read.execute_async().await.map_err(|error| CheckpointError::Device(error.to_string()))?;
@@ -220,7 +285,32 @@ impl Checkpoint {
         State {
             main: player("main", &self.header.main_network(), self.header.main_steps),
             auxiliary: player("auxiliary", &self.header.auxiliary_network(), self.header.auxiliary_steps),
+            teacher: self
+                .header
+                .teacher
+                .as_ref()
+                .map(|teacher| player(TEACHER, &teacher.build(self.header.interface()), teacher.steps)),
         }
+    }
+
+    /// Network and weights of the teacher in it.
+    pub fn teacher(&self) -> Option<(Network, Vec<Vec<f32>>)> {
+        let network = self.header.teacher.as_ref()?.build(self.header.interface());
+        let weights = self.weights(TEACHER, &network);
+        Some((network, weights))
+    }
+
+    /// Network and weights of its main network.
+    pub fn main(&self) -> (Network, Vec<Vec<f32>>) {
+        let network = self.header.main_network();
+        let weights = self.weights("main", &network);
+        (network, weights)
+    }
+
+    fn weights(&self, prefix: &str, network: &Network) -> Vec<Vec<f32>> {
+        let tensors =
+            network.specs.iter().filter_map(|spec| self.tensors.get(&format!("{prefix}.{}", spec.name)));
+        tensors.cloned().collect()
     }
 }
 
@@ -236,13 +326,18 @@ fn read_header(json: &str) -> Result<Header, CheckpointError> {
     }
     let header: Header = serde_json::from_str(json).map_err(bad)?;
     knobs::validate(&header.config).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
+    if header.config.setup.scenario == ScenarioKind::Distillation && header.teacher.is_none() {
+        return Err(CheckpointError::Metadata("it is of a distillation and names no teacher".into()));
+    }
     let [channels, height, width] = header.image;
-    let sane = (1..=4).contains(&channels) && (1..=4096).contains(&height) && (1..=4096).contains(&width);
-    if !sane
-        || header.mean.len() != channels
-        || header.deviation.len() != channels
-        || header.classes.len() < 2
-    {
+    let statistics = header.teacher.iter().flat_map(|teacher| [&teacher.mean, &teacher.deviation]);
+    let statistics =
+        statistics.chain([&header.mean, &header.deviation]).all(|by_channel| by_channel.len() == channels);
+    let sane = statistics
+        && (1..=4).contains(&channels)
+        && (1..=4096).contains(&height)
+        && (1..=4096).contains(&width);
+    if !sane || header.classes.len() < 2 {
         return Err(CheckpointError::Metadata(
             "image shape, statistics and classes do not fit each other".into(),
         ));
@@ -257,7 +352,8 @@ fn expected(header: &Header) -> Vec<(String, Vec<usize>)> {
         Adam => &PARTS[..],
         Sgd => &PARTS[..2],
     };
-    [("main", header.main_network()), ("auxiliary", header.auxiliary_network())]
+    header
+        .networks()
         .into_iter()
         .flat_map(|(prefix, network)| {
             parts.iter().flat_map(move |part| {

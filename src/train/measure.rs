@@ -4,7 +4,8 @@ use burn::tensor::{Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::protocol::{
-    ClassHistogram, Curve, Event, Histograms, PERCENTILES, Point, Robustness, RunId, Sample, Samples, Share,
+    ClassHistogram, Comparison, Curve, Event, Histograms, PERCENTILES, Point, Robustness, RunId, Sample,
+    Samples, Share,
 };
 use super::worst::worst_cases;
 use crate::{
@@ -12,11 +13,12 @@ use crate::{
     config::{AttackKind, Hyper, TargetKind, Threat},
     gpu::{
         bins::{BINS, COLUMNS, edges, jensen_shannon_distance, percentiles},
+        gradient_normalization::Scale,
         histogram,
         histogram::MOMENTS,
-        softmax,
+        hits, normalize_gradient, softmax,
     },
-    scenario::{GradientTensors, Measures, Player, State},
+    scenario::{GradientTensors, Measures, Player, Preparation, State},
 };
 
 /// What a read ends in where the device is not in its right mind.
@@ -29,6 +31,15 @@ pub enum Outcome {
     Tell(Event),
     /// The bytes of a checkpoint of so many steps, to be kept in case the device is lost.
     Kept(u64, Vec<u8>),
+    /// How a teacher's training goes, to be checked before it is told.
+    Prepared {
+        /// How far it is.
+        preparation: Preparation,
+        /// The averages.
+        measures: Measures,
+        /// What its last step started from: steps done by the student, and all networks.
+        measured: (u64, State),
+    },
     /// A report, to be checked before it is told.
     Measured {
         /// Steps done.
@@ -37,7 +48,7 @@ pub enum Outcome {
         hyper: Hyper,
         /// The averages.
         measures: Measures,
-        /// What the last step started from: steps done, and both networks.
+        /// What the last step started from: steps done, and all networks.
         measured: (u64, State),
     },
 }
@@ -89,34 +100,40 @@ pub fn curves(threats: &[Threat], counts: &Counts) -> Vec<Curve> {
     curves
 }
 
-/// Histograms of gradient tensors by class, their distance, and its floor from labels shuffled by `seed`.
+/// Histograms of gradient tensors by origin, of which there are so many, their distance, its floor from origins shuffled
+/// by `seed`, and student beside teacher.
 pub fn histograms(
     run: RunId,
     step: u64,
     tensors: GradientTensors,
-    labels: &[u8],
-    classes: usize,
+    origins: usize,
     seed: u64,
 ) -> impl Future<Output = Result<Outcome, String>> + use<> {
+    let compared = compare(&tensors);
+    let images = tensors.images.dims()[0] as u32;
     let [n, c, h, w] = tensors.gradients.dims();
     let gradients: Tensor<2> = tensors.gradients.reshape([n, c * h * w]);
-    let mut shuffled: Vec<i32> = labels.iter().map(|label| i32::from(*label)).collect();
-    shuffled.shuffle(&mut StdRng::seed_from_u64(seed));
-    let shuffled = Tensor::from_data(TensorData::new(shuffled, [n]), &gradients.device());
-    let by_class = histogram(gradients.clone(), tensors.origins, classes);
-    let by_chance = histogram(gradients, shuffled, classes);
+    let mut of: Vec<i32> = tensors.origins.iter().map(|origin| i32::from(*origin)).collect();
+    let upload =
+        |origins: &[i32]| Tensor::from_data(TensorData::new(origins.to_vec(), [n]), &gradients.device());
+    let by_origin = histogram(gradients.clone(), upload(&of), origins);
+    of.shuffle(&mut StdRng::seed_from_u64(seed));
+    let by_chance = histogram(gradients.clone(), upload(&of), origins);
+    let has_teacher = compared.is_some();
     let reading = Transaction::default()
-        .register(by_class.counts)
+        .register(by_origin.counts)
         .register(by_chance.counts)
-        .register(by_class.moments)
+        .register(by_origin.moments)
+        .register(compared.unwrap_or_else(|| gradients.slice([0..1, 0..1]).reshape([1])))
         .execute_async();
     async move {
         let data = reading.await.map_err(|error| error.to_string())?;
-        let [by_class, by_chance, moments] = data.as_slice() else {
+        let [by_origin, by_chance, moments, compared] = data.as_slice() else {
             return Err(WRONG_NUMBER.into());
         };
-        let counts = counts_by_class(by_class);
+        let counts = counts_by_class(by_origin);
         let moments: Vec<f32> = moments.iter::<f32>().collect();
+        let compared: Vec<f32> = compared.iter::<f32>().collect();
         let edges = edges();
         Ok(Outcome::Tell(Event::Histograms(Box::new(Histograms {
             run,
@@ -129,8 +146,39 @@ pub fn histograms(
                 .map(|(counts, moments)| class_histogram(counts, moments, &edges))
                 .collect(),
             edges,
+            comparison: if has_teacher { comparison(&compared, images) } else { None },
         }))))
     }
+}
+
+/// Right by the student, right by the teacher, said alike, sum of cosines: `[4]`; none where there is no teacher.
+fn compare(tensors: &GradientTensors) -> Option<Tensor<1>> {
+    let teacher = tensors.teacher_logits.clone()?;
+    let [n, c, h, w] = tensors.images.dims();
+    let gradients: Tensor<3> = tensors.gradients.clone().reshape([2, n, c * h * w]);
+    let of = |network: usize| gradients.clone().narrow(0, network, 1).reshape([n, c * h * w]);
+    // Divided by its root mean square, a gradient has a length that does not underflow when squared.
+    let unit = |rows: Tensor<2>| {
+        let rows = rows.reshape([n, c, h, w]);
+        normalize_gradient(rows, Scale::RootMeanSquare).reshape([n, c * h * w])
+    };
+    let cosines = (unit(of(0)) * unit(of(1))).sum() / (c * h * w) as f64;
+    let said = |logits: Tensor<2>| logits.argmax(1);
+    let alike = said(tensors.logits.clone()).equal(said(teacher.clone())).int().sum().float();
+    let right = |logits: Tensor<2>| hits(logits, tensors.one_hot.clone()).count;
+    Some(Tensor::cat(vec![right(tensors.logits.clone()), right(teacher), alike, cosines], 0))
+}
+
+/// From the sums of [`compare`] over so many images.
+fn comparison(sums: &[f32], images: u32) -> Option<Comparison> {
+    let [student, teacher, alike, cosines] = sums else { return None };
+    let share = |hits: &f32| Share { hits: *hits as u32, total: images };
+    Some(Comparison {
+        student: share(student),
+        teacher: share(teacher),
+        agreement: share(alike),
+        cosine: f64::from(*cosines) / f64::from(images),
+    })
 }
 
 /// The bins of each class, without the column of what is not finite.
@@ -170,7 +218,9 @@ pub fn samples(
     let goal = Goal::AwayFrom(tensors.one_hot.clone());
     let adversarial = victim.perturb(&tensors.images, &goal, &threat, &mut StdRng::seed_from_u64(step));
     let adversarial_logits = main.network.logits(&main.weights, adversarial.clone());
-    let [_, c, h, w] = tensors.images.dims();
+    let [n, c, h, w] = tensors.images.dims();
+    let has_teacher = tensors.teacher_logits.is_some();
+    let teacher_logits = tensors.teacher_logits.unwrap_or_else(|| tensors.logits.clone());
     let read = Transaction::default()
         .register(tensors.one_hot)
         .register(tensors.images)
@@ -179,6 +229,7 @@ pub fn samples(
         .register(softmax(tensors.logits))
         .register(softmax(adversarial_logits))
         .register(softmax(tensors.auxiliary_logits))
+        .register(softmax(teacher_logits))
         .execute_async();
     async move {
         let data = read.await.map_err(|error| error.to_string())?;
@@ -186,21 +237,25 @@ pub fn samples(
             .into_iter()
             .map(|data| data.try_into_vec().map_err(|error| error.to_string()))
             .collect::<Result<_, _>>()?;
-        let [one_hot, images, gradients, adversarial, clean, attacked, auxiliary] = rows.as_slice() else {
+        let [one_hot, images, gradients, adversarial, clean, attacked, auxiliary, teacher] = rows.as_slice()
+        else {
             return Err(WRONG_NUMBER.into());
         };
-        let classes = one_hot.len() / (images.len() / (c * h * w));
+        let classes = one_hot.len() / n;
+        let origins = auxiliary.len() / (gradients.len() / (c * h * w));
         let part = |values: &[f32], index: usize, size: usize| values[index * size..][..size].to_vec();
         let sample = |index: usize| Sample {
             label: one_hot[index * classes..][..classes].iter().position(|flag| *flag > 0.5).unwrap_or(0),
             image: part(images, index, c * h * w),
             gradient: part(gradients, index, c * h * w),
+            teacher_gradient: has_teacher.then(|| part(gradients, n + index, c * h * w)),
             adversarial: part(adversarial, index, c * h * w),
             clean_probabilities: part(clean, index, classes),
             adversarial_probabilities: part(attacked, index, classes),
-            auxiliary_probabilities: part(auxiliary, index, classes),
+            teacher_probabilities: has_teacher.then(|| part(teacher, index, classes)),
+            auxiliary_probabilities: part(auxiliary, index, origins),
         };
-        let samples = (0..one_hot.len() / classes).map(sample).collect();
+        let samples = (0..n).map(sample).collect();
         Ok(Outcome::Tell(Event::Samples(Box::new(Samples { run, step, shape: [c, h, w], epsilon, samples }))))
     }
 }

@@ -7,6 +7,7 @@ pub mod protocol;
 mod readings;
 mod session;
 mod surrogate;
+mod teacher;
 mod trainer;
 mod worst;
 

@@ -47,9 +47,11 @@ pub enum Event {
     Started(Box<RunInfo>),
     /// The trainer changed what it does.
     State(RunState),
+    /// What comes before the first step is under way.
+    Preparing(Preparing),
     /// Losses and accuracies, averaged over the steps since the last report.
     Report(Box<Report>),
-    /// Gradient tensors by class.
+    /// Gradient tensors by origin.
     Histograms(Box<Histograms>),
     /// A few images with their gradient tensors and adversarial examples.
     Samples(Box<Samples>),
@@ -100,9 +102,11 @@ pub struct RunInfo {
     pub data: String,
     /// Class names, `K` of them.
     pub classes: Vec<String>,
+    /// Where gradient tensors come from, in the order of confusion and histograms: the classes, or student and teacher.
+    pub origins: Vec<String>,
     /// `[C, H, W]` of an image.
     pub image_shape: [usize; 3],
-    /// Training images.
+    /// Images that the main network is trained on.
     pub train_images: usize,
     /// Held-out images.
     pub test_images: usize,
@@ -110,6 +114,23 @@ pub struct RunInfo {
     pub main_weights: usize,
     /// Weights of the auxiliary network.
     pub auxiliary_weights: usize,
+    /// Weights of the teacher, where there is one.
+    pub teacher_weights: Option<usize>,
+}
+
+/// How far the training of a teacher is; loss and accuracy are averages since the last one of these.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preparing {
+    /// Which run.
+    pub run: RunId,
+    /// Steps done.
+    pub done: u64,
+    /// Of how many.
+    pub steps: u64,
+    /// Its cross-entropy on the training images.
+    pub loss: f64,
+    /// Share of the training batches that it gets right.
+    pub accuracy: f64,
 }
 
 /// Averages over the steps since the last report.
@@ -135,11 +156,11 @@ pub struct Report {
     pub accuracy: f64,
     /// Cross-entropy of the auxiliary network on the gradient tensors, before its step.
     pub auxiliary_loss: f64,
-    /// Share of gradient tensors whose class the auxiliary network reads.
+    /// Share of gradient tensors whose origin the auxiliary network reads.
     pub auxiliary_accuracy: f64,
     /// Root mean square of the gradient tensors, over batch and pixels.
     pub gradient_rms: f64,
-    /// Gradient tensors by true class (row) and what the auxiliary network said (column), `K × K`, row by row.
+    /// Gradient tensors by true origin (row) and what the auxiliary network said (column), row by row.
     pub confusion: Vec<u32>,
 }
 
@@ -154,12 +175,28 @@ pub struct Histograms {
     pub step: u64,
     /// Edges of the bins, ascending.
     pub edges: Vec<f32>,
-    /// One for each class.
+    /// One for each origin: class, or network.
     pub classes: Vec<ClassHistogram>,
-    /// Jensen-Shannon distance between the classes' histograms: the root of the divergence over log K, in [0, 1].
+    /// Jensen-Shannon distance between the origins' histograms: the root of the divergence over the logarithm of their
+    /// number, in [0, 1].
     pub distance: f64,
-    /// The same after the labels were shuffled: what no difference looks like at this sample size.
+    /// The same after the origins were shuffled: what no difference looks like at this sample size.
     pub floor: f64,
+    /// Student and teacher on the same held-out images, where there is a teacher.
+    pub comparison: Option<Comparison>,
+}
+
+/// A student beside its teacher, on held-out images.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Comparison {
+    /// Images that the student gets right.
+    pub student: Share,
+    /// Images that the teacher gets right.
+    pub teacher: Share,
+    /// Images of which both say the same class.
+    pub agreement: Share,
+    /// Cosine between the two networks' gradient tensors, in [-1, 1], averaged over the images.
+    pub cosine: f64,
 }
 
 /// The gradient tensors of one class.
@@ -199,13 +236,17 @@ pub struct Sample {
     pub image: Vec<f32>,
     /// Gradient tensor `∇x J`.
     pub gradient: Vec<f32>,
+    /// The teacher's, where there is one.
+    pub teacher_gradient: Option<Vec<f32>>,
     /// Adversarial image, in [0, 1].
     pub adversarial: Vec<f32>,
     /// Probabilities of the classes for the image.
     pub clean_probabilities: Vec<f32>,
     /// The same for the adversarial image.
     pub adversarial_probabilities: Vec<f32>,
-    /// What the auxiliary network says of the gradient tensor: probabilities of the classes.
+    /// What the teacher says of the image, where there is one.
+    pub teacher_probabilities: Option<Vec<f32>>,
+    /// What the auxiliary network says of the gradient tensor: probabilities of the origins.
     pub auxiliary_probabilities: Vec<f32>,
 }
 

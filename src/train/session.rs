@@ -4,19 +4,21 @@ use burn::tensor::Device;
 use web_time::{Duration, Instant};
 
 use super::{
-    checkpoint::{self, Checkpoint, Header},
+    checkpoint::{self, Checkpoint, Header, TeacherHeader},
     measure::{self, Outcome},
-    protocol::{Event, Failure, Players, Report, RunId, RunInfo},
+    protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
     readings::Readings,
+    teacher,
 };
 use crate::{
     attack::Evaluation,
     config::{
-        AttackKind, Config, DeviceInfo, Hyper, KnobError, TargetKind, Threat, knobs, threat::radii_around,
+        AttackKind, Config, DeviceInfo, Hyper, KnobError, ScenarioKind, TargetKind, Threat, knobs,
+        threat::radii_around,
     },
     data::{self, balanced_subset},
     nn::network::Statistics,
-    scenario::{Defense, Measures, Scenario, State},
+    scenario::{Defense, Distillation, Measures, Preparation, Scenario, State},
 };
 
 /// Held-out images whose gradient tensors make the histograms.
@@ -34,11 +36,12 @@ pub struct Session {
     pub step: u64,
     scenario: Box<dyn Scenario>,
     statistics: Statistics,
+    teacher: Option<TeacherHeader>,
     readings: Readings<Outcome>,
     evaluation: Option<(u64, Evaluation)>,
     histogram_images: Vec<u32>,
     sample_images: Vec<u32>,
-    /// Both networks as they stood before the last step whose loss was a number, and how many steps they had done.
+    /// All networks as they stood before the last step whose loss was a number, and how many steps they had done.
     good: (u64, State),
     /// A checkpoint on the host, and its steps.
     kept: Option<(u64, Vec<u8>)>,
@@ -82,7 +85,7 @@ impl Session {
         info: DeviceInfo,
     ) -> Result<Self, Failure> {
         let config = checkpoint.header.config.clone();
-        let mut session = Self::build(run, config, device, info, Some(&checkpoint.header))?;
+        let mut session = Self::build(run, config, device, info, Some(checkpoint))?;
         session.scenario.restore(checkpoint.state(device));
         session.step = checkpoint.header.step;
         session.good = (session.step, session.scenario.state());
@@ -95,43 +98,37 @@ impl Session {
         config: Config,
         device: &Device,
         device_info: DeviceInfo,
-        saved: Option<&Header>,
+        saved: Option<&Checkpoint>,
     ) -> Result<Self, Failure> {
         let failure = |what: String, advice: &str| Failure { run, what, advice: advice.into() };
         knobs::validate(&config)
             .map_err(|error: KnobError| failure(error.to_string(), "Change the knob and reset."))?;
         let data = data::load(&config.setup.data)
             .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
-        let statistics = match saved {
-            Some(header) if header.image != data.shape || header.classes.len() != data.classes.len() => {
-                let what = format!(
-                    "the checkpoint's networks read {:?} images of {} classes, and {} has {:?} images of {}",
-                    header.image,
-                    header.classes.len(),
-                    data.name,
-                    data.shape,
-                    data.classes.len()
-                );
-                return Err(failure(what, "Give the data that the checkpoint was trained on."));
-            }
-            Some(header) => header.statistics(),
-            None => {
-                let (mean, deviation) = data.channel_statistics();
-                Statistics { mean, deviation }
+        let statistics = statistics(&data, saved.map(|saved| &saved.header))
+            .map_err(|what| failure(what, "Give the data that the checkpoint was trained on."))?;
+        let teacher = teacher::choose(&config.setup, &data, &statistics, saved)
+            .map_err(|error| failure(error.to_string(), "Choose another teacher, or train, and reset."))?;
+        let (teacher, scenario): (_, Box<dyn Scenario>) = match teacher {
+            None => (None, Box::new(Defense::new(&config.setup, &data, &statistics, device))),
+            Some((header, trained)) => {
+                let scenario = Distillation::new(&config.setup, &data, &statistics, trained, device);
+                (Some(header), Box::new(scenario))
             }
         };
-        let scenario = Box::new(Defense::new(&config.setup, &data, &statistics, device));
         let info = RunInfo {
             run,
             config,
             device: device_info,
             data: data.name.clone(),
             classes: data.classes.clone(),
+            origins: scenario.origins(&data.classes),
             image_shape: data.shape,
-            train_images: data.train.len(),
+            train_images: scenario.train().len(),
             test_images: data.test.len(),
             main_weights: scenario.main().network.weight_count(),
             auxiliary_weights: scenario.auxiliary().network.weight_count(),
+            teacher_weights: scenario.teacher().map(|teacher| teacher.network.weight_count()),
         };
         let labels = &data.test.labels;
         Ok(Self {
@@ -142,6 +139,7 @@ impl Session {
             sample_images: one_of_each_class(labels, SAMPLE_IMAGES),
             scenario,
             statistics,
+            teacher,
             readings: Readings::default(),
             evaluation: None,
             kept: None,
@@ -164,6 +162,11 @@ impl Session {
     pub fn train(&mut self, hyper: &Hyper, players: Players, report: bool) {
         let begin = Instant::now();
         let before = (self.step, self.scenario.state());
+        if let Some(preparation) = self.scenario.preparation() {
+            self.prepare(hyper, preparation, before, report);
+            self.clock.trained += begin.elapsed();
+            return;
+        }
         self.scenario.step(self.step, hyper, players);
         self.step += 1;
         let due = |every: u64| every > 0 && self.step.is_multiple_of(every);
@@ -171,13 +174,32 @@ impl Session {
         if report || self.step.is_multiple_of(hyper.report_every_steps) || self.is_finished() {
             self.report(hyper, before);
         }
-        if histograms {
+        if histograms || (self.is_finished() && hyper.histogram_every_steps > 0) {
             self.show_gradients(hyper);
         }
         if robustness && self.evaluation.is_none() {
-            self.evaluate(running_threats(hyper), hyper.evaluate_samples);
+            let threats = running_threats(self.info.config.setup.scenario, hyper);
+            self.evaluate(threats, hyper.evaluate_samples);
         }
         self.clock.trained += begin.elapsed();
+    }
+
+    /// One step of the teacher's training, which stood at `preparation`.
+    fn prepare(&mut self, hyper: &Hyper, preparation: Preparation, before: (u64, State), report: bool) {
+        self.scenario.prepare(hyper);
+        let preparation = Preparation { done: preparation.done + 1, ..preparation };
+        let is_done = preparation.done == preparation.steps;
+        if (report || is_done || preparation.done.is_multiple_of(hyper.report_every_steps))
+            && let Some(pending) = self.scenario.take_measures()
+        {
+            let read = pending.read();
+            self.readings.push(async move {
+                Ok(Outcome::Prepared { preparation, measures: read.await?, measured: before })
+            });
+        }
+        if is_done && hyper.histogram_every_steps > 0 {
+            self.show_gradients(hyper);
+        }
     }
 
     /// Asks for the averages since the last report; `measured` is what the last step started from.
@@ -194,9 +216,7 @@ impl Session {
         let (run, step) = (self.info.run, self.step);
         let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
         let seed = self.info.config.setup.seed ^ step;
-        let all = self.scenario.held_out().labels();
-        let labels: Vec<u8> = self.histogram_images.iter().map(|index| all[*index as usize]).collect();
-        self.readings.push(measure::histograms(run, step, tensors, &labels, self.info.classes.len(), seed));
+        self.readings.push(measure::histograms(run, step, tensors, self.info.origins.len(), seed));
         let tensors = self.scenario.gradient_tensors(&self.sample_images, hyper);
         self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
     }
@@ -247,7 +267,8 @@ impl Session {
     fn checkpoint(&self, step: u64, state: State) -> impl Future<Output = Result<Vec<u8>, String>> + use<> {
         let interface = &self.scenario.main().network.interface;
         let (config, classes) = (self.info.config.clone(), self.info.classes.clone());
-        let header = Header::new(config, step, interface, classes, &self.statistics);
+        let header = Header::new(config, step, interface, classes, &self.statistics)
+            .with_teacher(self.teacher.clone());
         async move { checkpoint::write(header, state).await.map_err(|error| error.to_string()) }
     }
 
@@ -281,6 +302,9 @@ impl Session {
                     self.saving &= !matches!(event, Event::Saved(_));
                     break Some(event);
                 }
+                Some(Outcome::Prepared { preparation, measures, measured }) => {
+                    break Some(self.prepared(preparation, &measures, measured));
+                }
                 Some(Outcome::Measured { step, hyper, measures, measured }) => {
                     break Some(self.measured(step, hyper, measures, measured));
                 }
@@ -290,12 +314,31 @@ impl Session {
         Ok(event)
     }
 
+    fn prepared(&mut self, preparation: Preparation, measures: &Measures, measured: (u64, State)) -> Event {
+        let Preparation { done, steps } = preparation;
+        if !measures.loss.is_finite() {
+            return Event::Failed(
+                self.put_back(measures, &format!("the teacher's training broke down by step {done}")),
+            );
+        }
+        self.good = measured;
+        // What the teacher took is none of the student's time.
+        self.clock.reported.0 = self.clock.trained;
+        Event::Preparing(Preparing {
+            run: self.info.run,
+            done,
+            steps,
+            loss: measures.loss,
+            accuracy: measures.accuracy,
+        })
+    }
+
     fn measured(&mut self, step: u64, hyper: Hyper, measures: Measures, measured: (u64, State)) -> Event {
         if !(measures.loss.is_finite()
             && measures.auxiliary_loss.is_finite()
             && measures.gradient_rms.is_finite())
         {
-            return Event::Failed(self.put_back(step, &measures));
+            return Event::Failed(self.put_back(&measures, &format!("training broke down by step {step}")));
         }
         self.good = measured;
         if self.clock.trained - self.clock.kept >= KEEP_EVERY {
@@ -312,11 +355,7 @@ impl Session {
             elapsed,
             steps_per_second: (step - reported) as f64 / (elapsed - time).as_secs_f64().max(1e-9),
             hyper,
-            alpha: if setup.mode.uses_alpha() {
-                hyper.ramped_alpha(step.saturating_sub(1), setup.steps)
-            } else {
-                0.0
-            },
+            alpha: setup.alpha(&hyper, step.saturating_sub(1)),
             loss: measures.loss,
             accuracy: measures.accuracy,
             auxiliary_loss: measures.auxiliary_loss,
@@ -327,7 +366,7 @@ impl Session {
     }
 
     /// Goes back to the last good state after a loss that is no number.
-    fn put_back(&mut self, step: u64, measures: &Measures) -> Failure {
+    fn put_back(&mut self, measures: &Measures, what: &str) -> Failure {
         let (good_step, state) = self.good.clone();
         self.abandon();
         self.scenario.restore(state);
@@ -336,7 +375,7 @@ impl Session {
         Failure {
             run: self.info.run,
             what: format!(
-                "training broke down by step {step}: loss {}, auxiliary loss {}, gradient {}",
+                "{what}: loss {}, auxiliary loss {}, gradient {}",
                 measures.loss, measures.auxiliary_loss, measures.gradient_rms
             ),
             advice: format!(
@@ -346,8 +385,34 @@ impl Session {
     }
 }
 
+/// What the main network normalises with; that of a checkpoint, if it was trained on such data.
+fn statistics(data: &data::Dataset, saved: Option<&Header>) -> Result<Statistics, String> {
+    match saved {
+        Some(header) if header.image != data.shape || header.classes.len() != data.classes.len() => {
+            Err(format!(
+                "the checkpoint's networks read {:?} images of {} classes, and {} has {:?} images of {}",
+                header.image,
+                header.classes.len(),
+                data.name,
+                data.shape,
+                data.classes.len()
+            ))
+        }
+        Some(header) => Ok(header.statistics()),
+        None => {
+            let (mean, deviation) = data.channel_statistics();
+            Ok(Statistics { mean, deviation })
+        }
+    }
+}
+
 /// What the running evaluation attacks with: three radii around ε.
-pub fn running_threats(hyper: &Hyper) -> Vec<Threat> {
+///
+/// A distillation is about accuracy, so its robustness is only glanced at.
+pub fn running_threats(scenario: ScenarioKind, hyper: &Hyper) -> Vec<Threat> {
+    if scenario == ScenarioKind::Distillation {
+        return Threat::grid(&[(AttackKind::Fgsm, TargetKind::Untargeted)], &[hyper.epsilon], hyper);
+    }
     let attacks = [
         (AttackKind::Noise, TargetKind::Untargeted),
         (AttackKind::Fgsm, TargetKind::Untargeted),

@@ -292,7 +292,11 @@ impl Trainer {
                 self.flush();
                 let measurement = matches!(
                     event,
-                    Event::Report(_) | Event::Histograms(_) | Event::Samples(_) | Event::Robustness(_)
+                    Event::Preparing(_)
+                        | Event::Report(_)
+                        | Event::Histograms(_)
+                        | Event::Samples(_)
+                        | Event::Robustness(_)
                 );
                 if !self.outbox.is_empty() {
                     if !measurement {

@@ -42,11 +42,11 @@ pub fn check_case(name: &str, device: &Device, tolerance: f32) {
     case.golden.finish();
 }
 
-fn interface(golden: &Golden) -> Interface {
+pub fn interface(golden: &Golden) -> Interface {
     Interface { image: golden.setting("image_shape"), classes: golden.setting("classes") }
 }
 
-fn statistics(golden: &Golden) -> Statistics {
+pub fn statistics(golden: &Golden) -> Statistics {
     Statistics {
         mean: golden.entries("main.normalize.mean").to_vec(),
         deviation: golden.entries("main.normalize.std").to_vec(),
@@ -238,7 +238,7 @@ pub fn check_rivals(device: &Device, tolerance: f32) {
 }
 
 /// The golden batches as a training set that comes in the golden order.
-fn dataset(golden: &Golden, setup: &Setup) -> Dataset {
+pub fn dataset(golden: &Golden, setup: &Setup) -> Dataset {
     let interface = interface(golden);
     let length: usize = interface.image.iter().product();
     let count = setup.steps as usize * setup.batch_size;
@@ -292,7 +292,7 @@ pub fn check_trajectory(device: &Device, tolerance: f32) {
         Optimizer::new(OptimizerKind::Adam, &golden.weight_values(prefix, &player.network), device)
     };
     let (main, auxiliary) = (begin(scenario.main(), "main"), begin(scenario.auxiliary(), "auxiliary"));
-    scenario.restore(State { main, auxiliary });
+    scenario.restore(State { main, auxiliary, teacher: None });
 
     let (mut losses, mut auxiliary_losses) = (Vec::new(), Vec::new());
     for step in 0..setup.steps {

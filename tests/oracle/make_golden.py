@@ -27,6 +27,10 @@ CASES = {
     "resnet-18-relu": {"network": "resnet-18", "width": 0.125, "image_shape": [3, 8, 8], "classes": 4, "batch": 2,
                        "activation": "relu"},
 }
+DISTILLATION = CASES["cnn-small-relu"] | {
+    "temperature": 3.0, "cross_entropy_weight": 0.3, "soft_target_weight": 0.7, "jacobian_matching_weight": 0.5,
+    "sgd_rate": 1.0, "auxiliary_sgd_rate": 0.1,
+}
 # A float32 run may differ from the float64 one by this share of a tensor's largest entry; the tests allow 1e-4.
 AGREEMENT = 1e-5
 # No gradient that an attack takes the sign of is smaller, so no sign may differ in the tests.
@@ -259,6 +263,60 @@ def rivals(case, seed, dtype):
     return out, relu_margin(main, None, x, y) > SMALLEST_ACTIVATION
 
 
+def distillation(case, seed, dtype):
+    """One step of the auxiliary network and one of the student by every method, by plain gradient descent."""
+    s = SETTINGS | case
+    student, _, generator = networks(case, seed)
+    teacher = main_network("cnn-medium", 0.25, case["image_shape"][0], case["classes"], case["activation"])
+    auxiliary = Auxiliary(s["auxiliary_width"], case["image_shape"], 1)
+    draw(teacher, generator)
+    draw(auxiliary, generator)
+    x, y = images(case, generator)
+    # The scenario keeps its images as bytes.
+    x = ((x * 255).round() / 255).to(dtype)
+    student, teacher, auxiliary = student.to(dtype), teacher.to(dtype), auxiliary.to(dtype)
+    out = named("main", student) | named("teacher", teacher) | named("auxiliary", auxiliary) | {"x.0": x, "y.0": y}
+    far = min(relu_margin(network, auxiliary, x, y) for network in [student, teacher]) > SMALLEST_ACTIVATION
+
+    taught, g_teacher = gradient_tensor(teacher, x, y)
+    logits, g_student = gradient_tensor(student, x, y)
+    says = F.binary_cross_entropy_with_logits
+    said_teacher, said_student = (auxiliary(normalized(g.detach())) for g in [g_teacher, g_student])
+    loss = says(said_teacher, torch.ones_like(said_teacher)) + says(said_student, torch.zeros_like(said_student))
+    out["loss"], out["auxiliary_loss"] = F.cross_entropy(logits, y), loss / 2
+    out["gradient_square"] = g_student.square().mean()
+    gradients = torch.autograd.grad(loss, list(auxiliary.parameters()))
+    out |= named("grad_auxiliary", auxiliary, gradients)
+    with torch.no_grad():
+        for weight, gradient in zip(auxiliary.parameters(), gradients, strict=True):
+            weight -= s["auxiliary_sgd_rate"] * gradient
+    far = far and relu_margin(student, auxiliary, x, y) > SMALLEST_ACTIVATION
+
+    def label_gradient(network):
+        leaf = x.clone().requires_grad_()
+        label = network(leaf).gather(1, y[:, None]).sum()
+        return torch.autograd.grad(label, leaf, create_graph=True)[0].flatten(1)
+
+    def objective(method):
+        logits, g = gradient_tensor(student, x, y, create_graph=True)
+        task = F.cross_entropy(logits, y)
+        if "soft-targets" in method:
+            t = s["temperature"]
+            softened = F.kl_div((logits / t).log_softmax(1), (taught.detach() / t).softmax(1), reduction="batchmean")
+            task = s["cross_entropy_weight"] * task + s["soft_target_weight"] * t**2 * softened
+        if method == "jacobian-matching":
+            own, wanted = F.normalize(label_gradient(student)), F.normalize(label_gradient(teacher).detach())
+            task = task + s["jacobian_matching_weight"] * (own - wanted).square().sum(1).mean()
+        if "great" not in method:
+            return task
+        said = auxiliary(normalized(g))
+        return (1 - s["alpha"]) * task + s["alpha"] * says(said, torch.ones_like(said))
+
+    for method in ["cross-entropy", "soft-targets", "jacobian-matching", "great", "great+soft-targets"]:
+        out |= weight_gradients(f"grad_student.{method}", student, objective(method))
+    return out, far
+
+
 def disagreement(exact, single):
     """The largest relative difference, and of which tensor."""
     floats = [name for name, value in exact.items() if value.is_floating_point()]
@@ -295,6 +353,7 @@ def main():
         write(name, golden, case)
     write("trajectory", trajectory, CASES["cnn-small-relu"])
     write("rivals", rivals, CASES["cnn-small-relu"])
+    write("distillation", distillation, DISTILLATION)
 
 
 if __name__ == "__main__":

@@ -49,11 +49,13 @@ pub fn started(run: RunId) -> Event {
         },
         data: "Fashion-MNIST".into(),
         classes: CLASSES.map(Into::into).to_vec(),
+        origins: CLASSES.map(Into::into).to_vec(),
         image_shape: [1, 28, 28],
         train_images: 10_000,
         test_images: 2_000,
         main_weights: 52_346,
         auxiliary_weights: 31_018,
+        teacher_weights: None,
     }))
 }
 
@@ -137,7 +139,15 @@ pub fn histograms(run: RunId, step: u64) -> Event {
         })
         .collect();
     let distance = 0.34 * (-(step as f64) / 900.0).exp() + 0.05;
-    Event::Histograms(Box::new(Histograms { run, step, edges, classes, distance, floor: 0.021 }))
+    Event::Histograms(Box::new(Histograms {
+        run,
+        step,
+        edges,
+        classes,
+        distance,
+        floor: 0.021,
+        comparison: None,
+    }))
 }
 
 pub fn robustness(run: RunId, step: u64, complete: bool) -> Event {
@@ -202,6 +212,8 @@ pub fn samples(run: RunId, step: u64) -> Event {
                 label,
                 image,
                 gradient,
+                teacher_gradient: None,
+                teacher_probabilities: None,
                 adversarial,
                 clean_probabilities: probabilities(label, 0.93 - 0.03 * index as f32),
                 adversarial_probabilities: if index % 3 == 1 {

@@ -1,0 +1,317 @@
+//! Distillation: a student's gradient tensors must look like its teacher's. Algorithms, section 2.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{
+    GradientTensors, PendingMeasures, Player, Preparation, Scenario, State, Teacher, augmentation,
+    auxiliary_network, schedule,
+};
+use crate::{
+    config::{DistillationMethod, Hyper, Players, Setup},
+    data::{BatchOrder, Dataset, Images, stratified_subset},
+    gpu::{
+        hits,
+        images::{Batch, DeviceImages},
+        logit_gradient,
+    },
+    nn::{
+        Network, Tape, Weights, loss,
+        network::{Interface, Statistics},
+        optimizer::Rates,
+    },
+};
+
+/// Keeps the seeds of the auxiliary network and of the student's share apart from the student's.
+const AUXILIARY_SEED: u64 = 0x5eed_0001;
+const SUBSET_SEED: u64 = 0x5eed_0005;
+/// Where a gradient tensor comes from, in the order of the auxiliary network's confusion.
+pub const ORIGINS: [&str; 2] = ["student", "teacher"];
+
+/// The scenario. The main network is the student.
+pub struct Distillation {
+    setup: Setup,
+    /// The student's share.
+    train: DeviceImages,
+    held_out: DeviceImages,
+    order: BatchOrder,
+    student: Player,
+    auxiliary: Player,
+    teacher: Teacher,
+    sums: Option<(Tensor<1>, u64)>,
+}
+
+/// A step's gradient tensors and what they came with, before any weight changed.
+struct Forward {
+    /// Leaves of this step's graph.
+    theta: Weights,
+    /// The student's logits, in that graph.
+    logits: Tensor<2>,
+    /// Of those logits.
+    tapes: Vec<Tape>,
+    /// The student's, in that graph where its loss needs the derivative.
+    gradient: Tensor<4>,
+    teacher_gradient: Tensor<4>,
+    teacher_logits: Tensor<2>,
+}
+
+impl Distillation {
+    /// Student and auxiliary network with first weights from the setup's seed, and the data on `device`.
+    /// `trained` is a teacher that needs no training: its network and weights.
+    pub fn new(
+        setup: &Setup,
+        data: &Dataset,
+        statistics: &Statistics,
+        trained: Option<(Network, Vec<Vec<f32>>)>,
+        device: &Device,
+    ) -> Self {
+        let interface = Interface { image: data.shape, classes: data.classes.len() };
+        let network =
+            Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics);
+        let auxiliary = auxiliary_network(setup, interface.clone());
+        let upload = |images: &Images| {
+            DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)
+        };
+        let share = stratified_subset(&data.train.labels, setup.fraction, setup.seed ^ SUBSET_SEED);
+        let teacher = match trained {
+            Some((network, weights)) => Teacher::trained(network, &weights, setup, device),
+            None => Teacher::untrained(setup, upload(&data.train), interface, statistics, device),
+        };
+        Self {
+            train: upload(&data.train.select(&share)),
+            held_out: upload(&data.test),
+            order: BatchOrder::new(share.len(), setup.batch_size, setup.seed),
+            student: Player::new(network, setup, setup.seed, device),
+            auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
+            teacher,
+            setup: setup.clone(),
+            sums: None,
+        }
+    }
+
+    /// `alpha` is the ramped weight, 0 where the method does not use it.
+    fn forward(&self, batch: &Batch, alpha: f64) -> Forward {
+        let network = &self.student.network;
+        let theta = self.student.weights.tracked();
+        let (logits, tapes) = network.forward(&theta, batch.images.clone());
+        let gradient = if alpha > 0.0 {
+            let cotangent = logit_gradient(logits.clone(), batch.one_hot.clone());
+            network.input_vjp(&theta, tapes.clone(), cotangent)
+        } else {
+            let cotangent = logit_gradient(logits.clone().without_autodiff(), batch.one_hot.clone());
+            let tapes = tapes.iter().cloned().map(Tape::untracked).collect();
+            network.input_vjp(&self.student.weights, tapes, cotangent)
+        };
+        let (teacher_gradient, teacher_logits) = self.teacher.player().network.input_gradient(
+            self.teacher.weights(),
+            batch.images.clone(),
+            batch.one_hot.clone(),
+        );
+        Forward { theta, logits, tapes, gradient, teacher_gradient, teacher_logits }
+    }
+
+    /// What the auxiliary network with weights `phi` says of normalised gradient tensors `[M, C, H, W]`: a column for
+    /// each of [`ORIGINS`], the student's 0, so that their cross-entropy is the binary one of the network's output.
+    fn read(&self, phi: &Weights, normalized: Tensor<4>) -> Tensor<2> {
+        let said = self.auxiliary.network.logits(phi, normalized);
+        Tensor::cat(vec![said.zeros_like(), said], 1)
+    }
+
+    /// One step of the auxiliary network on the gradient tensors of both networks; its logits before the step.
+    fn auxiliary_step(&mut self, normalized: &Tensor<4>, origins: &Tensor<2>, rates: Rates) -> Tensor<2> {
+        let phi = self.auxiliary.weights.tracked();
+        let logits = self.read(&phi, normalized.clone());
+        // Twice the mean over both networks' tensors is the sum of the two means.
+        let objective = loss::cross_entropy(logits.clone(), origins.clone()) * 2.0;
+        let mut gradients = objective.backward();
+        self.auxiliary.update(phi.gradients(&mut gradients), rates);
+        logits.without_autodiff()
+    }
+
+    /// What the student is to minimise, but for the adversary's part.
+    fn task(&self, forward: &Forward, batch: &Batch, hyper: &Hyper) -> Tensor<1> {
+        let on_labels = loss::cross_entropy(forward.logits.clone(), batch.one_hot.clone());
+        match self.setup.method {
+            DistillationMethod::CrossEntropy | DistillationMethod::Great => on_labels,
+            DistillationMethod::SoftTargets | DistillationMethod::GreatSoftTargets => {
+                let teacher = forward.teacher_logits.clone();
+                let soft = loss::soft_targets(forward.logits.clone(), teacher.autodiff(), hyper.temperature);
+                on_labels * hyper.cross_entropy_weight + soft * hyper.soft_target_weight
+            }
+            DistillationMethod::JacobianMatching => {
+                let label = batch.one_hot.clone();
+                let (student, teacher) = (&self.student.network, &self.teacher.player().network);
+                let own = student.input_vjp(&forward.theta, forward.tapes.clone(), label.clone().autodiff());
+                let (_, tapes) = teacher.forward(self.teacher.weights(), batch.images.clone());
+                let wanted = teacher.input_vjp(self.teacher.weights(), tapes, label);
+                let distance = loss::direction_distance(own, wanted.autodiff());
+                on_labels + distance * hyper.jacobian_matching_weight
+            }
+        }
+    }
+
+    /// One step of the student against the auxiliary network as it stands.
+    fn student_step(&mut self, forward: Forward, batch: &Batch, hyper: &Hyper, alpha: f64, rates: Rates) {
+        let mut objective = self.task(&forward, batch, hyper);
+        if alpha > 0.0 {
+            let read = loss::normalize(hyper.normalization, forward.gradient);
+            let said = self.read(&self.auxiliary.weights, read);
+            let [n, _] = said.dims();
+            let teachers = origins(0, n, &batch.images.device());
+            objective = objective * (1.0 - alpha) + loss::cross_entropy(said, teachers) * alpha;
+        }
+        let mut gradients = objective.backward();
+        self.student.update(forward.theta.gradients(&mut gradients), rates);
+    }
+
+    /// Adds a step to the running sums, which stay on the device: those that [`PendingMeasures`] names.
+    fn measure(
+        &mut self,
+        logits: Tensor<2>,
+        batch: &Batch,
+        gradient: Tensor<4>,
+        said: (Tensor<2>, Tensor<2>),
+    ) {
+        let (auxiliary_logits, origins) = said;
+        let n = logits.dims()[0];
+        let right = hits(logits.clone(), batch.one_hot.clone()).count;
+        let loss = loss::cross_entropy(logits, batch.one_hot.clone());
+        let of_origin = hits(auxiliary_logits.clone(), origins.clone()).each.reshape([2, n]).sum_dim(1);
+        let (students, teachers) =
+            (of_origin.clone().narrow(0, 0, 1).reshape([1]), of_origin.narrow(0, 1, 1).reshape([1]));
+        let wrong = |right: &Tensor<1>| -right.clone() + n as f64;
+        let own = Tensor::cat(
+            vec![
+                loss,
+                right,
+                loss::cross_entropy(auxiliary_logits, origins),
+                students.clone() + teachers.clone(),
+                (gradient.clone() * gradient).mean(),
+                students.clone(),
+                wrong(&students),
+                wrong(&teachers),
+                teachers,
+            ],
+            0,
+        );
+        let (sums, steps) = self.sums.take().unzip();
+        self.sums = Some((sums.map_or(own.clone(), |sums| sums + own), steps.unwrap_or(0) + 1));
+    }
+}
+
+/// One-hot rows `[students + teachers, 2]` of so many gradient tensors of each network.
+fn origins(students: usize, teachers: usize, device: &Device) -> Tensor<2> {
+    let rows = [[1f32, 0.0].repeat(students), [0f32, 1.0].repeat(teachers)].concat();
+    Tensor::from_data(TensorData::new(rows, [students + teachers, 2]), &device.clone().without_autodiff())
+}
+
+impl Scenario for Distillation {
+    fn preparation(&self) -> Option<Preparation> {
+        self.teacher.preparation()
+    }
+
+    fn prepare(&mut self, hyper: &Hyper) {
+        self.teacher.step(&self.setup, hyper);
+    }
+
+    fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
+        let Setup { augmentation, seed, steps, .. } = self.setup;
+        let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
+        let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha(hyper, step) };
+        let forward = self.forward(&batch, alpha);
+        let factor = schedule(self.setup.schedule, step, steps);
+        let n = batch.images.dims()[0];
+        let gradient = forward.gradient.clone().without_autodiff();
+        let both = Tensor::cat(vec![gradient.clone(), forward.teacher_gradient.clone()], 0);
+        let read = loss::normalize(hyper.normalization, both);
+        let origins = origins(n, n, &batch.images.device());
+
+        let mut before = None;
+        if players != Players::Main {
+            let learning_rate = hyper.auxiliary_learning_rate * factor;
+            let rates = Rates { learning_rate, weight_decay: 0.0, momentum: hyper.momentum };
+            for _ in 0..hyper.auxiliary_steps {
+                let logits = self.auxiliary_step(&read, &origins, rates);
+                before.get_or_insert(logits);
+            }
+        }
+        let said = before.unwrap_or_else(|| self.read(&self.auxiliary.weights, read));
+        self.measure(forward.logits.clone().without_autodiff(), &batch, gradient, (said, origins));
+        if players != Players::Auxiliary {
+            let rates = Rates {
+                learning_rate: hyper.learning_rate * factor,
+                weight_decay: hyper.weight_decay,
+                momentum: hyper.momentum,
+            };
+            self.student_step(forward, &batch, hyper, alpha, rates);
+        }
+    }
+
+    fn take_measures(&mut self) -> Option<PendingMeasures> {
+        let Some((sums, steps)) = self.sums.take() else {
+            return self.teacher.take_measures(ORIGINS.len());
+        };
+        let batch_size = self.order.batch_size();
+        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: ORIGINS.len() * batch_size })
+    }
+
+    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        let batch = self.held_out.gather(indices);
+        let of = |player: &Player| {
+            player.network.input_gradient(&player.weights, batch.images.clone(), batch.one_hot.clone())
+        };
+        let (gradient, logits) = of(&self.student);
+        let (teacher_gradient, teacher_logits) = of(self.teacher.player());
+        let gradients = Tensor::cat(vec![gradient, teacher_gradient], 0);
+        let read = loss::normalize(hyper.normalization, gradients.clone());
+        GradientTensors {
+            auxiliary_logits: self.read(&self.auxiliary.weights, read),
+            images: batch.images,
+            one_hot: batch.one_hot,
+            logits,
+            teacher_logits: Some(teacher_logits),
+            gradients,
+            origins: [vec![0; indices.len()], vec![1; indices.len()]].concat(),
+        }
+    }
+
+    fn main(&self) -> &Player {
+        &self.student
+    }
+
+    fn auxiliary(&self) -> &Player {
+        &self.auxiliary
+    }
+
+    fn teacher(&self) -> Option<&Player> {
+        Some(self.teacher.player())
+    }
+
+    fn origins(&self, _classes: &[String]) -> Vec<String> {
+        ORIGINS.map(String::from).to_vec()
+    }
+
+    fn train(&self) -> &DeviceImages {
+        &self.train
+    }
+
+    fn held_out(&self) -> &DeviceImages {
+        &self.held_out
+    }
+
+    fn state(&self) -> State {
+        State {
+            main: self.student.optimizer.clone(),
+            auxiliary: self.auxiliary.optimizer.clone(),
+            teacher: Some(self.teacher.player().optimizer.clone()),
+        }
+    }
+
+    fn restore(&mut self, state: State) {
+        self.student.restore(state.main);
+        self.auxiliary.restore(state.auxiliary);
+        if let Some(teacher) = state.teacher {
+            self.teacher.restore(teacher);
+        }
+        self.sums = None;
+    }
+}

@@ -1,0 +1,131 @@
+//! A teacher: trained by cross-entropy on all the training images before the student's first step, then frozen.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::{PendingMeasures, Player, augmentation, schedule};
+use crate::{
+    config::{Hyper, Setup},
+    data::BatchOrder,
+    gpu::{hits, images::DeviceImages, measures::SCALARS},
+    nn::{Network, Optimizer, Weights, loss, network::Interface, network::Statistics, optimizer::Rates},
+};
+
+/// Keeps the seeds of teacher and student apart.
+const SEED: u64 = 0x5eed_0004;
+
+/// How far the preparation of a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preparation {
+    /// Steps done.
+    pub done: u64,
+    /// Of how many.
+    pub steps: u64,
+}
+
+/// A network that is imitated.
+pub struct Teacher {
+    player: Player,
+    /// How it is trained; none where it came trained.
+    course: Option<Course>,
+}
+
+/// The training of a teacher.
+struct Course {
+    images: DeviceImages,
+    order: BatchOrder,
+    steps: u64,
+    /// Sums as [`PendingMeasures`] has them, and steps summed over.
+    sums: Option<(Tensor<1>, u64)>,
+}
+
+impl Teacher {
+    /// One that is to be trained on `images` as `setup` says, and reads pixels with these statistics.
+    pub fn untrained(
+        setup: &Setup,
+        images: DeviceImages,
+        interface: Interface,
+        statistics: &Statistics,
+        device: &Device,
+    ) -> Self {
+        let network = Network::main(
+            setup.teacher_network,
+            setup.teacher_width,
+            setup.activation,
+            interface,
+            statistics,
+        );
+        let seed = setup.seed ^ SEED;
+        let order = BatchOrder::new(images.len(), setup.batch_size, seed);
+        let course = Course { images, order, steps: setup.teacher_steps, sums: None };
+        Self { player: Player::new(network, setup, seed, device), course: Some(course) }
+    }
+
+    /// One that was trained elsewhere; `weights` as the network's specification has them.
+    pub fn trained(network: Network, weights: &[Vec<f32>], setup: &Setup, device: &Device) -> Self {
+        let optimizer = Optimizer::new(setup.optimizer, weights, device);
+        Self { player: Player { network, weights: optimizer.weights(), optimizer }, course: None }
+    }
+
+    /// Its network, weights and optimiser.
+    pub fn player(&self) -> &Player {
+        &self.player
+    }
+
+    /// Its weights, outside every autodiff graph.
+    pub fn weights(&self) -> &Weights {
+        &self.player.weights
+    }
+
+    /// How far its training is; none where it is done.
+    pub fn preparation(&self) -> Option<Preparation> {
+        let steps = self.course.as_ref()?.steps;
+        let done = self.player.optimizer.steps;
+        (done < steps).then_some(Preparation { done, steps })
+    }
+
+    /// One step of its training; nothing where that is done.
+    pub fn step(&mut self, setup: &Setup, hyper: &Hyper) {
+        let Some(Preparation { done, steps }) = self.preparation() else { return };
+        let Some(course) = &mut self.course else { return };
+        let indices = course.order.indices(done);
+        let batch =
+            course.images.take(&augmentation::draw(setup.augmentation, indices, setup.seed ^ SEED, done));
+        let theta = self.player.weights.tracked();
+        let logits = self.player.network.logits(&theta, batch.images);
+        let objective = loss::cross_entropy(logits.clone(), batch.one_hot.clone());
+        let right = hits(logits, batch.one_hot).count;
+        let own = Tensor::cat(vec![objective.clone().without_autodiff(), right], 0);
+        let (sums, summed) = course.sums.take().unzip();
+        course.sums = Some((sums.map_or(own.clone(), |sums| sums + own), summed.unwrap_or(0) + 1));
+        let mut gradients = objective.backward();
+        let rates = Rates {
+            learning_rate: hyper.learning_rate * schedule(setup.schedule, done, steps),
+            weight_decay: hyper.weight_decay,
+            momentum: hyper.momentum,
+        };
+        self.player.update(theta.gradients(&mut gradients), rates);
+    }
+
+    /// What its steps since the last call amounted to; there are no gradient tensors, so these figures are 0.
+    pub fn take_measures(&mut self, origins: usize) -> Option<PendingMeasures> {
+        let course = self.course.as_mut()?;
+        let (sums, steps) = course.sums.take()?;
+        let rest = vec![0f32; SCALARS - 2 + origins * origins];
+        let rest = Tensor::from_data(TensorData::new(rest.clone(), [rest.len()]), &sums.device());
+        let batch_size = course.order.batch_size();
+        Some(PendingMeasures {
+            sums: Tensor::cat(vec![sums, rest], 0),
+            steps,
+            batch_size,
+            gradient_tensors: batch_size,
+        })
+    }
+
+    /// Goes on from where `optimizer` stands.
+    pub fn restore(&mut self, optimizer: Optimizer) {
+        self.player.restore(optimizer);
+        if let Some(course) = &mut self.course {
+            course.sums = None;
+        }
+    }
+}
