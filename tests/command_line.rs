@@ -366,6 +366,19 @@ fn epochs_are_passes_over_the_data_of_a_folder() {
 }
 
 #[test]
+fn the_examples_of_several_attacks_have_files_of_their_own() {
+    let scratch = tempfile::tempdir().unwrap();
+    tiny(scratch.path(), "a", &["--quiet"]);
+    let base = ["evaluate", "a", "--device", "cpu", "--samples", "8", "--steps", "2", "--epsilon", "1/255"];
+    let several = ["--attack", "fgsm,pgd-l2", "--save-examples", "s.npz"];
+    let output = run(&[&base[..], &several].concat(), scratch.path());
+    for attack in ["fgsm", "pgd-l2"] {
+        let name = format!("s-{attack}-{}.npz", 1.0 / 255.0);
+        assert!(scratch.path().join(&name).is_file() && text(&output.stdout).contains(&name), "{name}");
+    }
+}
+
+#[test]
 fn a_checkpoint_is_evaluated_and_its_examples_saved() {
     use ndarray::{Array1, Array4};
     let scratch = tempfile::tempdir().unwrap();
@@ -398,14 +411,6 @@ fn a_checkpoint_is_evaluated_and_its_examples_saved() {
         evaluation["attacks"][0]["robust"]["hits"], robust,
         "the examples are those that were counted"
     );
-
-    let several =
-        ["--attack", "fgsm,pgd-l2", "--epsilon", "1/255", "--steps", "2", "--save-examples", "s.npz"];
-    let output = run(&[&base[..], &several].concat(), scratch.path());
-    for attack in ["fgsm", "pgd-l2"] {
-        let name = format!("s-{attack}-{}.npz", 1.0 / 255.0);
-        assert!(scratch.path().join(&name).is_file() && text(&output.stdout).contains(&name), "{name}");
-    }
 
     let thorough = ["--attack", "apgd-t,fab-t,square,cw-l2,deepfool-l2", "--steps", "3", "--quiet"];
     let output = run(&[&base[..], &thorough, &["--epsilon", "8/255"]].concat(), scratch.path());
