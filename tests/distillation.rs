@@ -185,6 +185,30 @@ fn a_teacher_from_a_checkpoint_stays_bit_for_bit() {
     assert!(after.teacher().unwrap().1 == taught);
 }
 
+#[test]
+fn the_network_at_hand_can_be_made_the_teacher() {
+    let mut baseline = tiny("train");
+    baseline.setup.scenario = ScenarioKind::Defense;
+    let mut remote = trainer(&baseline, Delivery::Complete);
+    let saved = |event| match event {
+        Event::Saved(bytes) => Some(Checkpoint::read(&bytes).unwrap()),
+        Event::Failed(failure) => panic!("{failure:?}"),
+        _ => None,
+    };
+    pollster::block_on(async {
+        for command in [Command::Step(Players::Both, 2), Command::Save] {
+            remote.commands.send(command).await.unwrap();
+        }
+        let taught = wait_for(&mut remote, saved).await;
+        for command in [Command::Teach, Command::Reset(Box::new(tiny("kept").setup)), Command::Save] {
+            remote.commands.send(command).await.unwrap();
+        }
+        assert!(wait_for(&mut remote, saved).await.teacher().unwrap().1 == taught.main().1);
+    });
+    let said = refusal(&tiny("kept"));
+    assert!(said.contains("no network was kept as a teacher"), "{said}");
+}
+
 /// What is said of a run that cannot be set up.
 fn refusal(config: &Config) -> String {
     let mut remote = trainer(config, Delivery::Complete);
