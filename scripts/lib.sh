@@ -114,3 +114,29 @@ need_rust() {
 }
 
 toml_value() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" "$root/$2"; }
+
+# Finds a Python that imports the named modules, PyTorch among them, as $python: GREAT_LAB_PYTHON where that is set;
+# otherwise one of our own outside the repository, installed once.
+need_python() {
+    local imports
+    imports="import $(IFS=,; echo "$*")"
+    python=${GREAT_LAB_PYTHON:-}
+    if [ -n "$python" ]; then
+        if ! "$python" -c "$imports" 2>/dev/null; then
+            say "GREAT_LAB_PYTHON is $python, which cannot $imports"
+            exit 1
+        fi
+        return
+    fi
+    local venv=${GREAT_LAB_CACHE:-$HOME/.cache/great-lab}/venv
+    python=$venv/bin/python
+    if ! "$python" -c "$imports" 2>/dev/null; then
+        if ! command -v python3 >/dev/null; then
+            say "python3 is needed and not installed; on Debian and Ubuntu: apt-get install python3-venv"
+            exit 1
+        fi
+        say "installing $* into $venv, some gigabytes"
+        python3 -m venv "$venv"
+        "$python" -m pip install --quiet "$@"
+    fi
+}

@@ -366,6 +366,19 @@ fn epochs_are_passes_over_the_data_of_a_folder() {
 }
 
 #[test]
+fn the_examples_of_several_attacks_have_files_of_their_own() {
+    let scratch = tempfile::tempdir().unwrap();
+    tiny(scratch.path(), "a", &["--quiet"]);
+    let base = ["evaluate", "a", "--device", "cpu", "--samples", "8", "--steps", "2", "--epsilon", "1/255"];
+    let several = ["--attack", "fgsm,pgd-l2", "--save-examples", "s.npz"];
+    let output = run(&[&base[..], &several].concat(), scratch.path());
+    for attack in ["fgsm", "pgd-l2"] {
+        let name = format!("s-{attack}-{}.npz", 1.0 / 255.0);
+        assert!(scratch.path().join(&name).is_file() && text(&output.stdout).contains(&name), "{name}");
+    }
+}
+
+#[test]
 fn a_checkpoint_is_evaluated_and_its_examples_saved() {
     use ndarray::{Array1, Array4};
     let scratch = tempfile::tempdir().unwrap();
@@ -382,11 +395,13 @@ fn a_checkpoint_is_evaluated_and_its_examples_saved() {
     }
     let archive = std::fs::File::open(scratch.path().join("x.npz")).unwrap();
     let mut archive = ndarray_npy::NpzReader::new(archive).unwrap();
-    let images: Array4<u8> = archive.by_name("images").unwrap();
-    let adversarial: Array4<f32> = archive.by_name("adversarial").unwrap();
+    let images: Array4<u8> = archive.by_name("clean").unwrap();
+    let adversarial: Array4<f32> = archive.by_name("float").unwrap();
+    let bytes: Array4<u8> = archive.by_name("uint8").unwrap();
     let labels: Array1<i64> = archive.by_name("labels").unwrap();
-    let said: Array1<i64> = archive.by_name("adversarial_predictions").unwrap();
+    let said: Array1<i64> = archive.by_name("float_predictions").unwrap();
     assert_eq!((images.dim(), adversarial.dim()), ((20, 1, 28, 28), (20, 1, 28, 28)));
+    assert!(images.iter().zip(&bytes).all(|(clean, byte)| clean.abs_diff(*byte) <= 8), "exactly in the ball");
     let farthest = images.iter().zip(&adversarial).map(|(x, a)| (f32::from(*x) / 255.0 - a).abs());
     let farthest = farthest.fold(0.0, f32::max);
     assert!((farthest - 8.0 / 255.0).abs() < 1e-5, "inside the ball, and at its edge: {farthest}");
@@ -410,7 +425,7 @@ fn a_checkpoint_is_evaluated_and_its_examples_saved() {
         (&["--epsilon", "-0.1"], "-0.1 is out of range"),
         (&["--attack", "fgsm", "--epsilon", "2"], "fgsm takes radii from 0 to 1"),
         (&["--attack", "noise,square", "--target", "random"], "no such attack can aim"),
-        (&["--save-examples", "y.npz"], "takes one attack, target and radius"),
+        (&["--save-examples", "nowhere/y.npz"], "is no file in a folder that is there"),
         (&["--data", "nowhere"], "nowhere"),
         (&["--out", "a"], "a is not empty"),
         (&["--device", "abacus"], "no adapter's name contains 'abacus'"),

@@ -12,6 +12,7 @@ mod carlini_wagner;
 mod deep_fool;
 mod descent;
 pub mod evaluation;
+mod exact_bytes;
 mod light;
 mod objective;
 mod pace;
@@ -25,6 +26,7 @@ use rand::{RngExt, rngs::StdRng};
 
 pub use audit::Audit;
 pub use evaluation::Evaluation;
+pub use exact_bytes::exact_bytes;
 pub use light::{Light, Verdict};
 pub use pace::Pace;
 

@@ -217,7 +217,7 @@ fn launch(
 }
 
 /// Whether two whole tensors are one.
-fn is_same_memory(a: &Handle, b: &Handle) -> bool {
+pub(super) fn is_same_memory(a: &Handle, b: &Handle) -> bool {
     let [a, b] = [a, b].map(|handle| (handle.memory.clone().binding().id(), handle.offset_start));
     a == b
 }

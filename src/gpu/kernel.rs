@@ -6,9 +6,9 @@ use cubecl::prelude::{CubeCount, CubeDim, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
 use super::{
-    activation, attack_step, convolution_kernels, convolution_loops, gather, gradient_normalization,
-    group_norm_kernels, histogram, hits, matrix, measures, objective, optimizer_step, pixel_normalization,
-    pooling, profile, softmax,
+    activation, attack_step, boundary_step, convolution_kernels, convolution_loops, gather,
+    gradient_normalization, group_norm_kernels, histogram, hits, matrix, measures, objective, optimizer_step,
+    pixel_normalization, pooling, profile, softmax,
 };
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
@@ -29,6 +29,7 @@ pub fn shaders() -> Vec<(&'static str, String)> {
     let plain = [
         attack_step::L2,
         attack_step::LINF,
+        boundary_step::KERNEL,
         convolution_loops::KERNEL,
         gradient_normalization::KERNEL,
         hits::KERNEL,

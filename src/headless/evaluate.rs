@@ -9,11 +9,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use crate::attack::audit::{Severity, Subject};
 use crate::attack::evaluation::{Attacked, Counts, Turn};
 use crate::attack::probe::Reader;
-use crate::attack::{Audit, Evaluation, Light};
+use crate::attack::{Audit, Evaluation, Light, Victim};
 use crate::config::{AttackKind, Config, Hyper, Norm, ScenarioKind, TargetKind, Threat};
 use crate::data::{self, Dataset, balanced_subset};
 use crate::gpu::images::DeviceImages;
-use crate::gpu::read;
 use crate::nn::{Network, Weights};
 use crate::platform;
 use crate::train::checkpoint::Checkpoint;
@@ -22,7 +21,7 @@ use crate::train::{Surrogate, curves, worst_cases};
 
 use super::charts;
 use super::error::HeadlessError;
-use super::examples::{Examples, largest};
+use super::examples::Examples;
 use super::options::open_device;
 use super::progress::Progress;
 use super::run_folder::{RunFolder, write_whole};
@@ -65,7 +64,8 @@ pub struct EvaluateOptions {
     /// Check whether the figures can be trusted: attacks that must order themselves, and a fresh discriminator
     #[arg(long)]
     pub audit: bool,
-    /// Write the images, what the attack made of them and what the network says; for one attack, target and radius
+    /// Write the images, what the attack made of them as float and as exact uint8, and what the network says; several
+    /// threats are written beside FILE under names of their own
     #[arg(long, value_name = "FILE.npz")]
     pub save_examples: Option<PathBuf>,
     /// Data to attack on [default: what the network was trained on]
@@ -100,13 +100,7 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
         restarts: options.restarts as usize,
     };
     let threats = request.threats(&hyper)?;
-    if options.save_examples.is_some() && threats.len() != 1 {
-        let problem = format!(
-            "takes one attack, target and radius, not {}; name them with --attack and --epsilon",
-            threats.len()
-        );
-        return Err(HeadlessError::Flag { flag: "--save-examples", problem });
-    }
+    options.save_examples.as_deref().map_or(Ok(()), check_folder_of)?;
     if let Some(out) = &options.out {
         RunFolder::check(out, options.force)?;
     }
@@ -114,7 +108,6 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     let opened = open_device(&options.device)?;
     let mut progress = Progress::new(options.quiet, 1);
     opened.info.notice.iter().for_each(|notice| progress.say(notice));
-    let (shape, epsilon) = (data.shape, threats.first().map_or(0.0, |threat| threat.epsilon));
     let job = Job {
         checkpoint,
         data,
@@ -130,12 +123,29 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     if options.audit {
         super::print(&tables::audit_text(&lights));
     }
-    if let Some(path) = &options.save_examples {
-        let archive =
-            examples.pack(shape, epsilon).map_err(|error| HeadlessError::System(error.to_string()))?;
-        write_whole(path, &archive)?;
-    }
+    options.save_examples.as_deref().map_or(Ok(()), |path| write_examples(path, &examples))?;
     options.out.as_deref().map_or(Ok(()), |out| write(out, options.force, &evaluation, lights, hyper.epsilon))
+}
+
+/// That a file can be written where it is to be, before hours are spent on what it will hold.
+fn check_folder_of(path: &Path) -> Result<(), HeadlessError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() && path.file_name().is_some() && !path.is_dir() {
+        return Ok(());
+    }
+    let problem = format!("{} is no file in a folder that is there", path.display());
+    Err(HeadlessError::Flag { flag: "--save-examples", problem })
+}
+
+/// Writes an archive for each threat, and says what is in it.
+fn write_examples(path: &Path, all: &[Examples]) -> Result<(), HeadlessError> {
+    for examples in all {
+        let path = examples.path(path, all.len() > 1);
+        let archive = examples.pack().map_err(|error| HeadlessError::System(error.to_string()))?;
+        write_whole(&path, &archive)?;
+        super::print(&format!("{}: {}\n", path.display(), examples.summary()));
+    }
+    Ok(())
 }
 
 /// The checkpoint in a file, or in a run folder.
@@ -200,18 +210,17 @@ struct Job {
 }
 
 /// What the attacking thread says.
-#[expect(clippy::large_enum_variant, reason = "the large one is sent once")]
 enum Message {
     /// So much is done, in [0, 1].
     Progress(f64),
     /// All is done, or the device failed.
-    Done(Result<(Counts, Examples, Vec<Light>), String>),
+    Done(Result<(Counts, Vec<Examples>, Vec<Light>), String>),
 }
 
 /// What came of a job.
 struct Found {
     evaluation: Robustness,
-    examples: Examples,
+    examples: Vec<Examples>,
     lights: Vec<Light>,
 }
 
@@ -241,7 +250,7 @@ fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
 }
 
 impl Job {
-    async fn run(self, tell: &SyncSender<Message>) -> Result<(Counts, Examples, Vec<Light>), String> {
+    async fn run(self, tell: &SyncSender<Message>) -> Result<(Counts, Vec<Examples>, Vec<Light>), String> {
         let Dataset { test, shape, classes, .. } = &self.data;
         let network = self.checkpoint.header.main_network();
         let weights = self.checkpoint.state(&self.device).main.weights();
@@ -255,14 +264,19 @@ impl Job {
             evaluation = evaluation.with_surrogate(network.clone(), weights);
         }
         let rest = if self.audit { 0.5 * (1.0 - share) } else { 1.0 - share };
-        let mut examples = Examples::default();
+        let kept = if self.keep { &self.threats[..] } else { &[] };
+        let mut examples: Vec<Examples> =
+            kept.iter().map(|threat| Examples::new(*threat, *shape, classes.len())).collect();
+        let victim = Victim { network: &network, weights: &weights };
         loop {
             match evaluation.advance(&network, &held_out).await? {
                 Turn::Complete => break,
-                Turn::Attacked(Attacked { indices, adversarial, .. }) if self.keep => {
-                    self.keep(&mut examples, &network, &weights, &held_out, &indices, adversarial).await?;
+                Turn::Attacked(Attacked { threat, indices, adversarial }) => {
+                    if let Some(examples) = examples.get_mut(threat) {
+                        examples.add(&victim, (test, &held_out), &indices, adversarial).await?;
+                    }
                 }
-                Turn::Attacked(_) | Turn::Paused => {}
+                Turn::Paused => {}
             }
             if evaluation.at_batch_end() {
                 // The device has so much work queued that its progress would be shown long before it is made.
@@ -339,31 +353,5 @@ impl Job {
                 return Ok(surrogate.into_network());
             }
         }
-    }
-
-    /// Adds a batch to the examples.
-    async fn keep(
-        &self,
-        examples: &mut Examples,
-        network: &Network,
-        weights: &Weights,
-        held_out: &DeviceImages,
-        indices: &[u32],
-        adversarial: burn::tensor::Tensor<4>,
-    ) -> Result<(), String> {
-        let classes = self.data.classes.len();
-        let clean = held_out.gather(indices).images;
-        let logits = read(network.logits(weights, clean)).await?;
-        let adversarial_logits = read(network.logits(weights, adversarial.clone())).await?;
-        examples.predictions.extend(largest(&logits, classes));
-        examples.adversarial_predictions.extend(largest(&adversarial_logits, classes));
-        examples.adversarial.extend(read(adversarial).await?);
-        for &index in indices {
-            let index = index as usize;
-            examples.images.extend(self.data.test.image(index));
-            examples.labels.push(self.data.test.labels[index].into());
-            examples.indices.push(index as i64);
-        }
-        Ok(())
     }
 }

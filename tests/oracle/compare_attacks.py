@@ -1,11 +1,14 @@
-"""How many images the public implementations of the attacks leave, on the weights and images of a lab's run:
+"""How many images the public implementations of the attacks leave, beside the lab, on the same weights and images:
 
-    great-lab evaluate RUN --attack fgsm --epsilon 8/255 --samples 500 --save-examples images.npz
-    python compare_attacks.py RUN/checkpoint.safetensors images.npz 8/255 pgd apgd-ce apgd-t
+    great-lab evaluate RUN --attack pgd,apgd-ce,fab-t --epsilon 0.1 --samples 500 --save-examples lab.npz
+    python compare_attacks.py RUN 0.1 results.jsonl lab-pgd-0.1.npz lab-apgd-ce-0.1.npz lab-fab-t-0.1.npz
+    python compare_attacks.py --table results.jsonl
 
-and, to be held beside it, `great-lab evaluate RUN --attack pgd,apgd-ce,apgd-t --epsilon 8/255 --samples 500`."""
+Each chunk of images under each attack is a line added to the results, and is not computed again: the run may be ended
+at any time, and the table says of how many images it is. The lab's examples are judged by PyTorch too."""
 
 import json
+import pathlib
 import sys
 import time
 import warnings
@@ -19,30 +22,36 @@ from pyautoattack.autoattack import AutoAttack
 from pyautoattack.autopgd_base import APGDAttack, APGDAttack_targeted
 from pyautoattack.fab_pt import FABAttack_PT
 from pyautoattack.square import SquareAttack
-from safetensors import safe_open
 
-from networks import main_network
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts" / "export_torch"))
+import export  # noqa: E402
 
-BATCH = 128
-STEPS = {"pgd": 20, "mi-fgsm": 10}
+CHUNK = 100
+STEPS = {"pgd": 20, "pgd-l2": 20, "mi-fgsm": 10}
+TOOLS = {"fgsm": "torchattacks", "mi-fgsm": "torchattacks", "pgd": "torchattacks", "pgd-l2": "torchattacks",
+         "deepfool": "foolbox", "deepfool-l2": "foolbox", "cw-l2": "foolbox"}
+AUTO = "AutoAttack's reference"
+TOOLS |= {name + norm: AUTO for name in ["apgd-ce", "apgd-dlr", "apgd-t", "fab-t", "square", "autoattack"]
+          for norm in ["", "-l2"]}
 
 
-def load(path):
-    """The main network of a checkpoint."""
-    with safe_open(path, "pt") as file:
-        header = json.loads(file.metadata()["great-lab"])
-        setup = header["config"]["setup"]
-        network = main_network(setup["network"], setup["width"], header["image"][0], len(header["classes"]),
-                               setup["activation"])
-        weights = {name: file.get_tensor(f"main.{name}") for name, _ in network.named_parameters()}
-    weights |= {"normalize.mean": torch.tensor(header["mean"]), "normalize.std": torch.tensor(header["deviation"])}
-    network.load_state_dict(weights)
-    return network.eval()
+def smallest(attack, model, l2, epsilon):
+    """Foolbox' search for the smallest perturbation; where it is larger than ε, the clean image."""
+    bounded = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
+
+    def within(x, y):
+        found = attack(bounded, x, y, epsilons=None)[0].detach()
+        offset = (found - x).flatten(1)
+        near = (offset.norm(dim=1) if l2 else offset.abs().amax(1)) <= epsilon
+        return torch.where(near[:, None, None, None], found, x)
+
+    return within
 
 
 def attack(name, model, epsilon):
     """A function from images and labels to adversarial images."""
-    common = {"norm": "Linf", "eps": epsilon, "seed": 0}
+    base, l2 = name.removesuffix("-l2"), name.endswith("-l2")
+    common = {"norm": "L2" if l2 else "Linf", "eps": epsilon, "seed": 0}
     steps = STEPS.get(name)
     if name == "fgsm":
         return torchattacks.FGSM(model, eps=epsilon)
@@ -50,42 +59,91 @@ def attack(name, model, epsilon):
         return torchattacks.MIFGSM(model, eps=epsilon, alpha=epsilon / steps, steps=steps)
     if name == "pgd":
         return torchattacks.PGD(model, eps=epsilon, alpha=2.5 * epsilon / steps, steps=steps)
-    if name in ("apgd-ce", "apgd-dlr"):
-        return APGDAttack(model, loss=name.removeprefix("apgd-"), **common).perturb
-    if name == "apgd-t":
+    if name == "pgd-l2":
+        return torchattacks.PGDL2(model, eps=epsilon, alpha=2.5 * epsilon / steps, steps=steps)
+    if base in ("apgd-ce", "apgd-dlr"):
+        return APGDAttack(model, loss=base.removeprefix("apgd-"), **common).perturb
+    if base == "apgd-t":
         return APGDAttack_targeted(model, **common).perturb
-    if name == "fab-t":
+    if base == "fab-t":
         return FABAttack_PT(model, targeted=True, **common).perturb
-    if name == "square":
+    if base == "square":
         return SquareAttack(model, resc_schedule=False, **common).perturb
-    if name == "deepfool":
-        bounded = foolbox.PyTorchModel(model, bounds=(0, 1), device="cpu")
-
-        def within(x, y):
-            found = foolbox.attacks.LinfDeepFoolAttack()(bounded, x, y, epsilons=None)[0].detach()
-            near = (found - x).flatten(1).abs().amax(1) <= epsilon
-            return torch.where(near[:, None, None, None], found, x)
-
-        return within
-    if name == "autoattack":
-        return lambda x, y: AutoAttack(model, norm="Linf", eps=epsilon, seed=0).run_standard_evaluation(x, y)[0]
+    if base == "deepfool":
+        kind = foolbox.attacks.L2DeepFoolAttack if l2 else foolbox.attacks.LinfDeepFoolAttack
+        return smallest(kind(), model, l2, epsilon)
+    if name == "cw-l2":
+        return smallest(foolbox.attacks.L2CarliniWagnerAttack(steps=100), model, l2, epsilon)
+    if base == "autoattack":
+        standard = AutoAttack(model, norm=common["norm"], eps=epsilon, seed=0)
+        return lambda x, y: standard.run_standard_evaluation(x, y, batch_size=len(x))[0]
     raise SystemExit(f"there is no reference of {name}")
 
 
-def main():
-    checkpoint, images, epsilon, *names = sys.argv[1:]
-    torch.set_num_threads(2)
+def lines(path):
+    """The results so far."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def chunk(name, epsilon, model, x, y, ours):
+    """One line of the results, without its place."""
+    begin = time.perf_counter()
+    theirs = attack(name, model, float(Fraction(epsilon)))(x, y).detach()
+    seconds = time.perf_counter() - begin
+    with torch.no_grad():
+        left = [(model(images).argmax(1) == y) for images in (x, theirs, ours)]
+    clean, theirs_left, ours_left = (int(rows.sum()) for rows in left)
+    return {"n": len(x), "clean": clean, "theirs": theirs_left, "lab": ours_left, "seconds": round(seconds, 1),
+            "same": int((left[1] == left[2]).sum())}
+
+
+def compare(run, epsilon, results, archives):
+    """Adds what is missing to the results: chunk by chunk, so that every attack soon has some images."""
+    torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    model, examples = load(checkpoint), numpy.load(images)
-    x = torch.from_numpy(examples["images"]).float() / 255
-    y = torch.from_numpy(examples["labels"])
-    for name in names:
-        begin, left = time.perf_counter(), 0
-        for x_batch, y_batch in zip(x.split(BATCH), y.split(BATCH), strict=True):
-            adversarial = attack(name, model, float(Fraction(epsilon)))(x_batch, y_batch)
-            left += int((model(adversarial).argmax(1) == y_batch).sum())
-        seconds = time.perf_counter() - begin
-        print(f"{name:10} {100 * left / len(x):5.1f} %  {1000 * seconds / len(x):8.1f} ms an image", flush=True)
+    model = export.network(run)
+    examples = {name_of(path): dict(numpy.load(path)) for path in archives}
+    done = {(line["attack"], line["epsilon"], line["first"]) for line in lines(results)}
+    for first in range(0, max(len(archive["labels"]) for archive in examples.values()), CHUNK):
+        for name, archive in examples.items():
+            rows = slice(first, first + CHUNK)
+            x, y = torch.from_numpy(archive["clean"][rows]).float() / 255, torch.from_numpy(archive["labels"][rows])
+            if len(x) == 0 or (name, epsilon, first) in done:
+                continue
+            line = {"attack": name, "epsilon": epsilon, "first": first}
+            line |= chunk(name, epsilon, model, x, y, torch.from_numpy(archive["float"][rows]))
+            with results.open("a") as file:
+                print(json.dumps(line), file=file)
+
+
+def name_of(path):
+    """The attack in an archive's name, as `--save-examples` gives it: STEM-ATTACK-EPSILON.npz."""
+    names = sorted(TOOLS, key=len, reverse=True)
+    found = next((name for name in names if f"-{name}-" in pathlib.Path(path).name), None)
+    return found or sys.exit(f"{path}: its name tells no attack that has a reference")
+
+
+def table(results):
+    """The results as Markdown."""
+    print("| attack | ε | n | public tool | its robust accuracy | the lab's | apart | same verdict | its seconds |")
+    print("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+    every = lines(results)
+    for key in dict.fromkeys((line["attack"], line["epsilon"]) for line in every):
+        of_it = [line for line in every if (line["attack"], line["epsilon"]) == key]
+        n, theirs, lab, same, seconds = (sum(line[name] for line in of_it)
+                                         for name in ["n", "theirs", "lab", "same", "seconds"])
+        shares = f"{100 * theirs / n:.1f} % | {100 * lab / n:.1f} % | {100 * (lab - theirs) / n:+.1f}"
+        print(f"| `{key[0]}` | {key[1]} | {n} | {TOOLS[key[0]]} | {shares} | {same} of {n} | {seconds:.0f} |")
+
+
+def main():
+    if len(sys.argv) == 3 and sys.argv[1] == "--table":
+        table(pathlib.Path(sys.argv[2]))
+    elif len(sys.argv) > 4:
+        run, epsilon, results, *archives = sys.argv[1:]
+        compare(run, epsilon, pathlib.Path(results), archives)
+    else:
+        sys.exit(__doc__)
 
 
 if __name__ == "__main__":
