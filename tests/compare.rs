@@ -99,6 +99,10 @@ fn what_makes_no_comparison_is_refused() {
         ("compare distillation --cell 3/2", "say I/N"),
         ("compare distillation --out used", "used is not empty"),
         ("compare distillation --out planned", "planned holds another comparison"),
+        ("compare distillation --set method=great", "--methods: it alone says"),
+        ("compare distillation --set fraction=0.1", "--fractions: it alone says"),
+        ("compare defense --modes great --mode baseline", "--modes: it alone says"),
+        ("compare defense --modes magic", "possible values: baseline"),
         ("compare distillation --set beta=1", "makes no use of beta"),
     ] {
         let output = lab(line, folder).output().unwrap();
@@ -112,4 +116,20 @@ fn what_makes_no_comparison_is_refused() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cross-entropy-0.05-seed1 failed: cannot read the teacher nowhere"), "{said}");
+}
+
+#[test]
+fn defences_are_compared_under_attack() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    data(folder);
+    let line = "compare defense --modes baseline,great,baseline --seeds 2 --steps 4 --device cpu --set batch_size=16 --set width=0.5 --set attack_steps=2 --data data --out out";
+    run(line, folder);
+    let table = read(folder.join("out/table.md"));
+    for expected in ["PGD at ε", "| baseline | 2 |", "| great | 2 |", "accuracy − baseline (95 %)"] {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+    assert!(!table.contains("–"), "every figure is there: {table}");
+    let json: serde_json::Value = serde_json::from_str(&read(folder.join("out/table.json"))).unwrap();
+    assert!(json["rows"].as_array().unwrap().iter().all(|row| row["n"] == 2), "{json}");
 }

@@ -7,10 +7,11 @@ mod statistics;
 mod table;
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
 
-use crate::config::{DistillationMethod, NetworkKind, ScenarioKind, knobs::parse_real};
+use crate::config::{DistillationMethod, Mode, NetworkKind, ScenarioKind, knobs::parse_real};
 
 use super::error::HeadlessError;
 use super::options::{RunOptions, Shortcut};
@@ -34,8 +35,22 @@ pub struct CompareOptions {
 /// What can be compared.
 #[derive(clap::Subcommand, Debug)]
 pub enum Compared {
+    /// Modes of training a network that withstands attacks
+    Defense(Box<DefenseOptions>),
     /// Methods of distillation, at some shares of the training images
     Distillation(Box<DistillationOptions>),
+}
+
+/// The flags of `great-lab compare defense`.
+#[derive(clap::Args, Debug)]
+pub struct DefenseOptions {
+    /// Modes; all others are compared with the first
+    #[arg(long, value_name = "M,M,…", value_delimiter = ',', value_parser = PossibleValuesParser::new(Mode::NAMES),
+          default_values = Mode::NAMES.iter().copied())]
+    pub modes: Vec<String>,
+    /// The rest.
+    #[command(flatten)]
+    pub shared: SharedOptions,
 }
 
 /// The flags of `great-lab compare distillation`.
@@ -86,14 +101,27 @@ pub struct SharedOptions {
 /// [`HeadlessError`]: bad flags, a folder that holds another comparison, a cell that failed.
 pub fn compare(options: CompareOptions) -> Result<Outcome, HeadlessError> {
     match options.what {
+        Some(Compared::Defense(options)) => defense(*options),
         Some(Compared::Distillation(options)) => distillation(*options),
         None => merge(&options.merge),
     }
 }
 
+fn defense(options: DefenseOptions) -> Result<Outcome, HeadlessError> {
+    let DefenseOptions { modes, shared } = options;
+    let SharedOptions { seeds, out, cell, mut run } = shared;
+    leave_to(&run, "mode", "--modes")?;
+    let value = ScenarioKind::Defense.name().to_owned();
+    run.shortcuts.push(Shortcut { knob: "scenario", flag: "scenario", value });
+    let plan = Plan::defense(run.config(None)?, &chosen::<Mode>(&modes), seeds);
+    run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+}
+
 fn distillation(options: DistillationOptions) -> Result<Outcome, HeadlessError> {
     let DistillationOptions { methods, fractions, teacher, teacher_network, teacher_steps, shared } = options;
     let SharedOptions { seeds, out, cell, mut run } = shared;
+    leave_to(&run, "method", "--methods")?;
+    leave_to(&run, "fraction", "--fractions")?;
     let scenario = Some(ScenarioKind::Distillation.name().to_owned());
     for (knob, flag, value) in [
         ("scenario", "scenario", scenario),
@@ -112,8 +140,23 @@ fn distillation(options: DistillationOptions) -> Result<Outcome, HeadlessError> 
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let plan = Plan::distillation(run.config(None)?, &methods, &fractions, seeds);
+    let plan = Plan::distillation(run.config(None)?, &chosen(&methods), &fractions, seeds);
     run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+}
+
+/// The choices of these names, which the flag's own parser let through.
+fn chosen<T: FromStr>(names: &[String]) -> Vec<T> {
+    names.iter().filter_map(|name| name.parse().ok()).collect()
+}
+
+/// Refuses a value for a knob that the comparison goes through by itself.
+fn leave_to(run: &RunOptions, knob: &str, flag: &'static str) -> Result<(), HeadlessError> {
+    let sets = |assignment: &String| assignment.split('=').next().is_some_and(|name| name.trim() == knob);
+    if !run.set.iter().any(sets) && (knob != "mode" || run.mode.is_none()) {
+        return Ok(());
+    }
+    let problem = format!("it alone says what each run's {knob} is; leave out the other flag that sets it");
+    Err(HeadlessError::Flag { flag, problem })
 }
 
 /// Runs what is missing of this part of `plan`, and says what came of the whole where it is complete.
@@ -166,7 +209,9 @@ fn merge(folders: &[PathBuf]) -> Result<Outcome, HeadlessError> {
 fn publish(plan: &Plan, results: &outcome::Results, out: &Path) -> Result<(), HeadlessError> {
     let text = table::markdown(plan, results);
     write_whole(&out.join("table.md"), text.as_bytes())?;
-    write_whole(&out.join("table.csv"), table::summary(plan, results).bytes())?;
+    let rows = table::rows(plan, results);
+    write_whole(&out.join("table.csv"), table::summary(&rows).bytes())?;
+    write_whole(&out.join("table.json"), table::json(plan, &rows).as_bytes())?;
     write_whole(&out.join("cells.csv"), table::cells(plan, results).bytes())?;
     super::print(&text);
     super::print(&format!("\nthe same is in {}\n", out.join("table.md").display()));

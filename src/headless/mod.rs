@@ -67,11 +67,13 @@ Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
 const COMPARE_EXAMPLES: &str = "\
 Examples:
   great-lab compare distillation --fractions 0.05,1 --seeds 5 --out runs/distillation
+  great-lab compare defense --modes baseline,great,pgd-at --set epsilon=8/255 --out runs/defense
   great-lab compare distillation --methods cross-entropy,great --set alpha=0.5 --steps 500
   great-lab compare distillation --cell $TASK/50 --out runs/part-$TASK     in a job array
   great-lab compare --merge runs/part-*
 
-Cells that are finished are not run again: the same command goes on where an earlier one was cut off.";
+Cells that are finished are not run again: the same command goes on where an earlier one was cut off. Where the parts
+of a job array have one --out, all write there; with as many parts as seeds each trains its own teacher.";
 
 const EVALUATE_EXAMPLES: &str = "\
 Examples:

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::config::{AttackKind, ScenarioKind, TargetKind};
+
 use super::super::error::HeadlessError;
 use super::plan::{Cell, Plan};
 
@@ -20,20 +22,31 @@ pub struct Metric {
     read: fn(&Value) -> Option<f64>,
 }
 
-/// What a comparison of distillations is about; the first is that by which methods are held against each other.
-pub const METRICS: [Metric; 5] = [
-    Metric {
-        name: "accuracy",
-        key: "accuracy",
-        is_share: true,
-        read: |json| json.pointer("/final/evaluation/clean/value")?.as_f64(),
-    },
-    Metric {
-        name: "discriminator",
-        key: "auxiliary_accuracy",
-        is_share: true,
-        read: |json| json.pointer("/final/auxiliary_accuracy")?.as_f64(),
-    },
+const ACCURACY: Metric = Metric {
+    name: "accuracy",
+    key: "accuracy",
+    is_share: true,
+    read: |json| json.pointer("/final/evaluation/clean/value")?.as_f64(),
+};
+
+const AUXILIARY: Metric = Metric {
+    name: "discriminator",
+    key: "auxiliary_accuracy",
+    is_share: true,
+    read: |json| json.pointer("/final/auxiliary_accuracy")?.as_f64(),
+};
+
+const FGSM: Metric = Metric {
+    name: "FGSM at ε",
+    key: "fgsm_accuracy",
+    is_share: true,
+    read: |json| robust_accuracy(json, AttackKind::Fgsm),
+};
+
+/// What a comparison of distillations is about.
+const DISTILLATION: [Metric; 5] = [
+    ACCURACY,
+    AUXILIARY,
     Metric {
         name: "gradient cosine",
         key: "gradient_cosine",
@@ -46,16 +59,52 @@ pub const METRICS: [Metric; 5] = [
         is_share: true,
         read: |json| {
             let share = |key: &str| json.pointer("/final/comparison/agreement")?.get(key)?.as_f64();
-            Some(share("hits")? / share("total")?)
+            Some(share("hits")? / share("total").filter(|total| *total > 0.0)?)
         },
     },
+    FGSM,
+];
+
+/// What a comparison of defences is about.
+const DEFENSE: [Metric; 5] = [
+    ACCURACY,
     Metric {
-        name: "FGSM",
-        key: "fgsm_accuracy",
+        name: "PGD at ε",
+        key: "pgd_accuracy",
         is_share: true,
-        read: |json| json.pointer("/final/evaluation/attacks/0/robust/value")?.as_f64(),
+        read: |json| robust_accuracy(json, AttackKind::Pgd),
+    },
+    FGSM,
+    AUXILIARY,
+    Metric {
+        name: "histogram distance",
+        key: "histogram_distance",
+        is_share: false,
+        read: |json| json.pointer("/final/histogram_distance")?.as_f64(),
     },
 ];
+
+/// What a comparison in that scenario is about; the first is that by which methods are held against each other.
+pub fn metrics(scenario: ScenarioKind) -> &'static [Metric] {
+    match scenario {
+        ScenarioKind::Defense => &DEFENSE,
+        ScenarioKind::Distillation => &DISTILLATION,
+    }
+}
+
+/// Share of held-out images that withstand an untargeted attack at the run's own ε.
+fn robust_accuracy(json: &Value, attack: AttackKind) -> Option<f64> {
+    let epsilon = json.pointer("/config/hyper/epsilon")?.as_f64()?;
+    // Radii are shares of ε, the next one a quarter away: the tolerance is for rounding alone.
+    let is_own = |radius: f64| (radius - epsilon).abs() <= 0.01 * epsilon;
+    let attacks = json.pointer("/final/evaluation/attacks")?.as_array()?;
+    let found = attacks.iter().find(|found| {
+        found["attack"] == attack.name()
+            && found["target"] == TargetKind::Untargeted.name()
+            && found["epsilon"].as_f64().is_some_and(is_own)
+    });
+    found?.pointer("/robust/value")?.as_f64()
+}
 
 /// What was read of a comparison.
 #[derive(Debug, Default)]
@@ -69,7 +118,7 @@ pub struct Results {
 }
 
 impl Results {
-    /// The figures of [`METRICS`] of a cell, where it is finished.
+    /// The figures of a cell by [`Plan::metrics`], where it is finished.
     pub fn of(&self, cell: &Cell) -> Option<&[Option<f64>]> {
         self.figures.get(&cell.name).map(Vec::as_slice)
     }
@@ -96,7 +145,7 @@ pub fn read(plan: &Plan, folders: &[&Path]) -> Result<Results, HeadlessError> {
         let json = run_json(&path)?;
         results
             .figures
-            .insert(cell.name.clone(), METRICS.iter().map(|metric| (metric.read)(&json)).collect());
+            .insert(cell.name.clone(), plan.metrics().iter().map(|metric| (metric.read)(&json)).collect());
     }
     for teacher in &plan.teachers {
         if let Some(path) = place(&teacher.name) {
@@ -118,7 +167,7 @@ pub fn is_finished(folder: &Path) -> bool {
 /// Where its `run.json` cannot be read or has none.
 pub fn accuracy(folder: &Path) -> Result<f64, HeadlessError> {
     let json = run_json(folder)?;
-    (METRICS[0].read)(&json).ok_or_else(|| HeadlessError::Malformed {
+    (ACCURACY.read)(&json).ok_or_else(|| HeadlessError::Malformed {
         path: folder.join("run.json"),
         expected: "the record of a finished run",
         problem: "it has no accuracy".into(),

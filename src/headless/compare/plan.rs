@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, DistillationMethod, Mode, ScenarioKind, TRAIN_TEACHER};
+use crate::config::{Config, DistillationMethod, Mode, ScenarioKind, Setup, TRAIN_TEACHER};
 
 use super::super::error::HeadlessError;
 use super::super::run_folder::{RunFolder, write_whole};
 use super::make_folder;
+use super::outcome::{self, Metric};
 
 /// The plan of a comparison in its folder.
 pub const PLAN_FILE: &str = "compare.json";
@@ -43,57 +44,87 @@ pub struct Cell {
 
 impl Plan {
     /// Every method at every fraction with every seed; all else as `base` says.
-    pub fn distillation(base: Config, methods: &[String], fractions: &[f64], seeds: u64) -> Self {
-        let mut base = base;
-        // All that a comparison reads is measured at the end, on all held-out images.
-        base.hyper.evaluate_every_steps = 0;
-        base.hyper.evaluate_samples = 1_000_000;
-        base.hyper.histogram_every_steps = 1_000_000;
-        base.hyper.report_every_steps = base.hyper.report_every_steps.max(50);
-        let seeds: Vec<u64> = (0..seeds).map(|offset| base.setup.seed.wrapping_add(offset)).collect();
+    pub fn distillation(base: Config, methods: &[DistillationMethod], fractions: &[f64], seeds: u64) -> Self {
+        let base = measured_at_the_end(base);
         let makes_teachers = base.setup.teacher == TRAIN_TEACHER;
         let teacher_name = |seed: u64| makes_teachers.then(|| format!("teacher-seed{seed}"));
-        let teachers = seeds.iter().filter_map(|seed| {
+        let teachers = seeds_from(&base, seeds).filter_map(|seed| {
             Some(Cell {
-                name: teacher_name(*seed)?,
+                name: teacher_name(seed)?,
                 setting: String::new(),
                 method: "teacher".into(),
-                seed: *seed,
+                seed,
                 teacher: None,
-                config: teacher(&base, *seed),
+                config: teacher(&base, seed),
             })
         });
         let mut cells = Vec::new();
-        for fraction in fractions {
-            for method in
-                DistillationMethod::ALL.iter().filter(|method| methods.iter().any(|m| m == method.name()))
-            {
-                for seed in &seeds {
+        for fraction in in_order(fractions.iter().copied()) {
+            for method in in_order(methods.iter().copied()) {
+                for seed in seeds_from(&base, seeds) {
                     let mut config = base.clone();
-                    (config.setup.method, config.setup.fraction) = (*method, *fraction);
-                    config.setup.seed = *seed;
+                    let setup = &mut config.setup;
+                    (setup.method, setup.fraction, setup.seed) = (method, fraction, seed);
                     cells.push(Cell {
                         name: format!("{method}-{fraction}-seed{seed}"),
-                        setting: format!("{} % of the training images", 100.0 * fraction),
+                        setting: format!("{} % of the training images", percent(fraction)),
                         method: method.to_string(),
-                        seed: *seed,
-                        teacher: teacher_name(*seed),
+                        seed,
+                        teacher: teacher_name(seed),
                         config,
                     });
                 }
             }
         }
-        let order = |cell: &Cell| {
-            let fraction = fractions.iter().position(|fraction| *fraction == cell.config.setup.fraction);
-            (fraction, methods.iter().position(|method| *method == cell.method))
-        };
-        cells.sort_by_key(order);
-        let setup = &base.setup;
+        let Setup { data, network, width, steps, batch_size, .. } = &base.setup;
         let title = format!(
-            "Distillation on {}: student {} × {}, {} steps of {} images",
-            setup.data, setup.network, setup.width, setup.steps, setup.batch_size
+            "Distillation on {data}: student {network} × {width}, {steps} steps of {batch_size} images"
         );
         Self { title, teachers: teachers.collect(), cells }
+    }
+
+    /// Every mode with every seed; all else as `base` says.
+    pub fn defense(base: Config, modes: &[Mode], seeds: u64) -> Self {
+        let base = measured_at_the_end(base);
+        let Setup { data, network, width, steps, batch_size, .. } = &base.setup;
+        let title = format!("Defence on {data}: {network} × {width}, {steps} steps of {batch_size} images");
+        let cell = |mode: Mode, seed: u64| {
+            let mut config = base.clone();
+            (config.setup.mode, config.setup.seed) = (mode, seed);
+            Cell {
+                name: format!("{mode}-seed{seed}"),
+                setting: format!("ε = {}", base.hyper.epsilon),
+                method: mode.to_string(),
+                seed,
+                teacher: None,
+                config,
+            }
+        };
+        let modes = in_order(modes.iter().copied()).into_iter();
+        let cells = modes.flat_map(|mode| seeds_from(&base, seeds).map(move |seed| (mode, seed)));
+        Self { cells: cells.map(|(mode, seed)| cell(mode, seed)).collect(), title, teachers: Vec::new() }
+    }
+
+    /// What is trained: that of every cell.
+    pub fn scenario(&self) -> ScenarioKind {
+        self.cells.first().map_or(ScenarioKind::Defense, |cell| cell.config.setup.scenario)
+    }
+
+    /// What is measured of every cell, the headline first.
+    pub fn metrics(&self) -> &'static [Metric] {
+        outcome::metrics(self.scenario())
+    }
+
+    /// What a reader of the table must know of its metrics.
+    pub fn note(&self) -> String {
+        let epsilon = self.cells.first().map_or(0.0, |cell| cell.config.hyper.epsilon);
+        let chance = match self.scenario() {
+            ScenarioKind::Defense => "chance is one class of all",
+            ScenarioKind::Distillation => "chance is 50 %",
+        };
+        format!(
+            "Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report; {chance}. Attacks: untargeted, L∞, at ε = {epsilon}, on all held-out images."
+        )
     }
 
     /// Makes `out` the folder of this comparison, or finds that it is.
@@ -101,13 +132,22 @@ impl Plan {
     /// # Errors
     /// Where it holds another one, or something else.
     pub fn claim(&self, out: &Path) -> Result<(), HeadlessError> {
-        if !out.join(PLAN_FILE).exists() {
-            RunFolder::check(out, false)?;
-            make_folder(out)?;
-            let json = serde_json::to_string_pretty(self).expect("plain data always becomes JSON");
-            return Ok(write_whole(&out.join(PLAN_FILE), json.as_bytes())?);
+        let is_claimed = || out.join(PLAN_FILE).exists();
+        if !is_claimed() {
+            match RunFolder::check(out, false) {
+                // In this order: what another process is just doing it has done when the second answer comes.
+                Err(error) if !is_being_claimed(out) && !is_claimed() => return Err(error.into()),
+                _ => {}
+            }
         }
-        if Self::read(out)? == *self {
+        let json = serde_json::to_string_pretty(self).expect("plain data always becomes JSON");
+        if !is_claimed() {
+            make_folder(out)?;
+            write_whole(&out.join(PLAN_FILE), json.as_bytes())?;
+        }
+        // Reading a number may miss its last bit, so that only what was read compares with what was read.
+        let there = Self::read(out)?;
+        if serde_json::from_str::<Self>(&json).is_ok_and(|own| own == there) {
             return Ok(());
         }
         Err(HeadlessError::Flag {
@@ -146,14 +186,42 @@ impl Plan {
 }
 
 /// Each once, where it first comes.
-fn in_order<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+fn in_order<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut known = Vec::new();
-    for name in names {
-        if !known.contains(&name) {
-            known.push(name);
+    for one in all {
+        if !known.contains(&one) {
+            known.push(one);
         }
     }
     known
+}
+
+/// Whether nothing is in `folder` but plans that other processes have not finished writing.
+fn is_being_claimed(folder: &Path) -> bool {
+    let aside = format!(".{PLAN_FILE}.");
+    std::fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().starts_with(&aside)))
+    })
+}
+
+/// So many seeds from that of `base` on.
+fn seeds_from(base: &Config, seeds: u64) -> impl Iterator<Item = u64> + use<> {
+    let first = base.setup.seed;
+    (0..seeds).map(move |offset| first.wrapping_add(offset))
+}
+
+/// All that a comparison reads is measured at the end, on all held-out images.
+fn measured_at_the_end(mut base: Config) -> Config {
+    base.hyper.evaluate_every_steps = 0;
+    base.hyper.evaluate_samples = 1_000_000;
+    base.hyper.histogram_every_steps = 1_000_000;
+    base.hyper.report_every_steps = base.hyper.report_every_steps.max(50);
+    base
+}
+
+/// A share in percent, without what binary fractions leave behind its last decimal.
+fn percent(share: f64) -> f64 {
+    (share * 1e8).round() / 1e6
 }
 
 /// The run that trains the teacher of a seed: an undefended network on all the training images.
@@ -173,3 +241,55 @@ fn teacher(base: &Config, seed: u64) -> Config {
 
 /// Keeps the seeds of teacher and student apart.
 const TEACHER_SEED: u64 = 0x5eed_0004;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(fractions: &[f64]) -> Plan {
+        let methods =
+            [DistillationMethod::Great, DistillationMethod::CrossEntropy, DistillationMethod::Great];
+        Plan::distillation(Config::default(), &methods, fractions, 2)
+    }
+
+    #[test]
+    fn what_is_named_twice_is_run_once() {
+        let plan = plan(&[0.05, 1.0, 1.0 / 20.0]);
+        assert_eq!(plan.cells.len(), 2 * 2 * 2);
+        assert_eq!(plan.methods(), ["great", "cross-entropy"], "in the order in which they were named");
+        let names = in_order(plan.cells.iter().map(|cell| &cell.name));
+        assert_eq!(names.len(), plan.cells.len());
+    }
+
+    #[test]
+    fn shares_read_as_they_were_typed() {
+        let settings = plan(&[0.07, 0.29, 1.0, 0.125]);
+        let expected = ["7", "29", "100", "12.5"].map(|share| format!("{share} % of the training images"));
+        assert_eq!(settings.settings(), expected);
+    }
+
+    #[test]
+    fn a_folder_is_claimed_once_and_gone_on_with() {
+        let scratch = tempfile::tempdir().unwrap();
+        let out = scratch.path().join("out");
+        // A number that JSON does not bring back to the last bit, where there is one.
+        let is_lossy = |x: &f64| {
+            let text = serde_json::to_string(x).unwrap();
+            serde_json::from_str::<f64>(&text).unwrap().to_bits() != x.to_bits()
+        };
+        let lossy = (10..997).map(|k| f64::from(k) / 997.0).find(is_lossy).unwrap_or(1.0 / 3.0);
+        plan(&[lossy]).claim(&out).unwrap();
+        plan(&[lossy]).claim(&out).unwrap();
+        let other = plan(&[0.05]).claim(&out).unwrap_err();
+        assert!(other.to_string().contains("holds another comparison"), "{other}");
+
+        let racing = scratch.path().join("racing");
+        std::fs::create_dir(&racing).unwrap();
+        std::fs::write(racing.join(".compare.json.Ab12Cd"), "{").unwrap();
+        plan(&[0.05]).claim(&racing).unwrap();
+        let used = scratch.path().join("used");
+        std::fs::create_dir(&used).unwrap();
+        std::fs::write(used.join(".bashrc"), "").unwrap();
+        assert!(plan(&[0.05]).claim(&used).unwrap_err().to_string().contains("not empty"));
+    }
+}

@@ -1,85 +1,150 @@
-//! The tables of a comparison: for people as Markdown, for programs as CSV.
+//! The tables of a comparison: for people as Markdown, for programs as CSV and JSON.
+
+use serde::Serialize;
 
 use super::super::tables::Table;
-use super::outcome::{METRICS, Metric, Results};
+use super::outcome::{Metric, Results};
 use super::plan::Plan;
 use super::statistics::{deviation, mean, paired};
 
-/// Mean ± standard deviation by method, and paired differences to the first with their 95 % intervals.
-pub fn markdown(plan: &Plan, results: &Results) -> String {
-    let mut text = format!("## {}\n\n", plan.title);
-    if !results.teachers.is_empty() {
-        let teachers = &results.teachers;
-        text += &format!("{} teachers: accuracy {}.\n\n", teachers.len(), spread(&METRICS[0], teachers));
-    }
+/// A method's figures by one metric over all seeds, and how they differ from the first method's.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Row<'a> {
+    setting: &'a str,
+    method: &'a str,
+    metric: &'static str,
+    /// Seeds of which there is a figure.
+    n: usize,
+    mean: Option<f64>,
+    deviation: Option<f64>,
+    /// Seeds of which the first method has one too.
+    pairs: usize,
+    /// Mean of the method's figure less the first method's, seed by seed.
+    difference: Option<f64>,
+    /// Ends of that mean's 95 % interval.
+    low: Option<f64>,
+    high: Option<f64>,
+}
+
+/// A row for each setting, method and metric.
+pub fn rows<'a>(plan: &'a Plan, results: &Results) -> Vec<Row<'a>> {
     let methods = plan.methods();
     let first = methods.first().copied().unwrap_or_default();
+    let mut rows = Vec::new();
     for setting in plan.settings() {
-        text += &format!("### {setting}\n\n| method | n |");
-        let names = METRICS.iter().map(|metric| metric.name);
-        text += &names.map(|name| format!(" {name} |")).collect::<String>();
-        text +=
-            &format!(" accuracy − {first} (95 %) |\n| --- | --- |{}\n", " --- |".repeat(METRICS.len() + 1));
         for method in &methods {
-            let figures = |metric| values(results, plan, setting, method, metric);
-            text += &format!("| {method} | {} |", figures(0).len());
-            for (index, metric) in METRICS.iter().enumerate() {
-                text += &format!(" {} |", spread(metric, &figures(index)));
+            for (index, metric) in plan.metrics().iter().enumerate() {
+                let figures = results.by_seed(plan, setting, method, index);
+                let others = results.by_seed(plan, setting, first, index);
+                let differences = if *method == first { Vec::new() } else { pairwise(&figures, &others) };
+                let figures: Vec<f64> = figures.into_iter().map(|(_, figure)| figure).collect();
+                let interval = paired(&differences);
+                rows.push(Row {
+                    setting,
+                    method,
+                    metric: metric.key,
+                    n: figures.len(),
+                    mean: (!figures.is_empty()).then(|| mean(&figures)),
+                    deviation: deviation(&figures),
+                    pairs: differences.len(),
+                    difference: (!differences.is_empty()).then(|| mean(&differences)),
+                    low: interval.map(|(mean, half)| mean - half),
+                    high: interval.map(|(mean, half)| mean + half),
+                });
             }
-            let difference = match paired(&differences(results, plan, setting, [method, first])) {
-                _ if *method == first => String::new(),
-                None => "–".into(),
-                Some((mean, half)) => {
-                    let [mean, half] = [mean, half].map(|share| 100.0 * share);
-                    format!("{mean:+.2} [{:+.2}, {:+.2}]", mean - half, mean + half)
-                }
-            };
-            text += &format!(" {difference} |\n");
+        }
+    }
+    rows
+}
+
+/// Figures less others, seed by seed, where both are there.
+fn pairwise(figures: &[(u64, f64)], others: &[(u64, f64)]) -> Vec<f64> {
+    let other = |seed: u64| others.iter().find(|(of, _)| *of == seed).map(|(_, figure)| *figure);
+    figures.iter().filter_map(|(seed, figure)| Some(figure - other(*seed)?)).collect()
+}
+
+/// Mean ± standard deviation by method, and paired differences to the first by the first metric.
+pub fn markdown(plan: &Plan, results: &Results) -> String {
+    let (metrics, rows) = (plan.metrics(), rows(plan, results));
+    let mut text = format!("## {}\n\n", plan.title);
+    let teachers = &results.teachers;
+    if !teachers.is_empty() {
+        let accuracy = spread(&metrics[0], Some(mean(teachers)), deviation(teachers));
+        text += &format!("{} teachers: accuracy {accuracy}.\n\n", teachers.len());
+    }
+    let first = plan.methods().first().copied().unwrap_or_default();
+    for setting in plan.settings() {
+        let names: String = metrics.iter().map(|metric| format!(" {} |", metric.name)).collect();
+        text += &format!("### {setting}\n\n| method | n |{names} {} − {first} (95 %) |\n", metrics[0].name);
+        text += &format!("| --- | --- |{}\n", " --- |".repeat(metrics.len() + 1));
+        let of_setting: Vec<&Row> = rows.iter().filter(|row| row.setting == setting).collect();
+        for of_method in of_setting.chunks(metrics.len()) {
+            let headline = of_method[0];
+            let figures: String = of_method
+                .iter()
+                .zip(metrics)
+                .map(|(row, metric)| format!(" {} |", spread(metric, row.mean, row.deviation)))
+                .collect();
+            let difference =
+                if headline.method == first { String::new() } else { interval(&metrics[0], headline) };
+            text += &format!("| {} | {} |{figures} {difference} |\n", headline.method, headline.n);
         }
         text.push('\n');
     }
-    text += "Mean ± standard deviation over the seeds; the differences are paired by seed, in percentage points, with Student's t interval. Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report; chance is 50 %.\n";
+    let unit = if metrics[0].is_share { ", in percentage points" } else { "" };
+    text += &format!(
+        "Mean ± standard deviation over the seeds; the differences are paired by seed{unit}, with Student's t interval. {}\n",
+        plan.note()
+    );
     if !results.missing.is_empty() {
         text += &format!("\n{} cells are missing.\n", results.missing.len());
     }
     text
 }
 
-/// A row for each setting, method and metric.
-pub fn summary(plan: &Plan, results: &Results) -> Table {
-    let mut table =
-        Table::new(["setting", "method", "metric", "n", "mean", "deviation", "difference", "low", "high"]);
-    let methods = plan.methods();
-    let first = methods.first().copied().unwrap_or_default();
-    for setting in plan.settings() {
-        for method in &methods {
-            for (index, metric) in METRICS.iter().enumerate() {
-                let figures = values(results, plan, setting, method, index);
-                let difference = (index == 0 && *method != first)
-                    .then(|| paired(&differences(results, plan, setting, [method, first])))
-                    .flatten();
-                let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-                table.push([
-                    setting.to_owned(),
-                    (*method).to_owned(),
-                    metric.key.to_owned(),
-                    figures.len().to_string(),
-                    number((!figures.is_empty()).then(|| mean(&figures))),
-                    number(deviation(&figures)),
-                    number(difference.map(|(mean, _)| mean)),
-                    number(difference.map(|(mean, half)| mean - half)),
-                    number(difference.map(|(mean, half)| mean + half)),
-                ]);
-            }
-        }
+/// [`rows`] as CSV.
+pub fn summary(rows: &[Row]) -> Table {
+    let mut table = Table::new([
+        "setting",
+        "method",
+        "metric",
+        "n",
+        "mean",
+        "deviation",
+        "pairs",
+        "difference",
+        "low",
+        "high",
+    ]);
+    let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+    for row in rows {
+        table.push([
+            row.setting.to_owned(),
+            row.method.to_owned(),
+            row.metric.to_owned(),
+            row.n.to_string(),
+            number(row.mean),
+            number(row.deviation),
+            row.pairs.to_string(),
+            number(row.difference),
+            number(row.low),
+            number(row.high),
+        ]);
     }
     table
 }
 
+/// [`rows`] as JSON, with what is compared.
+pub fn json(plan: &Plan, rows: &[Row]) -> String {
+    let first = plan.methods().first().copied();
+    let json = serde_json::json!({ "title": plan.title, "differences_to": first, "rows": rows });
+    serde_json::to_string_pretty(&json).expect("plain data whose keys are text always becomes JSON")
+}
+
 /// A row for each finished cell.
 pub fn cells(plan: &Plan, results: &Results) -> Table {
-    let mut table =
-        Table::new(["setting", "method", "seed"].into_iter().chain(METRICS.iter().map(|metric| metric.key)));
+    let keys = plan.metrics().iter().map(|metric| metric.key);
+    let mut table = Table::new(["setting", "method", "seed"].into_iter().chain(keys));
     for cell in &plan.cells {
         let Some(figures) = results.of(cell) else { continue };
         let figures = figures.iter().map(|figure| figure.map_or(String::new(), |figure| figure.to_string()));
@@ -89,29 +154,110 @@ pub fn cells(plan: &Plan, results: &Results) -> Table {
     table
 }
 
-fn values(results: &Results, plan: &Plan, setting: &str, method: &str, metric: usize) -> Vec<f64> {
-    results.by_seed(plan, setting, method, metric).into_iter().map(|(_, figure)| figure).collect()
-}
-
-/// Accuracies of a method less those of another, seed by seed, where both are there.
-fn differences(results: &Results, plan: &Plan, setting: &str, [method, other]: [&str; 2]) -> Vec<f64> {
-    let others = results.by_seed(plan, setting, other, 0);
-    let of = |seed: u64| others.iter().find(|(other, _)| *other == seed).map(|(_, figure)| *figure);
-    let own = results.by_seed(plan, setting, method, 0);
-    own.into_iter().filter_map(|(seed, figure)| Some(figure - of(seed)?)).collect()
-}
-
 /// Mean ± standard deviation.
-fn spread(metric: &Metric, figures: &[f64]) -> String {
-    if figures.is_empty() {
-        return "–".into();
-    }
-    let scale = if metric.is_share { 100.0 } else { 1.0 };
-    let digits = if metric.is_share { 2 } else { 3 };
-    let unit = if metric.is_share { " %" } else { "" };
-    let mean = scale * mean(figures);
-    match deviation(figures) {
+fn spread(metric: &Metric, mean: Option<f64>, deviation: Option<f64>) -> String {
+    let Some(mean) = mean else { return "–".into() };
+    let (scale, digits, unit) = if metric.is_share { (100.0, 2, " %") } else { (1.0, 3, "") };
+    let mean = scale * mean;
+    match deviation {
         Some(deviation) => format!("{mean:.digits$} ± {:.digits$}{unit}", scale * deviation),
         None => format!("{mean:.digits$}{unit}"),
+    }
+}
+
+/// Mean difference and its interval.
+fn interval(metric: &Metric, row: &Row) -> String {
+    let (scale, digits) = if metric.is_share { (100.0, 2) } else { (1.0, 3) };
+    let number = |value: f64| format!("{:+.digits$}", scale * value);
+    match (row.difference, row.low, row.high) {
+        (Some(mean), Some(low), Some(high)) => {
+            format!("{} [{}, {}]", number(mean), number(low), number(high))
+        }
+        (Some(mean), ..) => number(mean),
+        _ => "–".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome;
+    use super::*;
+    use crate::config::{Config, Mode};
+
+    /// A comparison of three defences with three seeds whose cells ended in these accuracies.
+    fn finished(folder: &std::path::Path, accuracies: &[(&str, u64, f64)]) -> (Plan, Results) {
+        let modes = [Mode::Great, Mode::Baseline, Mode::Greace];
+        let plan = Plan::defense(Config::default(), &modes, 3);
+        for (mode, seed, accuracy) in accuracies {
+            let cell = folder.join(format!("{mode}-seed{seed}"));
+            std::fs::create_dir_all(&cell).unwrap();
+            let json = serde_json::json!({
+                "outcome": "finished",
+                "config": Config::default(),
+                "final": { "auxiliary_accuracy": 0.1, "evaluation": {
+                    "clean": { "value": accuracy },
+                    "attacks": [
+                        { "attack": "pgd", "target": "untargeted", "epsilon": 0.05, "robust": { "value": 0.9 } },
+                        { "attack": "pgd", "target": "random", "epsilon": 0.1, "robust": { "value": 0.8 } },
+                        { "attack": "pgd", "target": "untargeted", "epsilon": 0.1, "robust": { "value": 0.25 } },
+                    ],
+                }},
+            });
+            std::fs::write(cell.join("run.json"), json.to_string()).unwrap();
+        }
+        let results = outcome::read(&plan, &[folder]).unwrap();
+        (plan, results)
+    }
+
+    #[test]
+    fn differences_are_paired_by_seed() {
+        let scratch = tempfile::tempdir().unwrap();
+        // Differences of baseline and great: seeds 0, 1 and 2 give 1, 2 and 3 points, mean 2, deviation 1; their
+        // half-width is 4.302653 · 1 / √3 = 2.484138. The spread of the figures themselves, 10 points, must not matter.
+        let seed = Config::default().setup.seed;
+        let accuracies = [
+            ("great", seed, 0.50),
+            ("great", seed + 1, 0.60),
+            ("great", seed + 2, 0.70),
+            ("baseline", seed + 2, 0.73),
+            ("baseline", seed, 0.51),
+            ("baseline", seed + 1, 0.62),
+            ("greace", seed + 1, 0.65),
+        ];
+        let (plan, results) = finished(scratch.path(), &accuracies);
+        let rows = rows(&plan, &results);
+        let of = |method: &str| rows.iter().find(|row| row.method == method && row.metric == "accuracy");
+        let (great, baseline, greace) =
+            (of("great").unwrap(), of("baseline").unwrap(), of("greace").unwrap());
+        let close = |value: Option<f64>, expected: f64| (value.unwrap() - expected).abs() < 1e-8;
+        assert!(close(great.mean, 0.6) && close(great.deviation, 0.1), "{great:?}");
+        assert_eq!((great.difference, great.pairs), (None, 0), "nothing differs from itself");
+        assert_eq!((baseline.n, baseline.pairs), (3, 3));
+        assert!(close(baseline.difference, 0.02), "{baseline:?}");
+        assert!(close(baseline.low, 0.02 - 0.024_841_38) && close(baseline.high, 0.02 + 0.024_841_38));
+        assert_eq!((greace.n, greace.pairs, greace.low), (1, 1, None), "one pair has no interval");
+        assert!(close(greace.difference, 0.05));
+        assert_eq!(results.missing.len(), 2);
+
+        let text = markdown(&plan, &results);
+        assert!(text.contains("| baseline | 3 | 62.00 ± 11.00 % |"), "{text}");
+        assert!(text.contains("| +2.00 [-0.48, +4.48] |"), "{text}");
+        assert!(text.contains("2 cells are missing"), "{text}");
+        let json: serde_json::Value = serde_json::from_str(&json(&plan, &rows)).unwrap();
+        assert_eq!(json["differences_to"], "great");
+        assert_eq!(json["rows"].as_array().unwrap().len(), 3 * plan.metrics().len());
+        let csv = String::from_utf8(summary(&rows).bytes().to_vec()).unwrap();
+        assert_eq!(csv.lines().count(), 1 + rows.len());
+    }
+
+    #[test]
+    fn a_robust_accuracy_is_that_at_the_runs_own_radius() {
+        let scratch = tempfile::tempdir().unwrap();
+        let seed = Config::default().setup.seed;
+        let (plan, results) = finished(scratch.path(), &[("great", seed, 0.5)]);
+        let rows = rows(&plan, &results);
+        let robust = rows.iter().find(|row| row.metric == "pgd_accuracy" && row.n == 1).unwrap();
+        assert_eq!(robust.mean, Some(0.25));
+        assert!(rows.iter().all(|row| row.metric != "fgsm_accuracy" || row.mean.is_none()), "nobody ran it");
     }
 }
