@@ -141,6 +141,9 @@ fn a_run_fills_every_pane() {
         "step 1,200 · 256 images",
         "clean ",
         "gradient read as",
+        "step 1,200 · 1 check failed",
+        "iterative-beats-one-step",
+        "PGD-10 10.5 %, PGD-20 6.2 %",
         "PGD, ε = 0.1",
     ] {
         assert!(bench.sees(text), "{text}");
@@ -331,6 +334,7 @@ fn every_pane_copies_its_figures() {
         (Pane::Discriminator, "true_class,read_as,count"),
         (Pane::Robustness, "evaluation,step,attack"),
         (Pane::Samples, "step,epsilon,sample"),
+        (Pane::Audit, "step,check,verdict,figure,why"),
         (Pane::Knobs, "knob,value,default"),
         (Pane::Game, "figure,value"),
     ] {
