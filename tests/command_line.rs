@@ -550,3 +550,42 @@ mod signals_and_limits {
         assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
     }
 }
+
+#[test]
+fn a_report_is_one_page_that_needs_nothing_else() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    tiny(folder, "run", &[]);
+    let attacks = ["--attack", "fgsm,pgd,pgd-l2", "--target", "untargeted,random", "--epsilon", "0.05,0.1"];
+    let further = ["--samples", "40", "--device", "cpu", "--quiet", "--report", "r.html", "--out", "figures"];
+    let output = run(&[&["evaluate", "run"], &attacks[..], &further[..]].concat(), folder);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let page = std::fs::read_to_string(folder.join("r.html")).unwrap();
+    assert_eq!(page, std::fs::read_to_string(folder.join("figures/report.html")).unwrap());
+    // What stands between "base64," and the next quotation mark is a picture.
+    let written: String =
+        page.split("base64,").flat_map(|part| part.split_once('"').map(|(_, after)| after)).collect();
+    for foreign in ["http", "<script", "<link", "url(", "NaN", "inf"] {
+        assert!(!written.contains(foreign), "{foreign}");
+    }
+    let figures = json(&folder.join("figures/robustness.json"));
+    let worst = &figures["worst_case"][0]["points"][1]["robust"];
+    let percent = |share: &serde_json::Value| format!("{:.1} %", 100.0 * share["value"].as_f64().unwrap());
+    for expected in [
+        "worst case at ε = 0.1",
+        "<svg",
+        "data:image/png;base64,",
+        "What is mistaken for what",
+        "Ankle boot",
+        "Not audited",
+        &percent(worst),
+        &percent(&figures["clean"]),
+        &format!("n = {}", worst["n"]),
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert_eq!(page.matches("class=\"sample\"").count(), 8);
+    let bad = run(&["evaluate", "run", "--report", "nowhere/r.html"], folder);
+    assert_eq!(bad.status.code(), Some(2));
+    assert!(text(&bad.stderr).contains("--report: nowhere/r.html"), "{}", text(&bad.stderr));
+}

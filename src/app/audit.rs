@@ -39,8 +39,13 @@ impl AuditPane {
         };
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 1.0;
-            for light in &audited.lights {
-                light_ui(ui, &palette, light);
+            // What failed is what has to be seen.
+            for is_failed in [true, false] {
+                for light in &audited.lights {
+                    if (light.verdict == Verdict::Failed) == is_failed {
+                        light_ui(ui, &palette, light);
+                    }
+                }
             }
         });
     }

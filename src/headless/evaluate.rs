@@ -13,22 +13,26 @@ use crate::attack::{Audit, Evaluation, Light, Victim};
 use crate::config::{AttackKind, Config, Hyper, Norm, ScenarioKind, TargetKind, Threat};
 use crate::data::{self, Dataset, balanced_subset};
 use crate::gpu::images::DeviceImages;
-use crate::nn::{Network, Weights};
+use crate::gpu::{read, softmax};
+use crate::nn::{Network, Weights, loss};
 use crate::platform;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::protocol::{Robustness, Share};
-use crate::train::{Surrogate, curves, worst_cases};
+use crate::train::{Surrogate, curves, smallest_radii, worst_cases};
 
 use super::charts;
 use super::error::HeadlessError;
 use super::examples::Examples;
 use super::options::open_device;
 use super::progress::Progress;
+use super::report::{self, Gallery};
 use super::run_folder::{RunFolder, write_whole};
 use super::summary::EvaluationRecord;
 use super::tables;
 use super::threats::Request;
 
+/// Images whose gradient tensors are read at once.
+const WEIGHED_AT_ONCE: usize = 128;
 /// What training a surrogate counts in the progress.
 const SURROGATE_SHARE: f64 = 0.2;
 
@@ -74,7 +78,10 @@ pub struct EvaluateOptions {
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     pub device: String,
-    /// Folder for robustness.csv, robustness.json and robustness.png
+    /// Write the report: one HTML file with figures, curves, confusion, pictures and the audit
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+    /// Folder for robustness.csv, robustness.json, robustness.png and report.html
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write into --out even if it is not empty
@@ -100,7 +107,9 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
         restarts: options.restarts as usize,
     };
     let threats = request.threats(&hyper)?;
-    options.save_examples.as_deref().map_or(Ok(()), check_folder_of)?;
+    for (flag, path) in [("--save-examples", &options.save_examples), ("--report", &options.report)] {
+        path.as_deref().map_or(Ok(()), |path| check_folder_of(flag, path))?;
+    }
     if let Some(out) = &options.out {
         RunFolder::check(out, options.force)?;
     }
@@ -108,6 +117,7 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     let opened = open_device(&options.device)?;
     let mut progress = Progress::new(options.quiet, 1);
     opened.info.notice.iter().for_each(|notice| progress.say(notice));
+    let subject = subject_of(&checkpoint, &data);
     let job = Job {
         checkpoint,
         data,
@@ -117,24 +127,30 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
         audit: options.audit,
         device: opened.device,
     };
-    let Found { evaluation, examples, lights } = attack(job, &mut progress)?;
+    let found = attack(job, &mut progress)?;
+    let Found { evaluation, examples, lights, .. } = &found;
     progress.finish();
-    super::print(&tables::robustness_text(&evaluation));
+    super::print(&tables::robustness_text(evaluation));
     if options.audit {
-        super::print(&tables::audit_text(&lights));
+        super::print(&tables::audit_text(lights));
     }
-    options.save_examples.as_deref().map_or(Ok(()), |path| write_examples(path, &examples))?;
-    options.out.as_deref().map_or(Ok(()), |out| write(out, options.force, &evaluation, lights, hyper.epsilon))
+    options.save_examples.as_deref().map_or(Ok(()), |path| write_examples(path, examples))?;
+    let report = report::html(&found.report(&subject));
+    options.report.as_deref().map_or(Ok(()), |path| write_whole(path, report.as_bytes()))?;
+    options
+        .out
+        .as_deref()
+        .map_or(Ok(()), |out| write(out, options.force, evaluation, lights.clone(), hyper.epsilon, &report))
 }
 
 /// That a file can be written where it is to be, before hours are spent on what it will hold.
-fn check_folder_of(path: &Path) -> Result<(), HeadlessError> {
+fn check_folder_of(flag: &'static str, path: &Path) -> Result<(), HeadlessError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if folder.is_dir() && path.file_name().is_some() && !path.is_dir() {
         return Ok(());
     }
     let problem = format!("{} is no file in a folder that is there", path.display());
-    Err(HeadlessError::Flag { flag: "--save-examples", problem })
+    Err(HeadlessError::Flag { flag, problem })
 }
 
 /// Writes an archive for each threat, and says what is in it.
@@ -184,6 +200,7 @@ fn write(
     evaluation: &Robustness,
     lights: Vec<Light>,
     epsilon: f64,
+    report: &str,
 ) -> Result<(), HeadlessError> {
     let folder = RunFolder::create(out, force)?;
     let mut table = tables::robustness();
@@ -193,7 +210,25 @@ fn write(
         .map_err(|error| HeadlessError::System(error.to_string()))?;
     folder.write("robustness.json", &json)?;
     folder.write("robustness.png", &charts::robustness(evaluation, epsilon)?)?;
+    folder.write("report.html", report.as_bytes())?;
     Ok(())
+}
+
+/// What was attacked, for the report.
+fn subject_of(checkpoint: &Checkpoint, data: &Dataset) -> report::Subject {
+    let header = &checkpoint.header;
+    let setup = &header.config.setup;
+    report::Subject {
+        title: format!("{} trained by {} on {}", setup.network, setup.method_name(), setup.data),
+        lines: vec![
+            format!("width × {}", setup.width),
+            format!("{} steps of {} images", header.step, setup.batch_size),
+            format!("seed {}", setup.seed),
+            format!("attacked on held-out images of {}", data.name),
+        ],
+        classes: header.classes.clone(),
+        shape: header.image,
+    }
 }
 
 /// What is to be attacked, with what, where.
@@ -214,7 +249,15 @@ enum Message {
     /// So much is done, in [0, 1].
     Progress(f64),
     /// All is done, or the device failed.
-    Done(Result<(Counts, Vec<Examples>, Vec<Light>), String>),
+    Done(Result<Box<Attacks>, String>),
+}
+
+/// What the attacks led to.
+struct Attacks {
+    counts: Counts,
+    examples: Vec<Examples>,
+    lights: Vec<Light>,
+    gallery: Gallery,
 }
 
 /// What came of a job.
@@ -222,6 +265,16 @@ struct Found {
     evaluation: Robustness,
     examples: Vec<Examples>,
     lights: Vec<Light>,
+    gallery: Gallery,
+    /// See [`smallest_radii`].
+    smallest: Vec<f64>,
+}
+
+impl Found {
+    fn report<'a>(&'a self, subject: &'a report::Subject) -> report::Report<'a> {
+        let Self { evaluation, lights, gallery, smallest, .. } = self;
+        report::Report { subject, evaluation, gallery, smallest, lights }
+    }
 }
 
 /// Attacks on a thread of its own, which may wait for the device, and shows progress meanwhile.
@@ -231,26 +284,30 @@ fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
     let thread = platform::spawn("attacks", move || async move {
         let result = job.run(&sender).await;
         // Without a receiver the command is over already.
-        let _ = sender.send(Message::Done(result));
+        let _ = sender.send(Message::Done(result.map(Box::new)));
     });
     thread.map_err(|error| HeadlessError::System(error.to_string()))?;
     loop {
         match receiver.recv().map_err(|_| HeadlessError::Gone)? {
             Message::Progress(share) => progress.evaluation(share),
             Message::Done(Err(problem)) => return Err(HeadlessError::System(problem)),
-            Message::Done(Ok((counts, examples, lights))) => {
+            Message::Done(Ok(attacks)) => {
+                let Attacks { counts, examples, lights, gallery } = *attacks;
                 let clean = Share { hits: counts.clean, total: counts.total };
                 let (curves, worst) = (curves(&threats, &counts), worst_cases(&threats, &counts));
                 let evaluation =
                     Robustness { run: 1, step, complete: true, progress: 1.0, clean, curves, worst };
-                return Ok(Found { evaluation, examples, lights });
+                let has_linf = threats.iter().any(|threat| threat.attack.norm() == Norm::Linf);
+                let smallest =
+                    if has_linf { smallest_radii(Norm::Linf, &threats, &counts) } else { Vec::new() };
+                return Ok(Found { evaluation, examples, lights, gallery, smallest });
             }
         }
     }
 }
 
 impl Job {
-    async fn run(self, tell: &SyncSender<Message>) -> Result<(Counts, Vec<Examples>, Vec<Light>), String> {
+    async fn run(self, tell: &SyncSender<Message>) -> Result<Attacks, String> {
         let Dataset { test, shape, classes, .. } = &self.data;
         let network = self.checkpoint.header.main_network();
         let weights = self.checkpoint.state(&self.device).main.weights();
@@ -268,10 +325,13 @@ impl Job {
         let mut examples: Vec<Examples> =
             kept.iter().map(|threat| Examples::new(*threat, *shape, classes.len())).collect();
         let victim = Victim { network: &network, weights: &weights };
+        let epsilon = self.checkpoint.header.config.hyper.epsilon;
+        let mut gallery = Gallery::new(&self.threats, epsilon, classes.len());
         loop {
             match evaluation.advance(&network, &held_out).await? {
                 Turn::Complete => break,
                 Turn::Attacked(Attacked { threat, indices, adversarial }) => {
+                    gallery.add(&victim, &held_out, threat, &indices, &adversarial).await?;
                     if let Some(examples) = examples.get_mut(threat) {
                         examples.add(&victim, (test, &held_out), &indices, adversarial).await?;
                     }
@@ -285,13 +345,40 @@ impl Job {
             let _ = tell.send(Message::Progress(share + rest * evaluation.progress()));
         }
         let counts = evaluation.read().await?;
+        self.weigh(&mut gallery, &victim, &held_out, &indices).await?;
         let lights = match (self.audit, surrogate) {
             (true, Some(surrogate)) => {
                 self.lights(tell, surrogate, (&held_out, indices), share + rest).await?
             }
             _ => Vec::new(),
         };
-        Ok((counts, examples, lights))
+        Ok(Attacks { counts, examples, lights, gallery })
+    }
+
+    /// Adds what the auxiliary network reads off gradient tensors, where it reads classes.
+    async fn weigh(
+        &self,
+        gallery: &mut Gallery,
+        victim: &Victim<'_>,
+        held_out: &DeviceImages,
+        indices: &[u32],
+    ) -> Result<(), String> {
+        let Config { setup, hyper } = &self.checkpoint.header.config;
+        if setup.scenario != ScenarioKind::Defense {
+            return Ok(());
+        }
+        let auxiliary = self.checkpoint.header.auxiliary_network();
+        let weights = self.checkpoint.state(&self.device).auxiliary.weights();
+        let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
+        for indices in indices.chunks(WEIGHED_AT_ONCE) {
+            let batch = held_out.gather(indices);
+            let (gradient, _) = victim.network.input_gradient(victim.weights, batch.images, batch.one_hot);
+            let said = auxiliary.logits(&weights, loss::normalize(hyper.normalization, gradient));
+            probabilities.extend(read(softmax(said)).await?);
+            labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
+        }
+        gallery.weigh(&probabilities, &labels);
+        Ok(())
     }
 
     /// Audits the network on these held-out images; so much was done before.

@@ -14,7 +14,7 @@ mod worst;
 pub use measure::curves;
 pub use session::running_threats;
 pub use surrogate::Surrogate;
-pub use worst::worst_cases;
+pub use worst::{smallest_radii, worst_cases};
 
 use crate::{config::Config, gpu::Opened, platform};
 

@@ -14,6 +14,12 @@ pub fn worst_cases(threats: &[Threat], counts: &Counts) -> Vec<WorstCase> {
     Norm::ALL.into_iter().filter_map(|norm| worst_case(norm, threats, counts)).collect()
 }
 
+/// For each image counted, the smallest radius of that norm at which an attack misclassified it: 0 where it is wrong
+/// without attack, infinite where it never was.
+pub fn smallest_radii(norm: Norm, threats: &[Threat], counts: &Counts) -> Vec<f64> {
+    counts.images.iter().map(|right| smallest_radius(norm, threats, right)).collect()
+}
+
 fn worst_case(norm: Norm, threats: &[Threat], counts: &Counts) -> Option<WorstCase> {
     let mut radii: Vec<f64> = of(norm, threats).map(|(_, threat)| threat.epsilon).collect();
     radii.sort_by(f64::total_cmp);
@@ -21,8 +27,7 @@ fn worst_case(norm: Norm, threats: &[Threat], counts: &Counts) -> Option<WorstCa
     if radii.is_empty() {
         return None;
     }
-    let mut smallest: Vec<f64> =
-        counts.images.iter().map(|right| smallest_radius(norm, threats, right)).collect();
+    let mut smallest = smallest_radii(norm, threats, counts);
     let point = |epsilon: f64| {
         let hits = smallest.iter().filter(|radius| **radius > epsilon).count() as u32;
         Point { epsilon, robust: Share { hits, total: counts.total }, fooled: Share::default() }

@@ -1,0 +1,154 @@
+//! The robustness report: one self-contained HTML file with the figures, the curves, what is mistaken for what, pictures
+//! and the audit. No scripts, no links to anything else; light and dark, on screen and on paper.
+
+mod draw;
+mod html;
+
+use burn::tensor::Tensor;
+
+use crate::attack::{Light, Victim};
+use crate::config::{Norm, Threat};
+use crate::gpu::images::DeviceImages;
+use crate::gpu::read;
+use crate::train::protocol::Robustness;
+
+pub use html::html;
+
+/// Images shown as pictures.
+const PICTURES: usize = 8;
+
+/// What was attacked, in words.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Architecture and how it was trained.
+    pub title: String,
+    /// Data, seed, steps.
+    pub lines: Vec<String>,
+    /// Names of the `K` classes.
+    pub classes: Vec<String>,
+    /// `[C, H, W]` of an image.
+    pub shape: [usize; 3],
+}
+
+/// Everything that a report says.
+pub struct Report<'a> {
+    /// Who was attacked.
+    pub subject: &'a Subject,
+    /// The figures.
+    pub evaluation: &'a Robustness,
+    /// Predictions and pictures at the headline's radius.
+    pub gallery: &'a Gallery,
+    /// For each image the smallest radius run at which it was wrong, L∞: 0 without attack, infinite where it never was.
+    pub smallest: &'a [f64],
+    /// The audit; empty where none was made.
+    pub lights: &'a [Light],
+}
+
+/// What one threat led to.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// Predicted class of each image.
+    predictions: Vec<usize>,
+    /// The first [`PICTURES`] adversarial images.
+    pictures: Vec<Vec<f32>>,
+}
+
+/// Predictions and pictures under every threat at one radius.
+#[derive(Clone, Debug, Default)]
+pub struct Gallery {
+    /// The L∞ radius.
+    epsilon: f64,
+    classes: usize,
+    /// True classes, in the order in which images were attacked.
+    labels: Vec<usize>,
+    clean: Seen,
+    threats: Vec<(usize, Threat, Seen)>,
+    /// Mean `softmax(a')_j` by true class: what GREACE weighs wrong classes with; `K × K`, empty where there is none.
+    pairs: Vec<f64>,
+}
+
+impl Gallery {
+    /// One for those of `threats` whose radius is the L∞ one nearest to `epsilon`.
+    pub fn new(threats: &[Threat], epsilon: f64, classes: usize) -> Self {
+        let is_linf = |threat: &&Threat| threat.attack.norm() == Norm::Linf && threat.epsilon > 0.0;
+        let off = |threat: &Threat| (threat.epsilon - epsilon).abs();
+        let nearest = threats.iter().filter(is_linf).min_by(|a, b| off(a).total_cmp(&off(b)));
+        let epsilon = nearest.map_or(epsilon, |threat| threat.epsilon);
+        let at = |(_, threat): &(usize, &Threat)| is_linf(threat) && threat.epsilon == epsilon;
+        let threats = threats.iter().enumerate().filter(at);
+        let threats = threats.map(|(number, threat)| (number, *threat, Seen::default())).collect();
+        Self { epsilon, classes, threats, ..Self::default() }
+    }
+
+    /// Takes note of what threat number `number` made of the held-out images at `indices`.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn add(
+        &mut self,
+        victim: &Victim<'_>,
+        held_out: &DeviceImages,
+        number: usize,
+        indices: &[u32],
+        adversarial: &Tensor<4>,
+    ) -> Result<(), String> {
+        let classes = self.classes;
+        let Some(position) = self.threats.iter().position(|(known, ..)| *known == number) else {
+            return Ok(());
+        };
+        if position == 0 {
+            self.labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
+            let images = held_out.gather(indices).images;
+            self.clean.see(victim, classes, &images).await?;
+        }
+        self.threats[position].2.see(victim, classes, adversarial).await
+    }
+
+    /// Takes note of what the auxiliary network says of gradient tensors: `probabilities` `[N, K]` of images with these
+    /// labels.
+    pub fn weigh(&mut self, probabilities: &[f32], labels: &[usize]) {
+        let k = self.classes;
+        let mut sums = vec![0.0; k * k];
+        let mut counts = vec![0usize; k];
+        for (row, label) in probabilities.chunks_exact(k).zip(labels) {
+            counts[*label] += 1;
+            let sums = &mut sums[label * k..][..k];
+            sums.iter_mut().zip(row).for_each(|(sum, probability)| *sum += f64::from(*probability));
+        }
+        let mean = |(entry, sum): (usize, f64)| sum / counts[entry / k].max(1) as f64;
+        self.pairs = sums.into_iter().enumerate().map(mean).collect();
+    }
+
+    /// The threat that left the fewest images right.
+    fn strongest(&self) -> Option<&(usize, Threat, Seen)> {
+        let right = |seen: &Seen| {
+            seen.predictions.iter().zip(&self.labels).filter(|(said, label)| said == label).count()
+        };
+        self.threats.iter().min_by_key(|(.., seen)| right(seen))
+    }
+
+    /// How often each class (row) was taken for each (column): `K × K`.
+    fn confusion(&self, seen: &Seen) -> Vec<f64> {
+        let mut counts = vec![0.0; self.classes * self.classes];
+        for (label, said) in self.labels.iter().zip(&seen.predictions) {
+            counts[label * self.classes + said] += 1.0;
+        }
+        counts
+    }
+}
+
+impl Seen {
+    async fn see(&mut self, victim: &Victim<'_>, classes: usize, images: &Tensor<4>) -> Result<(), String> {
+        let logits = read(victim.network.logits(victim.weights, images.clone())).await?;
+        let largest =
+            |row: &[f32]| (0..classes).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap_or(0);
+        self.predictions.extend(logits.chunks_exact(classes).map(largest));
+        let missing = PICTURES.saturating_sub(self.pictures.len()).min(images.dims()[0]);
+        if missing > 0 {
+            let size: usize = images.dims()[1..].iter().product();
+            let pixels = read(images.clone().narrow(0, 0, missing)).await?;
+            self.pictures.extend(pixels.chunks_exact(size).map(<[f32]>::to_vec));
+        }
+        Ok(())
+    }
+}
