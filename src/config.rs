@@ -146,6 +146,19 @@ choices! {
 }
 
 choices! {
+    /// What is done to an image before the main network sees it: ways to look robust without being so, to see an audit
+    /// turn red.
+    InputTransform {
+        /// Nothing.
+        None = "none",
+        /// Rounded to a few levels; its gradient is zero, so attacks have nothing to follow.
+        Quantize = "quantize",
+        /// Gaussian noise in every pass, in evaluation too; attacks follow the gradient of another draw.
+        Noise = "noise",
+    }
+}
+
+choices! {
     /// The optimiser of both networks.
     OptimizerKind {
         /// Adam (Kingma & Ba 2015), β = (0.9, 0.999), ε = 1e-8; weight decay is added to the gradient.
@@ -227,6 +240,12 @@ pub struct Setup {
     pub width: f64,
     /// Activation of the main network.
     pub activation: Activation,
+    /// What is done to an image before the main network sees it.
+    pub input_transform: InputTransform,
+    /// Levels that `quantize` leaves, 0 and 1 among them.
+    pub input_levels: usize,
+    /// Standard deviation of `noise`, pixels in [0, 1].
+    pub input_noise: f64,
     /// Factor on the auxiliary network's channels; the result is rounded to a multiple of 8.
     pub auxiliary_width: f64,
     /// Optimiser of both networks.
@@ -349,6 +368,9 @@ impl Default for Setup {
             network: NetworkKind::CnnSmall,
             width: 1.0,
             activation: Activation::Relu,
+            input_transform: InputTransform::None,
+            input_levels: 4,
+            input_noise: 0.1,
             auxiliary_width: 1.0,
             optimizer: OptimizerKind::Adam,
             schedule: Schedule::Constant,

@@ -196,9 +196,12 @@ fn the_network_at_hand_can_be_made_the_teacher() {
         _ => None,
     };
     pollster::block_on(async {
-        for command in [Command::Step(Players::Both, 2), Command::Save] {
-            remote.commands.send(command).await.unwrap();
-        }
+        let paused =
+            |event| matches!(event, Event::State(RunState { activity: Activity::Paused, .. })).then_some(());
+        wait_for(&mut remote, paused).await;
+        remote.commands.send(Command::Step(Players::Both, 2)).await.unwrap();
+        wait_for(&mut remote, paused).await;
+        remote.commands.send(Command::Save).await.unwrap();
         let taught = wait_for(&mut remote, saved).await;
         for command in [Command::Teach, Command::Reset(Box::new(tiny("kept").setup)), Command::Save] {
             remote.commands.send(command).await.unwrap();

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use crate::app::series::{Row, Series};
 use crate::config::{Config, Hyper, KNOBS};
 use crate::train::protocol::{
-    Activity, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState, Samples,
+    Activity, Audited, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState,
+    Samples,
 };
 
 /// Measurements of a report that are charted, in the order of [`History::reports`]' columns.
@@ -88,6 +89,8 @@ pub struct History {
     pub previous: Option<Robustness>,
     /// Clean accuracy on held-out images, evaluation by evaluation.
     pub held_out: Series<1>,
+    /// The newest audit, complete or not.
+    pub audited: Option<Audited>,
     /// An evaluation to compare with; outlives its run.
     pub baseline: Option<Baseline>,
     /// What the trainer last had to say.
@@ -157,6 +160,11 @@ impl History {
         self.evaluation.as_ref().is_some_and(|evaluation| !evaluation.complete)
     }
 
+    /// Whether an audit is under way.
+    pub fn auditing(&self) -> bool {
+        self.audited.as_ref().is_some_and(|audited| !audited.complete)
+    }
+
     /// The newest evaluation that is complete.
     pub fn complete_evaluation(&self) -> Option<&Robustness> {
         self.evaluation.as_ref().filter(|evaluation| evaluation.complete).or(self.previous.as_ref())
@@ -201,6 +209,7 @@ impl History {
                 self.samples_received += 1;
             }
             Event::Robustness(robustness) if robustness.run == run => self.evaluated(*robustness),
+            Event::Audited(audited) if audited.run == run => self.audited = Some(*audited),
             Event::Saved(bytes) => return Some(Consequence::Save(bytes)),
             Event::Notice(notice) => self.notice = Some(notice),
             Event::Failed(failure) if failure.run == 0 || failure.run >= run => {

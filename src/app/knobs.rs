@@ -10,7 +10,8 @@ use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
 use crate::config::knobs::{Kind, Value};
 use crate::config::{
-    Config, DistillationMethod, KNOBS, Knob, Mode, OptimizerKind, ScenarioKind, Setup, TRAIN_TEACHER,
+    Config, DistillationMethod, InputTransform, KNOBS, Knob, Mode, OptimizerKind, ScenarioKind, Setup,
+    TRAIN_TEACHER,
 };
 use crate::platform;
 
@@ -103,6 +104,12 @@ fn unused(name: &str, setup: &Setup) -> Option<String> {
         "input_gradient_weight" if mode != Mode::InputGradient => "input-gradient-regularization uses it",
         "trades_weight" if mode != Mode::Trades => "trades uses it",
         "jacobian_weight" if mode != Mode::Jacobian => "jacobian-regularization uses it",
+        "input_levels" if setup.input_transform != InputTransform::Quantize => {
+            return Some("Not used: the input transform quantize uses it.".into());
+        }
+        "input_noise" if setup.input_transform != InputTransform::Noise => {
+            return Some("Not used: the input transform noise uses it.".into());
+        }
         "momentum" if setup.optimizer != OptimizerKind::Sgd => {
             return Some("Not used: Adam has its own momentum; sgd uses this one.".into());
         }

@@ -3,6 +3,7 @@
 //! It knows the trainer through its [`Remote`] alone, and never waits for it.
 
 mod arrows;
+mod audit;
 mod bins;
 mod chart;
 mod controls;
@@ -276,7 +277,9 @@ impl Lab {
 
     /// When to draw again: soon while something goes on, else when somebody touches the window.
     fn schedule(&self, ctx: &Context) {
-        let works = self.history.activity() == Activity::Running || self.history.evaluating();
+        let works = self.history.activity() == Activity::Running
+            || self.history.evaluating()
+            || self.history.auditing();
         let answers = self.history.activity() == Activity::Preparing
             || self.controls.awaits_answer()
             || self.exports.is_busy();

@@ -3,6 +3,7 @@
 use egui::{Rect, RichText, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
 use egui_tiles::{Behavior, Container, Linear, LinearDir, Tile, TileId, Tiles, Tree, UiResponse};
 
+use crate::app::audit::AuditPane;
 use crate::app::controls::Controls;
 use crate::app::curves::Curves;
 use crate::app::discriminator::Discriminator;
@@ -31,19 +32,22 @@ pub enum Pane {
     Curves,
     /// Accuracy under attack.
     Robustness,
+    /// Whether that can be trusted.
+    Audit,
     /// Images, attacked.
     Samples,
 }
 
 impl Pane {
     /// Every pane.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Game,
         Self::Knobs,
         Self::Gradients,
         Self::Discriminator,
         Self::Curves,
         Self::Robustness,
+        Self::Audit,
         Self::Samples,
     ];
 
@@ -56,6 +60,7 @@ impl Pane {
             Self::Discriminator => "Discriminator",
             Self::Curves => "Losses and accuracies",
             Self::Robustness => "Robustness",
+            Self::Audit => "Audit",
             Self::Samples => "Samples",
         }
     }
@@ -69,6 +74,7 @@ impl Pane {
             Self::Discriminator => "can it be read off a gradient where it comes from?",
             Self::Curves => "is it learning?",
             Self::Robustness => "how much attack does it withstand?",
+            Self::Audit => "can the figures be trusted?",
             Self::Samples => "what does an attack change?",
         }
     }
@@ -82,6 +88,7 @@ impl Pane {
             Self::Discriminator => "discriminator",
             Self::Curves => "metrics",
             Self::Robustness => "robustness",
+            Self::Audit => "audit",
             Self::Samples => "samples",
         }
     }
@@ -108,6 +115,7 @@ struct States {
     discriminator: Discriminator,
     curves: Curves,
     robustness: RobustnessPane,
+    audit: AuditPane,
     samples: SamplesPane,
 }
 
@@ -120,6 +128,7 @@ impl States {
             Pane::Discriminator => self.discriminator.ui(ui, scope),
             Pane::Curves => self.curves.ui(ui, scope),
             Pane::Robustness => self.robustness.ui(ui, scope),
+            Pane::Audit => self.audit.ui(ui, scope),
             Pane::Samples => self.samples.ui(ui, scope),
         }
     }
@@ -132,6 +141,7 @@ impl States {
             Pane::Discriminator => self.discriminator.table(scope.history),
             Pane::Curves => self.curves.table(scope.history),
             Pane::Robustness => self.robustness.table(scope.history),
+            Pane::Audit => self.audit.table(scope.history),
             Pane::Samples => self.samples.table(scope.history),
         }
     }
@@ -191,7 +201,8 @@ impl Panes {
     }
 }
 
-/// The arrangement of the design: game and knobs, then gradients, discriminator and curves, then robustness and samples.
+/// The arrangement of the design: game and knobs, then gradients, discriminator and curves, then robustness, audit and
+/// samples.
 fn arrangement() -> Tree<Pane> {
     let mut tiles = Tiles::default();
     let column = |tiles: &mut Tiles<Pane>, panes: &[(Pane, f32)]| {
@@ -201,7 +212,7 @@ fn arrangement() -> Tree<Pane> {
     let left = column(&mut tiles, &[(Pane::Game, 0.47), (Pane::Knobs, 0.53)]);
     let middle =
         column(&mut tiles, &[(Pane::Gradients, 0.36), (Pane::Discriminator, 0.32), (Pane::Curves, 0.32)]);
-    let right = column(&mut tiles, &[(Pane::Robustness, 0.52), (Pane::Samples, 0.48)]);
+    let right = column(&mut tiles, &[(Pane::Robustness, 0.42), (Pane::Audit, 0.22), (Pane::Samples, 0.36)]);
     let root = linear(&mut tiles, LinearDir::Horizontal, &[(left, 0.25), (middle, 0.385), (right, 0.365)]);
     Tree::new(egui::Id::unique("panes"), root, tiles)
 }

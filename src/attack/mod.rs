@@ -3,6 +3,7 @@
 //! All in pixel space; every adversarial image is inside the ε-ball and inside [0, 1]. No attack needs automatic
 //! differentiation: each chooses the logits' cotangent and reads `∇x` from the network's vector-Jacobian product.
 
+pub mod audit;
 mod auto_pgd;
 mod autoattack;
 mod ball;
@@ -17,6 +18,7 @@ mod exact_bytes;
 mod light;
 mod objective;
 mod pace;
+pub mod probe;
 mod square;
 mod survivors;
 mod training;
@@ -24,6 +26,7 @@ mod training;
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};
 
+pub use audit::Audit;
 pub use dice::Dice;
 pub use evaluation::Evaluation;
 pub use exact_bytes::exact_bytes;

@@ -3,8 +3,8 @@
 //! Slider, `--set KNOB=VALUE`, link and validation all come from here; the default is [`Config::default`]'s.
 
 use super::{
-    Activation, Adversary, Augmentation, Config, DistillationMethod, Mode, NetworkKind, Normalization,
-    OptimizerKind, ScenarioKind, Schedule,
+    Activation, Adversary, Augmentation, Config, DistillationMethod, InputTransform, Mode, NetworkKind,
+    Normalization, OptimizerKind, ScenarioKind, Schedule,
 };
 
 /// A knob's value, whatever its kind.
@@ -320,6 +320,9 @@ pub static KNOBS: &[Knob] = &[
     knob!(choice setup.network: NetworkKind, "network", "architecture of the main network"),
     knob!(real setup.width, "width", "times", 0.25..4.0, "factor on the main network's channels"),
     knob!(choice setup.activation: Activation, "activation", "of the main network"),
+    knob!(choice setup.input_transform: InputTransform, "input transform", "what the main network does to an image first: quantize and noise look robust without being so, and turn an audit red"),
+    knob!(count setup.input_levels: usize, "input levels", "levels", 2..256, "that quantize rounds a pixel to"),
+    knob!(real setup.input_noise, "input noise", "pixels in [0, 1]", 0.0..1.0, "standard deviation of what noise adds in every pass"),
     knob!(real setup.auxiliary_width, "auxiliary width", "times", 0.25..4.0, "factor on the auxiliary network's channels"),
     knob!(choice setup.optimizer: OptimizerKind, "optimiser", "of both networks"),
     knob!(choice setup.schedule: Schedule, "schedule", "of both learning rates over the run"),

@@ -6,9 +6,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
+use crate::attack::audit::{Severity, Subject};
 use crate::attack::evaluation::{Attacked, Counts, Turn};
-use crate::attack::{Evaluation, Victim};
-use crate::config::{AttackKind, TargetKind, Threat};
+use crate::attack::probe::Reader;
+use crate::attack::{Audit, Evaluation, Light, Victim};
+use crate::config::{AttackKind, Config, Hyper, Norm, ScenarioKind, TargetKind, Threat};
 use crate::data::{self, Dataset, balanced_subset};
 use crate::gpu::images::DeviceImages;
 use crate::nn::{Network, Weights};
@@ -59,6 +61,9 @@ pub struct EvaluateOptions {
     #[arg(long, value_name = "R", default_value_t = 1, allow_hyphen_values = true,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub restarts: u32,
+    /// Check whether the figures can be trusted: attacks that must order themselves, and a fresh discriminator
+    #[arg(long)]
+    pub audit: bool,
     /// Write the images, what the attack made of them as float and as exact uint8, and what the network says; several
     /// threats are written beside FILE under names of their own
     #[arg(long, value_name = "FILE.npz")]
@@ -109,13 +114,17 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
         threats,
         samples: options.samples as usize,
         keep: options.save_examples.is_some(),
+        audit: options.audit,
         device: opened.device,
     };
-    let (evaluation, examples) = attack(job, &mut progress)?;
+    let Found { evaluation, examples, lights } = attack(job, &mut progress)?;
     progress.finish();
     super::print(&tables::robustness_text(&evaluation));
+    if options.audit {
+        super::print(&tables::audit_text(&lights));
+    }
     options.save_examples.as_deref().map_or(Ok(()), |path| write_examples(path, &examples))?;
-    options.out.as_deref().map_or(Ok(()), |out| write(out, options.force, &evaluation, hyper.epsilon))
+    options.out.as_deref().map_or(Ok(()), |out| write(out, options.force, &evaluation, lights, hyper.epsilon))
 }
 
 /// That a file can be written where it is to be, before hours are spent on what it will hold.
@@ -169,12 +178,18 @@ fn load_fitting(asked: Option<&str>, checkpoint: &Checkpoint) -> Result<Dataset,
     Err(HeadlessError::Flag { flag: "--data", problem })
 }
 
-fn write(out: &Path, force: bool, evaluation: &Robustness, epsilon: f64) -> Result<(), HeadlessError> {
+fn write(
+    out: &Path,
+    force: bool,
+    evaluation: &Robustness,
+    lights: Vec<Light>,
+    epsilon: f64,
+) -> Result<(), HeadlessError> {
     let folder = RunFolder::create(out, force)?;
     let mut table = tables::robustness();
     tables::robustness_rows(evaluation).into_iter().for_each(|row| table.push(row));
     folder.write("robustness.csv", table.bytes())?;
-    let json = serde_json::to_vec_pretty(&EvaluationRecord::of(evaluation))
+    let json = serde_json::to_vec_pretty(&EvaluationRecord::of(evaluation).with_audit(lights))
         .map_err(|error| HeadlessError::System(error.to_string()))?;
     folder.write("robustness.json", &json)?;
     folder.write("robustness.png", &charts::robustness(evaluation, epsilon)?)?;
@@ -189,6 +204,8 @@ struct Job {
     samples: usize,
     /// Whether the examples are wanted too.
     keep: bool,
+    /// Whether the figures are to be audited.
+    audit: bool,
     device: Device,
 }
 
@@ -197,11 +214,18 @@ enum Message {
     /// So much is done, in [0, 1].
     Progress(f64),
     /// All is done, or the device failed.
-    Done(Result<(Counts, Vec<Examples>), String>),
+    Done(Result<(Counts, Vec<Examples>, Vec<Light>), String>),
+}
+
+/// What came of a job.
+struct Found {
+    evaluation: Robustness,
+    examples: Vec<Examples>,
+    lights: Vec<Light>,
 }
 
 /// Attacks on a thread of its own, which may wait for the device, and shows progress meanwhile.
-fn attack(job: Job, progress: &mut Progress) -> Result<(Robustness, Vec<Examples>), HeadlessError> {
+fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
     let (threats, step) = (job.threats.clone(), job.checkpoint.header.step);
     let (sender, receiver): (_, Receiver<Message>) = sync_channel(16);
     let thread = platform::spawn("attacks", move || async move {
@@ -214,19 +238,19 @@ fn attack(job: Job, progress: &mut Progress) -> Result<(Robustness, Vec<Examples
         match receiver.recv().map_err(|_| HeadlessError::Gone)? {
             Message::Progress(share) => progress.evaluation(share),
             Message::Done(Err(problem)) => return Err(HeadlessError::System(problem)),
-            Message::Done(Ok((counts, examples))) => {
+            Message::Done(Ok((counts, examples, lights))) => {
                 let clean = Share { hits: counts.clean, total: counts.total };
                 let (curves, worst) = (curves(&threats, &counts), worst_cases(&threats, &counts));
                 let evaluation =
                     Robustness { run: 1, step, complete: true, progress: 1.0, clean, curves, worst };
-                return Ok((evaluation, examples));
+                return Ok(Found { evaluation, examples, lights });
             }
         }
     }
 }
 
 impl Job {
-    async fn run(self, tell: &SyncSender<Message>) -> Result<(Counts, Vec<Examples>), String> {
+    async fn run(self, tell: &SyncSender<Message>) -> Result<(Counts, Vec<Examples>, Vec<Light>), String> {
         let Dataset { test, shape, classes, .. } = &self.data;
         let network = self.checkpoint.header.main_network();
         let weights = self.checkpoint.state(&self.device).main.weights();
@@ -235,10 +259,11 @@ impl Job {
         let seed = self.checkpoint.header.config.setup.seed;
         let mut evaluation = Evaluation::new(&weights, self.threats.clone(), &indices, classes.len(), seed);
         let share = if self.needs_surrogate() { SURROGATE_SHARE } else { 0.0 };
-        if self.needs_surrogate() {
-            let (network, weights) = self.surrogate(tell).await?;
-            evaluation = evaluation.with_surrogate(network, &weights);
+        let surrogate = if self.needs_surrogate() { Some(self.surrogate(tell).await?) } else { None };
+        if let Some((network, weights)) = &surrogate {
+            evaluation = evaluation.with_surrogate(network.clone(), weights);
         }
+        let rest = if self.audit { 0.5 * (1.0 - share) } else { 1.0 - share };
         let kept = if self.keep { &self.threats[..] } else { &[] };
         let mut examples: Vec<Examples> =
             kept.iter().map(|threat| Examples::new(*threat, *shape, classes.len())).collect();
@@ -257,13 +282,63 @@ impl Job {
                 // The device has so much work queued that its progress would be shown long before it is made.
                 evaluation.read().await?;
             }
-            let _ = tell.send(Message::Progress(share + (1.0 - share) * evaluation.progress()));
+            let _ = tell.send(Message::Progress(share + rest * evaluation.progress()));
         }
-        Ok((evaluation.read().await?, examples))
+        let counts = evaluation.read().await?;
+        let lights = match (self.audit, surrogate) {
+            (true, Some(surrogate)) => {
+                self.lights(tell, surrogate, (&held_out, indices), share + rest).await?
+            }
+            _ => Vec::new(),
+        };
+        Ok((counts, examples, lights))
+    }
+
+    /// Audits the network on these held-out images; so much was done before.
+    async fn lights(
+        &self,
+        tell: &SyncSender<Message>,
+        surrogate: (Network, Weights),
+        (held_out, indices): (&DeviceImages, Vec<u32>),
+        before: f64,
+    ) -> Result<Vec<Light>, String> {
+        let Dataset { train, shape, classes, .. } = &self.data;
+        let train = DeviceImages::upload(&train.pixels, &train.labels, *shape, classes.len(), &self.device);
+        let (header, state) = (&self.checkpoint.header, self.checkpoint.state(&self.device));
+        let Config { setup, hyper } = &header.config;
+        let reader = Reader {
+            network: header.auxiliary_network(),
+            weights: state.auxiliary.weights(),
+            normalization: hyper.normalization,
+        };
+        let subject = Subject {
+            network: header.main_network(),
+            weights: state.main.weights(),
+            reader: (setup.scenario == ScenarioKind::Defense).then_some(reader),
+            surrogate: Some(surrogate),
+        };
+        let strongest = |threat: &&Threat| threat.attack.norm() == Norm::Linf && threat.epsilon > 0.0;
+        let claimed = self.threats.iter().filter(strongest).map(|threat| threat.epsilon);
+        let epsilon = claimed.min_by(|a, b| (a - hyper.epsilon).abs().total_cmp(&(b - hyper.epsilon).abs()));
+        let severity = Severity {
+            epsilon: epsilon.unwrap_or(if hyper.epsilon > 0.0 {
+                hyper.epsilon
+            } else {
+                Hyper::default().epsilon
+            }),
+            steps: hyper.attack_steps,
+            seed: setup.seed,
+        };
+        let mut audit = Audit::new(subject, severity, indices, (&train, held_out));
+        while !audit.is_complete() {
+            audit.advance(held_out).await?;
+            let _ = tell.send(Message::Progress(before + (1.0 - before) * audit.progress()));
+        }
+        Ok(audit.lights())
     }
 
     fn needs_surrogate(&self) -> bool {
-        self.threats.iter().any(|threat| threat.attack == AttackKind::Transfer)
+        self.audit || self.threats.iter().any(|threat| threat.attack == AttackKind::Transfer)
     }
 
     /// Trains the network on which transfer attacks make their examples.

@@ -79,6 +79,7 @@ Examples:
   great-lab evaluate runs/a --attack pgd --epsilon 0.02,0.05,0.1 --steps 40 --restarts 5
   great-lab evaluate runs/a --attack fgsm,pgd --target random --epsilon 8/255 --samples 2000
   great-lab evaluate runs/a --attack autoattack --epsilon 8/255 --samples 1000
+  great-lab evaluate runs/a --audit --out runs/a-audit
   great-lab evaluate runs/a --attack pgd --epsilon 0.1 --save-examples pgd.npz";
 
 const BENCH_EXAMPLES: &str = "\

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use web_time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::attack::Light;
 use crate::config::Config;
 use crate::train::protocol::{Comparison, DeviceInfo, Histograms, Report, Robustness, RunInfo, Share};
 
@@ -152,6 +153,9 @@ pub struct EvaluationRecord {
     pub worst_case: Vec<WorstRecord>,
     /// Attack by attack, radius by radius.
     pub attacks: Vec<AttackRecord>,
+    /// Whether these figures can be trusted, where that was checked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub audit: Vec<Light>,
 }
 
 /// The worst case in one norm.
@@ -222,7 +226,13 @@ impl EvaluationRecord {
             clean: ShareRecord::of(evaluation.clean),
             worst_case: worst_case.collect(),
             attacks: attacks.collect(),
+            audit: Vec::new(),
         }
+    }
+
+    /// The same with what an audit found.
+    pub fn with_audit(self, audit: Vec<Light>) -> Self {
+        Self { audit, ..self }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! No clock goes into them but `timing.csv`: the same seed and device give the same bytes.
 
+use crate::attack::{Light, Verdict};
 use crate::train::protocol::{Histograms, PERCENTILES, Report, Robustness, Share};
 
 /// A table that grows row by row and is a CSV file at any time.
@@ -221,6 +222,30 @@ pub fn robustness_text(evaluation: &Robustness) -> String {
     for case in &evaluation.worst {
         for point in &case.points {
             row("worst", case.norm.name(), point.epsilon, point.robust, Share::default());
+        }
+    }
+    text
+}
+
+/// The lights of an audit for people: verdict, figure, and why it matters where it failed.
+pub fn audit_text(lights: &[Light]) -> String {
+    let failed = lights.iter().filter(|light| light.verdict == Verdict::Failed).count();
+    let mut text = match failed {
+        0 => "\naudit: nothing speaks against these figures\n".to_owned(),
+        _ => format!(
+            "\naudit: {failed} of {} checks failed; do not trust these figures before they are explained\n",
+            lights.len()
+        ),
+    };
+    for light in lights {
+        let verdict = match light.verdict {
+            Verdict::Passed => "pass",
+            Verdict::Failed => "FAIL",
+            Verdict::Unknown => "–",
+        };
+        text += &format!("{verdict:4}  {:26} {}\n", light.name, light.figure);
+        if light.verdict == Verdict::Failed {
+            text += &format!("{:32} {}\n", "", light.why);
         }
     }
     text

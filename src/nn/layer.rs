@@ -4,7 +4,7 @@
 //! differentiable tensor operations alone, so the product can itself be differentiated with respect to the weights
 //! (double backpropagation).
 
-use burn::tensor::Tensor;
+use burn::tensor::{Distribution, Tensor};
 
 use super::Weights;
 use crate::config::Activation;
@@ -22,6 +22,16 @@ pub enum Layer {
         mean: Vec<f32>,
         /// Per channel.
         deviation: Vec<f32>,
+    },
+    /// Pixels rounded to so many levels from 0 to 1; its vector-Jacobian product is zero, as that of a staircase is.
+    Quantize {
+        /// 2 or more.
+        levels: usize,
+    },
+    /// `x` plus normal noise that is drawn anew in every pass.
+    Noise {
+        /// Standard deviation.
+        deviation: f64,
     },
     /// Convolution without bias.
     Conv {
@@ -120,6 +130,14 @@ impl Layer {
     pub fn forward(&self, weights: &Weights, x: Tensor<4>) -> (Tensor<4>, Tape) {
         match self {
             Self::Normalize { mean, deviation } => (normalize_pixels(x, mean, deviation), Tape::Nothing),
+            Self::Quantize { levels } => {
+                let steps = (*levels - 1) as f64;
+                ((x * steps).round() / steps, Tape::Nothing)
+            }
+            Self::Noise { deviation } => {
+                let noise = x.random_like(Distribution::Normal(0.0, *deviation));
+                (x + noise, Tape::Nothing)
+            }
             Self::Conv { weight, shape, stride } => {
                 let dims = x.dims();
                 let kernel = weights.0[*weight].clone().reshape(*shape);
@@ -160,6 +178,8 @@ impl Layer {
     pub fn input_vjp(&self, weights: &Weights, tape: Tape, gy: Tensor<4>) -> Tensor<4> {
         match (self, tape) {
             (Self::Normalize { deviation, .. }, Tape::Nothing) => normalize_pixels_vjp(gy, deviation),
+            (Self::Quantize { .. }, Tape::Nothing) => gy.zeros_like(),
+            (Self::Noise { .. }, Tape::Nothing) => gy,
             (Self::Conv { weight, shape, stride }, Tape::Shape([.., height, width])) => {
                 let kernel = weights.0[*weight].clone().reshape(*shape);
                 conv2d_input_vjp(gy, kernel, *stride, [height, width])

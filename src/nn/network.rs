@@ -10,7 +10,7 @@ use super::{
     layer::{forward, input_vjp},
     weights::Init,
 };
-use crate::config::{Activation, NetworkKind};
+use crate::config::{Activation, InputTransform, NetworkKind, Setup};
 use crate::gpu::{NormForm, logit_gradient};
 
 /// Groups of every GroupNorm; channels are multiples of it.
@@ -89,6 +89,17 @@ impl Network {
         builder.layers.push(Layer::GlobalPool);
         builder.head(builder.channels, interface.classes);
         builder.finish(interface)
+    }
+
+    /// The same network behind what `setup` does to its input first. Pixels go in, so attacks meet it too.
+    pub fn behind_input_of(mut self, setup: &Setup) -> Self {
+        let first = match setup.input_transform {
+            InputTransform::None => return self,
+            InputTransform::Quantize => Layer::Quantize { levels: setup.input_levels },
+            InputTransform::Noise => Layer::Noise { deviation: setup.input_noise },
+        };
+        self.layers.insert(0, first);
+        self
     }
 
     /// The auxiliary network `h`: reads a normalised gradient tensor, says whose class it is. Always ReLU.

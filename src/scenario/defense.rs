@@ -56,7 +56,8 @@ impl Defense {
     pub fn new(setup: &Setup, data: &Dataset, statistics: &Statistics, device: &Device) -> Self {
         let interface = Interface { image: data.shape, classes: data.classes.len() };
         let network =
-            Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics);
+            Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics)
+                .behind_input_of(setup);
         let auxiliary = auxiliary_network(setup, interface);
         let upload = |images: &crate::data::Images| {
             DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)

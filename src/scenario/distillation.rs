@@ -66,7 +66,8 @@ impl Distillation {
     ) -> Self {
         let interface = Interface { image: data.shape, classes: data.classes.len() };
         let network =
-            Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics);
+            Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics)
+                .behind_input_of(setup);
         let auxiliary = auxiliary_network(setup, interface.clone());
         let upload = |images: &Images| {
             DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)

@@ -176,6 +176,7 @@ impl Header {
     pub fn main_network(&self) -> Network {
         let setup = &self.config.setup;
         Network::main(setup.network, setup.width, setup.activation, self.interface(), &self.statistics())
+            .behind_input_of(setup)
     }
 
     /// The auxiliary network of the checkpoint, without weights.

@@ -5,6 +5,7 @@
 use tokio::sync::{mpsc, watch};
 use web_time::Duration;
 
+pub use crate::attack::{Light, Verdict};
 use crate::config::{AttackKind, Config, Hyper, Norm, Setup, TargetKind, Threat};
 pub use crate::config::{DeviceInfo, Players};
 
@@ -29,6 +30,11 @@ pub enum Command {
     Evaluate {
         /// Attacks and radii.
         threats: Vec<Threat>,
+        /// Held-out images; all of them where there are fewer.
+        samples: usize,
+    },
+    /// Check on so many held-out images whether robustness figures can be trusted, beside whatever else goes on.
+    Audit {
         /// Held-out images; all of them where there are fewer.
         samples: usize,
     },
@@ -59,6 +65,8 @@ pub enum Event {
     Samples(Box<Samples>),
     /// Robust accuracy so far; `complete` on the last of an evaluation.
     Robustness(Box<Robustness>),
+    /// An audit so far; `complete` on its last.
+    Audited(Box<Audited>),
     /// The bytes of a checkpoint (safetensors).
     Saved(Vec<u8>),
     /// Something people should know that stops nothing.
@@ -269,6 +277,21 @@ pub struct Robustness {
     pub curves: Vec<Curve>,
     /// What is left where each image meets the attack that harms it most, norm by norm: the headline.
     pub worst: Vec<WorstCase>,
+}
+
+/// Whether robustness figures can be trusted.
+#[derive(Clone, Debug)]
+pub struct Audited {
+    /// Which run.
+    pub run: RunId,
+    /// Steps done when the audit began; the weights are of that step.
+    pub step: u64,
+    /// Whether this is the last of the audit.
+    pub complete: bool,
+    /// Share of the work done, in [0, 1].
+    pub progress: f64,
+    /// Check by check, in the order in which they are shown.
+    pub lights: Vec<Light>,
 }
 
 /// Accuracy against ε where each image counts as wrong if any attack of one norm, at ε or below, or none at all, makes it

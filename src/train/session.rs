@@ -6,12 +6,16 @@ use web_time::{Duration, Instant};
 use super::{
     checkpoint::{self, Checkpoint, Header, TeacherHeader},
     measure::{self, Outcome},
-    protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
+    protocol::{Audited, Event, Failure, Players, Preparing, Report, RunId, RunInfo},
     readings::Readings,
     teacher,
 };
 use crate::{
-    attack::Evaluation,
+    attack::{
+        Audit, Evaluation,
+        audit::{Severity, Subject},
+        probe::Reader,
+    },
     config::{
         AttackKind, Config, DeviceInfo, Hyper, KnobError, ScenarioKind, TargetKind, Threat, knobs,
         threat::radii_around,
@@ -39,6 +43,7 @@ pub struct Session {
     teacher: Option<TeacherHeader>,
     readings: Readings<Outcome>,
     evaluation: Option<(u64, Evaluation)>,
+    audit: Option<(u64, Audit)>,
     histogram_images: Vec<u32>,
     sample_images: Vec<u32>,
     /// All networks as they stood before the last step whose loss was a number, and how many steps they had done.
@@ -143,6 +148,7 @@ impl Session {
             teacher,
             readings: Readings::default(),
             evaluation: None,
+            audit: None,
             kept: None,
             saving: false,
             clock: Clock::default(),
@@ -156,7 +162,7 @@ impl Session {
 
     /// Whether an evaluation or a read is under way.
     pub fn is_busy(&self) -> bool {
-        self.evaluation.is_some() || !self.readings.is_empty()
+        self.evaluation.is_some() || self.audit.is_some() || !self.readings.is_empty()
     }
 
     /// One training step, and whatever is due after it; a report in any case where `report` says so.
@@ -230,6 +236,46 @@ impl Session {
         self.evaluation = Some((self.step, Evaluation::new(weights, threats, &indices, classes, seed)));
     }
 
+    /// Begins to check whether robustness figures can be trusted; an audit under way is dropped.
+    pub fn audit(&mut self, hyper: &Hyper, samples: usize) {
+        let scenario = &self.scenario;
+        let indices = balanced_subset(scenario.held_out().labels(), samples);
+        let setup = &self.info.config.setup;
+        let reads_classes = setup.scenario == ScenarioKind::Defense;
+        let subject = Subject {
+            network: scenario.main().network.clone(),
+            weights: scenario.main().weights.untracked(),
+            reader: reads_classes.then(|| Reader {
+                network: scenario.auxiliary().network.clone(),
+                weights: scenario.auxiliary().weights.untracked(),
+                normalization: hyper.normalization,
+            }),
+            surrogate: None,
+        };
+        // A radius of 0 would try nothing.
+        let epsilon = if hyper.epsilon > 0.0 { hyper.epsilon } else { Hyper::default().epsilon };
+        let severity = Severity { epsilon, steps: hyper.attack_steps, seed: setup.seed };
+        let data = (scenario.train(), scenario.held_out());
+        self.audit = Some((self.step, Audit::new(subject, severity, indices, data)));
+    }
+
+    /// One turn of the audit under way, if any; what it says, if that is new.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn advance_audit(&mut self) -> Result<Option<Event>, String> {
+        let begin = Instant::now();
+        let Some((step, mut audit)) = self.audit.take() else { return Ok(None) };
+        let is_new = audit.advance(self.scenario.held_out()).await?;
+        let (complete, progress) = (audit.is_complete(), audit.progress());
+        let audited = Audited { run: self.info.run, step, complete, progress, lights: audit.lights() };
+        if !complete {
+            self.audit = Some((step, audit));
+        }
+        self.clock.trained += begin.elapsed();
+        Ok((is_new || complete).then(|| Event::Audited(Box::new(audited))))
+    }
+
     /// One turn of the evaluation under way, if any.
     ///
     /// # Errors
@@ -289,7 +335,7 @@ impl Session {
 
     /// Drops every evaluation and read under way.
     pub fn abandon(&mut self) {
-        self.evaluation = None;
+        (self.evaluation, self.audit) = (None, None);
         self.readings.clear();
     }
 

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 
 use crate::{
-    config::{Hyper, Mode, Players, Schedule, Setup},
+    config::{Hyper, InputTransform, Mode, Players, ScenarioKind, Schedule, Setup},
     data::Dataset,
     nn::{Network, Weights, network::Statistics},
     scenario::{Defense, Scenario},
@@ -28,6 +28,8 @@ impl Surrogate {
         let setup = Setup {
             mode: Mode::Baseline,
             seed: setup.seed ^ SEED,
+            input_transform: InputTransform::None,
+            scenario: ScenarioKind::Defense,
             schedule: Schedule::Constant,
             steps: STEPS,
             ..setup.clone()

@@ -139,6 +139,12 @@ impl Trainer {
                     session.evaluate(threats, samples);
                 }
             }
+            Command::Audit { samples } => {
+                let hyper = self.hyper();
+                if let Some(session) = &mut self.session {
+                    session.audit(&hyper, samples);
+                }
+            }
             Command::Teach => self.keep_teacher().await,
             Command::Save => {
                 let hyper = self.hyper();
@@ -214,6 +220,7 @@ impl Trainer {
             return self.nothing_to_train().await;
         };
         session.advance_evaluation().await?;
+        let audited = session.advance_audit().await?;
         match work {
             Work::Running => session.train(&hyper, Players::Both, false),
             Work::Steps(players, _) => session.train(&hyper, players, true),
@@ -226,6 +233,9 @@ impl Trainer {
             Work::Steps(players, steps) => Work::Steps(players, steps - 1),
             other => other,
         };
+        if let Some(audited) = audited {
+            self.tell(audited).await;
+        }
         self.answers(matches!(next, Work::Paused | Work::Finished)).await?;
         if self.work == work && next != work {
             // A failed report may have paused the run meanwhile.
@@ -323,6 +333,7 @@ impl Trainer {
                         | Event::Histograms(_)
                         | Event::Samples(_)
                         | Event::Robustness(_)
+                        | Event::Audited(_)
                 );
                 if !self.outbox.is_empty() {
                     if !measurement {

@@ -1,0 +1,112 @@
+//! Whether the robustness figures can be trusted: one light a check, with its figure; why it matters on hover.
+
+use egui::{RichText, Sense, Ui, vec2};
+
+use crate::app::chart;
+use crate::app::export::Table;
+use crate::app::format::{count, whole_percent};
+use crate::app::history::History;
+use crate::app::panes::Scope;
+use crate::app::theme::{Palette, small, tiny};
+use crate::train::protocol::{Audited, Command, Light, Verdict};
+
+/// The pane of the audit.
+#[derive(Default)]
+pub struct AuditPane;
+
+impl AuditPane {
+    /// Draws the button and the lights.
+    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        let palette = scope.palette;
+        ui.horizontal(|ui| {
+            ui.spacing_mut().button_padding = vec2(7.0, 1.0);
+            let busy = scope.history.auditing();
+            let text = if busy { "Audit anew" } else { "Audit now" };
+            let button = ui.button(RichText::new(text).font(small()));
+            let about = "Attacks that must order themselves in a certain way, and a fresh discriminator, on held-out images. Takes a while beside training.";
+            if button.on_hover_text(about).clicked() {
+                let samples = scope.controls.config.hyper.evaluate_samples;
+                scope.controls.send(Command::Audit { samples });
+            }
+            if let Some(audited) = &scope.history.audited {
+                ui.label(RichText::new(summary(audited)).font(tiny()).color(palette.weak));
+            }
+        });
+        let Some(audited) = &scope.history.audited else {
+            let what = "Are these figures to be trusted, or are gradients only masked?";
+            chart::empty(ui, &palette, what, "Press Audit now: each check becomes a light.");
+            return;
+        };
+        egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 1.0;
+            for light in &audited.lights {
+                light_ui(ui, &palette, light);
+            }
+        });
+    }
+
+    /// Every light.
+    pub fn table(&self, history: &History) -> Table {
+        let mut table = Table::new(&["step", "check", "verdict", "figure", "why"]);
+        if let Some(audited) = &history.audited {
+            table.rows.extend(audited.lights.iter().map(|light| {
+                let (step, verdict) = (audited.step.to_string(), word(light.verdict));
+                vec![step, light.name.into(), verdict.into(), light.figure.clone(), light.why.into()]
+            }));
+        }
+        table
+    }
+}
+
+/// How many checks failed, of which weights.
+fn summary(audited: &Audited) -> String {
+    let step = count(audited.step);
+    if !audited.complete {
+        return format!("step {step} · {}", whole_percent(audited.progress));
+    }
+    match audited.lights.iter().filter(|light| light.verdict == Verdict::Failed).count() {
+        0 => format!("step {step} · nothing speaks against the figures"),
+        1 => format!("step {step} · 1 check failed"),
+        failed => format!("step {step} · {failed} checks failed"),
+    }
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "failed",
+        Verdict::Unknown => "unknown",
+    }
+}
+
+/// A disc, a cross or a ring, so that nothing hangs on the colour alone; the check's name and figure.
+fn light_ui(ui: &mut Ui, palette: &Palette, light: &Light) {
+    let response = ui
+        .horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            let (rect, _) = ui.allocate_exact_size(vec2(11.0, 15.0), Sense::hover());
+            let (painter, at) = (ui.painter(), rect.center());
+            match light.verdict {
+                Verdict::Passed => drop(painter.circle_filled(at, 4.0, palette.good)),
+                Verdict::Failed => {
+                    let stroke = egui::Stroke::new(2.2, palette.bad);
+                    for slope in [1.0, -1.0] {
+                        painter.line_segment(
+                            [at + vec2(-4.0, -4.0 * slope), at + vec2(4.0, 4.0 * slope)],
+                            stroke,
+                        );
+                    }
+                }
+                Verdict::Unknown => {
+                    painter.circle_stroke(at, 3.5, egui::Stroke::new(1.2, palette.weak));
+                }
+            }
+            let strong = if light.verdict == Verdict::Failed { palette.bad } else { palette.text };
+            ui.label(RichText::new(light.name).font(small()).color(strong));
+            ui.add(
+                egui::Label::new(RichText::new(&light.figure).font(tiny()).color(palette.weak)).truncate(),
+            );
+        })
+        .response;
+    response.on_hover_text(format!("{}: {}\n{}", word(light.verdict), light.figure, light.why));
+}

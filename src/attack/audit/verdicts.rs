@@ -1,0 +1,289 @@
+//! From what an audit measured to its lights. Attacks are compared image by image: one is weaker than another only where
+//! an exact test of the images on which they differ says so, so that chance turns no light red.
+
+use super::{Audit, Trial};
+use crate::attack::light::{Light, Verdict};
+
+/// Largest probability at which a difference is taken for real; one-sided.
+const SIGNIFICANCE: f64 = 0.01;
+/// Share of the images by which accuracy may fall when an attack is made stronger: more says that it had not levelled.
+const LITTLE: f64 = 0.02;
+/// Share of images that an attack without bounds may leave.
+const NEARLY_NONE: f64 = 0.01;
+/// Share of images that may have no gradient.
+const FEW: f64 = 0.05;
+/// Share of gradient tensors that a fresh discriminator may read above the running one.
+const LAZY: f64 = 0.05;
+
+/// All lights, in the order in which they are shown.
+pub(super) fn lights(audit: &Audit) -> Vec<Light> {
+    let k = audit.severity.steps;
+    vec![
+        epsilon_zero(audit),
+        ordered(
+            audit,
+            "iterative-beats-one-step",
+            [("FGSM", Trial::Fgsm), (&format!("PGD-{k}"), Trial::Pgd)],
+            "One step along a gradient cannot do more than many, unless the gradient misleads.",
+        ),
+        falls_with_epsilon(audit),
+        chance_at_half(audit),
+        unbounded(audit),
+        levelled(audit),
+        restarts(audit),
+        blind(audit, "square", Trial::Square, "Square"),
+        blind(audit, "transfer", Trial::Transfer, "transfer"),
+        ordered(
+            audit,
+            "noise",
+            [("noise", Trial::Noise), (&format!("PGD-{k}"), Trial::Pgd)],
+            "Where random noise does more harm than the gradient, the gradient points nowhere.",
+        ),
+        ordered(
+            audit,
+            "targeted",
+            [("targeted PGD", Trial::Targeted), ("untargeted", Trial::Pgd)],
+            "Any wrong class is easier to reach than one that is given, so an attack that aims must not do more harm.",
+        ),
+        zero_gradients(audit),
+        repeatable(audit),
+        probe(audit),
+    ]
+}
+
+fn light(name: &'static str, passed: bool, figure: String, why: &'static str) -> Light {
+    Light { name, verdict: if passed { Verdict::Passed } else { Verdict::Failed }, figure, why }
+}
+
+fn unknown(name: &'static str, figure: &str, why: &'static str) -> Light {
+    Light { name, verdict: Verdict::Unknown, figure: figure.into(), why }
+}
+
+const NOT_YET: &str = "not run yet";
+
+fn share(right: &[bool]) -> f64 {
+    right.iter().filter(|right| **right).count() as f64 / right.len().max(1) as f64
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// Whether the attack that left `weaker` did significantly more harm than the one that left `stronger`, which should not be.
+fn is_beaten(weaker: &[bool], stronger: &[bool]) -> bool {
+    let pairs = || weaker.iter().zip(stronger);
+    let more = pairs().filter(|(weaker, stronger)| !**weaker && **stronger).count();
+    let less = pairs().filter(|(weaker, stronger)| **weaker && !**stronger).count();
+    sign_test(more, less) < SIGNIFICANCE
+}
+
+/// The probability of at least `more` of `more + less` fair coins: McNemar's exact test, one-sided.
+fn sign_test(more: usize, less: usize) -> f64 {
+    let n = more + less;
+    // ln C(n, i) − n ln 2, from i = 0 upwards.
+    let mut term = -(n as f64) * std::f64::consts::LN_2;
+    let mut tail = if more == 0 { term.exp() } else { 0.0 };
+    for i in 1..=n {
+        term += ((n - i + 1) as f64 / i as f64).ln();
+        if i >= more {
+            tail += term.exp();
+        }
+    }
+    tail.min(1.0)
+}
+
+fn epsilon_zero(audit: &Audit) -> Light {
+    let (name, why) = (
+        "epsilon-zero",
+        "An attack that may change nothing must change nothing, or the evaluation itself is wrong.",
+    );
+    let (Some(clean), Some(nothing)) = (audit.clean(), audit.right(Trial::Nothing)) else {
+        return unknown(name, NOT_YET, why);
+    };
+    let figure = format!(
+        "clean {}, PGD at ε = 0 {} (n = {})",
+        percent(share(&clean)),
+        percent(share(&nothing)),
+        clean.len()
+    );
+    light(name, clean == nothing, figure, why)
+}
+
+/// The first attack must not do more harm than the second.
+fn ordered(
+    audit: &Audit,
+    name: &'static str,
+    [weak, strong]: [(&str, Trial); 2],
+    why: &'static str,
+) -> Light {
+    let (Some(weaker), Some(stronger)) = (audit.right(weak.1), audit.right(strong.1)) else {
+        return unknown(name, NOT_YET, why);
+    };
+    let (low, high) = (percent(share(&weaker)), percent(share(&stronger)));
+    let figure = format!("{} {low}, {} {high} (n = {})", weak.0, strong.0, weaker.len());
+    light(name, !is_beaten(&weaker, &stronger), figure, why)
+}
+
+fn falls_with_epsilon(audit: &Audit) -> Light {
+    let (name, why) =
+        ("larger-epsilon", "A larger ball holds the smaller one, so accuracy cannot rise with ε.");
+    let radii = [Trial::HalfRadius, Trial::Pgd, Trial::TwiceRadius].map(|trial| audit.right(trial));
+    let [Some(half), Some(full), Some(twice)] = radii else { return unknown(name, NOT_YET, why) };
+    let epsilon = audit.severity.epsilon;
+    let figure = format!(
+        "{} at ε = {:.3}, {} at {:.3}, {} at {:.3}",
+        percent(share(&half)),
+        0.5 * epsilon,
+        percent(share(&full)),
+        epsilon,
+        percent(share(&twice)),
+        (2.0 * epsilon).min(1.0)
+    );
+    light(name, !is_beaten(&half, &full) && !is_beaten(&full, &twice), figure, why)
+}
+
+fn chance_at_half(audit: &Audit) -> Light {
+    let (name, why) = (
+        "chance-at-half",
+        "At ε = 0.5 every image can be made the same grey, so no more than chance can be left.",
+    );
+    let Some(right) = audit.right(Trial::Half) else { return unknown(name, NOT_YET, why) };
+    let (n, chance) = (right.len() as f64, 1.0 / audit.subject.network.interface.classes as f64);
+    // Above chance by more than 2.6 standard deviations of as many guesses.
+    let most = chance + 2.6 * (chance * (1.0 - chance) / n).sqrt();
+    let figure = format!("PGD at ε = 0.5 {}, chance {}", percent(share(&right)), percent(chance));
+    light(name, share(&right) <= most, figure, why)
+}
+
+fn unbounded(audit: &Audit) -> Light {
+    let (name, why) =
+        ("unbounded", "At ε = 1 an image can become any other, so an attack that leaves some does not work.");
+    let Some(right) = audit.right(Trial::Unbounded) else { return unknown(name, NOT_YET, why) };
+    let figure = format!("PGD at ε = 1 {}", percent(share(&right)));
+    light(name, share(&right) <= NEARLY_NONE, figure, why)
+}
+
+/// Accuracy must not fall further when the attack is made stronger.
+fn settled(name: &'static str, weak: &[bool], strong: &[bool], figure: String, why: &'static str) -> Light {
+    let falls = share(weak) - share(strong) > LITTLE && is_beaten(strong, weak);
+    light(name, !falls, figure, why)
+}
+
+fn levelled(audit: &Audit) -> Light {
+    let (name, why) =
+        ("more-steps", "An attack that more steps still improve has not said how little is left.");
+    let steps = [Trial::Pgd, Trial::TwiceSteps, Trial::FourTimesSteps].map(|trial| audit.right(trial));
+    let [Some(one), Some(two), Some(four)] = steps else { return unknown(name, NOT_YET, why) };
+    let k = audit.severity.steps;
+    let figure = format!(
+        "PGD-{k} {}, PGD-{} {}, PGD-{} {}",
+        percent(share(&one)),
+        2 * k,
+        percent(share(&two)),
+        4 * k,
+        percent(share(&four))
+    );
+    settled(name, &one, &four, figure, why)
+}
+
+fn restarts(audit: &Audit) -> Light {
+    let (name, why) =
+        ("restarts", "Where other random starts find what the first did not, one start says too little.");
+    let (Some(one), Some(three)) = (audit.right(Trial::Pgd), audit.right(Trial::Restarts)) else {
+        return unknown(name, NOT_YET, why);
+    };
+    let figure = format!("1 start {}, 3 starts {}", percent(share(&one)), percent(share(&three)));
+    settled(name, &one, &three, figure, why)
+}
+
+/// An attack that does not read this network's gradient must not do more harm than all that do.
+fn blind(audit: &Audit, name: &'static str, trial: Trial, title: &str) -> Light {
+    let why = "An attack that never sees this network's gradient and does more harm shows that the gradient is masked.";
+    if !audit.trials.contains(&trial) {
+        return unknown(
+            name,
+            "it needs a network to make examples on: great-lab evaluate --audit trains one",
+            why,
+        );
+    }
+    let seeing = [Trial::Fgsm, Trial::Pgd, Trial::TwiceSteps, Trial::FourTimesSteps, Trial::Restarts];
+    let seeing: Option<Vec<Vec<bool>>> = seeing.iter().map(|trial| audit.right(*trial)).collect();
+    let (Some(blind), Some(seeing)) = (audit.right(trial), seeing) else {
+        return unknown(name, NOT_YET, why);
+    };
+    let worst: Vec<bool> = (0..blind.len()).map(|image| seeing.iter().all(|right| right[image])).collect();
+    let figure =
+        format!("{title} {}, all that read gradients {}", percent(share(&blind)), percent(share(&worst)));
+    light(name, !is_beaten(&blind, &worst), figure, why)
+}
+
+fn zero_gradients(audit: &Audit) -> Light {
+    let (name, why) = (
+        "zero-gradients",
+        "An attack cannot follow a gradient that is zero; the image may be as easy to fool as any.",
+    );
+    let Some(inspection) = audit.inspection else { return unknown(name, NOT_YET, why) };
+    let zero = f64::from(inspection.zero_gradients) / f64::from(inspection.images.max(1));
+    let figure = format!("{} of {} images have none", percent(zero), inspection.images);
+    light(name, zero <= FEW, figure, why)
+}
+
+fn repeatable(audit: &Audit) -> Light {
+    let (name, why) = (
+        "repeatable",
+        "A network that answers otherwise the second time must be attacked in expectation over its chance (EOT).",
+    );
+    let Some(inspection) = audit.inspection else { return unknown(name, NOT_YET, why) };
+    let figure = format!(
+        "{} of {} images are classified otherwise the second time",
+        inspection.changed, inspection.images
+    );
+    light(name, inspection.changed == 0, figure, why)
+}
+
+fn probe(audit: &Audit) -> Light {
+    let (name, why) = (
+        "adversary-probe",
+        "Gradients that a fresh discriminator reads were never made alike: the running one was only lazy.",
+    );
+    if audit.subject.reader.is_none() {
+        return unknown(name, "no discriminator reads the classes of gradient tensors in this run", why);
+    }
+    let Some(probed) = &audit.probed else { return unknown(name, NOT_YET, why) };
+    let [running, fresh, floor] = [&probed.running, &probed.fresh, &probed.floor].map(|right| share(right));
+    let figure = format!(
+        "fresh {} after {} steps, running {}, shuffled labels {}, chance {}",
+        percent(fresh),
+        probed.steps,
+        percent(running),
+        percent(floor),
+        percent(1.0 / audit.subject.network.interface.classes as f64)
+    );
+    // The running one must not be beaten: seen from there, it is the attack that should be the stronger.
+    let wrong = |right: &[bool]| right.iter().map(|right| !right).collect::<Vec<_>>();
+    let lazy = fresh - running > LAZY && is_beaten(&wrong(&probed.fresh), &wrong(&probed.running));
+    light(name, !lazy, figure, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sign_test_counts_coins() {
+        assert!((sign_test(0, 0) - 1.0).abs() < 1e-12);
+        assert!((sign_test(5, 0) - 1.0 / 32.0).abs() < 1e-12);
+        // P(X ≥ 8) of 10 fair coins: 56 / 1024.
+        assert!((sign_test(8, 2) - 56.0 / 1024.0).abs() < 1e-12);
+        assert!((sign_test(0, 10) - 1.0).abs() < 1e-12);
+        assert!(sign_test(600, 400) < 1e-9 && sign_test(400, 600) > 0.999);
+    }
+
+    #[test]
+    fn a_difference_of_chance_beats_nobody() {
+        let right = |wrong: usize| (0..100).map(|image| image >= wrong).collect::<Vec<_>>();
+        assert!(!is_beaten(&right(53), &right(50)));
+        assert!(is_beaten(&right(60), &right(50)));
+        assert!(!is_beaten(&right(50), &right(60)), "the other way round is as it should be");
+    }
+}

@@ -1,0 +1,231 @@
+//! The adversary probe: a fresh discriminator trained on gradient tensors that no longer change, and the same on shuffled
+//! labels. Says whether gradient tensors became indistinguishable, or the running discriminator was only lazy.
+
+use burn::tensor::{Device, Tensor};
+use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
+
+use crate::{
+    config::{Normalization, OptimizerKind},
+    data::{BatchOrder, balanced_subset},
+    gpu::{hits, images::DeviceImages, read},
+    nn::{Network, Optimizer, Weights, loss, optimizer::Rates, weights::first_values},
+};
+
+/// Training images whose gradient tensors it learns from, at most; of these one in [`ONE_IN`] says when to stop.
+const IMAGES: usize = 2048;
+const ONE_IN: usize = 8;
+const BATCH_SIZE: usize = 64;
+/// Steps between two looks at how well it reads, and the most steps.
+const STEPS_A_LOOK: u64 = 50;
+const MOST_STEPS: u64 = 600;
+/// Looks without a better one after which it has levelled.
+const PATIENCE: u64 = 3;
+const LEARNING_RATE: f64 = 2e-3;
+/// Keeps its seeds apart from the run's.
+const SEED: u64 = 0x5eed_0006;
+
+/// An auxiliary network that reads classes off gradient tensors.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    /// Its layers.
+    pub network: Network,
+    /// Its weights.
+    pub weights: Weights,
+    /// What it reads of a gradient tensor.
+    pub normalization: Normalization,
+}
+
+/// What the probe found: whether the class of each held-out gradient tensor was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probed {
+    /// By the running discriminator.
+    pub running: Vec<bool>,
+    /// By the fresh one.
+    pub fresh: Vec<bool>,
+    /// By one that was trained for as long on shuffled labels.
+    pub floor: Vec<bool>,
+    /// Steps that the fresh one took.
+    pub steps: u64,
+}
+
+/// Gradient tensors as a discriminator reads them, in batches, with one-hot rows.
+type Tensors = Vec<(Tensor<4>, Tensor<2>)>;
+
+/// A probe under way.
+pub struct Probe {
+    reader: Reader,
+    learn: Tensors,
+    look: Tensors,
+    test: Tensors,
+    seed: u64,
+    device: Device,
+    fresh: Pupil,
+    /// The one on shuffled labels, once the fresh one has levelled.
+    floor: Option<Pupil>,
+    result: Option<Probed>,
+}
+
+/// A discriminator in training.
+struct Pupil {
+    optimizer: Optimizer,
+    order: BatchOrder,
+    step: u64,
+    /// Most read at a look, the weights of then, and looks since.
+    best: (usize, Weights, u64),
+}
+
+impl Pupil {
+    fn new(reader: &Reader, batches: usize, seed: u64, device: &Device) -> Self {
+        let values = first_values(&reader.network.specs, seed);
+        let optimizer = Optimizer::new(OptimizerKind::Adam, &values, device);
+        let best = (0, optimizer.weights(), 0);
+        Self { optimizer, order: BatchOrder::new(batches, 1, seed), step: 0, best }
+    }
+
+    /// Steps on the batches that its order says.
+    fn train(&mut self, reader: &Reader, tensors: &Tensors, steps: u64) {
+        for _ in 0..steps {
+            let batch = self.order.indices(self.step)[0] as usize;
+            let (gradients, classes) = &tensors[batch];
+            let phi = self.optimizer.weights().tracked();
+            let logits = reader.network.logits(&phi, gradients.clone());
+            let mut slopes = loss::cross_entropy(logits, classes.clone()).backward();
+            let rates = Rates { learning_rate: LEARNING_RATE, weight_decay: 0.0, momentum: 0.0 };
+            self.optimizer.step(&phi.gradients(&mut slopes), rates);
+            self.step += 1;
+        }
+    }
+}
+
+impl Probe {
+    /// Of gradient tensors of `victim`: of images of `train` to learn from, of those of `held_out` at `indices` to be
+    /// tested on.
+    pub fn new(
+        victim: (&Network, &Weights),
+        reader: &Reader,
+        (train, held_out): (&DeviceImages, &DeviceImages),
+        indices: &[u32],
+        seed: u64,
+    ) -> Self {
+        let mut chosen = balanced_subset(train.labels(), IMAGES);
+        chosen.shuffle(&mut StdRng::seed_from_u64(seed ^ SEED));
+        let (look, learn) = chosen.split_at((chosen.len() / ONE_IN).max(1).min(chosen.len() - 1));
+        let of = |images: &DeviceImages, indices: &[u32]| tensors(victim, reader, images, indices);
+        let learn = of(train, learn);
+        let device = learn[0].0.device();
+        Self {
+            fresh: Pupil::new(reader, learn.len(), seed ^ SEED, &device),
+            look: of(train, look),
+            test: of(held_out, indices),
+            learn,
+            reader: reader.clone(),
+            seed,
+            device,
+            floor: None,
+            result: None,
+        }
+    }
+
+    /// Share of the work done, in [0, 1], if it needs all its steps.
+    pub fn progress(&self) -> f64 {
+        match (&self.floor, &self.result) {
+            (_, Some(_)) => 1.0,
+            (Some(floor), _) => 0.5 + 0.5 * floor.step as f64 / self.fresh.step.max(1) as f64,
+            (None, None) => 0.5 * self.fresh.step as f64 / MOST_STEPS as f64,
+        }
+    }
+
+    /// What was found; none before the end.
+    pub fn result(&self) -> Option<Probed> {
+        self.result.clone()
+    }
+
+    /// Goes on for some steps.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn advance(&mut self) -> Result<(), String> {
+        if self.result.is_some() {
+            return Ok(());
+        }
+        if let Some(mut floor) = self.floor.take() {
+            let steps = STEPS_A_LOOK.min(self.fresh.step - floor.step);
+            let shuffled = self.shuffled();
+            floor.train(&self.reader, &shuffled, steps);
+            if floor.step == self.fresh.step {
+                self.result = Some(self.conclude(&floor).await?);
+            }
+            self.floor = Some(floor);
+            return Ok(());
+        }
+        self.fresh.train(&self.reader, &self.learn, STEPS_A_LOOK);
+        let weights = self.fresh.optimizer.weights();
+        let read =
+            right(&self.reader.network, &weights, &self.look).await?.iter().filter(|right| **right).count();
+        let (most, _, since) = &mut self.fresh.best;
+        if read > *most {
+            self.fresh.best = (read, weights, 0);
+        } else {
+            *since += 1;
+        }
+        if self.fresh.best.2 >= PATIENCE || self.fresh.step >= MOST_STEPS {
+            self.floor = Some(Pupil::new(&self.reader, self.learn.len(), self.seed ^ SEED, &self.device));
+        }
+        Ok(())
+    }
+
+    /// The tensors to learn from, each with another one's class.
+    fn shuffled(&self) -> Tensors {
+        let mut others: Vec<usize> = (0..self.learn.len()).collect();
+        others.rotate_left(1);
+        let classes = |batch: usize, rows: usize| {
+            let classes = self.learn[batch].1.clone();
+            let [n, _] = classes.dims();
+            // A batch may be shorter than the others.
+            let numbers: Vec<i32> = (0..rows).map(|row| ((row * 7 + 3) % n) as i32).collect();
+            let numbers = burn::tensor::TensorData::new(numbers, [rows]);
+            classes.select(0, Tensor::from_data(numbers, &self.device))
+        };
+        let pairs = self.learn.iter().zip(others);
+        pairs
+            .map(|((gradients, _), other)| (gradients.clone(), classes(other, gradients.dims()[0])))
+            .collect()
+    }
+
+    async fn conclude(&self, floor: &Pupil) -> Result<Probed, String> {
+        let network = &self.reader.network;
+        Ok(Probed {
+            running: right(network, &self.reader.weights, &self.test).await?,
+            fresh: right(network, &self.fresh.best.1, &self.test).await?,
+            floor: right(network, &floor.optimizer.weights(), &self.test).await?,
+            steps: self.fresh.step,
+        })
+    }
+}
+
+/// What `reader` reads of the gradient tensors of some images, in batches.
+fn tensors(
+    (network, weights): (&Network, &Weights),
+    reader: &Reader,
+    images: &DeviceImages,
+    indices: &[u32],
+) -> Tensors {
+    let of = |indices: &[u32]| {
+        let batch = images.gather(indices);
+        let (gradient, _) = network.input_gradient(weights, batch.images, batch.one_hot.clone());
+        (loss::normalize(reader.normalization, gradient), batch.one_hot)
+    };
+    indices.chunks(BATCH_SIZE).map(of).collect()
+}
+
+/// Whether the class of each tensor is read.
+async fn right(network: &Network, weights: &Weights, tensors: &Tensors) -> Result<Vec<bool>, String> {
+    let each: Vec<Tensor<1>> = tensors
+        .iter()
+        .map(|(gradients, classes)| hits(network.logits(weights, gradients.clone()), classes.clone()).each)
+        .collect();
+    if each.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(read(Tensor::cat(each, 0)).await?.iter().map(|one| *one > 0.5).collect())
+}
