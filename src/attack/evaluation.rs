@@ -66,7 +66,8 @@ pub enum Turn {
 /// An evaluation under way. The weights are those it began with, whatever training does meanwhile.
 ///
 /// Images are attacked in batches of what the device is fastest at; how large they are changes no result, because each
-/// image has its own random numbers and nothing is computed across images.
+/// image has its own random numbers and nothing is computed across images. (A network that draws noise itself says
+/// something else each time anyway.)
 pub struct Evaluation {
     weights: Weights,
     threats: Vec<Threat>,
@@ -197,10 +198,14 @@ impl Evaluation {
         Ok(Turn::Attacked(attacked))
     }
 
-    /// Divides the images into batches, if that was not done.
-    async fn divide(&mut self, network: &Network, held_out: &DeviceImages) -> Result<(), String> {
-        if !self.batches.is_empty() || self.indices.is_empty() {
-            return Ok(());
+    /// Divides the images into batches, if that was not done: how many are attacked at once. The first turn does it
+    /// too; what has to be tried for it takes time of its own.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn divide(&mut self, network: &Network, held_out: &DeviceImages) -> Result<usize, String> {
+        if let Some(first) = self.batches.first() {
+            return Ok(first.len());
         }
         let images = self.indices.len();
         let size = match self.batch_size {
@@ -208,7 +213,7 @@ impl Evaluation {
             None => batch_size::fastest(network, &self.weights, held_out.device(), images).await?,
         };
         self.batches = self.indices.chunks(size).map(<[u32]>::to_vec).collect();
-        Ok(())
+        Ok(size)
     }
 
     /// An attack that has all it needs, and need not be given more.

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use web_time::Instant;
 
 use crate::attack::audit::{Severity, Subject};
 use crate::attack::evaluation::{Attacked, Counts, Turn};
@@ -213,6 +214,8 @@ struct Job {
 enum Message {
     /// So much is done, in [0, 1].
     Progress(f64),
+    /// All attacks were made: how long that took.
+    Attacked(String),
     /// All is done, or the device failed.
     Done(Result<(Counts, Vec<Examples>, Vec<Light>), String>),
 }
@@ -237,6 +240,7 @@ fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
     loop {
         match receiver.recv().map_err(|_| HeadlessError::Gone)? {
             Message::Progress(share) => progress.evaluation(share),
+            Message::Attacked(pace) => progress.say(&pace),
             Message::Done(Err(problem)) => return Err(HeadlessError::System(problem)),
             Message::Done(Ok((counts, examples, lights))) => {
                 let clean = Share { hits: counts.clean, total: counts.total };
@@ -247,6 +251,12 @@ fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
             }
         }
     }
+}
+
+/// One line: how long the attacks took, the batches being that large.
+fn pace(counts: &Counts, seconds: f64, at_once: usize) -> String {
+    let each = 1000.0 * seconds / f64::from(counts.total.max(1));
+    format!("attacked {} images in {seconds:.3} s, {each:.1} ms each, {at_once} at once", counts.total)
 }
 
 impl Job {
@@ -268,6 +278,8 @@ impl Job {
         let mut examples: Vec<Examples> =
             kept.iter().map(|threat| Examples::new(*threat, *shape, classes.len())).collect();
         let victim = Victim { network: &network, weights: &weights };
+        let at_once = evaluation.divide(&network, &held_out).await?;
+        let begin = Instant::now();
         loop {
             match evaluation.advance(&network, &held_out).await? {
                 Turn::Complete => break,
@@ -285,6 +297,7 @@ impl Job {
             let _ = tell.send(Message::Progress(share + rest * evaluation.progress()));
         }
         let counts = evaluation.read().await?;
+        let _ = tell.send(Message::Attacked(pace(&counts, begin.elapsed().as_secs_f64(), at_once)));
         let lights = match (self.audit, surrogate) {
             (true, Some(surrogate)) => {
                 self.lights(tell, surrogate, (&held_out, indices), share + rest).await?
