@@ -349,8 +349,8 @@ fn a_transfer_attack_is_pgd_on_the_surrogate() {
     assert!(examples(Assault { surrogate: None, ..assault }).unwrap_err().contains("surrogate"));
 }
 
-/// All of an evaluation, how often it paused, and whether its progress ever fell.
-fn evaluate(case: &Case, threats: &[Threat]) -> (Counts, usize) {
+/// The images of a case as a data set on a device.
+fn held_out(case: &Case, device: &Device) -> DeviceImages {
     let bytes: Vec<u8> =
         entries(case.images.clone()).into_iter().map(|pixel| (pixel * 255.0).round() as u8).collect();
     let k = case.network.interface.classes;
@@ -358,8 +358,13 @@ fn evaluate(case: &Case, threats: &[Threat]) -> (Counts, usize) {
         .chunks(k)
         .map(|row| row.iter().position(|flag| *flag > 0.5).unwrap() as u8)
         .collect();
-    let held_out = DeviceImages::upload(&bytes, &labels, case.network.interface.image, k, &Device::flex());
-    let indices: Vec<u32> = (0..labels.len() as u32).collect();
+    DeviceImages::upload(&bytes, &labels, case.network.interface.image, k, device)
+}
+
+/// All of an evaluation, how often it paused, and whether its progress ever fell.
+fn evaluate(case: &Case, threats: &[Threat]) -> (Counts, usize) {
+    let (held_out, k) = (held_out(case, &Device::flex()), case.network.interface.classes);
+    let indices: Vec<u32> = (0..held_out.len() as u32).collect();
     let mut evaluation = Evaluation::new(&case.weights, threats.to_vec(), &indices, k, 1);
     let (mut pauses, mut progress) = (0, 0.0);
     loop {
@@ -406,4 +411,61 @@ fn an_evaluation_pauses_in_long_attacks_and_counts_the_same() {
     assert!(far.robust.hits <= near.robust.hits.min(column(4)), "{far:?}");
     let (nothing, _) = evaluate(&case, &[]);
     assert_eq!((nothing.total, nothing.clean), (8, 8), "the clean ones count without any threat");
+}
+
+/// What an evaluation in batches of so many makes of each image, and what it counts.
+fn in_batches(case: &Case, threats: &[Threat], size: Option<usize>, device: &Device) -> (Counts, Vec<f32>) {
+    let (held_out, k) = (held_out(case, device), case.network.interface.classes);
+    let indices: Vec<u32> = (0..held_out.len() as u32).collect();
+    let evaluation = Evaluation::new(&case.weights, threats.to_vec(), &indices, k, 1);
+    let mut evaluation = match size {
+        Some(size) => evaluation.with_batch_size(size),
+        None => evaluation,
+    };
+    let mut images = vec![Vec::new(); threats.len()];
+    loop {
+        match wait(evaluation.advance(&case.network, &held_out)).unwrap() {
+            Turn::Complete => break,
+            Turn::Paused => {}
+            Turn::Attacked(attacked) => images[attacked.threat].extend(entries(attacked.adversarial)),
+        }
+    }
+    assert!(evaluation.is_complete());
+    (wait(evaluation.read()).unwrap(), images.concat())
+}
+
+#[test]
+fn the_size_of_batches_changes_nothing() {
+    let (random, restarts) = (TargetKind::Random, 2);
+    let threats = [
+        threat(AttackKind::Noise, 0.06, 1),
+        Threat { restarts, ..threat(AttackKind::Pgd, 0.06, 4) },
+        Threat { target: random, ..threat(AttackKind::PgdL2, 0.6, 3) },
+        Threat { restarts, ..threat(AttackKind::ApgdCe, 0.03, 6) },
+        threat(AttackKind::FabT, 0.06, 3),
+        Threat { restarts, ..threat(AttackKind::Square, 0.1, 110) },
+        threat(AttackKind::SquareL2, 1.0, 20),
+        threat(AttackKind::DeepFool, 0.06, 5),
+    ];
+    let device = Device::flex();
+    let case = Case::of(20);
+    let whole = in_batches(&case, &threats, Some(20), &device);
+    for size in [Some(1), Some(7), None] {
+        let parts = in_batches(&case, &threats, size, &device);
+        assert_eq!(parts.0.threats, whole.0.threats, "{size:?}");
+        assert!(parts.0.images == whole.0.images, "{size:?}");
+        assert!(parts.1 == whole.1, "{size:?}: some pixel differs");
+    }
+}
+
+#[test]
+fn the_size_of_batches_changes_nothing_on_the_gpu() {
+    let device = open(&Choice::Named("llvmpipe".into())).unwrap().device;
+    let case = Case::on(&device, 9);
+    let threats = [threat(AttackKind::Pgd, 0.06, 3), threat(AttackKind::Square, 0.1, 6)];
+    let whole = in_batches(&case, &threats, Some(9), &device);
+    let parts = in_batches(&case, &threats, Some(4), &device);
+    assert!(parts.0.images == whole.0.images && parts.1 == whole.1, "some pixel differs");
+    let found = in_batches(&case, &threats, None, &device);
+    assert!(found.1 == whole.1, "in batches of what was found fastest");
 }

@@ -34,6 +34,8 @@ def read_checkpoint(path):
             weights = {name.removeprefix("main."): file.get_tensor(name) for name in file.keys()
                        if name.startswith("main.") and not name.startswith("main.optimizer.")}
         setup = header["config"]["setup"]
+        if setup.get("input_transform", "none") != "none":
+            raise Refusal(f"{path} transforms its input ({setup['input_transform']}), which network.py does not define")
         kept = {key: setup[key] for key in ["network", "width", "activation"]}
         kept |= {key: header[key] for key in ["image", "classes", "step"]}
         statistics = {"mean": torch.tensor(header["mean"]), "std": torch.tensor(header["deviation"])}

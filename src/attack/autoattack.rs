@@ -2,15 +2,14 @@
 //! that the former ones left; and each of its parts alone.
 
 use burn::tensor::Tensor;
-use rand::rngs::StdRng;
 
 use super::{
-    Assault, Goal, Pace, Start,
+    Assault, Dice, Goal, Pace, Start,
     auto_pgd::AutoPgd,
     ball,
     boundary::Boundary,
     objective::{Objective, at_rank, ranks},
-    square::Square,
+    square::{Draws, Square},
     survivors::Survivors,
 };
 use crate::config::{
@@ -78,14 +77,14 @@ fn targets(classes: usize) -> usize {
 /// Where the device failed, or the goal is a target.
 pub(super) async fn standard(
     assault: &Assault<'_>,
-    random: &mut StdRng,
+    dice: &mut Dice,
     pace: &Pace,
 ) -> Result<(Tensor<4>, Vec<usize>), String> {
     let mut survivors = Survivors::of(assault).await?;
     let mut left = vec![survivors.count()];
     for part in STANDARD {
         let run = Run { part, assault, iterations: part.iterations(), pace };
-        run.once(&mut survivors, false, random).await?;
+        run.once(&mut survivors, false, dice).await?;
         left.push(survivors.count());
     }
     Ok((survivors.into_adversarial(), left))
@@ -98,13 +97,13 @@ pub(super) async fn standard(
 pub(super) async fn alone(
     part: Part,
     assault: &Assault<'_>,
-    random: &mut StdRng,
+    dice: &mut Dice,
     pace: &Pace,
 ) -> Result<Tensor<4>, String> {
     let mut survivors = Survivors::of(assault).await?;
     let run = Run { part, assault, iterations: assault.threat.steps.max(1), pace };
     for restart in 0..assault.threat.restarts.max(1) {
-        run.once(&mut survivors, restart > 0, random).await?;
+        run.once(&mut survivors, restart > 0, dice).await?;
     }
     Ok(survivors.into_adversarial())
 }
@@ -119,16 +118,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// One start, for each target if there are several.
-    async fn once(
-        &self,
-        survivors: &mut Survivors<'_>,
-        again: bool,
-        random: &mut StdRng,
-    ) -> Result<(), String> {
+    async fn once(&self, survivors: &mut Survivors<'_>, again: bool, dice: &mut Dice) -> Result<(), String> {
         let classes = self.assault.victim.network.interface.classes;
         let aims = if self.part.is_targeted() { targets(classes) } else { 1 };
         for rank in 1..=aims {
-            let start = self.start(again, random);
+            let (start, shared) = (self.start(again, dice), dice.fork());
             if survivors.count() == 0 {
                 continue;
             }
@@ -146,7 +140,7 @@ impl Run<'_> {
                     let targets = self.targets(&clean, rank);
                     self.cross(&clean, start, labels(goal)?, targets).await
                 }
-                Part::Square => self.squares(survivors, random).await?,
+                Part::Square => self.squares(survivors, Draws { dice, shared }).await?,
             };
             survivors.record(attempt).await?;
         }
@@ -154,15 +148,15 @@ impl Run<'_> {
     }
 
     /// Where the whole batch starts: drawn for all, so that an image's draw does not depend on who else is left.
-    fn start(&self, again: bool, random: &mut StdRng) -> Tensor<4> {
+    fn start(&self, again: bool, dice: &mut Dice) -> Tensor<4> {
         let Threat { attack, epsilon, .. } = self.assault.threat;
         let clean = self.assault.clean;
         match self.part {
             _ if self.assault.start == Start::Clean => clean.clone(),
             Part::ApgdCe | Part::ApgdDlr | Part::ApgdT => {
-                ball::start_at_edge(attack.norm(), clean, epsilon, random)
+                ball::start_at_edge(attack.norm(), clean, epsilon, dice)
             }
-            Part::FabT if again => ball::start_at_edge(attack.norm(), clean, epsilon / 2.0, random),
+            Part::FabT if again => ball::start_at_edge(attack.norm(), clean, epsilon / 2.0, dice),
             Part::FabT | Part::Square => clean.clone(),
         }
     }
@@ -187,10 +181,10 @@ impl Run<'_> {
         ball::or_clean(norm, found, clean, self.assault.threat.epsilon)
     }
 
-    async fn squares(&self, survivors: &Survivors<'_>, random: &mut StdRng) -> Result<Tensor<4>, String> {
+    async fn squares(&self, survivors: &Survivors<'_>, draws: Draws<'_>) -> Result<Tensor<4>, String> {
         let Threat { attack, epsilon, .. } = self.assault.threat;
         let square = Square { norm: attack.norm(), epsilon, queries: self.iterations };
-        square.run(&self.assault.victim, survivors, random, self.pace).await
+        square.run(&self.assault.victim, survivors, draws, self.pace).await
     }
 
     /// The class of the `rank`-th largest logit of each image, 0 for the largest.

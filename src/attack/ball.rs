@@ -5,6 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};
 use rand_distr::{Distribution, StandardNormal, Uniform};
 
+use super::Dice;
 use crate::config::Norm;
 
 /// Least length that anything is divided by.
@@ -56,19 +57,19 @@ pub(super) fn or_clean(norm: Norm, images: Tensor<4>, clean: &Tensor<4>, epsilon
 }
 
 /// `x + ε · sign(N(0, 1))` inside [0, 1].
-pub(super) fn noise(clean: &Tensor<4>, epsilon: f64, random: &mut StdRng) -> Tensor<4> {
-    let sign = || if random.random::<bool>() { 1.0 } else { -1.0 };
-    (clean.clone() + draw(clean, sign) * epsilon).clamp(0.0, 1.0)
+pub(super) fn noise(clean: &Tensor<4>, epsilon: f64, dice: &mut Dice) -> Tensor<4> {
+    let sign = |random: &mut StdRng| if random.random::<bool>() { 1.0 } else { -1.0 };
+    (clean.clone() + draw(clean, dice, sign) * epsilon).clamp(0.0, 1.0)
 }
 
 /// Uniform in the L∞ ball; in the L2 ball a random direction times a uniform radius; inside [0, 1].
-pub(super) fn random_start(norm: Norm, clean: &Tensor<4>, epsilon: f64, random: &mut StdRng) -> Tensor<4> {
+pub(super) fn random_start(norm: Norm, clean: &Tensor<4>, epsilon: f64, dice: &mut Dice) -> Tensor<4> {
     let offset = match norm {
-        Norm::Linf => uniform(clean, random) * epsilon,
+        Norm::Linf => uniform(clean, dice) * epsilon,
         Norm::L2 => {
             let n = clean.dims()[0];
-            let direction = normal(clean, random);
-            let radii: Vec<f32> = (0..n).map(|_| random.random::<f32>() * epsilon as f32).collect();
+            let direction = normal(clean, dice);
+            let radii: Vec<f32> = (0..n).map(|row| dice.row(row).random::<f32>() * epsilon as f32).collect();
             let radii = Tensor::<4>::from_data(TensorData::new(radii, [n, 1, 1, 1]), &clean.device());
             unit(norm, direction) * radii
         }
@@ -77,33 +78,38 @@ pub(super) fn random_start(norm: Norm, clean: &Tensor<4>, epsilon: f64, random: 
 }
 
 /// Normal around `clean` with a standard deviation of `deviation`, inside [0, 1].
-pub(super) fn near(clean: &Tensor<4>, deviation: f64, random: &mut StdRng) -> Tensor<4> {
-    (clean.clone() + normal(clean, random) * deviation).clamp(0.0, 1.0)
+pub(super) fn near(clean: &Tensor<4>, deviation: f64, dice: &mut Dice) -> Tensor<4> {
+    (clean.clone() + normal(clean, dice) * deviation).clamp(0.0, 1.0)
 }
 
 /// A random direction of length `reach`, inside [0, 1]: in L∞ the largest of uniform entries is at the edge.
-pub(super) fn start_at_edge(norm: Norm, clean: &Tensor<4>, reach: f64, random: &mut StdRng) -> Tensor<4> {
+pub(super) fn start_at_edge(norm: Norm, clean: &Tensor<4>, reach: f64, dice: &mut Dice) -> Tensor<4> {
     let direction = match norm {
-        Norm::Linf => uniform(clean, random),
-        Norm::L2 => normal(clean, random),
+        Norm::Linf => uniform(clean, dice),
+        Norm::L2 => normal(clean, dice),
     };
     (clean.clone() + unit(norm, direction) * reach).clamp(0.0, 1.0)
 }
 
 /// Uniform in [−1, 1], shaped like `like`.
-fn uniform(like: &Tensor<4>, random: &mut StdRng) -> Tensor<4> {
+fn uniform(like: &Tensor<4>, dice: &mut Dice) -> Tensor<4> {
     let uniform = Uniform::new_inclusive(-1.0f32, 1.0).expect("-1 is less than 1");
-    draw(like, || uniform.sample(random))
+    draw(like, dice, |random| uniform.sample(random))
 }
 
 /// Standard normal, shaped like `like`.
-fn normal(like: &Tensor<4>, random: &mut StdRng) -> Tensor<4> {
-    draw(like, || StandardNormal.sample(random))
+fn normal(like: &Tensor<4>, dice: &mut Dice) -> Tensor<4> {
+    draw(like, dice, |random| StandardNormal.sample(random))
 }
 
 /// Values drawn on the host, shaped like `like`.
-fn draw(like: &Tensor<4>, mut next: impl FnMut() -> f32) -> Tensor<4> {
+fn draw(like: &Tensor<4>, dice: &mut Dice, next: impl Fn(&mut StdRng) -> f32) -> Tensor<4> {
     let shape = like.dims();
-    let values: Vec<f32> = (0..shape.iter().product()).map(|_| next()).collect();
+    let each = shape.iter().skip(1).product();
+    let mut values = Vec::with_capacity(shape[0] * each);
+    for row in 0..shape[0] {
+        let random = dice.row(row);
+        values.extend((0..each).map(|_| next(random)));
+    }
     Tensor::from_data(TensorData::new(values, shape), &like.device())
 }

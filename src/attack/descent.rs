@@ -1,9 +1,8 @@
 //! The attacks that step along a gradient and project: FGSM, iFGSM, MI-FGSM and PGD differ in a [`Recipe`] alone.
 
 use burn::tensor::Tensor;
-use rand::rngs::StdRng;
 
-use super::{Goal, Pace, Start, Victim, ball};
+use super::{Dice, Goal, Pace, Start, Victim, ball};
 use crate::{
     config::{AttackKind, Norm, Threat},
     gpu,
@@ -70,9 +69,9 @@ impl Recipe {
     }
 
     /// The walk from its start.
-    pub fn begin<'a>(&self, clean: &'a Tensor<4>, goal: &'a Goal, random: &mut StdRng) -> Walk<'a> {
+    pub fn begin<'a>(&self, clean: &'a Tensor<4>, goal: &'a Goal, dice: &mut Dice) -> Walk<'a> {
         let images = if self.random_start {
-            ball::random_start(self.norm, clean, self.epsilon, random)
+            ball::random_start(self.norm, clean, self.epsilon, dice)
         } else {
             clean.clone()
         };

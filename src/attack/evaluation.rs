@@ -4,17 +4,14 @@
 use std::{pin::Pin, rc::Rc};
 
 use burn::tensor::Tensor;
-use rand::{SeedableRng, rngs::StdRng};
 
-use super::{Assault, Goal, Pace, Start, Victim, goal, passes, random_targets};
+use super::{Assault, Dice, Goal, Pace, Start, Victim, batch_size, goal, passes, random_targets};
 use crate::{
     config::{TargetKind, Threat},
     gpu::{hits, images::DeviceImages, read},
     nn::{Network, Weights},
 };
 
-/// Images attacked at once.
-const BATCH_SIZE: usize = 128;
 /// Passes of a batch through the network after which an attack pauses.
 const PASSES_A_TURN: u64 = 20;
 
@@ -67,9 +64,16 @@ pub enum Turn {
 }
 
 /// An evaluation under way. The weights are those it began with, whatever training does meanwhile.
+///
+/// Images are attacked in batches of what the device is fastest at; how large they are changes no result, because each
+/// image has its own random numbers and nothing is computed across images. (A network that draws noise itself says
+/// something else each time anyway.)
 pub struct Evaluation {
     weights: Weights,
     threats: Vec<Threat>,
+    indices: Vec<u32>,
+    /// Images attacked at once, once it is known.
+    batch_size: Option<usize>,
     batches: Vec<Vec<u32>>,
     seed: u64,
     next_batch: usize,
@@ -112,7 +116,9 @@ impl Evaluation {
             surrogate: None,
             weights: weights.untracked(),
             threats,
-            batches: indices.chunks(BATCH_SIZE).map(<[u32]>::to_vec).collect(),
+            indices: indices.to_vec(),
+            batch_size: None,
+            batches: Vec::new(),
             seed,
             next_batch: 0,
             next_threat: 0,
@@ -128,6 +134,11 @@ impl Evaluation {
         Self { surrogate: Some((network, weights.untracked())), ..self }
     }
 
+    /// The same with so many images at once, whatever the device is fastest at.
+    pub fn with_batch_size(self, images: usize) -> Self {
+        Self { batch_size: Some(images.max(1)), ..self }
+    }
+
     /// The threats, in the order asked for.
     pub fn threats(&self) -> &[Threat] {
         &self.threats
@@ -135,7 +146,7 @@ impl Evaluation {
 
     /// Whether all is done.
     pub fn is_complete(&self) -> bool {
-        self.next_batch == self.batches.len()
+        self.counted as usize == self.indices.len()
     }
 
     /// Share of the work done, in [0, 1], as if every attack were as long as it can be.
@@ -157,6 +168,7 @@ impl Evaluation {
     /// # Errors
     /// Where the device failed.
     pub async fn advance(&mut self, network: &Network, held_out: &DeviceImages) -> Result<Turn, String> {
+        self.divide(network, held_out).await?;
         let Some(indices) = self.batches.get(self.next_batch).cloned() else { return Ok(Turn::Complete) };
         let batch = match self.batch.take() {
             Some(batch) => batch,
@@ -171,8 +183,8 @@ impl Evaluation {
         let mut work = match self.work.take() {
             Some(work) => work,
             None => {
-                let random = self.random(self.next_threat as u64);
-                self.begin(network, images, goal.clone(), threat, random)
+                let dice = Dice::of_images(self.seed, self.next_threat as u64, &indices);
+                self.begin(network, images, goal.clone(), threat, dice)
             }
         };
         let Some(adversarial) = self.pace.turn(&mut work).await else {
@@ -186,6 +198,24 @@ impl Evaluation {
         Ok(Turn::Attacked(attacked))
     }
 
+    /// Divides the images into batches, if that was not done: how many are attacked at once. The first turn does it
+    /// too; what has to be tried for it takes time of its own.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn divide(&mut self, network: &Network, held_out: &DeviceImages) -> Result<usize, String> {
+        if let Some(first) = self.batches.first() {
+            return Ok(first.len());
+        }
+        let images = self.indices.len();
+        let size = match self.batch_size {
+            Some(size) => size,
+            None => batch_size::fastest(network, &self.weights, held_out.device(), images).await?,
+        };
+        self.batches = self.indices.chunks(size).map(<[u32]>::to_vec).collect();
+        Ok(size)
+    }
+
     /// An attack that has all it needs, and need not be given more.
     fn begin(
         &self,
@@ -193,7 +223,7 @@ impl Evaluation {
         images: Tensor<4>,
         goal: Goal,
         threat: Threat,
-        mut random: StdRng,
+        mut dice: Dice,
     ) -> Work {
         let (network, weights, pace) = (network.clone(), self.weights.clone(), Rc::clone(&self.pace));
         let surrogate = self.surrogate.clone();
@@ -203,7 +233,7 @@ impl Evaluation {
             let surrogate = surrogate.as_ref().map(|(network, weights)| Victim { network, weights });
             let (clean, start) = (&images, Start::Own);
             let assault = Assault { victim, surrogate, clean, goal: &goal, threat, start };
-            assault.examples(&mut random, &pace).await
+            assault.examples_by(&mut dice, &pace).await
         })
     }
 
@@ -268,9 +298,10 @@ impl Evaluation {
         let batch = held_out.gather(indices);
         let labels: Vec<usize> =
             indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])).collect();
-        // One draw a batch: every attack of the batch aims at the same targets.
-        let mut random = self.random(u64::MAX);
-        let targets = random_targets(&labels, held_out.classes(), &mut random);
+        // One draw an image: every attack aims at the same target.
+        let mut dice = Dice::of_images(self.seed, u64::MAX, indices);
+        let target = |(row, label)| random_targets(&[label], held_out.classes(), dice.row(row));
+        let targets: Vec<usize> = labels.iter().copied().enumerate().flat_map(target).collect();
         let clean_logits = network.logits(&self.weights, batch.images.clone());
         let clean = hits(clean_logits.clone(), batch.one_hot.clone());
         Prepared {
@@ -281,15 +312,6 @@ impl Evaluation {
             counts: vec![clean.count],
             right: vec![clean.each],
         }
-    }
-
-    /// A generator of its own for each batch and threat, so that neither order nor number of others matters.
-    fn random(&self, threat: u64) -> StdRng {
-        let mut seed = [0; 32];
-        for (part, number) in seed.chunks_exact_mut(8).zip([self.seed, self.next_batch as u64, threat, 0]) {
-            part.copy_from_slice(&number.to_le_bytes());
-        }
-        StdRng::from_seed(seed)
     }
 }
 

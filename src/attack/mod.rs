@@ -7,10 +7,12 @@ pub mod audit;
 mod auto_pgd;
 mod autoattack;
 mod ball;
+mod batch_size;
 mod boundary;
 mod carlini_wagner;
 mod deep_fool;
 mod descent;
+mod dice;
 pub mod evaluation;
 mod exact_bytes;
 mod light;
@@ -25,6 +27,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};
 
 pub use audit::Audit;
+pub use dice::Dice;
 pub use evaluation::Evaluation;
 pub use exact_bytes::exact_bytes;
 pub use light::{Light, Verdict};
@@ -102,14 +105,22 @@ pub struct Assault<'a> {
 }
 
 impl Assault<'_> {
-    /// The adversarial images, `[N, C, H, W]`; all that is drawn comes from `random`.
+    /// The adversarial images, `[N, C, H, W]`; all that is drawn comes from `random`: see [`Self::examples_by`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn examples(&self, random: &mut StdRng, pace: &Pace) -> Result<Tensor<4>, String> {
+        self.examples_by(&mut Dice::of_batch(random, self.clean.dims()[0]), pace).await
+    }
+
+    /// The adversarial images, `[N, C, H, W]`; what is drawn for each comes from its own generator.
     ///
     /// With restarts, each example keeps the first result that reaches the goal. Where an attack that looks for the
     /// smallest perturbation, or a part of AutoAttack, finds none inside the ball, the image stays as it was.
     ///
     /// # Errors
     /// Where the device failed, or the attack cannot aim at a target.
-    pub async fn examples(&self, random: &mut StdRng, pace: &Pace) -> Result<Tensor<4>, String> {
+    pub async fn examples_by(&self, dice: &mut Dice, pace: &Pace) -> Result<Tensor<4>, String> {
         let Self { victim, surrogate, clean, goal, threat, start } = self;
         if let Some(recipe) = Recipe::of(threat, *start) {
             let source = match (threat.attack, surrogate) {
@@ -117,9 +128,9 @@ impl Assault<'_> {
                 (AttackKind::Transfer, None) => return Err("a transfer attack needs a surrogate".into()),
                 _ => victim,
             };
-            let mut kept = recipe.begin(clean, goal, random).finish_at(source, pace).await;
+            let mut kept = recipe.begin(clean, goal, dice).finish_at(source, pace).await;
             for _ in 1..recipe.starts(threat.restarts) {
-                let next = recipe.begin(clean, goal, random).finish_at(source, pace).await;
+                let next = recipe.begin(clean, goal, dice).finish_at(source, pace).await;
                 kept = victim.first_reaching(kept, next, goal);
             }
             return Ok(kept);
@@ -135,11 +146,11 @@ impl Assault<'_> {
                 Ok(ball::or_clean(norm, found, clean, epsilon))
             }
             AttackKind::AutoAttack | AttackKind::AutoAttackL2 => {
-                autoattack::standard(self, random, pace).await.map(|(images, _)| images)
+                autoattack::standard(self, dice, pace).await.map(|(images, _)| images)
             }
             attack => match Part::of(attack) {
-                Some(part) => autoattack::alone(part, self, random, pace).await,
-                None => Ok(ball::noise(clean, epsilon, random)),
+                Some(part) => autoattack::alone(part, self, dice, pace).await,
+                None => Ok(ball::noise(clean, epsilon, dice)),
             },
         }
     }
@@ -149,7 +160,8 @@ impl Assault<'_> {
     /// # Errors
     /// As [`Self::examples`].
     pub async fn autoattack_survivors(&self, random: &mut StdRng) -> Result<Vec<usize>, String> {
-        autoattack::standard(self, random, &Pace::default()).await.map(|(_, left)| left)
+        let mut dice = Dice::of_batch(random, self.clean.dims()[0]);
+        autoattack::standard(self, &mut dice, &Pace::default()).await.map(|(_, left)| left)
     }
 }
 
@@ -175,13 +187,14 @@ impl Victim<'_> {
     /// With restarts, each example keeps the first result that reaches the goal, or else the last one. Any other attack
     /// waits for the device between its parts: see [`Assault`]; here it leaves the images as they are.
     pub fn perturb(&self, clean: &Tensor<4>, goal: &Goal, threat: &Threat, random: &mut StdRng) -> Tensor<4> {
+        let mut dice = Dice::of_batch(random, clean.dims()[0]);
         let Some(recipe) = Recipe::of(threat, Start::Own) else {
             let is_noise = threat.attack == AttackKind::Noise;
-            return if is_noise { ball::noise(clean, threat.epsilon, random) } else { clean.clone() };
+            return if is_noise { ball::noise(clean, threat.epsilon, &mut dice) } else { clean.clone() };
         };
-        let mut kept = recipe.begin(clean, goal, random).finish(self);
+        let mut kept = recipe.begin(clean, goal, &mut dice).finish(self);
         for _ in 1..recipe.starts(threat.restarts) {
-            let next = recipe.begin(clean, goal, random).finish(self);
+            let next = recipe.begin(clean, goal, &mut dice).finish(self);
             kept = self.first_reaching(kept, next, goal);
         }
         kept

@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};
 
 use super::{
-    Goal, Pace, Victim,
+    Dice, Goal, Pace, Victim,
     ball::{into_box, length, pick, unit},
     objective::margin,
     rows,
@@ -63,14 +63,13 @@ impl Square {
         &self,
         victim: &Victim<'_>,
         survivors: &Survivors<'_>,
-        random: &mut StdRng,
+        mut draws: Draws<'_>,
         pace: &Pace,
     ) -> Result<Tensor<4>, String> {
         let (clean, Goal::AwayFrom(labels)) = survivors.part() else {
             return Err("Square cannot aim at a target".into());
         };
-        let mut dice = Dice { random, batch: survivors.batch() };
-        let images = self.start(&clean, survivors.rows(), &mut dice);
+        let images = self.start(&clean, survivors.rows(), &mut draws);
         let margin = see(victim, &images, &labels);
         pace.pass().await;
         let mut found = images.clone();
@@ -78,7 +77,7 @@ impl Square {
         let batch_rows = survivors.rows().to_vec();
         let mut search = Search { clean, labels, images, margin, batch_rows, part_rows };
         for query in 0..self.queries {
-            let candidate = self.candidate(&search, query, &mut dice);
+            let candidate = self.candidate(&search, query, &mut draws);
             search.judge(candidate, victim);
             pace.pass().await;
             if (query + 1).is_multiple_of(QUERIES_A_LOOK) || query + 1 == self.queries {
@@ -92,11 +91,11 @@ impl Square {
     }
 
     /// Vertical stripes in L∞, tiles in L2.
-    fn start(&self, clean: &Tensor<4>, batch_rows: &[usize], dice: &mut Dice<'_>) -> Tensor<4> {
+    fn start(&self, clean: &Tensor<4>, batch_rows: &[usize], draws: &mut Draws<'_>) -> Tensor<4> {
         let [_, c, h, w] = clean.dims();
         match self.norm {
             Norm::Linf => {
-                let stripes = dice.signs(batch_rows, [c, 1, w], clean);
+                let stripes = draws.signs(batch_rows, [c, 1, w], clean);
                 (clean.clone() + stripes * self.epsilon).clamp(0.0, 1.0)
             }
             Norm::L2 => {
@@ -105,7 +104,7 @@ impl Square {
                 let (top, left) = (h % side / 2, w % side / 2);
                 for row in (top..=h - side).step_by(side) {
                     for column in (left..=w - side).step_by(side) {
-                        let tile = dice.bump(side, clean) * dice.signs(batch_rows, [c, 1, 1], clean);
+                        let tile = draws.bump(side, clean) * draws.signs(batch_rows, [c, 1, 1], clean);
                         delta = Window { row, column, side }.assign(delta, tile);
                     }
                 }
@@ -114,25 +113,25 @@ impl Square {
         }
     }
 
-    fn candidate(&self, search: &Search, query: usize, dice: &mut Dice<'_>) -> Tensor<4> {
+    fn candidate(&self, search: &Search, query: usize, draws: &mut Draws<'_>) -> Tensor<4> {
         let [_, c, h, w] = search.clean.dims();
         let halvings = HALVINGS.iter().filter(|after| query > **after).count() as i32;
         let share = FIRST_SHARE / 2f64.powi(halvings);
         let side = (share * (h * w) as f64).sqrt().round() as usize;
         match self.norm {
             Norm::Linf => {
-                let window = dice.window(side.max(1).min(h.min(w)), h, w);
-                let delta = dice.coloured(window, [c, h, w], 2.0 * self.epsilon, &search.clean);
+                let window = draws.window(side.max(1).min(h.min(w)), h, w);
+                let delta = draws.coloured(window, [c, h, w], 2.0 * self.epsilon, &search.clean);
                 into_box(search.images.clone() + delta, &search.clean, self.epsilon)
             }
-            Norm::L2 => self.reshaped(search, (side.max(3) | 1).min(h.min(w)), dice),
+            Norm::L2 => self.reshaped(search, (side.max(3) | 1).min(h.min(w)), draws),
         }
     }
 
     /// L2: a bump is added to one window, paid for by what another held and by what the ball has left.
-    fn reshaped(&self, search: &Search, side: usize, dice: &mut Dice<'_>) -> Tensor<4> {
+    fn reshaped(&self, search: &Search, side: usize, draws: &mut Draws<'_>) -> Tensor<4> {
         let [_, c, h, w] = search.clean.dims();
-        let (here, there) = (dice.window(side, h, w), dice.window(side, h, w));
+        let (here, there) = (draws.window(side, h, w), draws.window(side, h, w));
         let delta = search.images.clone() - search.clean.clone();
         let (mask_here, mask_there) = (here.mask(h, w, &delta), there.mask(h, w, &delta));
         let either = mask_here.max_pair(mask_there.clone());
@@ -140,7 +139,7 @@ impl Square {
         let unused = ((used.clone() * used) * -1.0 + self.epsilon * self.epsilon).clamp_min(0.0);
         let freed = window_norm(delta.clone() * either); // [S, C, 1, 1]
         let held = here.cut(delta.clone());
-        let bump = dice.bump(side, &delta) * dice.signs(&search.batch_rows, [c, 1, 1], &delta);
+        let bump = draws.bump(side, &delta) * draws.signs(&search.batch_rows, [c, 1, 1], &delta);
         let shape = bump + held.clone() / (window_norm(held) + LEAST_NORM);
         let size = (unused / c as f64 + freed.clone() * freed).sqrt();
         let shape = shape.clone() / (window_norm(shape) + LEAST_NORM) * size;
@@ -209,31 +208,34 @@ impl Window {
     }
 }
 
-/// What is drawn: the same for any selection of a batch's images.
-struct Dice<'a> {
-    random: &'a mut StdRng,
-    /// Images in the whole batch.
-    batch: usize,
+/// What is drawn in one start: the same for any selection of a batch's images.
+pub(super) struct Draws<'a> {
+    /// For each image.
+    pub dice: &'a mut Dice,
+    /// For all of them.
+    pub shared: StdRng,
 }
 
-impl Dice<'_> {
-    fn sign(&mut self) -> f32 {
-        if self.random.random::<bool>() { 1.0 } else { -1.0 }
-    }
+fn sign(random: &mut StdRng) -> f32 {
+    if random.random::<bool>() { 1.0 } else { -1.0 }
+}
 
-    /// −1 or 1, `[S, …shape]`, drawn for the whole batch and taken at `batch_rows`.
+impl Draws<'_> {
+    /// −1 or 1, `[S, …shape]`, for the images at `batch_rows` of the whole batch.
     fn signs(&mut self, batch_rows: &[usize], shape: [usize; 3], like: &Tensor<4>) -> Tensor<4> {
         let each: usize = shape.iter().product();
-        let all: Vec<f32> = (0..self.batch * each).map(|_| self.sign()).collect();
-        let values: Vec<f32> =
-            batch_rows.iter().flat_map(|row| all[row * each..][..each].iter().copied()).collect();
+        let mut values = Vec::with_capacity(batch_rows.len() * each);
+        for row in batch_rows {
+            let random = self.dice.row(*row);
+            values.extend((0..each).map(|_| sign(random)));
+        }
         let [c, h, w] = shape;
         Tensor::from_data(TensorData::new(values, [batch_rows.len(), c, h, w]), &like.device())
     }
 
     fn window(&mut self, side: usize, h: usize, w: usize) -> Window {
-        let row = self.random.random_range(0..=h - side);
-        Window { row, column: self.random.random_range(0..=w - side), side }
+        let row = self.shared.random_range(0..=h - side);
+        Window { row, column: self.shared.random_range(0..=w - side), side }
     }
 
     /// ±`height` inside the window, a sign for each channel, else 0; `[1, C, H, W]`.
@@ -244,7 +246,7 @@ impl Dice<'_> {
         height: f64,
         like: &Tensor<4>,
     ) -> Tensor<4> {
-        let signs: Vec<f32> = (0..c).map(|_| self.sign() * height as f32).collect();
+        let signs: Vec<f32> = (0..c).map(|_| sign(&mut self.shared) * height as f32).collect();
         let pixel = |index: usize| {
             let (row, column) = (index % (h * w) / w, index % w);
             if window.holds(row, column) { signs[index / (h * w)] } else { 0.0 }
@@ -260,7 +262,7 @@ impl Dice<'_> {
         let mut values: Vec<f32> = bump.into_iter().chain(dip.into_iter().map(|height| -height)).collect();
         let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
         values.iter_mut().for_each(|value| *value /= norm);
-        if self.random.random::<bool>() {
+        if self.shared.random::<bool>() {
             values = (0..side * side).map(|index| values[index % side * side + index / side]).collect();
         }
         Tensor::from_data(TensorData::new(values, [1, 1, side, side]), &like.device())

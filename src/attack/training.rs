@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use rand::rngs::StdRng;
 
-use super::{Goal, Start, Victim, ball, descent::Recipe};
+use super::{Dice, Goal, Start, Victim, ball, descent::Recipe};
 use crate::{
     config::{AttackKind, TargetKind, Threat},
     gpu::softmax,
@@ -16,7 +16,8 @@ impl Victim<'_> {
     /// The examples of fast adversarial training (Wong, Rice & Kolter 2020): `clean` `[N, C, H, W]` moved to a uniform
     /// start in the L∞ ball of radius `epsilon`, then by one step of 1.25 ε, back into the ball and [0, 1].
     pub fn fast(&self, clean: &Tensor<4>, goal: &Goal, epsilon: f64, random: &mut StdRng) -> Tensor<4> {
-        Recipe::fast(epsilon).begin(clean, goal, random).finish(self)
+        let mut dice = Dice::of_batch(random, clean.dims()[0]);
+        Recipe::fast(epsilon).begin(clean, goal, &mut dice).finish(self)
     }
 
     /// The examples of TRADES (Zhang et al. 2019, algorithm 1): `steps` steps of 2.5 ε/k in the L∞ ball of radius
@@ -33,7 +34,8 @@ impl Victim<'_> {
         let threat = Threat { attack, target, epsilon, steps, restarts: 1 };
         // The divergence and the cross-entropy to the prediction differ by the prediction's own entropy, a constant.
         let goal = Goal::AwayFrom(softmax(logits));
-        let start = ball::near(clean, TRADES_START, random);
+        let mut dice = Dice::of_batch(random, clean.dims()[0]);
+        let start = ball::near(clean, TRADES_START, &mut dice);
         match Recipe::of(&threat, Start::Clean) {
             Some(recipe) => recipe.begin_at(start, clean, &goal).finish(self),
             None => start,

@@ -96,6 +96,11 @@ impl DeviceImages {
         self.packing.shape
     }
 
+    /// Where they are.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// The images at `indices` as they are, in that order; only the indices travel to the device.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use web_time::Instant;
 
 use crate::attack::audit::{Severity, Subject};
 use crate::attack::evaluation::{Attacked, Counts, Turn};
@@ -248,6 +249,8 @@ struct Job {
 enum Message {
     /// So much is done, in [0, 1].
     Progress(f64),
+    /// All attacks were made: how long that took.
+    Attacked(String),
     /// All is done, or the device failed.
     Done(Result<Box<Attacks>, String>),
 }
@@ -290,6 +293,7 @@ fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
     loop {
         match receiver.recv().map_err(|_| HeadlessError::Gone)? {
             Message::Progress(share) => progress.evaluation(share),
+            Message::Attacked(pace) => progress.say(&pace),
             Message::Done(Err(problem)) => return Err(HeadlessError::System(problem)),
             Message::Done(Ok(attacks)) => {
                 let Attacks { counts, examples, lights, gallery } = *attacks;
@@ -304,6 +308,12 @@ fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
             }
         }
     }
+}
+
+/// One line: how long the attacks took, the batches being that large.
+fn pace(counts: &Counts, seconds: f64, at_once: usize) -> String {
+    let each = 1000.0 * seconds / f64::from(counts.total.max(1));
+    format!("attacked {} images in {seconds:.3} s, {each:.1} ms each, {at_once} at once", counts.total)
 }
 
 impl Job {
@@ -327,6 +337,8 @@ impl Job {
         let victim = Victim { network: &network, weights: &weights };
         let epsilon = self.checkpoint.header.config.hyper.epsilon;
         let mut gallery = Gallery::new(&self.threats, epsilon, classes.len());
+        let at_once = evaluation.divide(&network, &held_out).await?;
+        let begin = Instant::now();
         loop {
             match evaluation.advance(&network, &held_out).await? {
                 Turn::Complete => break,
@@ -346,6 +358,7 @@ impl Job {
         }
         let counts = evaluation.read().await?;
         self.weigh(&mut gallery, &victim, &held_out, &indices).await?;
+        let _ = tell.send(Message::Attacked(pace(&counts, begin.elapsed().as_secs_f64(), at_once)));
         let lights = match (self.audit, surrogate) {
             (true, Some(surrogate)) => {
                 self.lights(tell, surrogate, (&held_out, indices), share + rest).await?

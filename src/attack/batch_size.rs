@@ -1,0 +1,94 @@
+//! How many images are attacked at once: as many as make a pass fastest for each on this device, found by a short trial.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use burn::tensor::{Device, Tensor};
+use web_time::Instant;
+
+use crate::gpu::read;
+use crate::nn::{Network, Weights};
+
+/// What is tried, ascending.
+const SIZES: [usize; 7] = [16, 32, 64, 128, 256, 512, 1024];
+/// A larger batch must take less than this share of the time an image took so far, or the trial ends.
+const GAIN: f64 = 0.97;
+/// Seconds of a pass after which nothing larger is tried.
+const LONGEST_PASS: f64 = 0.25;
+/// Bytes of the largest tensor of a pass: half of what WebGPU binds by default.
+const MOST_BYTES: usize = 64 << 20;
+
+/// What was found, by device and network.
+static FOUND: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
+
+/// The size of a batch, at most `images` where that is above 0, at which a pass there and back through the network is
+/// fastest an image; tried once for a device and an architecture.
+///
+/// # Errors
+/// Where the device failed.
+pub(super) async fn fastest(
+    network: &Network,
+    weights: &Weights,
+    device: &Device,
+    images: usize,
+) -> Result<usize, String> {
+    let shapes: Vec<_> = network.specs.iter().map(|spec| &spec.shape).collect();
+    let key = format!("{device:?} {:?} {shapes:?}", network.interface);
+    let known = FOUND.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+    let found = match known {
+        Some(found) => found,
+        None => {
+            let most = most_images(network);
+            // What few images leave untried, the next evaluation may try.
+            let found = trial(network, weights, device, most.min(images.next_power_of_two())).await?;
+            if most <= images {
+                FOUND.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found);
+            }
+            found
+        }
+    };
+    Ok(found.min(images.max(1)))
+}
+
+/// How many images are few enough for the widest layer, which is as large as the images.
+fn most_images(network: &Network) -> usize {
+    let [channels, height, width] = network.interface.image;
+    let widest = network.specs.first().map_or(channels, |first| first.shape[0].max(channels));
+    MOST_BYTES / (widest * height * width * size_of::<f32>()).max(1)
+}
+
+/// Tries what is at most `most`, or the least.
+async fn trial(network: &Network, weights: &Weights, device: &Device, most: usize) -> Result<usize, String> {
+    let (mut found, mut least) = (SIZES[0], f64::INFINITY);
+    // The first pass compiles.
+    seconds(network, weights, device, SIZES[0]).await?;
+    for size in SIZES.into_iter().take_while(|size| *size == SIZES[0] || *size <= most) {
+        let first = seconds(network, weights, device, size).await?;
+        let pass = if first > LONGEST_PASS {
+            first
+        } else {
+            first.min(seconds(network, weights, device, size).await?)
+        };
+        let each = pass / size as f64;
+        if each > GAIN * least {
+            break;
+        }
+        (found, least) = (size, each);
+        if pass > LONGEST_PASS {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// How long a pass there and back takes.
+async fn seconds(network: &Network, weights: &Weights, device: &Device, n: usize) -> Result<f64, String> {
+    let [channels, height, width] = network.interface.image;
+    let images = Tensor::<4>::full([n, channels, height, width], 0.5, device);
+    let labels = Tensor::<2>::zeros([n, network.interface.classes], device);
+    let begin = Instant::now();
+    let (gradient, _) = network.input_gradient(weights, images, labels);
+    // One entry of the last tensor: read when all before it is computed.
+    read(gradient.slice([0..1, 0..1, 0..1, 0..1])).await?;
+    Ok(begin.elapsed().as_secs_f64())
+}
