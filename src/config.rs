@@ -253,7 +253,7 @@ pub struct Setup {
     pub mode: Mode,
     /// How the student of a distillation is trained.
     pub method: DistillationMethod,
-    /// The teacher of a distillation: [`TRAIN_TEACHER`], or the path of a checkpoint.
+    /// The teacher of a distillation: [`TRAIN_TEACHER`], [`KEPT_TEACHER`], or the path of a checkpoint.
     pub teacher: String,
     /// Architecture of a teacher that the lab trains.
     pub teacher_network: NetworkKind,
@@ -293,6 +293,9 @@ pub struct Setup {
 
 /// The teacher that the lab trains by itself, as a value of [`Setup::teacher`].
 pub const TRAIN_TEACHER: &str = "train";
+
+/// The network that was kept as a teacher while the lab was open (`Command::Teach`), as a value of [`Setup::teacher`].
+pub const KEPT_TEACHER: &str = "kept";
 
 impl Setup {
     /// Whether the main network plays against the auxiliary network through its gradient tensor (`alpha`).

@@ -64,7 +64,7 @@ impl Words {
             ScenarioKind::Distillation => &Self {
                 main: "Student",
                 main_short: "Student",
-                guess: "student's?",
+                guess: "told apart",
                 adversary: "α∇",
                 origin: "the network",
                 hidden: "gradients look like the teacher's",

@@ -6,7 +6,9 @@ use crate::app::format::{count, figure};
 use crate::app::icons::{self, Icon};
 use crate::app::panes::Scope;
 use crate::app::theme::small;
-use crate::config::{Config, DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, Setup, link};
+use crate::config::{
+    Config, DistillationMethod, KEPT_TEACHER, Mode, MultitaskMethod, NetworkKind, ScenarioKind, Setup, link,
+};
 use crate::platform;
 use crate::train::protocol::{Activity, Command, Players};
 
@@ -53,6 +55,14 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         }
         if ui.add(egui::Button::new("Save checkpoint…").shortcut_text("S")).clicked() {
             scope.controls.send(Command::Save);
+        }
+        let teach = ui.button("Make it the teacher").on_hover_text(
+            "Keep the main network as it is now, and let the next run be a distillation that imitates it",
+        );
+        if teach.clicked() {
+            scope.controls.send(Command::Teach);
+            scope.controls.config.setup.scenario = ScenarioKind::Distillation;
+            scope.controls.config.setup.teacher = KEPT_TEACHER.into();
         }
         let about = "Data, network, seed and every knob that differs from its default";
         let copy = ui.add(egui::Button::new("Copy link").shortcut_text("L"));

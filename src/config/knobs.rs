@@ -314,7 +314,7 @@ pub static KNOBS: &[Knob] = &[
     knob!(choice setup.scenario: ScenarioKind, "scenario", "which gradient tensors must look alike: those of the classes, a student's and its teacher's, or those of tasks"),
     knob!(choice setup.mode: Mode, "mode", "how the main network is trained").of(ScenarioKind::Defense),
     knob!(choice setup.method: DistillationMethod, "method", "how the student is trained").of(ScenarioKind::Distillation),
-    knob!(text setup.teacher, "teacher", "train: by the lab, first; or the path of a checkpoint").of(ScenarioKind::Distillation),
+    knob!(text setup.teacher, "teacher", "train: by the lab, first; kept: the network that was made one in the window; or the path of a checkpoint").of(ScenarioKind::Distillation),
     knob!(choice setup.teacher_network: NetworkKind, "teacher network", "architecture of a teacher that the lab trains").of(ScenarioKind::Distillation),
     knob!(real setup.teacher_width, "teacher width", "times", 0.25..4.0, "factor on that teacher's channels").of(ScenarioKind::Distillation),
     knob!(count setup.teacher_steps: u64, "teacher steps", "steps", 1..100_000_000, "for which that teacher is trained, on all training images").of(ScenarioKind::Distillation),

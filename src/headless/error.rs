@@ -43,6 +43,14 @@ pub enum HeadlessError {
         /** What is trained. */
         scenario: &'static str,
     },
+    /// A run of a comparison failed.
+    #[error("{name} failed: {said}; mend that, and the same command goes on with the comparison")]
+    Cell {
+        /** The run's folder. */
+        name: String,
+        /** Its last words. */
+        said: String,
+    },
     /// A file that was named could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
@@ -127,6 +135,7 @@ impl HeadlessError {
             | Self::NoDisplay
             | Self::Window(_)
             | Self::Measurement(_)
+            | Self::Cell { .. }
             | Self::System(_) => FAILED,
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod charts;
+pub mod compare;
 pub mod devices;
 pub mod drive;
 pub mod error;
@@ -62,6 +63,15 @@ Examples:
 
 Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
 Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  great-lab compare distillation --fractions 0.05,1 --seeds 5 --out runs/distillation
+  great-lab compare distillation --methods cross-entropy,great --set alpha=0.5 --steps 500
+  great-lab compare distillation --cell $TASK/50 --out runs/part-$TASK     in a job array
+  great-lab compare --merge runs/part-*
+
+Cells that are finished are not run again: the same command goes on where an earlier one was cut off.";
 
 const EVALUATE_EXAMPLES: &str = "\
 Examples:
@@ -125,6 +135,9 @@ pub enum Command {
     /// Train a student whose gradient tensors look like its teacher's
     #[command(after_help = DISTILL_EXAMPLES, after_long_help = format!("{DISTILL_EXAMPLES}\n\n{}", options::knobs_help()))]
     Distill(Box<train::DistillOptions>),
+    /// Train by several methods from paired seeds, and hold them against each other
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(Box<compare::CompareOptions>),
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
     Evaluate(Box<evaluate::EvaluateOptions>),
@@ -159,6 +172,7 @@ pub fn run(command: Command) -> ExitCode {
     let outcome = match command {
         Command::Train(options) => train::train(*options),
         Command::Distill(options) => train::distill(*options),
+        Command::Compare(options) => compare::compare(*options),
         Command::Evaluate(options) => evaluate::evaluate(&options).map(|()| Outcome::Finished),
         Command::Bench(options) => match bench::bench(&options) {
             Ok(status) => return status,

@@ -32,6 +32,8 @@ pub enum Command {
         /// Held-out images; all of them where there are fewer.
         samples: usize,
     },
+    /// Keep the main network at hand for runs whose setup says [`KEPT_TEACHER`](crate::config::KEPT_TEACHER).
+    Teach,
     /// Answer with [`Event::Saved`].
     Save,
     /// Take weights, optimiser state, step and config from the bytes of a checkpoint; paused.

@@ -62,7 +62,7 @@ struct Clock {
 }
 
 impl Session {
-    /// Reads the data, makes the networks, uploads both.
+    /// Reads the data, makes the networks, uploads both; `kept` is the network that was kept as a teacher.
     ///
     /// # Errors
     /// What is wrong with the config or the data.
@@ -71,8 +71,9 @@ impl Session {
         config: Config,
         device: &Device,
         device_info: DeviceInfo,
+        kept: Option<&Checkpoint>,
     ) -> Result<Self, Failure> {
-        Self::build(run, config, device, device_info, None)
+        Self::build(run, config, device, device_info, (None, kept))
     }
 
     /// Goes on where a checkpoint left off.
@@ -86,7 +87,7 @@ impl Session {
         info: DeviceInfo,
     ) -> Result<Self, Failure> {
         let config = checkpoint.header.config.clone();
-        let mut session = Self::build(run, config, device, info, Some(checkpoint))?;
+        let mut session = Self::build(run, config, device, info, (Some(checkpoint), None))?;
         session.scenario.restore(checkpoint.state(device));
         session.step = checkpoint.header.step;
         session.good = (session.step, session.scenario.state());
@@ -99,7 +100,7 @@ impl Session {
         config: Config,
         device: &Device,
         device_info: DeviceInfo,
-        saved: Option<&Checkpoint>,
+        (saved, kept): (Option<&Checkpoint>, Option<&Checkpoint>),
     ) -> Result<Self, Failure> {
         let failure = |what: String, advice: &str| Failure { run, what, advice: advice.into() };
         knobs::validate(&config)
@@ -108,7 +109,7 @@ impl Session {
             .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
         let statistics = statistics(&data, saved.map(|saved| &saved.header))
             .map_err(|what| failure(what, "Give the data that the checkpoint was trained on."))?;
-        let teacher = teacher::choose(&config.setup, &data, &statistics, saved)
+        let teacher = teacher::choose(&config.setup, &data, &statistics, saved, kept)
             .map_err(|error| failure(error.to_string(), "Choose another teacher, or train, and reset."))?;
         let (teacher, scenario): (_, Box<dyn Scenario>) = match teacher {
             None if config.setup.scenario == ScenarioKind::Multitask => {
@@ -264,6 +265,15 @@ impl Session {
         self.saving = true;
         let bytes = self.checkpoint(self.step, self.scenario.state());
         self.readings.push(async move { Ok(Outcome::Tell(Event::Saved(bytes.await?))) });
+    }
+
+    /// The run as it stands, on the host.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn copy(&self) -> Result<Checkpoint, String> {
+        let bytes = self.checkpoint(self.step, self.scenario.state()).await?;
+        Checkpoint::read(&bytes).map_err(|error| error.to_string())
     }
 
     /// Asks for a copy of the last good state on the host.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::checkpoint::{Checkpoint, TeacherHeader};
 use crate::{
-    config::{ScenarioKind, Setup, TRAIN_TEACHER},
+    config::{KEPT_TEACHER, ScenarioKind, Setup, TRAIN_TEACHER},
     data::Dataset,
     nn::{Network, network::Statistics},
 };
@@ -26,6 +26,11 @@ pub enum TeacherError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// None was kept.
+    #[error(
+        "no network was kept as a teacher since the lab was opened; train or load one, and make it the teacher (File menu)"
+    )]
+    NotKept,
     /// Its file is no checkpoint.
     #[error("the teacher {path}: {source}")]
     Malformed {
@@ -53,7 +58,7 @@ pub enum TeacherError {
 }
 
 /// The teacher of a run of `setup` on `data`; of the run that `saved` is a checkpoint of, where there is one. None where
-/// the scenario has no teacher.
+/// the scenario has no teacher. `kept` is the network that was kept as one.
 ///
 /// # Errors
 /// [`TeacherError`].
@@ -62,6 +67,7 @@ pub fn choose(
     data: &Dataset,
     statistics: &Statistics,
     saved: Option<&Checkpoint>,
+    kept: Option<&Checkpoint>,
 ) -> Result<Option<Chosen>, TeacherError> {
     if setup.scenario != ScenarioKind::Distillation {
         return Ok(None);
@@ -73,17 +79,25 @@ pub fn choose(
     if is_trained_here {
         return Ok(Some((TeacherHeader::to_train(setup, statistics), None)));
     }
-    load(&setup.teacher, data).map(Some)
+    let checkpoint = match (setup.teacher == KEPT_TEACHER, kept) {
+        (true, Some(kept)) => kept.clone(),
+        (true, None) => return Err(TeacherError::NotKept),
+        (false, _) => load(&setup.teacher)?,
+    };
+    fitting(&checkpoint, &setup.teacher, data).map(Some)
 }
 
-/// The main network of the checkpoint at `path`, or of the run folder there.
-fn load(path: &str, data: &Dataset) -> Result<Chosen, TeacherError> {
+/// The checkpoint at `path`, or of the run folder there.
+fn load(path: &str) -> Result<Checkpoint, TeacherError> {
     let folder = Path::new(path);
     let file = if folder.is_dir() { folder.join(CHECKPOINT) } else { folder.into() };
     let bytes =
         std::fs::read(file).map_err(|source| TeacherError::Unreadable { path: path.into(), source })?;
-    let checkpoint =
-        Checkpoint::read(&bytes).map_err(|source| TeacherError::Malformed { path: path.into(), source })?;
+    Checkpoint::read(&bytes).map_err(|source| TeacherError::Malformed { path: path.into(), source })
+}
+
+/// The main network of a checkpoint, if it was made for such data.
+fn fitting(checkpoint: &Checkpoint, path: &str, data: &Dataset) -> Result<Chosen, TeacherError> {
     let header = &checkpoint.header;
     let interface = header.interface();
     if interface.image != data.shape || interface.classes != data.classes.len() {

@@ -23,6 +23,8 @@ pub struct Trainer {
     device_info: DeviceInfo,
     runs: RunId,
     session: Option<Session>,
+    /// The network that was kept as a teacher.
+    kept_teacher: Option<Checkpoint>,
     work: Work,
     /// What could not be sent yet and must not be lost.
     outbox: VecDeque<Event>,
@@ -54,6 +56,7 @@ impl Trainer {
             device_info,
             runs: 0,
             session: None,
+            kept_teacher: None,
             work: Work::Paused,
             outbox: VecDeque::new(),
         }
@@ -61,7 +64,7 @@ impl Trainer {
 
     /// Starts a run of `config` and obeys until told to quit, or until no face is left.
     pub async fn run(mut self, config: Config) {
-        self.start(|run, device, info| Session::start(run, config, device, info)).await;
+        self.begin(config).await;
         while self.obey().await == Obeyed::GoOn {
             if let Err(what) = self.guarded_turn().await {
                 self.fail(what).await;
@@ -116,7 +119,7 @@ impl Trainer {
         match command {
             Command::Reset(setup) => {
                 let config = Config { setup: *setup, hyper: self.hyper() };
-                self.start(|run, device, info| Session::start(run, config, device, info)).await;
+                self.begin(config).await;
             }
             Command::Load(bytes) => match Checkpoint::read(&bytes) {
                 Ok(checkpoint) => {
@@ -136,6 +139,7 @@ impl Trainer {
                     session.evaluate(threats, samples);
                 }
             }
+            Command::Teach => self.keep_teacher().await,
             Command::Save => {
                 let hyper = self.hyper();
                 if let Some(session) = &mut self.session {
@@ -144,6 +148,28 @@ impl Trainer {
                 }
             }
             Command::Quit => {}
+        }
+    }
+
+    /// A new run of `config`.
+    async fn begin(&mut self, config: Config) {
+        let kept = self.kept_teacher.take();
+        self.start(|run, device, info| Session::start(run, config, device, info, kept.as_ref())).await;
+        self.kept_teacher = kept;
+    }
+
+    async fn keep_teacher(&mut self) {
+        let Some(session) = &self.session else {
+            return self.tell(Event::Notice("There is no network to keep as a teacher.".into())).await;
+        };
+        match session.copy().await {
+            Ok(checkpoint) => {
+                let step = checkpoint.header.step;
+                self.kept_teacher = Some(checkpoint);
+                let notice = format!("The network as it was at step {step} is the teacher now: press Reset.");
+                self.tell(Event::Notice(notice)).await;
+            }
+            Err(what) => self.fail(what).await,
         }
     }
 

@@ -1,0 +1,179 @@
+//! `great-lab compare`: methods against each other from paired seeds, each cell a run of its own, and what came of them.
+
+mod cells;
+mod outcome;
+mod plan;
+mod statistics;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::PossibleValuesParser;
+
+use crate::config::{DistillationMethod, NetworkKind, ScenarioKind, knobs::parse_real};
+
+use super::error::HeadlessError;
+use super::options::{RunOptions, Shortcut};
+use super::run_folder::{RunFolder, write_whole};
+use super::summary::Outcome;
+use cells::{Part, Workshop};
+use plan::{PLAN_FILE, Plan};
+
+/// The flags of `great-lab compare`.
+#[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+pub struct CompareOptions {
+    /// What is compared.
+    #[command(subcommand)]
+    pub what: Option<Compared>,
+    /// Put the results of these folders together, as they are: of one comparison, run in parts
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    pub merge: Vec<PathBuf>,
+}
+
+/// What can be compared.
+#[derive(clap::Subcommand, Debug)]
+pub enum Compared {
+    /// Methods of distillation, at some shares of the training images
+    Distillation(Box<DistillationOptions>),
+}
+
+/// The flags of `great-lab compare distillation`.
+#[derive(clap::Args, Debug)]
+pub struct DistillationOptions {
+    /// Methods; all others are compared with the first
+    #[arg(long, value_name = "M,M,…", value_delimiter = ',',
+          value_parser = PossibleValuesParser::new(DistillationMethod::NAMES),
+          default_values = DistillationMethod::NAMES.iter().copied())]
+    pub methods: Vec<String>,
+    /// Shares of the training images that students are given
+    #[arg(long, value_name = "P,P,…", value_delimiter = ',', default_value = "0.05,1")]
+    pub fractions: Vec<String>,
+    /// A checkpoint or run folder for a teacher of all students; else one is trained for each seed
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub teacher: Option<String>,
+    /// Architecture of the teachers that are trained
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
+    pub teacher_network: Option<String>,
+    /// Steps for which they are trained, on all training images
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub teacher_steps: Option<String>,
+    /// The rest.
+    #[command(flatten)]
+    pub shared: SharedOptions,
+}
+
+/// The flags that every comparison has.
+#[derive(clap::Args, Debug)]
+pub struct SharedOptions {
+    /// How many seeds, counted up from --seed; a seed means the same data, order and first weights for every method
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+    /// Folder for the runs and the tables; one that holds a part of this comparison is gone on with
+    #[arg(long, value_name = "DIR", default_value = "runs/compare")]
+    pub out: PathBuf,
+    /// Run only part I of N of the cells, for a process on another device or machine; see --merge
+    #[arg(long, value_name = "I/N")]
+    pub cell: Option<Part>,
+    /// What every run is.
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+/// Runs what is missing of a comparison, or puts together what was run, and prints its table.
+///
+/// # Errors
+/// [`HeadlessError`]: bad flags, a folder that holds another comparison, a cell that failed.
+pub fn compare(options: CompareOptions) -> Result<Outcome, HeadlessError> {
+    match options.what {
+        Some(Compared::Distillation(options)) => distillation(*options),
+        None => merge(&options.merge),
+    }
+}
+
+fn distillation(options: DistillationOptions) -> Result<Outcome, HeadlessError> {
+    let DistillationOptions { methods, fractions, teacher, teacher_network, teacher_steps, shared } = options;
+    let SharedOptions { seeds, out, cell, mut run } = shared;
+    let scenario = Some(ScenarioKind::Distillation.name().to_owned());
+    for (knob, flag, value) in [
+        ("scenario", "scenario", scenario),
+        ("teacher", "teacher", teacher),
+        ("teacher_network", "teacher-network", teacher_network),
+        ("teacher_steps", "teacher-steps", teacher_steps),
+    ] {
+        run.shortcuts.extend(value.map(|value| Shortcut { knob, flag, value }));
+    }
+    let fractions = fractions
+        .iter()
+        .map(|text| {
+            parse_real(text.trim()).filter(|share| (0.01..=1.0).contains(share)).ok_or(HeadlessError::Flag {
+                flag: "--fractions",
+                problem: format!("'{text}' is not a share from 0.01 to 1"),
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let plan = Plan::distillation(run.config(None)?, &methods, &fractions, seeds);
+    run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+}
+
+/// Runs what is missing of this part of `plan`, and says what came of the whole where it is complete.
+fn run_plan(plan: &Plan, out: &Path, part: Part, device: &str) -> Result<Outcome, HeadlessError> {
+    plan.claim(out)?;
+    if Workshop::open(out, device)?.run(plan, part)? == Outcome::Interrupted {
+        eprintln!("interrupted; the same command goes on with it");
+        return Ok(Outcome::Interrupted);
+    }
+    let results = outcome::read(plan, &[out])?;
+    if results.missing.is_empty() {
+        publish(plan, &results, out)?;
+    } else {
+        eprintln!(
+            "this part is complete; {} cells are not here. When all are: great-lab compare --merge {} …",
+            results.missing.len(),
+            out.display()
+        );
+    }
+    Ok(Outcome::Finished)
+}
+
+/// The tables of what these folders hold of one comparison, written into the first.
+fn merge(folders: &[PathBuf]) -> Result<Outcome, HeadlessError> {
+    let Some((first, others)) = folders.split_first() else {
+        return Err(HeadlessError::Flag { flag: "--merge", problem: "name a folder".into() });
+    };
+    let plan = Plan::read(first)?;
+    for other in others {
+        if Plan::read(other)? != plan {
+            return Err(HeadlessError::Flag {
+                flag: "--merge",
+                problem: format!(
+                    "{} holds another comparison than {}: compare their {PLAN_FILE}",
+                    other.display(),
+                    first.display()
+                ),
+            });
+        }
+    }
+    let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
+    let results = outcome::read(&plan, &folders)?;
+    for missing in &results.missing {
+        eprintln!("missing: {missing}");
+    }
+    publish(&plan, &results, first)?;
+    Ok(Outcome::Finished)
+}
+
+fn publish(plan: &Plan, results: &outcome::Results, out: &Path) -> Result<(), HeadlessError> {
+    let text = table::markdown(plan, results);
+    write_whole(&out.join("table.md"), text.as_bytes())?;
+    write_whole(&out.join("table.csv"), table::summary(plan, results).bytes())?;
+    write_whole(&out.join("cells.csv"), table::cells(plan, results).bytes())?;
+    super::print(&text);
+    super::print(&format!("\nthe same is in {}\n", out.join("table.md").display()));
+    Ok(())
+}
+
+/// Makes the folder of a comparison, if it is not there.
+fn make_folder(out: &Path) -> Result<(), HeadlessError> {
+    Ok(RunFolder::create(out, true).map(|_| ())?)
+}

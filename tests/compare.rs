@@ -1,0 +1,115 @@
+//! Comparisons as a user runs them: cut off and gone on with, in parts and put together, they give the same table.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Two methods, one share, two seeds: four cells and two teachers, of a few steps each.
+const TINY: &str = "compare distillation --methods cross-entropy,great --fractions 0.05 --seeds 2 --teacher-network cnn-small --teacher-steps 4 --steps 4 --device cpu --set batch_size=16 --set width=0.5 --set teacher_width=0.5 --data data";
+
+/// The data of [`TINY`].
+fn data(folder: &Path) {
+    std::fs::create_dir(folder.join("data")).unwrap();
+    common::tiny_data(&folder.join("data"));
+}
+
+fn lab(line: &str, folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_great-lab"));
+    command.args(line.split(' ')).current_dir(folder).env_remove("RUST_LOG");
+    command
+}
+
+fn run(line: &str, folder: &Path) -> Output {
+    let output = lab(line, folder).output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+fn read(path: PathBuf) -> String {
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn is_finished(folder: &Path) -> bool {
+    std::fs::read_to_string(folder.join("run.json"))
+        .is_ok_and(|text| text.contains("\"finished\"") && text.contains("\"clean\""))
+}
+
+#[test]
+fn cut_off_or_in_parts_it_is_the_same_table() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    data(folder);
+    run(&format!("{TINY} --out whole"), folder);
+    let table = read(folder.join("whole/table.md"));
+    for expected in
+        ["| cross-entropy | 2 |", "| great | 2 |", "2 teachers: accuracy", "5 % of the training images"]
+    {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+    assert_eq!(read(folder.join("whole/cells.csv")).lines().count(), 1 + 4);
+
+    // Killed when the first cell is done, as a machine that loses its power.
+    let mut child = lab(&format!("{TINY} --out cut"), folder).stderr(Stdio::null()).spawn().unwrap();
+    let begin = Instant::now();
+    while !is_finished(&folder.join("cut/cross-entropy-0.05-seed1")) {
+        assert!(begin.elapsed() < Duration::from_secs(50), "no cell was finished");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!folder.join("cut/table.md").exists(), "it was over before it was cut off");
+    let resumed = run(&format!("{TINY} --out cut"), folder);
+    let said = String::from_utf8_lossy(&resumed.stderr).into_owned();
+    assert!(!said.contains("4 cells, 0 of them finished"), "{said}");
+    assert_eq!(read(folder.join("cut/table.md")), table);
+
+    for part in ["1/2", "2/2"] {
+        let out = format!("part-{}", &part[..1]);
+        let said = run(&format!("{TINY} --out {out} --cell {part}"), folder);
+        assert!(String::from_utf8_lossy(&said.stderr).contains("2 cells are not here"));
+    }
+    run("compare --merge part-1 part-2", folder);
+    assert_eq!(read(folder.join("part-1/table.md")), table);
+    assert_eq!(read(folder.join("part-1/cells.csv")), read(folder.join("whole/cells.csv")));
+    let some = run("compare --merge part-2", folder);
+    assert!(String::from_utf8_lossy(&some.stdout).contains("2 cells are missing"));
+}
+
+#[test]
+fn what_makes_no_comparison_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    std::fs::create_dir(folder.join("used")).unwrap();
+    std::fs::write(folder.join("used/thesis.tex"), "mine").unwrap();
+    std::fs::create_dir(folder.join("planned")).unwrap();
+    std::fs::write(folder.join("planned/compare.json"), r#"{"title": "", "teachers": [], "cells": []}"#)
+        .unwrap();
+    for (line, expected) in [
+        ("compare", "--merge <DIR>..."),
+        ("compare --merge nowhere", "cannot read nowhere/compare.json"),
+        ("compare --merge used", "cannot read used/compare.json"),
+        ("compare distillation --methods magic", "possible values: cross-entropy"),
+        ("compare distillation --fractions 0", "--fractions: '0' is not a share"),
+        ("compare distillation --fractions 0.05,2", "'2' is not a share"),
+        ("compare distillation --seeds 0", "0 is not in 1..="),
+        ("compare distillation --cell 3/2", "say I/N"),
+        ("compare distillation --out used", "used is not empty"),
+        ("compare distillation --out planned", "planned holds another comparison"),
+        ("compare distillation --set beta=1", "makes no use of beta"),
+    ] {
+        let output = lab(line, folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{line}: {said}");
+        assert!(said.contains(expected), "{line}: {said}");
+    }
+    data(folder);
+    // A teacher that is not there: the first cell fails, and says why.
+    let output = lab(&format!("{TINY} --teacher nowhere --out failing"), folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cross-entropy-0.05-seed1 failed: cannot read the teacher nowhere"), "{said}");
+}
