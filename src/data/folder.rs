@@ -160,8 +160,7 @@ impl Files<'_> {
 
     /// The images of scenes, with the classes that they have as a whole.
     fn scenes(&self) -> Result<Dataset, DataError> {
-        let [train, test] =
-            self.parsed_scenes()?.map(|part| ([3, part.size[0], part.size[1]], part.images));
+        let [train, test] = self.parsed_scenes()?.map(|part| ([3, part.size[0], part.size[1]], part.images));
         Dataset::new(&self.name(), &[], train, test)
     }
 

@@ -172,7 +172,14 @@ impl Builder {
         self.specs.len() - 1
     }
 
-    pub(super) fn conv(&mut self, name: &str, input: usize, out: usize, kernel: usize, stride: usize) -> Layer {
+    pub(super) fn conv(
+        &mut self,
+        name: &str,
+        input: usize,
+        out: usize,
+        kernel: usize,
+        stride: usize,
+    ) -> Layer {
         let shape = [out, input, kernel, kernel];
         let deviation = (2.0 / (input * kernel * kernel) as f32).sqrt();
         let weight = self.weight(format!("{name}.weight"), shape.to_vec(), Init::Normal(deviation));

@@ -6,8 +6,8 @@
 mod alignment;
 mod balance;
 mod figures;
-mod game;
 mod gain;
+mod game;
 mod gradnorm;
 mod pcgrad;
 mod targets;

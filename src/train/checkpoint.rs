@@ -175,9 +175,8 @@ impl Header {
 
     /// The network of several tasks, where there are such.
     fn multitask(&self) -> Option<MultitaskNetwork> {
-        let network = || {
-            multitask::network(&self.config.setup, &self.interface(), &self.statistics(), &self.tasks)
-        };
+        let network =
+            || multitask::network(&self.config.setup, &self.interface(), &self.statistics(), &self.tasks);
         (!self.tasks.is_empty()).then(network)
     }
 
@@ -329,7 +328,8 @@ impl Checkpoint {
                 .as_ref()
                 .map(|teacher| player(TEACHER, &teacher.build(self.header.interface()), teacher.steps)),
             balance: (!self.header.tasks.is_empty()).then(|| {
-                let values = self.header.balance().into_iter().filter_map(|(name, _)| self.tensors.get(&name));
+                let values =
+                    self.header.balance().into_iter().filter_map(|(name, _)| self.tensors.get(&name));
                 Weights::from_values(values.cloned(), &device.clone().without_autodiff())
             }),
         }

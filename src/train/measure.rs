@@ -18,7 +18,10 @@ use crate::{
         histogram::MOMENTS,
         hits, normalize_gradient, softmax,
     },
-    scenario::{multitask::{PendingFigures, Shown, TaskFigures}, GradientTensors, Measures, Player, Preparation, State},
+    scenario::{
+        GradientTensors, Measures, Player, Preparation, State,
+        multitask::{PendingFigures, Shown, TaskFigures},
+    },
 };
 
 /// What a read ends in where the device is not in its right mind.

@@ -162,6 +162,16 @@ pub struct Tasks {
     pub size: [usize; 2],
 }
 
+impl Tasks {
+    /// The mean cosine of a task's gradient with the others', before (0) or behind (1) the alignment layers; NaN where
+    /// there is no other.
+    pub fn mean_cosine(&self, side: usize, task: usize) -> f64 {
+        let row = &self.cosines[side][task * self.tasks.len()..][..self.tasks.len()];
+        let others = row.iter().enumerate().filter(|(other, _)| *other != task).map(|(_, cosine)| cosine);
+        others.sum::<f64>() / (row.len() as f64 - 1.0)
+    }
+}
+
 /// An image, what was to be said of it, and what was said.
 #[derive(Clone, Debug)]
 pub struct TaskSample {

@@ -14,8 +14,7 @@ use crate::{
     attack::Evaluation,
     config::{
         AttackKind, Config, DeviceInfo, Hyper, KnobError, ScenarioKind, Setup, TargetKind, TaskSet, Threat,
-        knobs,
-        threat::radii_around,
+        knobs, threat::radii_around,
     },
     data::{self, DataError, balanced_subset, scenes::Scenes},
     nn::network::Statistics,

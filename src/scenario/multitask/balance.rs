@@ -61,10 +61,7 @@ impl Balance {
             MultitaskMethod::Uncertainty => {
                 let found = uncertainty(losses, self.log_variances.clone());
                 self.log_variances = self.log_variances.clone() - found.gradient * hyper.learning_rate;
-                Balanced {
-                    encoders: vec![sum(aligned, Some(&found.scales))],
-                    scales: Some(found.scales),
-                }
+                Balanced { encoders: vec![sum(aligned, Some(&found.scales))], scales: Some(found.scales) }
             }
             MultitaskMethod::GradNorm | MultitaskMethod::GreatGradNorm => {
                 let unset = self.first_losses.clone().equal_elem(0.0).float();
@@ -95,7 +92,8 @@ impl Balance {
         let tasks = self.alignment.weights().len();
         let (layers, rest) = state.0.split_at(tasks);
         let shape = self.alignment.weights()[0].dims();
-        self.alignment = Alignment::resumed(layers.iter().map(|layer| layer.clone().reshape(shape)).collect());
+        self.alignment =
+            Alignment::resumed(layers.iter().map(|layer| layer.clone().reshape(shape)).collect());
         if let [log_variances, task_weights, first_losses] = rest {
             self.log_variances = log_variances.clone();
             self.task_weights = task_weights.clone();

@@ -35,7 +35,9 @@ const HELD_OUT_NOISE_SEED: u64 = 0x5eed_0008;
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
     /// Images would move and what is known of them would not.
-    #[error("augmentation {0} moves images, but not the depths of scenes: set augmentation=none or tasks=pictures")]
+    #[error(
+        "augmentation {0} moves images, but not the depths of scenes: set augmentation=none or tasks=pictures"
+    )]
     Augmented(Augmentation),
 }
 
@@ -233,7 +235,14 @@ impl Multitask {
     }
 
     /// One step of the encoders and decoders.
-    fn main_step(&mut self, step: u64, theta: &Weights, shared: Vec<Tensor<4>>, tapped: &Tapped, hyper: &Hyper) {
+    fn main_step(
+        &mut self,
+        step: u64,
+        theta: &Weights,
+        shared: Vec<Tensor<4>>,
+        tapped: &Tapped,
+        hyper: &Hyper,
+    ) {
         let method = self.setup.multitask_method;
         let aligned = self.aligned(&tapped.gradients);
         let losses = Tensor::cat(tapped.decoded.losses.clone(), 0);
@@ -273,8 +282,7 @@ impl Multitask {
         let right = hits(decoded.said[0].clone().reshape(batch.one_hot.dims()), batch.one_hot.clone()).count;
         let total = Tensor::cat(decoded.losses.clone(), 0).sum();
         let own = Tensor::cat(vec![total, right], 0);
-        let measured =
-            Measured { logits: auxiliary_logits.clone(), auxiliary_logits, one_hot, gradient };
+        let measured = Measured { logits: auxiliary_logits.clone(), auxiliary_logits, one_hot, gradient };
         let auxiliary = add_measures(auxiliary, measured);
         self.sums = Some((main.map_or(own.clone(), |main| main + own), auxiliary, steps + 1));
     }
@@ -340,8 +348,7 @@ impl Scenario for Multitask {
 
         let mut before = None;
         if players != Players::Main {
-            let learning_rate =
-                hyper.auxiliary_learning_rate * schedule(self.setup.schedule, step, steps);
+            let learning_rate = hyper.auxiliary_learning_rate * schedule(self.setup.schedule, step, steps);
             let rates = Rates { learning_rate, weight_decay: 0.0, momentum: hyper.momentum };
             for _ in 0..hyper.auxiliary_steps {
                 let logits = self.auxiliary_step(&read, &origins, rates);

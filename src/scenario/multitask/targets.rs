@@ -12,9 +12,8 @@ use crate::gpu::{conv2d, images::Batch};
 /// Standard deviation of a heat map's bell, as a share of the image's height.
 const BELL: f32 = 1.0 / 16.0;
 /// Sobel's kernels across and down, scaled so that a step from black to white has steepness 1.
-const SOBEL: [f32; 18] = [
-    -0.25, 0.0, 0.25, -0.5, 0.0, 0.5, -0.25, 0.0, 0.25, -0.25, -0.5, -0.25, 0.0, 0.0, 0.0, 0.25, 0.5, 0.25,
-];
+const SOBEL: [f32; 18] =
+    [-0.25, 0.0, 0.25, -0.5, 0.0, 0.5, -0.25, 0.0, 0.25, -0.25, -0.5, -0.25, 0.0, 0.0, 0.0, 0.25, 0.5, 0.25];
 
 /// Scenes, and how far their pixels are on the whole.
 #[derive(Clone, Debug)]
@@ -64,9 +63,7 @@ impl SceneTargets {
             Task::Normals => {
                 let normals = gather(&self.scenes.normals, 3 * area);
                 let known = normals.chunks_exact(3 * area).flat_map(|normal| {
-                    (0..area).map(move |place| {
-                        flag((0..3).any(|axis| normal[axis * area + place] != 0.0))
-                    })
+                    (0..area).map(move |place| flag((0..3).any(|axis| normal[axis * area + place] != 0.0)))
                 });
                 let known = known.collect();
                 Some(Target { wanted: upload(normals), known: Some(upload(known)) })
@@ -85,12 +82,7 @@ impl SceneTargets {
 ///
 /// # Panics
 /// Where a task needs scenes and there are none.
-pub fn targets(
-    tasks: &[Task],
-    batch: &Batch,
-    indices: &[u32],
-    scenes: Option<&SceneTargets>,
-) -> Vec<Target> {
+pub fn targets(tasks: &[Task], batch: &Batch, indices: &[u32], scenes: Option<&SceneTargets>) -> Vec<Target> {
     let of = |task: &Task| {
         let device = batch.images.device();
         if let Some(target) = scenes.and_then(|scenes| scenes.take(*task, indices, &device)) {
