@@ -54,6 +54,50 @@ choices! {
         Defense = "defense",
         /// A student's and its teacher's (algorithms, section 2).
         Distillation = "distillation",
+        /// Those of different tasks that share an encoder (algorithms, section 3).
+        Multitask = "multitask",
+    }
+}
+
+choices! {
+    /// How tasks that share an encoder are trained (algorithms, section 3).
+    MultitaskMethod {
+        /// An encoder for each task: what the others are measured against.
+        SingleTask = "single-task",
+        /// The sum of the losses.
+        Equal = "equal",
+        /// Weights from how uncertain each task is (Kendall, Gal & Cipolla 2018).
+        Uncertainty = "uncertainty",
+        /// Weights from how fast each task learns (Chen et al. 2018).
+        GradNorm = "gradnorm",
+        /// Gradients freed of what they have against each other (Yu et al. 2020).
+        PcGrad = "pcgrad",
+        /// GREAT: gradient alignment layers.
+        Great = "great",
+        /// Gradient alignment layers, and weights from how fast each task learns.
+        GreatGradNorm = "great+gradnorm",
+    }
+}
+
+impl MultitaskMethod {
+    /// Whether gradients pass alignment layers on their way back.
+    pub const fn aligns(self) -> bool {
+        matches!(self, Self::Great | Self::GreatGradNorm)
+    }
+
+    /// Whether tasks are weighted by how fast each learns.
+    pub const fn uses_gradnorm(self) -> bool {
+        matches!(self, Self::GradNorm | Self::GreatGradNorm)
+    }
+}
+
+choices! {
+    /// What is learned of an image that comes grey and noisy.
+    TaskSet {
+        /// Class, colours, edges, and the image without noise: of any images.
+        Pictures = "pictures",
+        /// Class, depth, normals and key points: of scenes.
+        Scenes = "scenes",
     }
 }
 
@@ -232,6 +276,10 @@ pub struct Setup {
     pub teacher_steps: u64,
     /// Share of the training images that the student is given, class by class.
     pub fraction: f64,
+    /// How the tasks of a multi-task run are trained.
+    pub multitask_method: MultitaskMethod,
+    /// Which tasks.
+    pub tasks: TaskSet,
     /// A built-in data set's name, or a folder that holds one.
     pub data: String,
     /// Architecture of the main network.
@@ -245,7 +293,7 @@ pub struct Setup {
     /// Levels that `quantize` leaves, 0 and 1 among them.
     pub input_levels: usize,
     /// Standard deviation of `noise`, pixels in [0, 1].
-    pub input_noise: f64,
+    pub transform_noise: f64,
     /// Factor on the auxiliary network's channels; the result is rounded to a multiple of 8.
     pub auxiliary_width: f64,
     /// Optimiser of both networks.
@@ -274,6 +322,7 @@ impl Setup {
         match self.scenario {
             ScenarioKind::Defense => self.mode.uses_alpha(),
             ScenarioKind::Distillation => self.method.uses_alpha(),
+            ScenarioKind::Multitask => false,
         }
     }
 
@@ -287,16 +336,17 @@ impl Setup {
     pub fn alpha(&self, hyper: &Hyper, step: u64) -> f64 {
         let ramped = if self.uses_alpha() { hyper.ramped_alpha(step, self.steps) } else { 0.0 };
         match self.scenario {
-            ScenarioKind::Defense => ramped,
+            ScenarioKind::Defense | ScenarioKind::Multitask => ramped,
             ScenarioKind::Distillation => ramped.min(1.0),
         }
     }
 
-    /// How the main network is trained: the mode of a defence, the method of a distillation.
+    /// How the main network is trained: the mode of a defence, the method of the others.
     pub const fn method_name(&self) -> &'static str {
         match self.scenario {
             ScenarioKind::Defense => self.mode.name(),
             ScenarioKind::Distillation => self.method.name(),
+            ScenarioKind::Multitask => self.multitask_method.name(),
         }
     }
 }
@@ -339,6 +389,12 @@ pub struct Hyper {
     pub soft_target_weight: f64,
     /// Weight of the squared distance between the unit gradients in `jacobian-matching`.
     pub jacobian_matching_weight: f64,
+    /// Standard deviation of the noise on the images of a multi-task run; pixels in [0, 1].
+    pub input_noise: f64,
+    /// Root mean square of what a step changes in each gradient alignment layer.
+    pub alignment_rate: f64,
+    /// Learning rate of the tasks' weights in `gradnorm`.
+    pub gradnorm_rate: f64,
     /// Radius ε of the attacks in training, and the mark on the robustness chart; L∞, pixels in [0, 1].
     pub epsilon: f64,
     /// Iterations k of iterative attacks, in training and in the running evaluation.
@@ -364,13 +420,15 @@ impl Default for Setup {
             teacher_width: 1.0,
             teacher_steps: 500,
             fraction: 1.0,
+            multitask_method: MultitaskMethod::Great,
+            tasks: TaskSet::Pictures,
             data: "fashion-mnist".into(),
             network: NetworkKind::CnnSmall,
             width: 1.0,
             activation: Activation::Relu,
             input_transform: InputTransform::None,
             input_levels: 4,
-            input_noise: 0.1,
+            transform_noise: 0.1,
             auxiliary_width: 1.0,
             optimizer: OptimizerKind::Adam,
             schedule: Schedule::Constant,
@@ -402,6 +460,9 @@ impl Default for Hyper {
             cross_entropy_weight: 0.1,
             soft_target_weight: 0.9,
             jacobian_matching_weight: 1.0,
+            input_noise: 0.1,
+            alignment_rate: 0.01,
+            gradnorm_rate: 0.025,
             epsilon: 0.1,
             attack_steps: 10,
             report_every_steps: 10,

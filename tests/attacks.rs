@@ -196,7 +196,14 @@ fn random_attacks_are_as_strong_as_the_references() {
     for (attack, steps, luck) in plans {
         let is_square = matches!(attack, AttackKind::Square | AttackKind::SquareL2);
         let epsilon = of(if is_square { "square_epsilon" } else { "count_epsilon" }, attack);
-        let robust = case.robust(&case.attack(threat(attack, epsilon, steps)));
+        // All images share the windows that Square draws, so that one seed is lucky for all of them or for none.
+        let seeds = if is_square { 1..=5 } else { 1..=1 };
+        let threat = threat(attack, epsilon, steps);
+        let mut left: Vec<usize> =
+            seeds.map(|seed| case.robust(&case.attack_from(threat, Start::Own, seed))).collect();
+        println!("{attack}: {left:?}");
+        left.sort_unstable();
+        let robust = left[left.len() / 2];
         let reference = counts[attack.name()].as_u64().unwrap() as usize;
         println!("{attack}: {robust}, reference {reference}");
         assert!(robust.abs_diff(reference) <= luck, "{attack}: {robust} left, reference {reference}");

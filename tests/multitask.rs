@@ -138,8 +138,13 @@ fn alignment_scales_on_the_way_back_alone_and_keeps_its_mean() {
         assert_entries(name, layers.weights()[2].clone(), &[1.0; 3]);
         assert_entries(name, layers.aligned(0, gradient.clone()), &[0.5, 0.0, 7.5, 2.0, 0.0, -15.0]);
 
-        // 1 · ĝ1 + 0.3 · ĝ2 + 0 · ĝ3, all three of the same gradient.
-        let sum = layers.combined(&[gradient.clone(), gradient.clone(), gradient], &[1.0, 0.3, 0.0]);
-        assert_entries(name, sum, &[0.9, -0.8, 7.8, 3.6, 2.0, -15.6]);
+        // (4.5, -7, -12) has mean square 213.25 / 3; so far uphill that the root of the mean square is 0.1.
+        let slope = Tensor::from_floats([[[4.5, -7.0, -12.0]]], &device);
+        let still = Tensor::zeros([1, 1, 3], &device);
+        let layers = fresh.ascend(vec![slope, still], 0.1);
+        let moved = [4.5_f32, -7.0, -12.0].map(|part| 1.0 + 0.1 * part / (213.25_f32 / 3.0).sqrt());
+        let mean = moved.iter().sum::<f32>() / 3.0;
+        assert_entries(name, layers.weights()[0].clone(), &moved.map(|weight| weight / mean));
+        assert_entries(name, layers.weights()[1].clone(), &[1.0; 3]);
     }
 }

@@ -8,6 +8,8 @@ mod checks;
 mod distillation;
 #[path = "oracle/golden.rs"]
 mod golden;
+#[path = "oracle/multitask.rs"]
+mod multitask;
 
 use burn::tensor::Device;
 
@@ -47,4 +49,9 @@ fn distilling() {
 #[test]
 fn three_training_steps() {
     checks::check_trajectory(&Device::flex(), TOLERANCE);
+}
+
+#[test]
+fn several_tasks() {
+    multitask::check_multitask(&Device::flex(), TOLERANCE);
 }

@@ -10,6 +10,8 @@ mod checks;
 mod distillation;
 #[path = "oracle/golden.rs"]
 mod golden;
+#[path = "oracle/multitask.rs"]
+mod multitask;
 
 use great_lab::gpu::device::{Choice, open};
 
@@ -24,4 +26,5 @@ fn cnn_small_and_three_training_steps() {
     checks::check_trajectory(&device, TOLERANCE);
     checks::check_rivals(&device, TOLERANCE);
     distillation::check_distillation(&device, TOLERANCE);
+    multitask::check_multitask(&device, TOLERANCE);
 }

@@ -73,6 +73,18 @@ impl Words {
                 about_main: "The network that is wanted: it classifies x. It descends 1 − α times its loss and, with α > 0, α times what is missing for its gradients to pass for the teacher's.",
                 about_auxiliary: "The discriminator: it sees only a gradient tensor and tries to say whether it is the student's or the teacher's.",
             },
+            ScenarioKind::Multitask => &Self {
+                main: "Encoder, decoders",
+                main_short: "Main",
+                guess: "whose task?",
+                adversary: "ĝ = w ⊙ g",
+                origin: "the task",
+                hidden: "gradients hide their task",
+                readable: "gradients give it away",
+                before: "Tasks share an encoder; the other network tries to tell whose task's gradient comes back to it.",
+                about_main: "The network that is wanted: an encoder that all tasks share, and a decoder for each. J is the sum of their losses.",
+                about_auxiliary: "The discriminator: it sees only a task's gradient at the encoder's output and tries to say whose it is.",
+            },
         }
     }
 }

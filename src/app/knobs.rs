@@ -22,6 +22,7 @@ const SECTIONS: &[(&str, &[&str])] = &[
         "The teacher",
         &["temperature", "cross_entropy_weight", "soft_target_weight", "jacobian_matching_weight"],
     ),
+    ("The tasks", &["alignment_rate", "gradnorm_rate", "input_noise"]),
     ("Descent", &["learning_rate", "auxiliary_learning_rate", "weight_decay", "momentum"]),
     ("Attack", &["epsilon", "attack_steps", "input_gradient_weight", "trades_weight", "jacobian_weight"]),
     (
@@ -107,7 +108,7 @@ fn unused(name: &str, setup: &Setup) -> Option<String> {
         "input_levels" if setup.input_transform != InputTransform::Quantize => {
             return Some("Not used: the input transform quantize uses it.".into());
         }
-        "input_noise" if setup.input_transform != InputTransform::Noise => {
+        "transform_noise" if setup.input_transform != InputTransform::Noise => {
             return Some("Not used: the input transform noise uses it.".into());
         }
         "momentum" if setup.optimizer != OptimizerKind::Sgd => {

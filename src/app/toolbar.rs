@@ -6,7 +6,9 @@ use crate::app::format::{count, figure};
 use crate::app::icons::{self, Icon};
 use crate::app::panes::Scope;
 use crate::app::theme::small;
-use crate::config::{Config, DistillationMethod, KEPT_TEACHER, Mode, NetworkKind, ScenarioKind, Setup, link};
+use crate::config::{
+    Config, DistillationMethod, KEPT_TEACHER, Mode, MultitaskMethod, NetworkKind, ScenarioKind, Setup, link,
+};
 use crate::platform;
 use crate::train::protocol::{Activity, Command, Players};
 
@@ -99,6 +101,7 @@ fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
         for (scenario, about) in [
             (ScenarioKind::Defense, "Gradient tensors of different classes must look alike."),
             (ScenarioKind::Distillation, "A student's gradient tensors must look like its teacher's."),
+            (ScenarioKind::Multitask, "Gradient tensors of different tasks must look alike."),
         ] {
             ui.selectable_value(&mut setup.scenario, scenario, scenario.name()).on_hover_text(about);
         }
@@ -154,6 +157,11 @@ fn method_ui(ui: &mut Ui, setup: &mut Setup, changed: bool) -> egui::Response {
         ScenarioKind::Distillation => {
             for method in DistillationMethod::ALL {
                 ui.selectable_value(&mut setup.method, *method, method.name());
+            }
+        }
+        ScenarioKind::Multitask => {
+            for method in MultitaskMethod::ALL {
+                ui.selectable_value(&mut setup.multitask_method, *method, method.name());
             }
         }
     });

@@ -114,7 +114,7 @@ struct Inspection {
     images: u32,
     /// Images whose input gradient is zero in every pixel.
     zero_gradients: u32,
-    /// Images that are classified otherwise when they are shown again.
+    /// Images of which the logits are others when they are shown again.
     changed: u32,
 }
 
@@ -226,7 +226,7 @@ impl Audit {
             let (gradient, logits) = network.input_gradient(weights, batch.images.clone(), batch.one_hot);
             let largest: Tensor<2> = gradient.abs().reshape([n, c * h * w]).max_dim(1);
             let again = network.logits(weights, batch.images);
-            let changed: Tensor<1> = logits.argmax(1).not_equal(again.argmax(1)).float().sum();
+            let other: Tensor<2> = (logits - again).abs().max_dim(1);
             inspection.images += n as u32;
             // A gradient that is no number is none to follow either.
             inspection.zero_gradients += read(largest.reshape([n]))
@@ -234,7 +234,8 @@ impl Audit {
                 .iter()
                 .filter(|largest| largest.is_nan() || **largest == 0.0)
                 .count() as u32;
-            inspection.changed += read(changed).await?[0] as u32;
+            inspection.changed +=
+                read(other.reshape([n])).await?.iter().filter(|other| **other != 0.0).count() as u32;
         }
         Ok(inspection)
     }

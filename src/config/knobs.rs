@@ -3,8 +3,8 @@
 //! Slider, `--set KNOB=VALUE`, link and validation all come from here; the default is [`Config::default`]'s.
 
 use super::{
-    Activation, Adversary, Augmentation, Config, DistillationMethod, InputTransform, Mode, NetworkKind,
-    Normalization, OptimizerKind, ScenarioKind, Schedule,
+    Activation, Adversary, Augmentation, Config, DistillationMethod, InputTransform, Mode, MultitaskMethod,
+    NetworkKind, Normalization, OptimizerKind, ScenarioKind, Schedule, TaskSet,
 };
 
 /// A knob's value, whatever its kind.
@@ -302,13 +302,16 @@ pub static KNOBS: &[Knob] = &[
     knob!(real hyper.cross_entropy_weight, "cross-entropy weight", "", 0.0..100.0, "of the labels beside the soft targets").of(ScenarioKind::Distillation),
     knob!(real hyper.soft_target_weight, "soft-target weight", "", 0.0..100.0, "of τ² times the divergence from the teacher's softened predictions").of(ScenarioKind::Distillation),
     knob!(real hyper.jacobian_matching_weight, "Jacobian-matching weight", "", 0.0..1000.0, "of the squared distance between the unit gradients of the label's logit in jacobian-matching").of(ScenarioKind::Distillation),
+    knob!(real hyper.input_noise, "input noise", "pixels in [0, 1]", 0.0..1.0, "standard deviation of the noise on what the encoder reads").of(ScenarioKind::Multitask),
+    knob!(real hyper.alignment_rate, "alignment rate", "a step", 0.0..1.0 log, "root mean square of what a step changes in each alignment layer, of mean 1").of(ScenarioKind::Multitask),
+    knob!(real hyper.gradnorm_rate, "GradNorm rate", "", 0.0..1.0 log, "learning rate of the tasks' weights in gradnorm").of(ScenarioKind::Multitask),
     knob!(real hyper.epsilon, "ε radius", "pixels in [0, 1]", 0.0..1.0, "L∞ radius of the attacks in training, and the mark on the robustness chart"),
     knob!(count hyper.attack_steps: usize, "attack steps", "iterations", 1..1000, "k of the iterative attacks"),
     knob!(count hyper.report_every_steps: u64, "report every", "steps", 1..1_000_000, "losses and accuracies are averages over this interval"),
     knob!(count hyper.histogram_every_steps: u64, "histograms every", "steps", 0..1_000_000, "0 turns them off"),
     knob!(count hyper.evaluate_every_steps: u64, "robustness every", "steps", 0..1_000_000, "0 turns it off"),
     knob!(count hyper.evaluate_samples: usize, "robustness samples", "images", 1..1_000_000, "held-out images attacked each time"),
-    knob!(choice setup.scenario: ScenarioKind, "scenario", "which gradient tensors must look alike: those of the classes, or a student's and its teacher's"),
+    knob!(choice setup.scenario: ScenarioKind, "scenario", "which gradient tensors must look alike: those of the classes, a student's and its teacher's, or those of tasks"),
     knob!(choice setup.mode: Mode, "mode", "how the main network is trained").of(ScenarioKind::Defense),
     knob!(choice setup.method: DistillationMethod, "method", "how the student is trained").of(ScenarioKind::Distillation),
     knob!(text setup.teacher, "teacher", "train: by the lab, first; kept: the network that was made one in the window; or the path of a checkpoint").of(ScenarioKind::Distillation),
@@ -316,13 +319,15 @@ pub static KNOBS: &[Knob] = &[
     knob!(real setup.teacher_width, "teacher width", "times", 0.25..4.0, "factor on that teacher's channels").of(ScenarioKind::Distillation),
     knob!(count setup.teacher_steps: u64, "teacher steps", "steps", 1..100_000_000, "for which that teacher is trained, on all training images").of(ScenarioKind::Distillation),
     knob!(real setup.fraction, "fraction", "of the data", 0.01..1.0, "share of the training images that the student is given, class by class").of(ScenarioKind::Distillation),
+    knob!(choice setup.multitask_method: MultitaskMethod, "method", "how tasks that share an encoder are trained").of(ScenarioKind::Multitask),
+    knob!(choice setup.tasks: TaskSet, "tasks", "pictures: class, colours, edges, denoising; scenes: class, depth, normals, key points").of(ScenarioKind::Multitask),
     knob!(text setup.data, "data", "a built-in data set's name, or a folder"),
     knob!(choice setup.network: NetworkKind, "network", "architecture of the main network"),
     knob!(real setup.width, "width", "times", 0.25..4.0, "factor on the main network's channels"),
     knob!(choice setup.activation: Activation, "activation", "of the main network"),
     knob!(choice setup.input_transform: InputTransform, "input transform", "what the main network does to an image first: quantize and noise look robust without being so, and turn an audit red"),
     knob!(count setup.input_levels: usize, "input levels", "levels", 2..256, "that quantize rounds a pixel to"),
-    knob!(real setup.input_noise, "input noise", "pixels in [0, 1]", 0.0..1.0, "standard deviation of what noise adds in every pass"),
+    knob!(real setup.transform_noise, "transform noise", "pixels in [0, 1]", 0.0..1.0, "standard deviation of what noise adds in every pass"),
     knob!(real setup.auxiliary_width, "auxiliary width", "times", 0.25..4.0, "factor on the auxiliary network's channels"),
     knob!(choice setup.optimizer: OptimizerKind, "optimiser", "of both networks"),
     knob!(choice setup.schedule: Schedule, "schedule", "of both learning rates over the run"),

@@ -113,6 +113,14 @@ pub enum DataError {
         /// `[C, H, W]` of the test images.
         test: [usize; 3],
     },
+    /// Depths are asked for and there are none.
+    #[error(
+        "{name} has images and classes alone; for the tasks of scenes take solids, or a folder with scenes as one .npz"
+    )]
+    NoScenes {
+        /// The data set.
+        name: String,
+    },
     /// There is nothing to tell apart.
     #[error("{name}: every image has label 0, but at least 2 classes are needed; check the label files")]
     SingleClass {

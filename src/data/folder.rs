@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::platform;
 
+use super::scenes::Scenes;
 use super::{BUILT_IN, DataError, Dataset, Images, MAX_FILE_BYTES, cifar, embedded, idx, npz, tfjs_cifar};
 
 /// CIFAR-10 has its training images in so many files.
@@ -14,6 +15,21 @@ const TRAIN_BATCHES: std::ops::RangeInclusive<usize> = 1..=5;
 /// # Errors
 /// Where there is no such folder, no known format in it, or a file is missing, unreadable or malformed.
 pub fn load(folder: &str) -> Result<Dataset, DataError> {
+    let names = names(folder)?;
+    load_files(folder, &names, &|name| read(&Path::new(folder).join(name)))
+}
+
+/// What is known of the scenes that the folder holds: those trained on, those held out.
+///
+/// # Errors
+/// As [`load`], or where the folder holds images alone.
+pub fn load_scenes(folder: &str) -> Result<[Scenes; 2], DataError> {
+    let names = names(folder)?;
+    Files { folder, names: &names, read: &|name| read(&Path::new(folder).join(name)) }.parsed_scenes()
+}
+
+/// The names of what is in the folder.
+fn names(folder: &str) -> Result<Vec<String>, DataError> {
     let path = Path::new(folder);
     if !path.is_dir() {
         return Err(DataError::UnknownSource { asked: folder.into(), built_in: BUILT_IN.join(", ") });
@@ -23,7 +39,7 @@ pub fn load(folder: &str) -> Result<Dataset, DataError> {
     for entry in path.read_dir().map_err(unreadable)? {
         names.push(entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned());
     }
-    load_files(folder, &names, &|name| read(&path.join(name)))
+    Ok(names)
 }
 
 /// Loads the data set that people gave a page as files in memory; `folder` names it.
@@ -32,11 +48,23 @@ pub fn load(folder: &str) -> Result<Dataset, DataError> {
 /// As [`load_files`].
 pub fn load_given(folder: &str, files: &platform::Files) -> Result<Dataset, DataError> {
     let names: Vec<String> = files.keys().cloned().collect();
-    load_files(folder, &names, &|name| {
-        files.get(name).cloned().ok_or_else(|| DataError::Unreadable {
-            path: format!("{folder}/{name}"),
-            source: std::io::ErrorKind::NotFound.into(),
-        })
+    load_files(folder, &names, &|name| given(folder, files, name))
+}
+
+/// What is known of the scenes that people gave a page.
+///
+/// # Errors
+/// As [`load_scenes`].
+pub fn load_given_scenes(folder: &str, files: &platform::Files) -> Result<[Scenes; 2], DataError> {
+    let names: Vec<String> = files.keys().cloned().collect();
+    Files { folder, names: &names, read: &|name| given(folder, files, name) }.parsed_scenes()
+}
+
+/// One of the files in memory.
+fn given(folder: &str, files: &platform::Files, name: &str) -> Result<Vec<u8>, DataError> {
+    files.get(name).cloned().ok_or_else(|| DataError::Unreadable {
+        path: format!("{folder}/{name}"),
+        source: std::io::ErrorKind::NotFound.into(),
     })
 }
 
@@ -132,14 +160,21 @@ impl Files<'_> {
 
     /// The images of scenes, with the classes that they have as a whole.
     fn scenes(&self) -> Result<Dataset, DataError> {
+        let [train, test] = self.parsed_scenes()?.map(|part| ([3, part.size[0], part.size[1]], part.images));
+        Dataset::new(&self.name(), &[], train, test)
+    }
+
+    /// The one archive of scenes.
+    fn parsed_scenes(&self) -> Result<[Scenes; 2], DataError> {
         let archives = self.archives();
+        if archives.is_empty() {
+            return Err(DataError::NoScenes { name: self.name() });
+        }
         if archives.len() > 1 {
             return Err(DataError::SeveralFiles { folder: self.folder.into(), found: archives.join(", ") });
         }
         let (bytes, file) = self.first("scenes", &archives)?;
-        let [train, test] =
-            npz::parse(&bytes, &file)?.map(|part| ([3, part.size[0], part.size[1]], part.images));
-        Dataset::new(&self.name(), &[], train, test)
+        npz::parse(&bytes, &file)
     }
 
     fn idx(&self) -> Result<Dataset, DataError> {

@@ -111,6 +111,23 @@ pub fn load(source: &str) -> Result<Dataset, DataError> {
     }
 }
 
+/// What is known of the images that [`load`] gives for the same source, in the same order: those trained on, those held
+/// out.
+///
+/// # Errors
+/// As [`load`], or where the source has images alone.
+pub fn load_scenes(source: &str) -> Result<[scenes::Scenes; 2], DataError> {
+    if source == solids::NAME {
+        Ok([solids::TRAIN, solids::TEST].map(solids::data_set_scenes))
+    } else if source == embedded::NAME {
+        Err(DataError::NoScenes { name: source.into() })
+    } else if let Some(files) = platform::given_files(source) {
+        folder::load_given_scenes(source, &files)
+    } else {
+        folder::load_scenes(source)
+    }
+}
+
 impl Dataset {
     /// Puts two parts of the same shape together. `known_classes` are the names that the format or the files give;
     /// where they do not reach to the largest label, the classes are named by numbers.

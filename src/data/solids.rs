@@ -48,6 +48,11 @@ pub fn load() -> Result<Dataset, DataError> {
     Dataset::new(NAME, &classes(), part(TRAIN), part(TEST))
 }
 
+/// What is known of the data set's pictures of these numbers.
+pub fn data_set_scenes(numbers: Range<u64>) -> Scenes {
+    scenes(numbers, SIDE, SEED)
+}
+
 /// Names of the classes, in their order.
 pub fn classes() -> Vec<String> {
     SHAPES.iter().flat_map(|shape| TEXTURES.iter().map(move |texture| format!("{texture} {shape}"))).collect()

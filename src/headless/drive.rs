@@ -253,9 +253,9 @@ impl Run<'_> {
 }
 
 /// FGSM and PGD, untargeted and at a random target, over a grid of radii around the run's ε.
-/// A distillation is about accuracy: as while it runs.
+/// The other scenarios are not about it: as while they run.
 fn last_threats(scenario: ScenarioKind, hyper: &Hyper) -> Vec<Threat> {
-    if scenario == ScenarioKind::Distillation {
+    if scenario != ScenarioKind::Defense {
         return running_threats(scenario, hyper);
     }
     let kinds = [AttackKind::Fgsm, AttackKind::Pgd];

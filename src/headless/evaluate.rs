@@ -357,8 +357,8 @@ impl Job {
             let _ = tell.send(Message::Progress(share + rest * evaluation.progress()));
         }
         let counts = evaluation.read().await?;
-        self.weigh(&mut gallery, &victim, &held_out, &indices).await?;
         let _ = tell.send(Message::Attacked(pace(&counts, begin.elapsed().as_secs_f64(), at_once)));
+        self.weigh(&mut gallery, &victim, &held_out, &indices).await?;
         let lights = match (self.audit, surrogate) {
             (true, Some(surrogate)) => {
                 self.lights(tell, surrogate, (&held_out, indices), share + rest).await?

@@ -40,6 +40,7 @@ Examples:
   great-lab --link 'https://…/#v1&alpha=0.3'  open the run of a link
   great-lab train --steps 2000               train without a window
   great-lab distill --fraction 0.05          train a student beside a teacher
+  great-lab multitask --method great         train tasks over a shared encoder
   great-lab evaluate runs/a                  attack what was trained
   great-lab bench                            how fast a step is here
   great-lab devices                          what there is to compute on";
@@ -61,6 +62,16 @@ Examples:
   great-lab distill --teacher runs/a --student cnn-small --method great+soft-targets
   great-lab distill --method soft-targets --set temperature=4 --set soft_target_weight=0.9
   great-lab distill --method great --set alpha=0.5 --out runs/d
+
+Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+
+const MULTITASK_EXAMPLES: &str = "\
+Examples:
+  great-lab multitask
+  great-lab multitask --method equal --tasks scenes --steps 2000
+  great-lab multitask --method great+gradnorm --data ~/cifar-10 --tasks pictures
+  great-lab multitask --method single-task --out runs/alone       what the others are measured against
 
 Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
 Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
@@ -139,6 +150,9 @@ pub enum Command {
     /// Train a student whose gradient tensors look like its teacher's
     #[command(after_help = DISTILL_EXAMPLES, after_long_help = format!("{DISTILL_EXAMPLES}\n\n{}", options::knobs_help()))]
     Distill(Box<train::DistillOptions>),
+    /// Train several tasks over a shared encoder
+    #[command(after_help = MULTITASK_EXAMPLES, after_long_help = format!("{MULTITASK_EXAMPLES}\n\n{}", options::knobs_help()))]
+    Multitask(Box<train::MultitaskOptions>),
     /// Train by several methods from paired seeds, and hold them against each other
     #[command(after_help = COMPARE_EXAMPLES)]
     Compare(Box<compare::CompareOptions>),
@@ -176,6 +190,7 @@ pub fn run(command: Command) -> ExitCode {
     let outcome = match command {
         Command::Train(options) => train::train(*options),
         Command::Distill(options) => train::distill(*options),
+        Command::Multitask(options) => train::multitask(*options),
         Command::Compare(options) => compare::compare(*options),
         Command::Evaluate(options) => evaluate::evaluate(&options).map(|()| Outcome::Finished),
         Command::Bench(options) => match bench::bench(&options) {

@@ -58,6 +58,14 @@ pub struct Shortcut {
 }
 
 impl RunOptions {
+    /// Whether neither a flag nor another run says what the data are.
+    pub fn says_nothing_of_data(&self) -> bool {
+        self.data.is_none()
+            && self.config.is_none()
+            && self.link.is_none()
+            && !self.set.iter().any(|set| set.trim_start().starts_with("data"))
+    }
+
     /// The configuration these flags make. `epochs` sets the steps too, but only the size of the data tells how many.
     ///
     /// # Errors

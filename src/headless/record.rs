@@ -3,7 +3,7 @@
 use web_time::{Duration, Instant, SystemTime};
 
 use crate::config::ScenarioKind;
-use crate::train::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo};
+use crate::train::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo, Tasks};
 
 use super::charts;
 use super::error::HeadlessError;
@@ -27,6 +27,8 @@ pub struct Record {
     robustness: Table,
     histograms: Option<HistogramTable>,
     comparison: Table,
+    tasks: Table,
+    last_tasks: Option<Tasks>,
     started: SystemTime,
     last_write: Instant,
 }
@@ -46,6 +48,8 @@ impl Record {
             robustness: tables::robustness(),
             histograms: None,
             comparison: tables::comparison(),
+            tasks: tables::tasks(),
+            last_tasks: None,
             started: SystemTime::now(),
             last_write: Instant::now(),
         }
@@ -71,6 +75,11 @@ impl Record {
         self.last_histograms.as_ref()?.comparison.as_ref()
     }
 
+    /// What several tasks have come to last.
+    pub fn last_tasks(&self) -> Option<&Tasks> {
+        self.last_tasks.as_ref()
+    }
+
     /// The last report.
     pub fn last_report(&self) -> Option<&Report> {
         self.reports.last()
@@ -89,6 +98,10 @@ impl Record {
                 table.push(histograms, &self.info.origins);
                 tables::comparison_row(histograms).into_iter().for_each(|row| self.comparison.push(row));
                 self.last_histograms = Some(Histograms::clone(histograms));
+            }
+            Event::Tasks(tasks) => {
+                tables::tasks_rows(tasks).into_iter().for_each(|row| self.tasks.push(row));
+                self.last_tasks = Some(Tasks::clone(tasks));
             }
             Event::Robustness(evaluation) if evaluation.complete => {
                 tables::robustness_rows(evaluation).into_iter().for_each(|row| self.robustness.push(row));
@@ -149,6 +162,9 @@ impl Record {
         if self.scenario() == ScenarioKind::Distillation {
             self.folder.write("comparison.csv", self.comparison.bytes())?;
         }
+        if self.scenario() == ScenarioKind::Multitask {
+            self.folder.write("tasks.csv", self.tasks.bytes())?;
+        }
         let histograms = self.histograms.as_mut().map_or(&[][..], HistogramTable::bytes);
         self.folder.write("histograms.csv", histograms)
     }
@@ -159,6 +175,7 @@ impl Record {
             report: self.reports.last(),
             histograms: self.last_histograms.as_ref(),
             evaluation: self.evaluations.last(),
+            tasks: self.last_tasks.as_ref(),
         };
         let json = summary(outcome, &self.info, &figures, &self.notices, time);
         self.folder.write("run.json", json.as_bytes())

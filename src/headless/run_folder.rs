@@ -119,6 +119,7 @@ pub fn default_path(setup: &Setup) -> PathBuf {
     let scenario = match setup.scenario {
         ScenarioKind::Defense => "",
         ScenarioKind::Distillation => "distillation-",
+        ScenarioKind::Multitask => "multitask-",
     };
     let stem = format!("runs/{scenario}{}-{data}-seed{}", setup.method_name(), setup.seed);
     std::iter::once(stem.clone())

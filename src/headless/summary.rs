@@ -5,7 +5,7 @@ use web_time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::attack::Light;
 use crate::config::Config;
-use crate::train::protocol::{Comparison, DeviceInfo, Histograms, Report, Robustness, RunInfo, Share};
+use crate::train::protocol::{Comparison, DeviceInfo, Histograms, Report, Robustness, RunInfo, Share, Tasks};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -29,6 +29,8 @@ pub struct Figures<'a> {
     pub histograms: Option<&'a Histograms>,
     /// The last finished evaluation.
     pub evaluation: Option<&'a Robustness>,
+    /// The last of several tasks.
+    pub tasks: Option<&'a Tasks>,
 }
 
 /// The text of a `run.json`; `time` is when the run began and how long it took until now.
@@ -117,6 +119,31 @@ struct Final<'a> {
     training_seconds: f64,
     steps_per_second: f64,
     evaluation: Option<EvaluationRecord>,
+    tasks: Option<Vec<TaskRecord<'a>>>,
+}
+
+/// A task in a `run.json`.
+#[derive(Serialize)]
+struct TaskRecord<'a> {
+    name: &'a str,
+    /// Mean error on all held-out images.
+    error: f64,
+    /// Of the gradient at the shared representation, before and behind the alignment layer.
+    gradient_norms: [f64; 2],
+    /// Mean cosine with the other tasks' gradients, before and behind.
+    mean_cosines: [f64; 2],
+}
+
+impl<'a> TaskRecord<'a> {
+    fn all(tasks: &'a Tasks) -> Vec<Self> {
+        let record = |(index, name): (usize, &'a String)| Self {
+            name,
+            error: tasks.errors[index],
+            gradient_norms: [0, 1].map(|side| tasks.norms[side][index]),
+            mean_cosines: [0, 1].map(|side| tasks.mean_cosine(side, index)),
+        };
+        tasks.tasks.iter().enumerate().map(record).collect()
+    }
 }
 
 impl<'a> Final<'a> {
@@ -138,6 +165,7 @@ impl<'a> Final<'a> {
             training_seconds: report.elapsed.as_secs_f64(),
             steps_per_second: report.step as f64 / report.elapsed.as_secs_f64(),
             evaluation: figures.evaluation.map(EvaluationRecord::of),
+            tasks: figures.tasks.map(TaskRecord::all),
         })
     }
 }

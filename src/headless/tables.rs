@@ -3,7 +3,7 @@
 //! No clock goes into them but `timing.csv`: the same seed and device give the same bytes.
 
 use crate::attack::{Light, Verdict};
-use crate::train::protocol::{Histograms, PERCENTILES, Report, Robustness, Share};
+use crate::train::protocol::{Histograms, PERCENTILES, Report, Robustness, Share, Tasks};
 
 /// A table that grows row by row and is a CSV file at any time.
 pub struct Table {
@@ -141,6 +141,41 @@ pub fn comparison_row(histograms: &Histograms) -> Option<Vec<String>> {
     let figures = [comparison.cosine, histograms.distance, histograms.floor].map(|figure| figure.to_string());
     let begin = [histograms.step.to_string(), comparison.student.total.to_string()];
     Some(begin.into_iter().chain(shares).chain(figures).collect())
+}
+
+/// An empty `tasks.csv`: one row a task, each time it was measured.
+pub fn tasks() -> Table {
+    Table::new([
+        "step",
+        "task",
+        "error",
+        "gradient_norm",
+        "aligned_gradient_norm",
+        "mean_cosine",
+        "aligned_mean_cosine",
+    ])
+}
+
+/// The rows of [`tasks`]; cosines are means over the other tasks.
+pub fn tasks_rows(tasks: &Tasks) -> Vec<Vec<String>> {
+    let row = |(index, name): (usize, &String)| {
+        let figures = [tasks.errors[index], tasks.norms[0][index], tasks.norms[1][index]];
+        let cosines = [0, 1].map(|side| tasks.mean_cosine(side, index));
+        let figures = figures.into_iter().chain(cosines).map(|figure| figure.to_string());
+        [tasks.step.to_string(), name.clone()].into_iter().chain(figures).collect()
+    };
+    tasks.tasks.iter().enumerate().map(row).collect()
+}
+
+/// What several tasks have come to, for people.
+pub fn tasks_text(tasks: &Tasks) -> String {
+    let mut text =
+        format!("{:<12} {:>9} {:>16} {:>13}\n", "task", "error", "cosine to others", "behind layers");
+    for (index, name) in tasks.tasks.iter().enumerate() {
+        let [before, behind] = [0, 1].map(|side| tasks.mean_cosine(side, index));
+        text += &format!("{name:<12} {:>9.4} {before:>16.3} {behind:>13.3}\n", tasks.errors[index]);
+    }
+    text + "error: the share of wrong classes, else the loss, on all held-out images\n"
 }
 
 /// An empty `robustness.csv`: one row a radius of an attack, after one without attack.

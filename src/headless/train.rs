@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 
-use crate::config::{DistillationMethod, NetworkKind, ScenarioKind};
+use crate::config::{DistillationMethod, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet};
+use crate::data::solids;
 use crate::gpu;
 use crate::train::protocol::Delivery;
 
@@ -52,6 +53,21 @@ pub struct DistillOptions {
     pub training: Training,
 }
 
+/// The flags of `great-lab multitask`.
+#[derive(clap::Args, Debug, Default)]
+pub struct MultitaskOptions {
+    /// How the tasks are trained
+    #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(MultitaskMethod::NAMES))]
+    pub method: Option<String>,
+    /// What is learned of an image: pictures (class, colours, edges, denoising), or scenes (class, depth, normals,
+    /// key points) of data that knows them
+    #[arg(long, value_name = "SET", value_parser = PossibleValuesParser::new(TaskSet::NAMES))]
+    pub tasks: Option<String>,
+    /// The rest.
+    #[command(flatten)]
+    pub training: Training,
+}
+
 /// The flags that every training has.
 #[derive(clap::Args, Debug, Default)]
 pub struct Training {
@@ -94,6 +110,23 @@ pub fn distill(options: DistillOptions) -> Result<Outcome, HeadlessError> {
         ("fraction", "fraction", options.fraction),
         ("method", "method", options.method),
         ("scenario", "scenario", Some(ScenarioKind::Distillation.name().into())),
+    ];
+    let shortcut = |(knob, flag, value): (_, _, Option<String>)| Some(Shortcut { knob, flag, value: value? });
+    go(options.training, flags.into_iter().filter_map(shortcut))
+}
+
+/// Trains several tasks over a shared encoder, and does all else as [`train`]. Without a word about the data it is
+/// `solids`, which has all that the tasks ask for.
+///
+/// # Errors
+/// As [`train`].
+pub fn multitask(options: MultitaskOptions) -> Result<Outcome, HeadlessError> {
+    let run = &options.training.run;
+    let flags = [
+        ("multitask_method", "method", options.method),
+        ("tasks", "tasks", options.tasks),
+        ("data", "data", run.says_nothing_of_data().then(|| solids::NAME.into())),
+        ("scenario", "scenario", Some(ScenarioKind::Multitask.name().into())),
     ];
     let shortcut = |(knob, flag, value): (_, _, Option<String>)| Some(Shortcut { knob, flag, value: value? });
     go(options.training, flags.into_iter().filter_map(shortcut))
@@ -151,6 +184,10 @@ fn summary(outcome: Outcome, record: &Record) -> String {
             tables::percent(comparison.agreement),
             comparison.cosine,
         );
+    }
+    if let Some(tasks) = record.last_tasks() {
+        text += &tables::tasks_text(tasks);
+        text.push('\n');
     }
     if let Some(evaluation) = record.last_evaluation() {
         text += &tables::robustness_text(evaluation);

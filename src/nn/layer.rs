@@ -53,6 +53,17 @@ pub enum Layer {
     },
     /// Element by element.
     Activation(Activation),
+    /// Mean over the channels, by a convolution that is not trained: `[N, C, H, W]` to `[N, 1, H, W]`.
+    Grey {
+        /// `C`.
+        channels: usize,
+    },
+    /// Four channels become one of twice the height and width (Shi et al. 2016), cut to `to` at the right and below:
+    /// `[N, 4C, H, W]` to `[N, C, to]`.
+    DepthToSpace {
+        /// `[2H or 2H − 1, 2W or 2W − 1]`.
+        to: [usize; 2],
+    },
     /// Mean over the pixels: `[N, C, H, W]` to `[N, C, 1, 1]`.
     GlobalPool,
     /// `[N, C, H, W]` to `[N, C·H·W, 1, 1]`.
@@ -149,6 +160,15 @@ impl Layer {
                 (y, Tape::Grouped(x, statistics))
             }
             Self::Activation(kind) => (activate(x.clone(), *kind), Tape::Input(x)),
+            Self::Grey { channels } => {
+                let dims = x.dims();
+                let kernel = mean_of_channels(*channels, &x);
+                (conv2d(x, kernel, 1), Tape::Shape(dims))
+            }
+            Self::DepthToSpace { to } => {
+                let dims = x.dims();
+                (depth_to_space(x, *to), Tape::Shape(dims))
+            }
             Self::GlobalPool => {
                 let dims = x.dims();
                 (global_mean(x), Tape::Shape(dims))
@@ -189,6 +209,11 @@ impl Layer {
                 group_norm_input_vjp(x, statistics, scale, shift, gy, *form)
             }
             (Self::Activation(kind), Tape::Input(x)) => activate_vjp(x, gy, *kind),
+            (Self::Grey { channels }, Tape::Shape([.., height, width])) => {
+                let kernel = mean_of_channels(*channels, &gy);
+                conv2d_input_vjp(gy, kernel, 1, [height, width])
+            }
+            (Self::DepthToSpace { .. }, Tape::Shape(input)) => space_to_depth(gy, input),
             (Self::GlobalPool, Tape::Shape([.., height, width])) => global_mean_vjp(gy, [height, width]),
             (Self::Flatten, Tape::Shape(input)) => gy.reshape(input),
             (Self::Linear { weight, shape: [out, features], .. }, Tape::Nothing) => {
@@ -203,4 +228,30 @@ impl Layer {
             (layer, tape) => unreachable!("the tape {tape:?} is not one of {layer:?}"),
         }
     }
+}
+
+/// The kernel `[1, C, 1, 1]` of a mean, where `like` is.
+fn mean_of_channels(channels: usize, like: &Tensor<4>) -> Tensor<4> {
+    Tensor::full([1, channels, 1, 1], 1.0 / channels as f64, &like.device())
+}
+
+fn depth_to_space(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let split: Tensor<6> = x.reshape([n, c / 4, 2, 2, h, w]);
+    let whole: Tensor<4> = split.permute([0, 1, 4, 2, 5, 3]).reshape([n, c / 4, 2 * h, 2 * w]);
+    if [height, width] == [2 * h, 2 * w] { whole } else { whole.slice([0..n, 0..c / 4, 0..height, 0..width]) }
+}
+
+/// The cotangent of [`depth_to_space`]'s input, `[N, C, H, W]`: zero where its output was cut off.
+fn space_to_depth(gy: Tensor<4>, [n, c, h, w]: [usize; 4]) -> Tensor<4> {
+    let [.., height, width] = gy.dims();
+    let grow = |gy: Tensor<4>, dim: usize, missing: usize| {
+        let mut strip = gy.dims();
+        strip[dim] = missing;
+        let zeros = Tensor::zeros(strip, &gy.device());
+        if missing == 0 { gy } else { Tensor::cat(vec![gy, zeros], dim) }
+    };
+    let whole = grow(grow(gy, 2, 2 * h - height), 3, 2 * w - width);
+    let split: Tensor<6> = whole.reshape([n, c / 4, h, 2, w, 2]);
+    split.permute([0, 1, 3, 5, 2, 4]).reshape([n, c, h, w])
 }

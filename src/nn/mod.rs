@@ -6,11 +6,13 @@
 
 pub mod layer;
 pub mod loss;
+pub mod multitask;
 pub mod network;
 pub mod optimizer;
 pub mod weights;
 
 pub use layer::{Layer, Tape};
+pub use multitask::MultitaskNetwork;
 pub use network::Network;
 pub use optimizer::Optimizer;
 pub use weights::{WeightSpec, Weights};

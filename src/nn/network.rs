@@ -59,33 +59,7 @@ impl Network {
             mean: statistics.mean.clone(),
             deviation: statistics.deviation.clone(),
         });
-        match kind {
-            NetworkKind::CnnSmall => {
-                let w = channels(16, width);
-                for (index, (out, stride)) in
-                    [(w, 1), (2 * w, 2), (3 * w, 1), (4 * w, 2)].into_iter().enumerate()
-                {
-                    builder.block(index + 1, out, stride);
-                }
-            }
-            NetworkKind::CnnMedium => {
-                let w = channels(32, width);
-                let blocks = [(w, 1), (w, 1), (2 * w, 2), (2 * w, 1), (4 * w, 2), (4 * w, 1)];
-                for (index, (out, stride)) in blocks.into_iter().enumerate() {
-                    builder.block(index + 1, out, stride);
-                }
-            }
-            NetworkKind::Resnet18 => {
-                let w = channels(64, width);
-                builder.block(1, w, 1);
-                for stage in 1..=4 {
-                    for index in 0..2 {
-                        let stride = if stage > 1 && index == 0 { 2 } else { 1 };
-                        builder.residual(&format!("layer{stage}.{index}"), w << (stage - 1), stride);
-                    }
-                }
-            }
-        }
+        builder.trunk(kind, width);
         builder.layers.push(Layer::GlobalPool);
         builder.head(builder.channels, interface.classes);
         builder.finish(interface)
@@ -96,7 +70,7 @@ impl Network {
         let first = match setup.input_transform {
             InputTransform::None => return self,
             InputTransform::Quantize => Layer::Quantize { levels: setup.input_levels },
-            InputTransform::Noise => Layer::Noise { deviation: setup.input_noise },
+            InputTransform::Noise => Layer::Noise { deviation: setup.transform_noise },
         };
         self.layers.insert(0, first);
         self
@@ -153,29 +127,70 @@ impl Network {
 }
 
 /// `base · width` channels, rounded to a multiple of [`GROUPS`], at least one such.
-fn channels(base: usize, width: f64) -> usize {
+pub(super) fn channels(base: usize, width: f64) -> usize {
     ((base as f64 * width / GROUPS as f64).round() as usize).max(1) * GROUPS
 }
 
 /// Puts layers and the specifications of their weights side by side.
-struct Builder {
-    layers: Vec<Layer>,
-    specs: Vec<WeightSpec>,
-    channels: usize,
+pub(super) struct Builder {
+    pub(super) layers: Vec<Layer>,
+    pub(super) specs: Vec<WeightSpec>,
+    /// Of what the last layer says.
+    pub(super) channels: usize,
+    /// What the names of the weights begin with.
+    pub(super) prefix: String,
     activation: Activation,
 }
 
 impl Builder {
-    fn new(channels: usize, activation: Activation) -> Self {
-        Self { layers: Vec::new(), specs: Vec::new(), channels, activation }
+    pub(super) fn new(channels: usize, activation: Activation) -> Self {
+        Self { layers: Vec::new(), specs: Vec::new(), channels, prefix: String::new(), activation }
+    }
+
+    /// All of a main network between its first layer and its last two.
+    pub(super) fn trunk(&mut self, kind: NetworkKind, width: f64) {
+        match kind {
+            NetworkKind::CnnSmall => {
+                let w = channels(16, width);
+                let blocks = [(w, 1), (2 * w, 2), (3 * w, 1), (4 * w, 2)];
+                for (index, (out, stride)) in blocks.into_iter().enumerate() {
+                    self.block(index + 1, out, stride);
+                }
+            }
+            NetworkKind::CnnMedium => {
+                let w = channels(32, width);
+                let blocks = [(w, 1), (w, 1), (2 * w, 2), (2 * w, 1), (4 * w, 2), (4 * w, 1)];
+                for (index, (out, stride)) in blocks.into_iter().enumerate() {
+                    self.block(index + 1, out, stride);
+                }
+            }
+            NetworkKind::Resnet18 => {
+                let w = channels(64, width);
+                self.block(1, w, 1);
+                for stage in 1..=4 {
+                    for index in 0..2 {
+                        let stride = if stage > 1 && index == 0 { 2 } else { 1 };
+                        self.residual(&format!("layer{stage}.{index}"), w << (stage - 1), stride);
+                    }
+                }
+            }
+        }
     }
 
     fn weight(&mut self, name: String, shape: Vec<usize>, init: Init) -> usize {
+        let name = format!("{}{name}", self.prefix);
         self.specs.push(WeightSpec { name, shape, init });
         self.specs.len() - 1
     }
 
-    fn conv(&mut self, name: &str, input: usize, out: usize, kernel: usize, stride: usize) -> Layer {
+    pub(super) fn conv(
+        &mut self,
+        name: &str,
+        input: usize,
+        out: usize,
+        kernel: usize,
+        stride: usize,
+    ) -> Layer {
         let shape = [out, input, kernel, kernel];
         let deviation = (2.0 / (input * kernel * kernel) as f32).sqrt();
         let weight = self.weight(format!("{name}.weight"), shape.to_vec(), Init::Normal(deviation));
@@ -189,7 +204,7 @@ impl Builder {
     }
 
     /// Convolution, norm, activation.
-    fn block(&mut self, index: usize, out: usize, stride: usize) {
+    pub(super) fn block(&mut self, index: usize, out: usize, stride: usize) {
         let conv = self.conv(&format!("conv{index}"), self.channels, out, 3, stride);
         let norm = self.norm(&format!("norm{index}"), out, Some(self.activation));
         self.layers.extend([conv, norm]);
@@ -212,7 +227,7 @@ impl Builder {
         self.channels = out;
     }
 
-    fn head(&mut self, features: usize, classes: usize) {
+    pub(super) fn head(&mut self, features: usize, classes: usize) {
         let deviation = (1.0 / features as f32).sqrt();
         let weight = self.weight("head.weight".into(), vec![classes, features], Init::Normal(deviation));
         let bias = self.weight("head.bias".into(), vec![classes], Init::Constant(0.0));

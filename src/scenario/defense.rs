@@ -282,6 +282,7 @@ impl Scenario for Defense {
             main: self.main.optimizer.clone(),
             auxiliary: self.auxiliary.optimizer.clone(),
             teacher: None,
+            balance: None,
         }
     }
 

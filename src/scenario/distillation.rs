@@ -304,6 +304,7 @@ impl Scenario for Distillation {
             main: self.student.optimizer.clone(),
             auxiliary: self.auxiliary.optimizer.clone(),
             teacher: Some(self.teacher.player().optimizer.clone()),
+            balance: None,
         }
     }
 

@@ -10,6 +10,7 @@ use burn::tensor::{Device, Tensor};
 
 pub use defense::Defense;
 pub use distillation::Distillation;
+pub use multitask::Multitask;
 pub use teacher::{Preparation, Teacher};
 
 use crate::{
@@ -36,6 +37,21 @@ pub trait Scenario {
 
     /// The gradient tensors of the held-out images at `indices`.
     fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors;
+
+    /// The same of images that are shown, with gradients shaped like the images.
+    fn sample_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        self.gradient_tensors(indices, hyper)
+    }
+
+    /// What the tasks have come to, where there are several.
+    fn task_figures(&self, _hyper: &Hyper) -> Option<multitask::PendingFigures> {
+        None
+    }
+
+    /// Name and outputs of each task, where there are several.
+    fn task_outputs(&self) -> Vec<(String, usize)> {
+        Vec::new()
+    }
 
     /// The main network.
     fn main(&self) -> &Player;
@@ -70,7 +86,8 @@ pub trait Scenario {
 /// much more a gradient tensor looks like the teacher's.
 pub fn auxiliary_network(setup: &Setup, interface: Interface) -> Network {
     let classes = match setup.scenario {
-        ScenarioKind::Defense => interface.classes,
+        // The discriminator of tasks reads another thing: `multitask::discriminator`.
+        ScenarioKind::Defense | ScenarioKind::Multitask => interface.classes,
         ScenarioKind::Distillation => 1,
     };
     Network::auxiliary(setup.auxiliary_width, Interface { classes, ..interface })
@@ -117,6 +134,8 @@ pub struct State {
     pub auxiliary: Optimizer,
     /// Weights and optimiser of the teacher, where there is one.
     pub teacher: Option<Optimizer>,
+    /// What a method has learned of several tasks, where there are such: [`multitask::balance_specs`].
+    pub balance: Option<Weights>,
 }
 
 /// Gradient tensors of `N` images, and what the networks say. The first `N` of the `M` tensors are the main network's,

@@ -12,14 +12,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{Activation, Config, NetworkKind, ScenarioKind, Setup, knobs},
     nn::{
-        Network, Optimizer, WeightSpec,
+        MultitaskNetwork, Network, Optimizer, WeightSpec, Weights,
         network::{Interface, Statistics},
     },
-    scenario::{State, auxiliary_network},
+    scenario::{State, auxiliary_network, multitask},
 };
 
 /// Key of the metadata entry.
 const METADATA: &str = "great-lab";
+/// Most outputs of a task.
+const MOST_OUTPUTS: usize = 256;
 /// Number of the format; a reader refuses larger ones.
 const VERSION: u32 = 1;
 
@@ -86,6 +88,9 @@ pub struct Header {
     /// What the teacher of a distillation is; its tensors are named `teacher.conv1.weight`, ...
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teacher: Option<TeacherHeader>,
+    /// Name and outputs of each task of a multi-task run; what balances them is named `balance.alignment.class`, ...
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<(String, usize)>,
     main_steps: u64,
     auxiliary_steps: u64,
 }
@@ -152,6 +157,7 @@ impl Header {
             mean: statistics.mean.clone(),
             deviation: statistics.deviation.clone(),
             teacher: None,
+            tasks: Vec::new(),
             main_steps: 0,
             auxiliary_steps: 0,
         }
@@ -160,6 +166,25 @@ impl Header {
     /// The same, of a run with a teacher.
     pub fn with_teacher(self, teacher: Option<TeacherHeader>) -> Self {
         Self { teacher, ..self }
+    }
+
+    /// The same, of a run of several tasks.
+    pub fn with_tasks(self, tasks: Vec<(String, usize)>) -> Self {
+        Self { tasks, ..self }
+    }
+
+    /// The network of several tasks, where there are such.
+    fn multitask(&self) -> Option<MultitaskNetwork> {
+        let network =
+            || multitask::network(&self.config.setup, &self.interface(), &self.statistics(), &self.tasks);
+        (!self.tasks.is_empty()).then(network)
+    }
+
+    /// Names and shapes of what balances several tasks.
+    fn balance(&self) -> Vec<(String, Vec<usize>)> {
+        let specs = self.multitask().map(|network| multitask::balance_specs(&network, &self.tasks));
+        let named = |(name, shape)| (format!("{BALANCE}.{name}"), shape);
+        specs.into_iter().flatten().map(named).collect()
     }
 
     /// What its networks read and say.
@@ -174,6 +199,9 @@ impl Header {
 
     /// The main network of the checkpoint, without weights.
     pub fn main_network(&self) -> Network {
+        if let Some(network) = self.multitask() {
+            return network.main();
+        }
         let setup = &self.config.setup;
         Network::main(setup.network, setup.width, setup.activation, self.interface(), &self.statistics())
             .behind_input_of(setup)
@@ -181,7 +209,10 @@ impl Header {
 
     /// The auxiliary network of the checkpoint, without weights.
     pub fn auxiliary_network(&self) -> Network {
-        auxiliary_network(&self.config.setup, self.interface())
+        match self.multitask() {
+            Some(network) => multitask::discriminator(&self.config.setup, &network),
+            None => auxiliary_network(&self.config.setup, self.interface()),
+        }
     }
 
     /// Every network of the checkpoint with what its tensors' names begin with.
@@ -196,6 +227,8 @@ impl Header {
 
 /// What the names of a teacher's tensors begin with.
 const TEACHER: &str = "teacher";
+/// What the names of what balances several tasks begin with.
+const BALANCE: &str = "balance";
 
 /// What stands in a tensor's name between the player's and the weight's: weights, first moments, second moments.
 const PARTS: [&str; 3] = ["", "optimizer.first.", "optimizer.second."];
@@ -225,11 +258,15 @@ pub async fn write(mut header: Header, state: State) -> Result<Vec<u8>, Checkpoi
         header.steps = teacher.steps;
     }
     let optimizers = [Some(&state.main), Some(&state.auxiliary), state.teacher.as_ref()];
+    let balance = state.balance.map_or(Vec::new(), |Weights(tensors)| tensors);
+    let balanced =
+        header.balance().into_iter().zip(balance).map(|((name, shape), tensor)| (name, shape, tensor));
     let tensors: Vec<_> = header
         .networks()
         .iter()
         .zip(optimizers.into_iter().flatten())
         .flat_map(|((prefix, network), optimizer)| named(prefix, &network.specs, optimizer))
+        .chain(balanced)
         .collect();
     let read =
         tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
@@ -291,6 +328,11 @@ impl Checkpoint {
                 .teacher
                 .as_ref()
                 .map(|teacher| player(TEACHER, &teacher.build(self.header.interface()), teacher.steps)),
+            balance: (!self.header.tasks.is_empty()).then(|| {
+                let values =
+                    self.header.balance().into_iter().filter_map(|(name, _)| self.tensors.get(&name));
+                Weights::from_values(values.cloned(), &device.clone().without_autodiff())
+            }),
         }
     }
 
@@ -330,6 +372,15 @@ fn read_header(json: &str) -> Result<Header, CheckpointError> {
     if header.config.setup.scenario == ScenarioKind::Distillation && header.teacher.is_none() {
         return Err(CheckpointError::Metadata("it is of a distillation and names no teacher".into()));
     }
+    let is_multitask = header.config.setup.scenario == ScenarioKind::Multitask;
+    let sound = |(name, outputs): &(String, usize)| {
+        multitask::Task::NAMES.contains(&name.as_str()) && (1..=MOST_OUTPUTS).contains(outputs)
+    };
+    let begins_with_classes =
+        header.tasks.first().is_some_and(|(_, outputs)| *outputs == header.classes.len());
+    if is_multitask != begins_with_classes || !header.tasks.iter().all(sound) {
+        return Err(CheckpointError::Metadata("its tasks do not fit its scenario and classes".into()));
+    }
     let [channels, height, width] = header.image;
     let statistics = header.teacher.iter().flat_map(|teacher| [&teacher.mean, &teacher.deviation]);
     let statistics =
@@ -365,6 +416,7 @@ fn expected(header: &Header) -> Vec<(String, Vec<usize>)> {
                     .map(move |spec| (format!("{prefix}.{part}{}", spec.name), spec.shape))
             })
         })
+        .chain(header.balance())
         .collect()
 }
 

@@ -5,7 +5,7 @@ use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::protocol::{
     ClassHistogram, Comparison, Curve, Event, Histograms, PERCENTILES, Point, Robustness, RunId, Sample,
-    Samples, Share,
+    Samples, Share, TaskSample, Tasks,
 };
 use super::worst::worst_cases;
 use crate::{
@@ -18,7 +18,10 @@ use crate::{
         histogram::MOMENTS,
         hits, normalize_gradient, softmax,
     },
-    scenario::{GradientTensors, Measures, Player, Preparation, State},
+    scenario::{
+        GradientTensors, Measures, Player, Preparation, State,
+        multitask::{PendingFigures, Shown, TaskFigures},
+    },
 };
 
 /// What a read ends in where the device is not in its right mind.
@@ -148,6 +151,21 @@ pub fn histograms(
             edges,
             comparison: if has_teacher { comparison(&compared, images) } else { None },
         }))))
+    }
+}
+
+/// What the tasks of a run have come to.
+pub fn tasks(
+    run: RunId,
+    step: u64,
+    figures: PendingFigures,
+) -> impl Future<Output = Result<Outcome, String>> + use<> {
+    let read = figures.read();
+    async move {
+        let TaskFigures { tasks, errors, norms, cosines, map, alignment, shown, size } = read.await?;
+        let shown = shown.into_iter().map(|Shown { input, tasks }| TaskSample { input, tasks }).collect();
+        let tasks = Tasks { run, step, tasks, errors, norms, cosines, map, alignment, shown, size };
+        Ok(Outcome::Tell(Event::Tasks(Box::new(tasks))))
     }
 }
 

@@ -63,6 +63,8 @@ pub enum Event {
     Histograms(Box<Histograms>),
     /// A few images with their gradient tensors and adversarial examples.
     Samples(Box<Samples>),
+    /// What several tasks have come to.
+    Tasks(Box<Tasks>),
     /// Robust accuracy so far; `complete` on the last of an evaluation.
     Robustness(Box<Robustness>),
     /// An audit so far; `complete` on its last.
@@ -141,6 +143,50 @@ pub struct Preparing {
     pub loss: f64,
     /// Share of the training batches that it gets right.
     pub accuracy: f64,
+}
+
+/// What several tasks have come to, on held-out images.
+#[derive(Clone, Debug)]
+pub struct Tasks {
+    /// Which run.
+    pub run: RunId,
+    /// Steps done.
+    pub step: u64,
+    /// Names of the tasks, `M` of them.
+    pub tasks: Vec<String>,
+    /// Mean error of each on all held-out images: the share of wrong classes, else the loss. Lower is better.
+    pub errors: Vec<f64>,
+    /// Norms of the tasks' gradients at the shared representation, before and behind the alignment layers.
+    pub norms: [Vec<f64>; 2],
+    /// Cosines of the angles between them, `M × M`, before and behind.
+    pub cosines: [Vec<f64>; 2],
+    /// Height and width of the representation.
+    pub map: [usize; 2],
+    /// The weights of each task's alignment layer, meaned over the channels: `[H', W']`.
+    pub alignment: Vec<Vec<f32>>,
+    /// A few images.
+    pub shown: Vec<TaskSample>,
+    /// Height and width of an image.
+    pub size: [usize; 2],
+}
+
+impl Tasks {
+    /// The mean cosine of a task's gradient with the others', before (0) or behind (1) the alignment layers; NaN where
+    /// there is no other.
+    pub fn mean_cosine(&self, side: usize, task: usize) -> f64 {
+        let row = &self.cosines[side][task * self.tasks.len()..][..self.tasks.len()];
+        let others = row.iter().enumerate().filter(|(other, _)| *other != task).map(|(_, cosine)| cosine);
+        others.sum::<f64>() / (row.len() as f64 - 1.0)
+    }
+}
+
+/// An image, what was to be said of it, and what was said.
+#[derive(Clone, Debug)]
+pub struct TaskSample {
+    /// What the encoder read, `[H, W]`.
+    pub input: Vec<f32>,
+    /// For each task what is so and what was said: `[C, H, W]`, `K` numbers of a class.
+    pub tasks: Vec<[Vec<f32>; 2]>,
 }
 
 /// Averages over the steps since the last report.

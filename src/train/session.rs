@@ -17,12 +17,12 @@ use crate::{
         probe::Reader,
     },
     config::{
-        AttackKind, Config, DeviceInfo, Hyper, KnobError, ScenarioKind, TargetKind, Threat, knobs,
-        threat::radii_around,
+        AttackKind, Config, DeviceInfo, Hyper, KnobError, ScenarioKind, Setup, TargetKind, TaskSet, Threat,
+        knobs, threat::radii_around,
     },
-    data::{self, balanced_subset},
+    data::{self, DataError, balanced_subset, scenes::Scenes},
     nn::network::Statistics,
-    scenario::{Defense, Distillation, Measures, Preparation, Scenario, State},
+    scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
 };
 
 /// Held-out images whose gradient tensors make the histograms.
@@ -116,6 +116,13 @@ impl Session {
         let teacher = teacher::choose(&config.setup, &data, &statistics, saved, kept)
             .map_err(|error| failure(error.to_string(), "Choose another teacher, or train, and reset."))?;
         let (teacher, scenario): (_, Box<dyn Scenario>) = match teacher {
+            None if config.setup.scenario == ScenarioKind::Multitask => {
+                let scenes = known_of_scenes(&config.setup)
+                    .map_err(|error| failure(error.to_string(), "Choose other data or tasks and reset."))?;
+                let scenario = Multitask::new(&config.setup, &data, scenes, &statistics, device)
+                    .map_err(|error| failure(error.to_string(), "Change the knob and reset."))?;
+                (None, Box::new(scenario))
+            }
             None => (None, Box::new(Defense::new(&config.setup, &data, &statistics, device))),
             Some((header, trained)) => {
                 let scenario = Distillation::new(&config.setup, &data, &statistics, trained, device);
@@ -224,7 +231,10 @@ impl Session {
         let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
         let seed = self.info.config.setup.seed ^ step;
         self.readings.push(measure::histograms(run, step, tensors, self.info.origins.len(), seed));
-        let tensors = self.scenario.gradient_tensors(&self.sample_images, hyper);
+        if let Some(figures) = self.scenario.task_figures(hyper) {
+            self.readings.push(measure::tasks(run, step, figures));
+        }
+        let tensors = self.scenario.sample_tensors(&self.sample_images, hyper);
         self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
     }
 
@@ -324,7 +334,8 @@ impl Session {
         let interface = &self.scenario.main().network.interface;
         let (config, classes) = (self.info.config.clone(), self.info.classes.clone());
         let header = Header::new(config, step, interface, classes, &self.statistics)
-            .with_teacher(self.teacher.clone());
+            .with_teacher(self.teacher.clone())
+            .with_tasks(self.scenario.task_outputs());
         async move { checkpoint::write(header, state).await.map_err(|error| error.to_string()) }
     }
 
@@ -441,6 +452,14 @@ impl Session {
     }
 }
 
+/// What is known of the images beside their classes, where the tasks of a run need it.
+fn known_of_scenes(setup: &Setup) -> Result<Option<[Scenes; 2]>, DataError> {
+    match setup.tasks {
+        TaskSet::Pictures => Ok(None),
+        TaskSet::Scenes => data::load_scenes(&setup.data).map(Some),
+    }
+}
+
 /// What the main network normalises with; that of a checkpoint, if it was trained on such data.
 fn statistics(data: &data::Dataset, saved: Option<&Header>) -> Result<Statistics, String> {
     match saved {
@@ -464,9 +483,9 @@ fn statistics(data: &data::Dataset, saved: Option<&Header>) -> Result<Statistics
 
 /// What the running evaluation attacks with: three radii around ε.
 ///
-/// A distillation is about accuracy, so its robustness is only glanced at.
+/// The other scenarios are not about it, so their robustness is only glanced at.
 pub fn running_threats(scenario: ScenarioKind, hyper: &Hyper) -> Vec<Threat> {
-    if scenario == ScenarioKind::Distillation {
+    if scenario != ScenarioKind::Defense {
         return Threat::grid(&[(AttackKind::Fgsm, TargetKind::Untargeted)], &[hyper.epsilon], hyper);
     }
     let attacks = [

@@ -331,6 +331,7 @@ impl Trainer {
                     Event::Preparing(_)
                         | Event::Report(_)
                         | Event::Histograms(_)
+                        | Event::Tasks(_)
                         | Event::Samples(_)
                         | Event::Robustness(_)
                         | Event::Audited(_)

@@ -292,7 +292,7 @@ pub fn check_trajectory(device: &Device, tolerance: f32) {
         Optimizer::new(OptimizerKind::Adam, &golden.weight_values(prefix, &player.network), device)
     };
     let (main, auxiliary) = (begin(scenario.main(), "main"), begin(scenario.auxiliary(), "auxiliary"));
-    scenario.restore(State { main, auxiliary, teacher: None });
+    scenario.restore(State { main, auxiliary, teacher: None, balance: None });
 
     let (mut losses, mut auxiliary_losses) = (Vec::new(), Vec::new());
     for step in 0..setup.steps {

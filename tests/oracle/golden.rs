@@ -137,8 +137,11 @@ impl Golden {
 
     /// Fails where anything differed, or was never looked at.
     pub fn finish(self) {
-        let given =
-            |name: &str| ["main.", "auxiliary.", "teacher.", "x"].iter().any(|start| name.starts_with(start));
+        let given = |name: &str| {
+            ["main.", "main_single.", "auxiliary.", "teacher.", "x"]
+                .iter()
+                .any(|start| name.starts_with(start))
+        };
         let forgotten: Vec<_> =
             self.floats.keys().filter(|name| !given(name) && !self.compared.contains(*name)).collect();
         assert!(forgotten.is_empty(), "never compared: {forgotten:?}");

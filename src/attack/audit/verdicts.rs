@@ -234,10 +234,8 @@ fn repeatable(audit: &Audit) -> Light {
         "A network that answers otherwise the second time must be attacked in expectation over its chance (EOT).",
     );
     let Some(inspection) = audit.inspection else { return unknown(name, NOT_YET, why) };
-    let figure = format!(
-        "{} of {} images are classified otherwise the second time",
-        inspection.changed, inspection.images
-    );
+    let figure =
+        format!("{} of {} images get other logits the second time", inspection.changed, inspection.images);
     light(name, inspection.changed == 0, figure, why)
 }
 

@@ -89,6 +89,8 @@ pub fn metrics(scenario: ScenarioKind) -> &'static [Metric] {
     match scenario {
         ScenarioKind::Defense => &DEFENSE,
         ScenarioKind::Distillation => &DISTILLATION,
+        // Nothing plans one of several tasks yet.
+        ScenarioKind::Multitask => &[AUXILIARY],
     }
 }
 

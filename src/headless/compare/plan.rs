@@ -121,6 +121,7 @@ impl Plan {
         let chance = match self.scenario() {
             ScenarioKind::Defense => "chance is one class of all",
             ScenarioKind::Distillation => "chance is 50 %",
+            ScenarioKind::Multitask => "chance is one task of all",
         };
         format!(
             "Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report; {chance}. Attacks: untargeted, L∞, at ε = {epsilon}, on all held-out images."

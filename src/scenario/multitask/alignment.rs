@@ -3,6 +3,9 @@
 
 use burn::tensor::{Device, Tensor};
 
+/// What the size of a slope is at least, to be divided by.
+const LEAST: f32 = 1e-18;
+
 /// The layers of all tasks. There is no forward: it is the identity, so the network without them is the network.
 #[derive(Clone, Debug)]
 pub struct Alignment {
@@ -14,6 +17,11 @@ impl Alignment {
     /// The layers of so many tasks over a representation of `[C', H', W']`: all weights 1.
     pub fn new(tasks: usize, shape: [usize; 3], device: &Device) -> Self {
         Self { weights: (0..tasks).map(|_| Tensor::ones(shape, device)).collect() }
+    }
+
+    /// Layers with weights that layers have had.
+    pub fn resumed(weights: Vec<Tensor<3>>) -> Self {
+        Self { weights }
     }
 
     /// The weights of each task, `[C', H', W']`.
@@ -36,6 +44,16 @@ impl Alignment {
         (gradient * error).sum_dim(0).squeeze_dim(0)
     }
 
+    /// Goes uphill along what the discriminator's error makes of each task's weights, `[C', H', W']`: so far that the
+    /// root mean square of the change is `rate`, whatever the size of the gradients.
+    pub fn ascend(&self, slopes: Vec<Tensor<3>>, rate: f64) -> Self {
+        let moved = self.weights.iter().zip(slopes).map(|(weights, slope)| {
+            let size: Tensor<3> = (slope.clone() * slope.clone()).mean().sqrt().clamp_min(LEAST).unsqueeze();
+            weights.clone() + slope / size * rate
+        });
+        Self::settled(moved.collect())
+    }
+
     /// Takes weights that an optimiser has moved: below 0 they become 0, and each layer is scaled to mean 1, for
     /// otherwise all of them could shrink together and the tasks look alike by vanishing. A layer with nothing left
     /// above 0 begins again at 1.
@@ -47,18 +65,5 @@ impl Alignment {
             (weights + nothing.clone()) / (mean + nothing)
         };
         Self { weights: moved.into_iter().map(settle).collect() }
-    }
-
-    /// The encoder's gradient `Σ_k λ_k ĝ_k` for the gradients of all tasks, `[N, C', H', W']` each.
-    ///
-    /// # Panics
-    /// Where there is no task, or not as many gradients and scales as tasks.
-    pub fn combined(&self, gradients: &[Tensor<4>], scales: &[f32]) -> Tensor<4> {
-        assert!(gradients.len() == self.weights.len() && scales.len() == self.weights.len(), "one a task");
-        let parts = gradients.iter().zip(scales).enumerate();
-        parts
-            .map(|(task, (gradient, scale))| self.aligned(task, gradient.clone()) * *scale)
-            .reduce(|sum, part| sum + part)
-            .expect("the lengths agree with the weights', and without tasks there is no game")
     }
 }

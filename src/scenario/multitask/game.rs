@@ -1,0 +1,448 @@
+//! Multi-task learning: gradient tensors of different tasks must look alike. Algorithms, section 3.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::balance::Balance;
+use super::figures::{HeldOut, PendingFigures};
+use super::targets::{SceneTargets, noise, targets};
+use super::task::{Source, Target, Task, tasks};
+use super::{Alignment, discriminator, network};
+use crate::scenario::{GradientTensors, PendingMeasures, Player, Scenario, State, augmentation, schedule};
+use crate::{
+    config::{Augmentation, Hyper, Players, Setup},
+    data::{BatchOrder, Dataset, Images, scenes::Scenes},
+    gpu::{
+        add_measures, hits,
+        images::{Batch, DeviceImages},
+        measures::Measured,
+    },
+    nn::{
+        MultitaskNetwork, Optimizer, Weights,
+        layer::forward,
+        loss,
+        network::{Interface, Statistics},
+        optimizer::Rates,
+    },
+};
+
+/// Keeps the seeds of the auxiliary network and of the noise apart from the main network's.
+const AUXILIARY_SEED: u64 = 0x5eed_0001;
+const NOISE_SEED: u64 = 0x5eed_0007;
+/// The noise on held-out images, which is the same for every run.
+const HELD_OUT_NOISE_SEED: u64 = 0x5eed_0008;
+
+/// Why tasks cannot be learned of some images.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// Images would move and what is known of them would not.
+    #[error(
+        "augmentation {0} moves images, but not the depths of scenes: set augmentation=none or tasks=pictures"
+    )]
+    Augmented(Augmentation),
+}
+
+/// The scenario. The main network is the encoder and the decoder of the first task, which says the class.
+pub struct Multitask {
+    setup: Setup,
+    tasks: Vec<Task>,
+    /// Name and outputs of each.
+    outputs: Vec<(String, usize)>,
+    network: MultitaskNetwork,
+    train: DeviceImages,
+    held_out: DeviceImages,
+    /// What is known of both, where the tasks need it.
+    scenes: Option<[SceneTargets; 2]>,
+    order: BatchOrder,
+    main: Player,
+    auxiliary: Player,
+    balance: Balance,
+    /// Total loss and images whose class is right; what [`add_measures`] makes of the auxiliary network; steps.
+    sums: Option<(Tensor<1>, Tensor<1>, u64)>,
+}
+
+/// What the decoders make of the representation.
+pub(super) struct Decoded {
+    /// The mean loss of each task, `[1]`.
+    pub losses: Vec<Tensor<1>>,
+    /// What each decoder says.
+    pub said: Vec<Tensor<4>>,
+}
+
+/// The gradients of one batch, before any weight changed.
+struct Tapped {
+    /// Of the mean losses at the encoder's output, one a task.
+    gradients: Vec<Tensor<4>>,
+    /// Of the decoders' weights; zeros for the encoders'.
+    weights: Option<Weights>,
+    decoded: Decoded,
+}
+
+impl Multitask {
+    /// Networks with first weights from the setup's seed, and the data on `device`; `scenes` are what is known of the
+    /// images of `data`, in their order.
+    ///
+    /// # Errors
+    /// Where the setup asks for what does not go together.
+    pub fn new(
+        setup: &Setup,
+        data: &Dataset,
+        scenes: Option<[Scenes; 2]>,
+        statistics: &Statistics,
+        device: &Device,
+    ) -> Result<Self, TaskError> {
+        if scenes.is_some() && setup.augmentation != Augmentation::None {
+            return Err(TaskError::Augmented(setup.augmentation));
+        }
+        let scenes = scenes.map(SceneTargets::new);
+        let key_points = scenes.as_ref().map_or(0, |[train, _]| train.key_points());
+        let source = Source { channels: data.shape[0], classes: data.classes.len(), key_points };
+        let tasks = tasks(setup.tasks, source);
+        let names: Vec<(String, usize)> =
+            tasks.iter().map(|(task, outputs)| (task.name().into(), *outputs)).collect();
+        let interface = Interface { image: data.shape, classes: data.classes.len() };
+        let network = network(setup, &interface, statistics, &names);
+        let auxiliary = discriminator(setup, &network);
+        let upload = |images: &Images| {
+            DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)
+        };
+        let optimizer = Optimizer::new(setup.optimizer, &network.first_values(setup.seed), device);
+        let main = Player { network: network.main(), weights: optimizer.weights(), optimizer };
+        let plain = device.clone().without_autodiff();
+        Ok(Self {
+            train: upload(&data.train),
+            held_out: upload(&data.test),
+            scenes,
+            order: BatchOrder::new(data.train.len(), setup.batch_size, setup.seed),
+            main,
+            auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
+            balance: Balance::new(tasks.len(), network.representation, &plain),
+            tasks: tasks.into_iter().map(|(task, _)| task).collect(),
+            outputs: names,
+            network,
+            setup: setup.clone(),
+            sums: None,
+        })
+    }
+
+    /// The gradient alignment layers.
+    pub fn alignment(&self) -> &Alignment {
+        &self.balance.alignment
+    }
+
+    /// The tasks, in the order of origins and decoders.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// Images with noise from these seeds.
+    fn noisy(&self, images: Tensor<4>, seeds: &[u64], hyper: &Hyper) -> Tensor<4> {
+        let [.., height, width] = images.dims();
+        let device = images.device();
+        images + noise(seeds, [height, width], &device) * hyper.input_noise
+    }
+
+    /// What each encoder makes of `input`.
+    fn encode(&self, weights: &Weights, input: &Tensor<4>) -> Vec<Tensor<4>> {
+        self.network.encoders.iter().map(|layers| forward(layers, weights, input.clone()).0).collect()
+    }
+
+    /// What each decoder makes of its task's representation.
+    fn decode(&self, weights: &Weights, shared: &[Tensor<4>], targets: &[Target]) -> Decoded {
+        let said: Vec<Tensor<4>> = self
+            .network
+            .decoders
+            .iter()
+            .zip(shared)
+            .map(|(layers, shared)| forward(layers, weights, shared.clone()).0)
+            .collect();
+        let losses = self
+            .tasks
+            .iter()
+            .zip(&said)
+            .zip(targets)
+            .map(|((task, said), target)| task.loss(said.clone(), target.clone()))
+            .collect();
+        Decoded { losses, said }
+    }
+
+    /// The gradients of all tasks at the encoders' outputs `shared`: a leaf for each task, so that one way back tells
+    /// them apart. Those of the decoders' weights too, where `theta` are leaves.
+    fn tap(&self, theta: &Weights, shared: &[Tensor<4>], targets: &[Target], is_tracked: bool) -> Tapped {
+        let leaf = |task: usize| {
+            let shared = shared[self.network.encoder_of(task)].clone();
+            shared.without_autodiff().autodiff().require_grad()
+        };
+        let leaves: Vec<Tensor<4>> = (0..self.tasks.len()).map(leaf).collect();
+        let targets: Vec<Target> = targets.iter().cloned().map(Target::autodiff).collect();
+        let decoded = self.decode(theta, &leaves, &targets);
+        let total = decoded.losses.iter().cloned().reduce(|sum, loss| sum + loss);
+        let mut found = total.expect("the class is a task of every set").backward();
+        let gradients = leaves
+            .iter()
+            .map(|leaf| {
+                leaf.grad_remove(&mut found).unwrap_or_else(|| leaf.clone().without_autodiff().zeros_like())
+            })
+            .collect();
+        let Decoded { losses, said } = decoded;
+        let decoded = Decoded {
+            losses: losses.into_iter().map(Tensor::without_autodiff).collect(),
+            said: said.into_iter().map(Tensor::without_autodiff).collect(),
+        };
+        Tapped { gradients, weights: is_tracked.then(|| theta.gradients(&mut found)), decoded }
+    }
+
+    /// What leaves the alignment layers: `ĝ_k`, or `g_k` where the method has none.
+    fn aligned(&self, gradients: &[Tensor<4>]) -> Vec<Tensor<4>> {
+        let pass = |(task, gradient): (usize, &Tensor<4>)| {
+            if self.setup.multitask_method.aligns() {
+                self.balance.alignment.aligned(task, gradient.clone())
+            } else {
+                gradient.clone()
+            }
+        };
+        gradients.iter().enumerate().map(pass).collect()
+    }
+
+    /// Per-sample gradient tensors of all tasks `[M · N, C', H', W']`, task by task: those of sums over the batch, where
+    /// `gradients` are of means.
+    fn stacked(gradients: &[Tensor<4>]) -> Tensor<4> {
+        let n = gradients[0].dims()[0] as f64;
+        Tensor::cat(gradients.to_vec(), 0) * n
+    }
+
+    /// One step of the auxiliary network on normalised gradient tensors; its logits before the step.
+    fn auxiliary_step(&mut self, normalized: &Tensor<4>, origins: &Tensor<2>, rates: Rates) -> Tensor<2> {
+        let phi = self.auxiliary.weights.tracked();
+        let logits = self.auxiliary.network.logits(&phi, normalized.clone());
+        let mut gradients = loss::cross_entropy(logits.clone(), origins.clone()).backward();
+        self.auxiliary.update(phi.gradients(&mut gradients), rates);
+        logits.without_autodiff()
+    }
+
+    /// One step of the alignment layers against the auxiliary network as it stands: uphill along its loss.
+    fn align(&mut self, gradients: &[Tensor<4>], origins: &Tensor<2>, hyper: &Hyper) {
+        let read = Self::stacked(&self.aligned(gradients)).autodiff().require_grad();
+        let normalized = loss::normalize(hyper.normalization, read.clone());
+        let logits = self.auxiliary.network.logits(&self.auxiliary.weights, normalized);
+        let mut found = loss::cross_entropy(logits, origins.clone()).backward();
+        let Some(errors) = read.grad_remove(&mut found) else { return };
+        let n = gradients[0].dims()[0];
+        let slope = |(task, gradient): (usize, &Tensor<4>)| {
+            Alignment::weight_gradient(gradient.clone(), errors.clone().narrow(0, task * n, n))
+        };
+        let slopes = gradients.iter().enumerate().map(slope).collect();
+        self.balance.alignment = self.balance.alignment.ascend(slopes, hyper.alignment_rate);
+    }
+
+    /// One step of the encoders and decoders.
+    fn main_step(
+        &mut self,
+        step: u64,
+        theta: &Weights,
+        shared: Vec<Tensor<4>>,
+        tapped: &Tapped,
+        hyper: &Hyper,
+    ) {
+        let method = self.setup.multitask_method;
+        let aligned = self.aligned(&tapped.gradients);
+        let losses = Tensor::cat(tapped.decoded.losses.clone(), 0);
+        let balanced = self.balance.step(method, &aligned, losses, hyper, (self.setup.seed, step));
+        // Its gradient with respect to the encoder's output is what the method has made of the tasks' gradients.
+        let surrogate = shared
+            .into_iter()
+            .zip(balanced.encoders)
+            .map(|(shared, gradient)| (shared * gradient.autodiff()).sum())
+            .reduce(|sum, part| sum + part);
+        let mut found = surrogate.expect("there is an encoder").backward();
+        let Weights(encoders) = theta.gradients(&mut found);
+        let decoders = tapped.weights.as_ref().map_or(&[][..], |weights| weights.0.as_slice());
+        let gradients = encoders.into_iter().zip(decoders).enumerate().map(|(index, (encoder, decoder))| {
+            match (self.network.task_of(index), &balanced.scales) {
+                (None, _) => encoder,
+                (Some(_), None) => decoder.clone(),
+                (Some(task), Some(scales)) => decoder.clone() * scales.clone().narrow(0, task, 1),
+            }
+        });
+        let gradients = Weights(gradients.collect());
+        let rates = Rates {
+            learning_rate: hyper.learning_rate * schedule(self.setup.schedule, step, self.setup.steps),
+            weight_decay: hyper.weight_decay,
+            momentum: hyper.momentum,
+        };
+        self.main.update(gradients, rates);
+    }
+
+    /// Adds a step to the running sums, which stay on the device.
+    fn measure(&mut self, decoded: &Decoded, batch: &Batch, read: (Tensor<4>, Tensor<2>, Tensor<2>)) {
+        let (gradient, auxiliary_logits, one_hot) = read;
+        let (main, auxiliary, steps) = match self.sums.take() {
+            Some((main, auxiliary, steps)) => (Some(main), Some(auxiliary), steps),
+            None => (None, None, 0),
+        };
+        let right = hits(decoded.said[0].clone().reshape(batch.one_hot.dims()), batch.one_hot.clone()).count;
+        let total = Tensor::cat(decoded.losses.clone(), 0).sum();
+        let own = Tensor::cat(vec![total, right], 0);
+        let measured = Measured { logits: auxiliary_logits.clone(), auxiliary_logits, one_hot, gradient };
+        let auxiliary = add_measures(auxiliary, measured);
+        self.sums = Some((main.map_or(own.clone(), |main| main + own), auxiliary, steps + 1));
+    }
+
+    /// Held-out images at `indices` with their noise, and what the tasks want of them.
+    fn held_out_batch(&self, indices: &[u32], hyper: &Hyper) -> (Batch, Tensor<4>, Vec<Target>) {
+        let batch = self.held_out.gather(indices);
+        let seeds: Vec<u64> =
+            indices.iter().map(|index| HELD_OUT_NOISE_SEED ^ u64::from(*index).rotate_left(32)).collect();
+        let input = self.noisy(batch.images.clone(), &seeds, hyper);
+        let scenes = self.scenes.as_ref().map(|[_, held_out]| held_out);
+        let targets = targets(&self.tasks, &batch, indices, scenes);
+        (batch, input, targets)
+    }
+
+    /// What the figures need of held-out images: what was read, wanted and said.
+    pub(super) fn held_out_said(&self, indices: &[u32], hyper: &Hyper) -> HeldOut {
+        let (batch, input, targets) = self.held_out_batch(indices, hyper);
+        let shared = self.encode(&self.main.weights, &input);
+        let by_task: Vec<Tensor<4>> =
+            (0..self.tasks.len()).map(|task| shared[self.network.encoder_of(task)].clone()).collect();
+        let Decoded { losses, said } = self.decode(&self.main.weights, &by_task, &targets);
+        HeldOut { batch, input, targets, losses, said }
+    }
+
+    /// The tasks' gradients of held-out images, before and behind the alignment layers.
+    pub(super) fn held_out_gradients(&self, indices: &[u32], hyper: &Hyper) -> [Vec<Tensor<4>>; 2] {
+        let (_, input, targets) = self.held_out_batch(indices, hyper);
+        let weights = &self.main.weights;
+        let tapped = self.tap(weights, &self.encode(weights, &input), &targets, false);
+        let aligned = self.aligned(&tapped.gradients);
+        [tapped.gradients, aligned]
+    }
+}
+
+/// One-hot rows `[M · N, M]`: `n` of each task.
+fn origins(tasks: usize, n: usize, device: &Device) -> Tensor<2> {
+    let mut rows = vec![0f32; tasks * n * tasks];
+    for (row, entries) in rows.chunks_exact_mut(tasks).enumerate() {
+        entries[row / n] = 1.0;
+    }
+    Tensor::from_data(TensorData::new(rows, [tasks * n, tasks]), &device.clone().without_autodiff())
+}
+
+impl Scenario for Multitask {
+    fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
+        let Setup { augmentation, seed, steps, .. } = self.setup;
+        let takes = augmentation::draw(augmentation, self.order.indices(step), seed, step);
+        let indices: Vec<u32> = takes.iter().map(|take| take.index).collect();
+        let batch = self.train.take(&takes);
+        let scenes = self.scenes.as_ref().map(|[train, _]| train);
+        let targets = targets(&self.tasks, &batch, &indices, scenes);
+        let key = seed ^ NOISE_SEED ^ step.rotate_left(32);
+        let seeds: Vec<u64> = (0..indices.len() as u64).map(|place| key ^ place.rotate_left(16)).collect();
+        let input = self.noisy(batch.images.clone(), &seeds, hyper);
+
+        let theta = self.main.weights.tracked();
+        let shared = self.encode(&theta, &input);
+        let tapped = self.tap(&theta, &shared, &targets, true);
+        let stacked = Self::stacked(&self.aligned(&tapped.gradients));
+        let read = loss::normalize(hyper.normalization, stacked.clone());
+        let origins = origins(self.tasks.len(), indices.len(), &batch.images.device());
+
+        let mut before = None;
+        if players != Players::Main {
+            let learning_rate = hyper.auxiliary_learning_rate * schedule(self.setup.schedule, step, steps);
+            let rates = Rates { learning_rate, weight_decay: 0.0, momentum: hyper.momentum };
+            for _ in 0..hyper.auxiliary_steps {
+                let logits = self.auxiliary_step(&read, &origins, rates);
+                before.get_or_insert(logits);
+            }
+        }
+        let said = before.unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, read));
+        self.measure(&tapped.decoded, &batch, (stacked, said, origins.clone()));
+        if players != Players::Auxiliary {
+            if self.setup.multitask_method.aligns() {
+                self.align(&tapped.gradients, &origins, hyper);
+            }
+            self.main_step(step, &theta, shared, &tapped, hyper);
+        }
+    }
+
+    fn take_measures(&mut self) -> Option<PendingMeasures> {
+        let (main, auxiliary, steps) = self.sums.take()?;
+        let rest = auxiliary.dims()[0] - 2;
+        let sums = Tensor::cat(vec![main, auxiliary.narrow(0, 2, rest)], 0);
+        let batch_size = self.order.batch_size();
+        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: self.tasks.len() * batch_size })
+    }
+
+    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        let [_, aligned] = self.held_out_gradients(indices, hyper);
+        let batch = self.held_out.gather(indices);
+        let gradients = Self::stacked(&aligned);
+        let read = loss::normalize(hyper.normalization, gradients.clone());
+        GradientTensors {
+            auxiliary_logits: self.auxiliary.network.logits(&self.auxiliary.weights, read),
+            logits: self.main.network.logits(&self.main.weights, batch.images.clone()),
+            images: batch.images,
+            one_hot: batch.one_hot,
+            teacher_logits: None,
+            gradients,
+            origins: (0..self.tasks.len()).flat_map(|task| vec![task as u8; indices.len()]).collect(),
+        }
+    }
+
+    fn sample_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        let batch = self.held_out.gather(indices);
+        let images = batch.images.clone();
+        let Player { network, weights, .. } = &self.main;
+        let (gradients, logits) = network.input_gradient(weights, images, batch.one_hot.clone());
+        // What the auxiliary network says of the class's own gradient tensor, the first of each image's.
+        let tensors = self.gradient_tensors(indices, hyper);
+        let auxiliary_logits = tensors.auxiliary_logits.narrow(0, 0, indices.len());
+        GradientTensors { gradients, logits, auxiliary_logits, origins: vec![0; indices.len()], ..tensors }
+    }
+
+    fn task_figures(&self, hyper: &Hyper) -> Option<PendingFigures> {
+        Some(self.figures(hyper))
+    }
+
+    fn task_outputs(&self) -> Vec<(String, usize)> {
+        self.outputs.clone()
+    }
+
+    fn main(&self) -> &Player {
+        &self.main
+    }
+
+    fn auxiliary(&self) -> &Player {
+        &self.auxiliary
+    }
+
+    fn origins(&self, _classes: &[String]) -> Vec<String> {
+        self.tasks.iter().map(|task| task.name().into()).collect()
+    }
+
+    fn train(&self) -> &DeviceImages {
+        &self.train
+    }
+
+    fn held_out(&self) -> &DeviceImages {
+        &self.held_out
+    }
+
+    fn state(&self) -> State {
+        State {
+            main: self.main.optimizer.clone(),
+            auxiliary: self.auxiliary.optimizer.clone(),
+            teacher: None,
+            balance: Some(self.balance.state()),
+        }
+    }
+
+    fn restore(&mut self, state: State) {
+        self.main.restore(state.main);
+        self.auxiliary.restore(state.auxiliary);
+        if let Some(balance) = state.balance {
+            self.balance.restore(&balance);
+        }
+        self.sums = None;
+    }
+}
