@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::host::sums;
 use super::info::info;
-use super::kernel::{Plain, WORKGROUP, allocate, operand, unused};
+use super::kernel::{Plain, WORKGROUP, allocate, apart, operand, unused};
 use super::real::{Real, host_tensor, in_precision};
 
 /// In the L∞ ball; its source depends on constants alone.
@@ -210,6 +210,8 @@ fn launch(
     let output = allocate::<f32>(&clean, clean.meta.shape().clone());
     // WebGPU refuses to bind one tensor twice where a kernel may write to it.
     let at_clean = is_same_memory(&x_adv.handle, &clean.handle);
+    let gradient = apart(gradient, &[&x_adv.handle, &clean.handle]);
+    let x_adv = if at_clean { x_adv } else { apart(x_adv, &[&clean.handle]) };
     let adversarial = if at_clean { unused(&clean) } else { x_adv.handle.clone() };
     let info = info(&clean, &[constants, &[u32::from(at_clean)]].concat());
     run(&clean, &[&adversarial, &gradient.handle, &clean.handle, &output.handle, &info]);

@@ -109,6 +109,9 @@ pub(super) fn unused(beside: &CubeTensor) -> Handle {
 }
 
 /// Launches a kernel over so many workgroups of so many invocations; the buffers are the bindings 0, 1, … of group 0.
+///
+/// # Panics
+/// Where two bindings share memory: every binding may be written, so WebGPU refuses that, and other drivers do not say.
 pub(super) fn dispatch(
     beside: &CubeTensor,
     kernel: impl KernelSource,
@@ -116,12 +119,32 @@ pub(super) fn dispatch(
     [x, y, z]: [u32; 3],
     buffers: &[&Handle],
 ) {
+    let pairs = || buffers.iter().enumerate().flat_map(|(i, a)| buffers[..i].iter().map(move |b| (*a, *b)));
+    assert!(!pairs().any(|(a, b)| overlap(a, b)), "{:?}: two bindings share memory", kernel.id());
     profile::launches(|| kernel.id(), || buffers.iter().map(|buffer| buffer.size_in_used()).sum());
     beside.client.launch(
         Box::new(SourceKernel::new(kernel, CubeDim::new_1d(workgroup))),
         CubeCount::Static(x, y, z),
         KernelArguments::new().with_buffers(buffers.iter().map(|&buffer| buffer.clone().binding()).collect()),
     );
+}
+
+/// The tensor, or a copy of it where it shares memory with one of these: no two bindings of a launch may.
+pub(super) fn apart(tensor: CubeTensor, others: &[&Handle]) -> CubeTensor {
+    if others.iter().any(|other| overlap(&tensor.handle, other)) { tensor.copy() } else { tensor }
+}
+
+/// Whether two buffers share a byte.
+fn overlap(a: &Handle, b: &Handle) -> bool {
+    let bytes = |handle: &Handle| {
+        let start = handle.offset_start.unwrap_or(0);
+        start..start + handle.size_in_used()
+    };
+    let (first, second) = (bytes(a), bytes(b));
+    // Parts of a buffer are clones of its handle.
+    std::ptr::eq(a.memory.descriptor(), b.memory.descriptor())
+        && first.start < second.end
+        && second.start < first.end
 }
 
 /// A contiguous tensor with these values, on the device of another.
@@ -139,4 +162,34 @@ pub(super) fn allocate<T: Element>(beside: &CubeTensor, shape: impl Into<Shape>)
     let shape = shape.into();
     let handle = beside.client.empty(shape.num_elements() * size_of::<T>());
     CubeTensor::new_contiguous(beside.client.clone(), beside.device.clone(), shape, handle, T::dtype())
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::ops::FloatTensorOps;
+    use burn::tensor::TensorData;
+    use burn_wgpu::{CubeBackend, WgpuDevice};
+    use cubecl::wgpu::WgpuDeviceKind;
+
+    use super::*;
+
+    fn tensor() -> CubeTensor {
+        let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
+        CubeBackend::float_from_data(TensorData::new(vec![0f32; 256], [256]), &device)
+    }
+
+    #[test]
+    fn only_what_shares_a_byte_overlaps() {
+        let (a, b) = (tensor(), tensor());
+        let part = |start: u64, end: u64| a.handle.clone().offset_start(start).offset_end(1024 - end);
+        assert!(overlap(&a.handle, &a.handle) && overlap(&part(0, 512), &part(256, 768)));
+        assert!(!overlap(&part(0, 256), &part(256, 512)) && !overlap(&a.handle, &b.handle));
+    }
+
+    #[test]
+    #[should_panic(expected = "two bindings share memory")]
+    fn a_launch_on_one_buffer_twice_is_refused() {
+        let (a, b) = (tensor(), tensor());
+        gradient_normalization::KERNEL.over(1, &a, &[&a.handle, &b.handle, &a.handle]);
+    }
 }

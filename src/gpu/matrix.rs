@@ -10,7 +10,7 @@ use cubecl::server::Handle;
 
 use super::bilinear::Bilinear;
 use super::info::info;
-use super::kernel::{Plain, allocate, operand, unused, upload};
+use super::kernel::{Plain, allocate, apart, operand, unused, upload};
 use super::profile::{self, Work};
 
 /// The product, and a bias or its gradient with it; few invocations a workgroup, so that small products still make
@@ -130,6 +130,7 @@ pub(super) fn launch(
     vector: &Handle,
 ) -> CubeTensor {
     let (a, b) = (operand(a), operand(b));
+    let b = apart(b, &[&a.handle]);
     let sizes = layout.sizes(a.meta.shape().dims(), b.meta.shape().dims());
     let [rows, inner, _, columns] = sizes.map(|size| size as u32);
     if sizes.contains(&0) {

@@ -9,7 +9,7 @@ use burn_wgpu::CubeBackend;
 use super::hits::largest;
 use super::host::sums as sums_of;
 use super::info::info;
-use super::kernel::{Plain, allocate, operand};
+use super::kernel::{Plain, allocate, apart, operand};
 use super::real::{Real, host_tensor, in_precision};
 use super::softmax::log_sum;
 
@@ -150,6 +150,7 @@ impl Measures for CubeBackend {
         let pixels: usize = gradient.meta.shape().iter().skip(1).product();
         let [sums, logits, auxiliary_logits, one_hot, gradient] =
             [sums, logits, auxiliary_logits, one_hot, gradient].map(operand);
+        let auxiliary_logits = apart(auxiliary_logits, &[&logits.handle]);
         let sizes = [samples, classes, pixels].map(|size| size as u32);
         let rows = allocate::<f32>(&sums, [samples.max(1), COLUMNS]);
         let [logits, auxiliary_logits, one_hot] =
