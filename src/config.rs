@@ -47,6 +47,9 @@ macro_rules! choices {
 }
 pub(crate) use choices;
 
+/// The data sets that come with the lab, on a page too.
+pub const BUILT_IN_DATA: [&str; 2] = ["fashion-mnist", "solids"];
+
 choices! {
     /// Which gradient tensors must look alike.
     ScenarioKind {
@@ -326,6 +329,15 @@ impl Setup {
         }
     }
 
+    /// Over how many draws of the main network's own noise attacks average their gradients (expectation over
+    /// transformation, Athalye et al. 2018): 1 where it draws none.
+    pub const fn eot(&self) -> usize {
+        match self.input_transform {
+            InputTransform::Noise => threat::EOT_DRAWS,
+            InputTransform::None | InputTransform::Quantize => 1,
+        }
+    }
+
     /// Whether the loss is the gradient-adversarial cross-entropy (`beta`).
     pub const fn uses_beta(&self) -> bool {
         matches!(self.scenario, ScenarioKind::Defense) && self.mode.uses_beta()
@@ -422,7 +434,7 @@ impl Default for Setup {
             fraction: 1.0,
             multitask_method: MultitaskMethod::Great,
             tasks: TaskSet::Pictures,
-            data: "fashion-mnist".into(),
+            data: BUILT_IN_DATA[0].into(),
             network: NetworkKind::CnnSmall,
             width: 1.0,
             activation: Activation::Relu,

@@ -15,7 +15,7 @@ use great_lab::{
         Assault, Evaluation, Goal, Pace, Start, Victim,
         evaluation::{Counts, Turn},
     },
-    config::{AttackKind, Norm, TargetKind, Threat},
+    config::{AttackKind, InputTransform, Norm, Setup, TargetKind, Threat},
     gpu::{Choice, hits, images::DeviceImages, open},
     nn::{
         Network, Weights,
@@ -97,7 +97,7 @@ impl Case {
     }
 
     fn victim(&self) -> Victim<'_> {
-        Victim { network: &self.network, weights: &self.weights }
+        Victim::new(&self.network, &self.weights)
     }
 
     fn attack_from(&self, threat: Threat, start: Start, seed: u64) -> Tensor<4> {
@@ -344,7 +344,7 @@ fn a_transfer_attack_is_pgd_on_the_surrogate() {
     let on_itself = case.attack(threat(AttackKind::Transfer, 0.06, 7));
     assert_eq!(entries(on_itself.clone()), entries(case.attack(threat(AttackKind::Pgd, 0.06, 7))));
     let stranger = Weights::from_values(first_values(&case.network.specs, 3), &Device::flex());
-    let surrogate = Some(Victim { network: &case.network, weights: &stranger });
+    let surrogate = Some(Victim::new(&case.network, &stranger));
     let goal = Goal::AwayFrom(case.labels.clone());
     let threat = threat(AttackKind::Transfer, 0.06, 7);
     let (victim, clean, start) = (case.victim(), &case.images, Start::Own);
@@ -354,6 +354,44 @@ fn a_transfer_attack_is_pgd_on_the_surrogate() {
     let transferred = examples(assault).unwrap();
     assert!(case.robust(&transferred) >= case.robust(&on_itself));
     assert!(examples(Assault { surrogate: None, ..assault }).unwrap_err().contains("surrogate"));
+}
+
+#[test]
+fn a_network_that_draws_is_attacked_in_expectation() {
+    let mut case = Case::of(6);
+    // Where nothing is drawn, the mean over draws is each of them.
+    for attack in [AttackKind::Pgd, AttackKind::ApgdCe] {
+        let (threat, goal) = (threat(attack, 0.05, 5), Goal::AwayFrom(case.labels.clone()));
+        let examples = |draws: usize| {
+            let victim = case.victim().with_draws(draws);
+            let (clean, start) = (&case.images, Start::Clean);
+            let assault = Assault { victim, surrogate: None, clean, goal: &goal, threat, start };
+            entries(wait(assault.examples(&mut StdRng::seed_from_u64(1), &Pace::default())).unwrap())
+        };
+        assert_eq!(examples(1), examples(2), "{attack}: half of twice the same");
+    }
+    let setup = Setup { input_transform: InputTransform::Noise, transform_noise: 0.4, ..Setup::default() };
+    assert_eq!((setup.eot(), Setup::default().eot()), (20, 1));
+    case.network = case.network.behind_input_of(&setup);
+    let gradient = || case.network.input_gradient(&case.weights, case.images.clone(), case.labels.clone()).0;
+    let expected = (1..300).fold(gradient(), |sum, _| sum + gradient());
+    let expected = entries(expected);
+    let goal = Goal::AwayFrom(case.labels.clone());
+    let agreement = |draws: usize| {
+        let victim = case.victim().with_draws(draws);
+        let random = &mut StdRng::seed_from_u64(1);
+        let adversarial = victim.perturb(&case.images, &goal, &threat(AttackKind::Fgsm, 0.01, 1), random);
+        let moved = entries(adversarial - case.images.clone());
+        // What the border of the pixels' range held back says nothing.
+        let moved = moved.iter().zip(&expected).filter(|(moved, _)| **moved != 0.0);
+        let (alike, all) = moved.fold((0, 0), |(alike, all), (moved, expected)| {
+            (alike + usize::from((*moved > 0.0) == (*expected > 0.0)), all + 1)
+        });
+        alike as f64 / f64::from(all)
+    };
+    let (one, many) = (agreement(1), agreement(40));
+    println!("signs as those of the expected gradient: {one} of one draw, {many} of 40");
+    assert!(many > one + 0.1 && many > 0.8, "{one} of one draw, {many} of 40");
 }
 
 /// The images of a case as a data set on a device.

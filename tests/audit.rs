@@ -46,6 +46,17 @@ fn trained(change: impl Fn(&mut Setup, &mut Hyper)) -> (Defense, Hyper) {
 
 /// The lights of the network, after `change`d its weights, at radius `epsilon` and so many steps.
 fn audited(defense: &Defense, hyper: &Hyper, epsilon: f64, steps: usize, scale_head: f64) -> Vec<Light> {
+    audited_over(1, defense, hyper, (epsilon, steps), scale_head)
+}
+
+/// The same, attacked in expectation over so many draws.
+fn audited_over(
+    draws: usize,
+    defense: &Defense,
+    hyper: &Hyper,
+    (epsilon, steps): (f64, usize),
+    scale_head: f64,
+) -> Vec<Light> {
     let mut weights = defense.main().weights.clone();
     let head = weights.0.len() - 2;
     for weight in &mut weights.0[head..] {
@@ -62,7 +73,7 @@ fn audited(defense: &Defense, hyper: &Hyper, epsilon: f64, steps: usize, scale_h
         surrogate: None,
     };
     let data = (defense.train(), defense.held_out());
-    let severity = Severity { epsilon, steps, seed: 1 };
+    let severity = Severity { epsilon, steps, draws, seed: 1 };
     let mut audit = Audit::new(subject, severity, (0..128).collect(), data);
     assert!(audit.lights().iter().all(|light| light.verdict == Verdict::Unknown));
     let mut progress = 0.0;
@@ -186,4 +197,9 @@ fn a_random_forward_pass_is_not_repeatable() {
             "targeted",
         ],
     );
+    // Attacked in expectation over its noise it is attacked as it must be.
+    let adapted = audited_over(5, &defense, &hyper, (0.1, 5), 1.0);
+    for light in ["repeatable", "epsilon-zero"] {
+        assert_eq!(verdict(&adapted, light), Verdict::Passed, "{adapted:?}");
+    }
 }

@@ -103,6 +103,9 @@ fn what_makes_no_comparison_is_refused() {
         ("compare distillation --set fraction=0.1", "--fractions: it alone says"),
         ("compare defense --modes great --mode baseline", "--modes: it alone says"),
         ("compare defense --modes magic", "possible values: baseline"),
+        ("compare multitask --methods magic", "possible values: single-task"),
+        ("compare multitask --set multitask_method=great", "--methods: it alone says"),
+        ("compare multitask --mode great", "makes no use of mode"),
         ("compare distillation --set beta=1", "makes no use of beta"),
     ] {
         let output = lab(line, folder).output().unwrap();
@@ -132,4 +135,41 @@ fn defences_are_compared_under_attack() {
     assert!(!table.contains("–"), "every figure is there: {table}");
     let json: serde_json::Value = serde_json::from_str(&read(folder.join("out/table.json"))).unwrap();
     assert!(json["rows"].as_array().unwrap().iter().all(|row| row["n"] == 2), "{json}");
+}
+
+#[test]
+fn tasks_are_measured_against_what_they_are_alone() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    data(folder);
+    run(
+        "compare multitask --methods single-task,great --tasks pictures --seeds 2 --steps 4 --device cpu --set batch_size=16 --set width=0.5 --data data --out tasks",
+        folder,
+    );
+    let cells = read(folder.join("tasks/cells.csv"));
+    let mut lines = cells.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let names = lines.next().unwrap();
+    let rows: Vec<Vec<String>> = lines.collect();
+    let column = |name: &str| {
+        names.iter().position(|known| known == name).unwrap_or_else(|| panic!("{name}: {cells}"))
+    };
+    let value = |row: &[String], name: &str| row[column(name)].parse::<f64>().ok();
+    assert_eq!(rows.len(), 4);
+    for great in rows.iter().filter(|row| row[1] == "great") {
+        let alone = rows.iter().find(|row| row[1] == "single-task" && row[2] == great[2]).unwrap();
+        let worse: Vec<f64> = ["class_error", "color_error", "edge_error", "denoise_error"]
+            .iter()
+            .filter_map(|task| Some(100.0 * (value(great, task)? / value(alone, task)? - 1.0)))
+            .collect();
+        assert!(worse.len() >= 3, "{cells}");
+        let mean = worse.iter().sum::<f64>() / worse.len() as f64;
+        assert!((value(great, "delta_m_over_figures").unwrap() - mean).abs() < 1e-6, "{cells}");
+        assert!((value(great, "delta_m_by_task").unwrap() + mean).abs() < 1e-6, "{cells}");
+        assert_eq!(value(alone, "delta_m_over_figures").map(f64::abs), Some(0.0));
+    }
+    let table = read(folder.join("tasks/table.md"));
+    assert!(
+        table.contains("Δm over figures, % (lower is better)") && table.contains("### tasks of pictures"),
+        "{table}"
+    );
 }

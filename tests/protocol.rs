@@ -7,7 +7,7 @@ use great_lab::{
     config::{AttackKind, Config, Mode, TargetKind, Threat},
     train::{
         checkpoint::Checkpoint,
-        protocol::{Activity, Command, Delivery, Event, Players, Remote, Report, RunState},
+        protocol::{Activity, Audited, Command, Delivery, Event, Players, Remote, Report, RunState, Verdict},
     },
 };
 
@@ -58,6 +58,32 @@ fn a_run_starts_paused_steps_one_by_one_and_pauses_again() {
         }
         tell(&remote, Command::Step(Players::Both, 4)).await;
         assert_eq!(wait_for(&mut remote, activity(Activity::Paused)).await.step, 7);
+    });
+}
+
+#[test]
+fn an_audit_trains_its_own_surrogate_once_a_run() {
+    wait(async {
+        let (mut remote, _, _folder) = paused(Delivery::Complete, |_| {}).await;
+        let mut turns = [0, 0];
+        for turns in &mut turns {
+            tell(&remote, Command::Audit { samples: 20 }).await;
+            let mut progress = 0.0;
+            let audited: Audited = wait_for(&mut remote, |event| match event {
+                Event::Audited(audited) => {
+                    assert!(audited.progress >= progress && audited.progress <= 1.0);
+                    progress = audited.progress;
+                    *turns += 1;
+                    audited.complete.then_some(*audited)
+                }
+                Event::Failed(failure) => panic!("{failure:?}"),
+                _ => None,
+            })
+            .await;
+            let transfer = audited.lights.iter().find(|light| light.name == "transfer").expect("a light");
+            assert_ne!(transfer.verdict, Verdict::Unknown, "{transfer:?}");
+        }
+        assert!(turns[1] + 10 < turns[0], "the second audit needs no training: {turns:?}");
     });
 }
 

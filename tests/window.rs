@@ -12,9 +12,9 @@ use std::rc::Rc;
 use egui::{Color32, ColorImage, Key, Theme, Vec2};
 use egui_kittest::{Harness, kittest::Queryable};
 use great_lab::app::{Lab, Options, Pane, to_png};
-use great_lab::config::{AttackKind, Config, Hyper, Mode};
+use great_lab::config::{AttackKind, Config, Hyper, Mode, MultitaskMethod};
 use great_lab::train::protocol::{Activity, Command, Delivery, Event, Failure, Local, Players, connect};
-use synthetic::{a_run, histograms, report, robustness, samples, started, state};
+use synthetic::{a_run, histograms, report, robustness, samples, started, started_tasks, state, tasks};
 
 /// A window and the trainer's end of its wires.
 struct Bench {
@@ -117,7 +117,7 @@ fn an_empty_window_says_what_will_fill_it() {
     ] {
         assert!(bench.sees(text), "{text}");
     }
-    for pane in Pane::ALL {
+    for pane in Pane::ALL.into_iter().filter(|pane| *pane != Pane::Tasks) {
         assert!(bench.sees(pane.title()), "{}", pane.title());
     }
     assert!(bench.sees("NVIDIA GeForce RTX 4070") && bench.sees("step 0 of 3,000"));
@@ -149,6 +149,31 @@ fn a_run_fills_every_pane() {
         assert!(bench.sees(text), "{text}");
     }
     assert!(!bench.sees("press Run"));
+}
+
+#[test]
+fn several_tasks_have_a_pane_of_their_own() {
+    let mut bench = Bench::new();
+    bench.tell([started_tasks(1, MultitaskMethod::Great), state(1, Activity::Paused, 0)]);
+    assert!(bench.sees("how the tasks' gradients lie to each other") && !bench.sees("Audit now"));
+    bench.tell([tasks(1, 50, 1.0)]);
+    assert!(bench.sees("for Δm, run single-task on the same data first"));
+    bench.tell([started_tasks(2, MultitaskMethod::SingleTask), tasks(2, 0, 9.0), tasks(2, 300, 1.0)]);
+    assert!(bench.sees("what the next runs are measured against"));
+    bench.tell([
+        started_tasks(3, MultitaskMethod::Great),
+        state(3, Activity::Running, 100),
+        tasks(3, 100, 0.9),
+    ]);
+    for text in
+        ["Δm −10.0 %", "by task +10.0 %", "vs single-task, step 300", "36.0 %", "40.0 %", "‖ĝ‖", "Sneaker"]
+    {
+        assert!(bench.sees(text), "{text}");
+    }
+    bench.picture("tasks-dark.png");
+    // A defence has its own panes again.
+    bench.tell([started(4), state(4, Activity::Paused, 0)]);
+    assert!(bench.sees("Audit now") && !bench.sees("Δm"));
 }
 
 #[test]

@@ -89,6 +89,16 @@ impl Words {
     }
 }
 
+/// Whether tasks' gradients pass alignment layers.
+fn aligns(setup: &Setup) -> bool {
+    setup.scenario == ScenarioKind::Multitask && setup.multitask_method.aligns()
+}
+
+/// What the auxiliary network reads: of an image, or of what the encoder makes of it.
+fn gradient_name(setup: &Setup) -> &'static str {
+    if setup.scenario == ScenarioKind::Multitask { "∇s L" } else { "∇x J" }
+}
+
 /// Where things stand in the drawing.
 struct Plan {
     input: Rect,
@@ -180,7 +190,8 @@ impl Game {
         big_figure(painter, palette, plan.guess, palette.auxiliary, words.guess, &read, &chance);
         let pictures = self.pictures.as_ref();
         picture(painter, palette, plan.input, pictures.map(|p| &p.image), "x");
-        picture(painter, palette, plan.gradient, pictures.map(|p| &p.gradient), "∇x J");
+        let gradient = pictures.map(|p| &p.gradient);
+        picture(painter, palette, plan.gradient, gradient, gradient_name(setup));
     }
 
     /// The figures in the drawing.
@@ -221,7 +232,7 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
     flow(&[plan.auxiliary.left_center(), plan.guess.right_center()], palette.auxiliary, true);
     let rms = report.map_or(String::new(), |report| format!("rms {}", figure(report.gradient_rms)));
     let beside = plan.loss.center_bottom().lerp(plan.gradient.center_top(), 0.5) - vec2(7.0, 0.0);
-    label(painter, beside - vec2(0.0, 6.0), Align2::RIGHT_CENTER, "∇x J", palette.text);
+    label(painter, beside - vec2(0.0, 6.0), Align2::RIGHT_CENTER, gradient_name(setup), palette.text);
     // Where the drawing is narrow, α stands there.
     if plan.loss.left() - plan.main.right() > 18.0 {
         label(painter, beside + vec2(0.0, 6.0), Align2::RIGHT_CENTER, &rms, palette.weak);
@@ -231,10 +242,15 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
     let middle = plan.main.center_bottom().lerp(plan.auxiliary.center_top(), 0.5);
     let x = plan.main.left() + plan.main.width() * 0.2;
     let (from, to) = (pos2(x, plan.auxiliary.top()), pos2(x, plan.main.bottom()));
-    flow(&[from, to], palette.adversary, setup.uses_alpha());
+    let is_fed_back = setup.uses_alpha() || aligns(setup);
+    flow(&[from, to], palette.adversary, is_fed_back);
     let hyper = report.map_or(scope.controls.config.hyper, |report| report.hyper);
     let alpha = report.map_or(0.0, |report| report.alpha);
-    let alpha = if setup.uses_alpha() { format!("α = {}", short(alpha)) } else { "not in this mode".into() };
+    let alpha = match (aligns(setup), setup.uses_alpha()) {
+        (true, _) => "aligned".into(),
+        (_, true) => format!("α = {}", short(alpha)),
+        _ => "not in this mode".into(),
+    };
     let color = if setup.uses_alpha() { palette.adversary } else { palette.weak };
     label(
         painter,

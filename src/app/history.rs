@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use crate::app::series::{Row, Series};
-use crate::config::{Config, Hyper, KNOBS};
+use crate::config::{Config, Hyper, KNOBS, MultitaskMethod};
 use crate::train::protocol::{
     Activity, Audited, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState,
-    Samples,
+    Samples, Tasks,
 };
 
 /// Measurements of a report that are charted, in the order of [`History::reports`]' columns.
@@ -83,6 +83,12 @@ pub struct History {
     pub samples: Option<Samples>,
     /// Counts the samples that came, so that textures follow them.
     pub samples_received: u64,
+    /// What the run's tasks have come to last.
+    pub tasks: Option<Tasks>,
+    /// Counts those that came, so that textures follow them.
+    pub tasks_received: u64,
+    /// The last single-task run's, and its data; outlives its run.
+    single_tasks: Option<(String, Tasks)>,
     /// The newest evaluation, complete or not.
     pub evaluation: Option<Robustness>,
     /// The complete evaluation before it.
@@ -170,6 +176,16 @@ impl History {
         self.evaluation.as_ref().filter(|evaluation| evaluation.complete).or(self.previous.as_ref())
     }
 
+    /// What the same tasks came to when each was learned alone, on the same data; none of such a run itself.
+    pub fn alone(&self) -> Option<&Tasks> {
+        let (info, tasks) = (self.info.as_ref()?, self.tasks.as_ref()?);
+        let (data, alone) = self.single_tasks.as_ref()?;
+        let is_comparable = info.config.setup.multitask_method != MultitaskMethod::SingleTask
+            && *data == info.config.setup.data
+            && alone.tasks == tasks.tasks;
+        is_comparable.then_some(alone)
+    }
+
     /// The points of a metric: x by step or by seconds.
     pub fn points(&self, metric: Metric, by_time: bool) -> Vec<[f64; 2]> {
         column(&self.reports, metric as usize, by_time)
@@ -208,6 +224,7 @@ impl History {
                 self.samples = Some(*samples);
                 self.samples_received += 1;
             }
+            Event::Tasks(tasks) if tasks.run == run => self.learned(*tasks),
             Event::Robustness(robustness) if robustness.run == run => self.evaluated(*robustness),
             Event::Audited(audited) if audited.run == run => self.audited = Some(*audited),
             Event::Saved(bytes) => return Some(Consequence::Save(bytes)),
@@ -241,6 +258,8 @@ impl History {
             failures: std::mem::take(&mut self.failures),
             notice: self.notice.take(),
             samples_received: self.samples_received + 1,
+            tasks_received: self.tasks_received + 1,
+            single_tasks: self.single_tasks.take(),
             info: Some(info),
             ..Self::default()
         };
@@ -295,6 +314,17 @@ impl History {
                 }
             }
         }
+    }
+
+    fn learned(&mut self, tasks: Tasks) {
+        let setup = self.info.as_ref().map(|info| &info.config.setup);
+        if let Some(setup) = setup.filter(|setup| setup.multitask_method == MultitaskMethod::SingleTask)
+            && tasks.step > 0
+        {
+            self.single_tasks = Some((setup.data.clone(), tasks.clone()));
+        }
+        self.tasks_received += 1;
+        self.tasks = Some(tasks);
     }
 
     fn evaluated(&mut self, robustness: Robustness) {

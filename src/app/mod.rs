@@ -6,6 +6,7 @@ mod arrows;
 mod audit;
 mod bins;
 mod chart;
+mod compass;
 mod controls;
 mod curves;
 mod discriminator;
@@ -24,6 +25,7 @@ mod script;
 mod series;
 mod shortcuts;
 mod status;
+mod tasks;
 mod theme;
 mod toolbar;
 

@@ -15,7 +15,9 @@ use crate::app::icons::{self, Icon};
 use crate::app::knobs::Knobs;
 use crate::app::robustness::RobustnessPane;
 use crate::app::samples::SamplesPane;
+use crate::app::tasks::TasksPane;
 use crate::app::theme::Palette;
+use crate::config::ScenarioKind;
 
 /// Which pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,11 +38,13 @@ pub enum Pane {
     Audit,
     /// Images, attacked.
     Samples,
+    /// What several tasks have come to; in place of the three before it, where there are several.
+    Tasks,
 }
 
 impl Pane {
     /// Every pane.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Game,
         Self::Knobs,
         Self::Gradients,
@@ -49,7 +53,18 @@ impl Pane {
         Self::Robustness,
         Self::Audit,
         Self::Samples,
+        Self::Tasks,
     ];
+
+    /// Whether it has something to show of such a run.
+    const fn is_of(self, scenario: ScenarioKind) -> bool {
+        let has_tasks = matches!(scenario, ScenarioKind::Multitask);
+        match self {
+            Self::Game | Self::Knobs | Self::Gradients | Self::Discriminator | Self::Curves => true,
+            Self::Robustness | Self::Audit | Self::Samples => !has_tasks,
+            Self::Tasks => has_tasks,
+        }
+    }
 
     /// Its title.
     pub const fn title(self) -> &'static str {
@@ -62,6 +77,7 @@ impl Pane {
             Self::Robustness => "Robustness",
             Self::Audit => "Audit",
             Self::Samples => "Samples",
+            Self::Tasks => "Tasks",
         }
     }
 
@@ -76,6 +92,7 @@ impl Pane {
             Self::Robustness => "how much attack does it withstand?",
             Self::Audit => "can the figures be trusted?",
             Self::Samples => "what does an attack change?",
+            Self::Tasks => "do they help each other?",
         }
     }
 
@@ -90,6 +107,7 @@ impl Pane {
             Self::Robustness => "robustness",
             Self::Audit => "audit",
             Self::Samples => "samples",
+            Self::Tasks => "tasks",
         }
     }
 }
@@ -117,6 +135,7 @@ struct States {
     robustness: RobustnessPane,
     audit: AuditPane,
     samples: SamplesPane,
+    tasks: TasksPane,
 }
 
 impl States {
@@ -130,6 +149,7 @@ impl States {
             Pane::Robustness => self.robustness.ui(ui, scope),
             Pane::Audit => self.audit.ui(ui, scope),
             Pane::Samples => self.samples.ui(ui, scope),
+            Pane::Tasks => self.tasks.ui(ui, scope),
         }
     }
 
@@ -143,6 +163,7 @@ impl States {
             Pane::Robustness => self.robustness.table(scope.history),
             Pane::Audit => self.audit.table(scope.history),
             Pane::Samples => self.samples.table(scope.history),
+            Pane::Tasks => self.tasks.table(scope.history),
         }
     }
 }
@@ -165,6 +186,8 @@ impl Panes {
     /// Draws the panes into what room there is.
     pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         self.rects.clear();
+        let of_run = scope.history.info.as_ref().map(|info| info.config.setup.scenario);
+        self.show_those_of(of_run.unwrap_or(scope.controls.config.setup.scenario));
         if let Some(pane) = self.enlarged {
             let mut frame = PaneFrame {
                 states: &mut self.states,
@@ -182,6 +205,16 @@ impl Panes {
             scope,
         };
         self.tree.ui(&mut behavior, ui);
+    }
+
+    /// Shows the panes that have something to say of such a run, wherever they were put.
+    fn show_those_of(&mut self, scenario: ScenarioKind) {
+        for pane in Pane::ALL {
+            if let Some(tile) = self.tree.tiles.find_pane(&pane) {
+                self.tree.tiles.set_visible(tile, pane.is_of(scenario));
+            }
+        }
+        self.enlarged = self.enlarged.filter(|pane| pane.is_of(scenario));
     }
 
     /// Where the panes were drawn last, in points.
@@ -202,7 +235,7 @@ impl Panes {
 }
 
 /// The arrangement of the design: game and knobs, then gradients, discriminator and curves, then robustness, audit and
-/// samples.
+/// samples, or the tasks.
 fn arrangement() -> Tree<Pane> {
     let mut tiles = Tiles::default();
     let column = |tiles: &mut Tiles<Pane>, panes: &[(Pane, f32)]| {
@@ -212,7 +245,10 @@ fn arrangement() -> Tree<Pane> {
     let left = column(&mut tiles, &[(Pane::Game, 0.47), (Pane::Knobs, 0.53)]);
     let middle =
         column(&mut tiles, &[(Pane::Gradients, 0.36), (Pane::Discriminator, 0.32), (Pane::Curves, 0.32)]);
-    let right = column(&mut tiles, &[(Pane::Robustness, 0.42), (Pane::Audit, 0.22), (Pane::Samples, 0.36)]);
+    let right = column(
+        &mut tiles,
+        &[(Pane::Robustness, 0.42), (Pane::Audit, 0.22), (Pane::Samples, 0.36), (Pane::Tasks, 1.0)],
+    );
     let root = linear(&mut tiles, LinearDir::Horizontal, &[(left, 0.25), (middle, 0.385), (right, 0.365)]);
     Tree::new(egui::Id::unique("panes"), root, tiles)
 }

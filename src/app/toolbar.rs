@@ -7,7 +7,8 @@ use crate::app::icons::{self, Icon};
 use crate::app::panes::Scope;
 use crate::app::theme::small;
 use crate::config::{
-    Config, DistillationMethod, KEPT_TEACHER, Mode, MultitaskMethod, NetworkKind, ScenarioKind, Setup, link,
+    BUILT_IN_DATA, DistillationMethod, KEPT_TEACHER, Mode, MultitaskMethod, NetworkKind, ScenarioKind, Setup,
+    link,
 };
 use crate::platform;
 use crate::train::protocol::{Activity, Command, Players};
@@ -110,7 +111,6 @@ fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
         .response
         .on_hover_text(format!("Which gradient tensors must look alike. {}", hint(changed(same))));
 
-    let built_in = Config::default().setup.data;
     let same = running.as_ref().is_none_or(|running| running.data == setup.data);
     let shown = setup.data.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("data").to_owned();
     let mut open = false;
@@ -119,8 +119,10 @@ fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
         .width(116.0)
         .truncate();
     let response = combo.show_ui(ui, |ui| {
-        ui.selectable_value(&mut setup.data, built_in.clone(), &built_in);
-        if setup.data != built_in {
+        for name in BUILT_IN_DATA {
+            ui.selectable_value(&mut setup.data, name.into(), name);
+        }
+        if !BUILT_IN_DATA.contains(&setup.data.as_str()) {
             ui.selectable_label(true, &shown).on_hover_text(&setup.data);
         }
         open = ui.button("Open folder…").clicked();

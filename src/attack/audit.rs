@@ -104,6 +104,8 @@ pub struct Severity {
     pub epsilon: f64,
     /// Iterations k of the PGD that it is claimed against.
     pub steps: usize,
+    /// Over how many draws of the network's own noise attacks average their gradients; 1 where it draws none.
+    pub draws: usize,
     /// Of restarts, targets and the probe.
     pub seed: u64,
 }
@@ -145,7 +147,8 @@ impl Audit {
             Trial::ALL.into_iter().filter(|trial| *trial != Trial::Transfer || has_surrogate).collect();
         let threats = trials.iter().map(|trial| trial.threat(severity.epsilon, severity.steps)).collect();
         let mut evaluation =
-            Evaluation::new(&subject.weights, threats, &indices, held_out.classes(), severity.seed);
+            Evaluation::new(&subject.weights, threats, &indices, held_out.classes(), severity.seed)
+                .with_draws(severity.draws);
         if let Some((network, weights)) = &subject.surrogate {
             evaluation = evaluation.with_surrogate(network.clone(), weights);
         }

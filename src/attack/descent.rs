@@ -117,8 +117,7 @@ impl Walk<'_> {
             Goal::AwayFrom(labels) => (labels, step_size),
             Goal::Towards(targets) => (targets, -step_size),
         };
-        let (gradient, _) =
-            victim.network.input_gradient(victim.weights, self.images.clone(), one_hot.clone());
+        let gradient = victim.gradient(&self.images, one_hot);
         let direction = match momentum {
             None => gradient,
             Some(share) => {

@@ -80,6 +80,8 @@ pub struct Evaluation {
     next_threat: usize,
     batch: Option<Prepared>,
     pace: Rc<Pace>,
+    /// Over how many draws of the network's noise gradients are averaged.
+    draws: usize,
     work: Option<Work>,
     /// On whom transfer attacks make their examples.
     surrogate: Option<(Network, Weights)>,
@@ -112,6 +114,7 @@ impl Evaluation {
         Self {
             passes: threats.iter().map(|threat| passes(threat, classes)).collect(),
             pace: Rc::new(Pace::of(PASSES_A_TURN)),
+            draws: 1,
             work: None,
             surrogate: None,
             weights: weights.untracked(),
@@ -132,6 +135,14 @@ impl Evaluation {
     /// The same with a network on which transfer attacks make their examples; without one they fail.
     pub fn with_surrogate(self, network: Network, weights: &Weights) -> Self {
         Self { surrogate: Some((network, weights.untracked())), ..self }
+    }
+
+    /// The same, attacking in expectation over so many draws of the network's own noise: see [`Victim::with_draws`].
+    pub fn with_draws(self, draws: usize) -> Self {
+        let draws = draws.max(1);
+        // A step is so many passes.
+        let pace = Rc::new(Pace::of((PASSES_A_TURN / draws as u64).max(1)));
+        Self { draws, pace, ..self }
     }
 
     /// The same with so many images at once, whatever the device is fastest at.
@@ -226,11 +237,11 @@ impl Evaluation {
         mut dice: Dice,
     ) -> Work {
         let (network, weights, pace) = (network.clone(), self.weights.clone(), Rc::clone(&self.pace));
-        let surrogate = self.surrogate.clone();
+        let (surrogate, draws) = (self.surrogate.clone(), self.draws);
         pace.restart();
         Box::pin(async move {
-            let victim = Victim { network: &network, weights: &weights };
-            let surrogate = surrogate.as_ref().map(|(network, weights)| Victim { network, weights });
+            let victim = Victim::new(&network, &weights).with_draws(draws);
+            let surrogate = surrogate.as_ref().map(|(network, weights)| Victim::new(network, weights));
             let (clean, start) = (&images, Start::Own);
             let assault = Assault { victim, surrogate, clean, goal: &goal, threat, start };
             assault.examples_by(&mut dice, &pace).await

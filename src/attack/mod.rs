@@ -48,6 +48,8 @@ pub struct Victim<'a> {
     pub network: &'a Network,
     /// Its weights.
     pub weights: &'a Weights,
+    /// Over how many draws of the network's own noise gradients are averaged; 1 where it draws none.
+    pub draws: usize,
 }
 
 /// What an attack wants: classes as one-hot rows `[N, K]`.
@@ -177,6 +179,31 @@ pub(crate) fn passes(threat: &Threat, classes: usize) -> usize {
         attack => {
             Part::of(attack).map_or(1, |part| part.passes(threat.steps, classes) * threat.restarts.max(1))
         }
+    }
+}
+
+impl<'a> Victim<'a> {
+    /// A network that draws nothing.
+    pub const fn new(network: &'a Network, weights: &'a Weights) -> Self {
+        Self { network, weights, draws: 1 }
+    }
+
+    /// The same, attacked in expectation over so many `draws` of its own noise (EOT: Athalye et al. 2018) by every attack
+    /// that steps along a gradient: FGSM and its kin, PGD, Auto-PGD.
+    pub const fn with_draws(self, draws: usize) -> Self {
+        Self { draws, ..self }
+    }
+
+    /// The mean of what `one` draw comes to.
+    fn mean<T: std::ops::Add<Output = T> + std::ops::Mul<f64, Output = T>>(&self, one: impl Fn() -> T) -> T {
+        let sum = (1..self.draws).fold(one(), |sum, _| sum + one());
+        // One draw stays as it is, bit for bit.
+        if self.draws > 1 { sum * (1.0 / self.draws as f64) } else { sum }
+    }
+
+    /// `∇x Σᵢ CE(f(xᵢ), yᵢ)`, in expectation over the draws.
+    fn gradient(&self, images: &Tensor<4>, one_hot: &Tensor<2>) -> Tensor<4> {
+        self.mean(|| self.network.input_gradient(self.weights, images.clone(), one_hot.clone()).0)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What an attack climbs: a loss for each sample, with its gradient with respect to the logits written out.
 
+use std::ops::{Add, Mul};
+
 use burn::tensor::{
     Tensor, TensorData,
     activation::{log_softmax, softmax},
@@ -40,9 +42,36 @@ pub(super) struct View {
     pub reached: Tensor<4>,
 }
 
+impl Add for View {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            loss: self.loss + other.loss,
+            gradient: self.gradient + other.gradient,
+            reached: self.reached + other.reached,
+        }
+    }
+}
+
+impl Mul<f64> for View {
+    type Output = Self;
+
+    fn mul(self, factor: f64) -> Self {
+        Self { loss: self.loss * factor, gradient: self.gradient * factor, reached: self.reached * factor }
+    }
+}
+
 impl Objective {
-    /// The loss, its gradient and the success at `images`, by one pass there and back.
+    /// The loss, its gradient and the success at `images`, by one pass there and back for each of the victim's draws: the
+    /// goal is reached where most of them reach it.
     pub fn view(&self, victim: &Victim<'_>, images: Tensor<4>) -> View {
+        let view = victim.mean(|| self.view_once(victim, images.clone()));
+        let reached = view.reached.greater_elem(0.5).float();
+        View { reached, ..view }
+    }
+
+    fn view_once(&self, victim: &Victim<'_>, images: Tensor<4>) -> View {
         let n = images.dims()[0];
         let (logits, tapes) = victim.network.forward(victim.weights, images);
         let (loss, cotangent) = self.evaluate(logits.clone());

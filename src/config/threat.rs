@@ -136,6 +136,10 @@ impl AttackKind {
     }
 }
 
+/// Draws of a network's own noise over which attacks average their gradients, as in AutoAttack's version for random
+/// defences (Croce & Hein 2020).
+pub const EOT_DRAWS: usize = 20;
+
 /// One attack at one radius.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threat {

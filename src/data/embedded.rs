@@ -5,7 +5,7 @@
 use super::{DataError, Dataset, idx};
 
 /// The name that people type.
-pub const NAME: &str = "fashion-mnist";
+pub const NAME: &str = crate::config::BUILT_IN_DATA[0];
 /// Fashion-MNIST's classes.
 pub const CLASSES: [&str; 10] = [
     "T-shirt/top",

@@ -1,6 +1,7 @@
-//! A folder that holds a data set: tells the format by the file names, and is the one place that reads files.
+//! A folder that holds a data set, or an archive that is one: tells the format by the file names, and is the one place
+//! that reads files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::platform;
 
@@ -15,8 +16,8 @@ const TRAIN_BATCHES: std::ops::RangeInclusive<usize> = 1..=5;
 /// # Errors
 /// Where there is no such folder, no known format in it, or a file is missing, unreadable or malformed.
 pub fn load(folder: &str) -> Result<Dataset, DataError> {
-    let names = names(folder)?;
-    load_files(folder, &names, &|name| read(&Path::new(folder).join(name)))
+    let (place, names) = names(folder)?;
+    load_files(folder, &names, &|name| read(&place.join(name)))
 }
 
 /// What is known of the scenes that the folder holds: those trained on, those held out.
@@ -24,13 +25,16 @@ pub fn load(folder: &str) -> Result<Dataset, DataError> {
 /// # Errors
 /// As [`load`], or where the folder holds images alone.
 pub fn load_scenes(folder: &str) -> Result<[Scenes; 2], DataError> {
-    let names = names(folder)?;
-    Files { folder, names: &names, read: &|name| read(&Path::new(folder).join(name)) }.parsed_scenes()
+    let (place, names) = names(folder)?;
+    Files { folder, names: &names, read: &|name| read(&place.join(name)) }.parsed_scenes()
 }
 
-/// The names of what is in the folder.
-fn names(folder: &str) -> Result<Vec<String>, DataError> {
+/// The folder, and the names of what is in it; of an `.npz` file, its own folder and its name alone.
+fn names(folder: &str) -> Result<(PathBuf, Vec<String>), DataError> {
     let path = Path::new(folder);
+    if let (true, Some(place), Some(name)) = (is_archive(path), path.parent(), path.file_name()) {
+        return Ok((place.into(), vec![name.to_string_lossy().into_owned()]));
+    }
     if !path.is_dir() {
         return Err(DataError::UnknownSource { asked: folder.into(), built_in: BUILT_IN.join(", ") });
     }
@@ -39,7 +43,11 @@ fn names(folder: &str) -> Result<Vec<String>, DataError> {
     for entry in path.read_dir().map_err(unreadable)? {
         names.push(entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned());
     }
-    Ok(names)
+    Ok((path.into(), names))
+}
+
+fn is_archive(path: &Path) -> bool {
+    path.is_file() && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"))
 }
 
 /// Loads the data set that people gave a page as files in memory; `folder` names it.

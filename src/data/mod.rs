@@ -19,6 +19,8 @@ use std::ops::RangeInclusive;
 
 use crate::platform;
 
+pub use crate::config::BUILT_IN_DATA as BUILT_IN;
+
 pub use error::DataError;
 pub use order::{BatchOrder, balanced_subset, stratified_subset};
 
@@ -29,9 +31,6 @@ pub const MAX_CLASSES: usize = 100;
 /// Most bytes in a file, and of what a packed one unpacks to: a page has 4 GiB in all, and the largest of the known
 /// data sets needs 0.6.
 pub const MAX_FILE_BYTES: u64 = 1 << 31;
-
-/// The data sets that come with the lab, on a page too.
-pub const BUILT_IN: [&str; 2] = [embedded::NAME, solids::NAME];
 
 /// Images with their labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -92,8 +91,8 @@ pub struct Dataset {
     pub test: Images,
 }
 
-/// Loads the built-in data set of that name (one of [`BUILT_IN`]), or what the folder of that path holds: on the disk, or in
-/// the memory of a page.
+/// Loads the built-in data set of that name (one of [`BUILT_IN`]), or what the folder or the `.npz` file of that path
+/// holds: on the disk, or in the memory of a page.
 ///
 /// A built-in name wins over a folder; write `./fashion-mnist` for the folder.
 ///

@@ -20,7 +20,7 @@ use super::scenes::Scenes;
 use super::{DataError, Dataset, Images};
 
 /// The name that people type.
-pub const NAME: &str = "solids";
+pub const NAME: &str = crate::config::BUILT_IN_DATA[1];
 /// Pixels a side of the data set's pictures.
 pub const SIDE: usize = 32;
 /// The shapes; a class is `2 × shape + texture`.

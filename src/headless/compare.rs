@@ -11,7 +11,10 @@ use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
 
-use crate::config::{DistillationMethod, Mode, NetworkKind, ScenarioKind, knobs::parse_real};
+use crate::config::{
+    DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet, knobs::parse_real,
+};
+use crate::data::solids;
 
 use super::error::HeadlessError;
 use super::options::{RunOptions, Shortcut};
@@ -39,6 +42,8 @@ pub enum Compared {
     Defense(Box<DefenseOptions>),
     /// Methods of distillation, at some shares of the training images
     Distillation(Box<DistillationOptions>),
+    /// Methods of learning several tasks over a shared encoder
+    Multitask(Box<MultitaskOptions>),
 }
 
 /// The flags of `great-lab compare defense`.
@@ -78,6 +83,23 @@ pub struct DistillationOptions {
     pub shared: SharedOptions,
 }
 
+/// The flags of `great-lab compare multitask`.
+#[derive(clap::Args, Debug)]
+pub struct MultitaskOptions {
+    /// Methods; all others are compared with the first, and Δm needs single-task among them
+    #[arg(long, value_name = "M,M,…", value_delimiter = ',',
+          value_parser = PossibleValuesParser::new(MultitaskMethod::NAMES),
+          default_values = MultitaskMethod::NAMES.iter().copied())]
+    pub methods: Vec<String>,
+    /// What is learned of an image: pictures (class, colours, edges, denoising), or scenes (class, depth, normals,
+    /// key points) of data that knows them
+    #[arg(long, value_name = "SET", value_parser = PossibleValuesParser::new(TaskSet::NAMES))]
+    pub tasks: Option<String>,
+    /// The rest.
+    #[command(flatten)]
+    pub shared: SharedOptions,
+}
+
 /// The flags that every comparison has.
 #[derive(clap::Args, Debug)]
 pub struct SharedOptions {
@@ -103,6 +125,7 @@ pub fn compare(options: CompareOptions) -> Result<Outcome, HeadlessError> {
     match options.what {
         Some(Compared::Defense(options)) => defense(*options),
         Some(Compared::Distillation(options)) => distillation(*options),
+        Some(Compared::Multitask(options)) => multitask(*options),
         None => merge(&options.merge),
     }
 }
@@ -141,6 +164,21 @@ fn distillation(options: DistillationOptions) -> Result<Outcome, HeadlessError> 
         })
         .collect::<Result<Vec<_>, _>>()?;
     let plan = Plan::distillation(run.config(None)?, &chosen(&methods), &fractions, seeds);
+    run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+}
+
+fn multitask(options: MultitaskOptions) -> Result<Outcome, HeadlessError> {
+    let MultitaskOptions { methods, tasks, shared } = options;
+    let SharedOptions { seeds, out, cell, mut run } = shared;
+    leave_to(&run, "multitask_method", "--methods")?;
+    let data = run.says_nothing_of_data().then(|| solids::NAME.to_owned());
+    let scenario = Some(ScenarioKind::Multitask.name().to_owned());
+    for (knob, flag, value) in
+        [("scenario", "scenario", scenario), ("tasks", "tasks", tasks), ("data", "data", data)]
+    {
+        run.shortcuts.extend(value.map(|value| Shortcut { knob, flag, value }));
+    }
+    let plan = Plan::multitask(run.config(None)?, &chosen(&methods), seeds);
     run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
 }
 

@@ -66,6 +66,10 @@ pub struct EvaluateOptions {
     #[arg(long, value_name = "R", default_value_t = 1, allow_hyphen_values = true,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub restarts: u32,
+    /// Draws of a random network's own noise over which attacks average their gradients (EOT) [default: 20 where it adds
+    /// noise, else 1]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub eot: Option<u32>,
     /// Check whether the figures can be trusted: attacks that must order themselves, and a fresh discriminator
     #[arg(long)]
     pub audit: bool,
@@ -120,28 +124,34 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     opened.info.notice.iter().for_each(|notice| progress.say(notice));
     let subject = subject_of(&checkpoint, &data);
     let job = Job {
-        checkpoint,
         data,
         threats,
         samples: options.samples as usize,
+        draws: options.eot.map_or(checkpoint.header.config.setup.eot(), |draws| draws as usize),
         keep: options.save_examples.is_some(),
         audit: options.audit,
         device: opened.device,
+        checkpoint,
     };
+    let draws = job.draws;
     let found = attack(job, &mut progress)?;
     let Found { evaluation, examples, lights, .. } = &found;
     progress.finish();
     super::print(&tables::robustness_text(evaluation));
+    if draws > 1 {
+        super::print(&format!(
+            "attacks that step along a gradient averaged it over {draws} draws of the network's noise (EOT)\n"
+        ));
+    }
     if options.audit {
         super::print(&tables::audit_text(lights));
     }
     options.save_examples.as_deref().map_or(Ok(()), |path| write_examples(path, examples))?;
     let report = report::html(&found.report(&subject));
     options.report.as_deref().map_or(Ok(()), |path| write_whole(path, report.as_bytes()))?;
-    options
-        .out
-        .as_deref()
-        .map_or(Ok(()), |out| write(out, options.force, evaluation, lights.clone(), hyper.epsilon, &report))
+    options.out.as_deref().map_or(Ok(()), |out| {
+        write(out, options.force, (evaluation, draws), lights.clone(), hyper.epsilon, &report)
+    })
 }
 
 /// That a file can be written where it is to be, before hours are spent on what it will hold.
@@ -198,7 +208,7 @@ fn load_fitting(asked: Option<&str>, checkpoint: &Checkpoint) -> Result<Dataset,
 fn write(
     out: &Path,
     force: bool,
-    evaluation: &Robustness,
+    (evaluation, draws): (&Robustness, usize),
     lights: Vec<Light>,
     epsilon: f64,
     report: &str,
@@ -207,8 +217,9 @@ fn write(
     let mut table = tables::robustness();
     tables::robustness_rows(evaluation).into_iter().for_each(|row| table.push(row));
     folder.write("robustness.csv", table.bytes())?;
-    let json = serde_json::to_vec_pretty(&EvaluationRecord::of(evaluation).with_audit(lights))
-        .map_err(|error| HeadlessError::System(error.to_string()))?;
+    let record = EvaluationRecord { eot: Some(draws), ..EvaluationRecord::of(evaluation).with_audit(lights) };
+    let json =
+        serde_json::to_vec_pretty(&record).map_err(|error| HeadlessError::System(error.to_string()))?;
     folder.write("robustness.json", &json)?;
     folder.write("robustness.png", &charts::robustness(evaluation, epsilon)?)?;
     folder.write("report.html", report.as_bytes())?;
@@ -238,6 +249,8 @@ struct Job {
     data: Dataset,
     threats: Vec<Threat>,
     samples: usize,
+    /// Over how many draws of the network's own noise attacks average their gradients.
+    draws: usize,
     /// Whether the examples are wanted too.
     keep: bool,
     /// Whether the figures are to be audited.
@@ -324,7 +337,8 @@ impl Job {
         let held_out = DeviceImages::upload(&test.pixels, &test.labels, *shape, classes.len(), &self.device);
         let indices = balanced_subset(&test.labels, self.samples);
         let seed = self.checkpoint.header.config.setup.seed;
-        let mut evaluation = Evaluation::new(&weights, self.threats.clone(), &indices, classes.len(), seed);
+        let mut evaluation = Evaluation::new(&weights, self.threats.clone(), &indices, classes.len(), seed)
+            .with_draws(self.draws);
         let share = if self.needs_surrogate() { SURROGATE_SHARE } else { 0.0 };
         let surrogate = if self.needs_surrogate() { Some(self.surrogate(tell).await?) } else { None };
         if let Some((network, weights)) = &surrogate {
@@ -334,7 +348,7 @@ impl Job {
         let kept = if self.keep { &self.threats[..] } else { &[] };
         let mut examples: Vec<Examples> =
             kept.iter().map(|threat| Examples::new(*threat, *shape, classes.len())).collect();
-        let victim = Victim { network: &network, weights: &weights };
+        let victim = Victim::new(&network, &weights);
         let epsilon = self.checkpoint.header.config.hyper.epsilon;
         let mut gallery = Gallery::new(&self.threats, epsilon, classes.len());
         let at_once = evaluation.divide(&network, &held_out).await?;
@@ -427,6 +441,7 @@ impl Job {
                 Hyper::default().epsilon
             }),
             steps: hyper.attack_steps,
+            draws: self.draws,
             seed: setup.seed,
         };
         let mut audit = Audit::new(subject, severity, indices, (&train, held_out));

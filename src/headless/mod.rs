@@ -81,6 +81,7 @@ Examples:
   great-lab compare distillation --fractions 0.05,1 --seeds 5 --out runs/distillation
   great-lab compare defense --modes baseline,great,pgd-at --set epsilon=8/255 --out runs/defense
   great-lab compare distillation --methods cross-entropy,great --set alpha=0.5 --steps 500
+  great-lab compare multitask --data ~/nyuv2_64.npz --tasks scenes --seeds 5 --steps 1000
   great-lab compare distillation --cell $TASK/50 --out runs/part-$TASK     in a job array
   great-lab compare --merge runs/part-*
 

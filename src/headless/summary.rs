@@ -179,6 +179,9 @@ pub struct EvaluationRecord {
     pub clean: ShareRecord,
     /// Each image under the attack that harms it most: the headline.
     pub worst_case: Vec<WorstRecord>,
+    /// Draws of the network's own noise over which attacks averaged their gradients.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eot: Option<usize>,
     /// Attack by attack, radius by radius.
     pub attacks: Vec<AttackRecord>,
     /// Whether these figures can be trusted, where that was checked.
@@ -253,6 +256,7 @@ impl EvaluationRecord {
             step: evaluation.step,
             clean: ShareRecord::of(evaluation.clean),
             worst_case: worst_case.collect(),
+            eot: None,
             attacks: attacks.collect(),
             audit: Vec::new(),
         }

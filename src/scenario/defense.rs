@@ -75,7 +75,7 @@ impl Defense {
 
     /// What the main network is trained on: the batch itself, or adversarial examples of it.
     fn training_images(&self, batch: &Batch, step: u64, hyper: &Hyper) -> Tensor<4> {
-        let victim = Victim { network: &self.main.network, weights: &self.main.weights };
+        let victim = Victim::new(&self.main.network, &self.main.weights);
         let goal = Goal::AwayFrom(batch.one_hot.clone());
         let mut random = self.random(step);
         let attack = match self.setup.mode {
@@ -108,7 +108,7 @@ impl Defense {
         step: u64,
         hyper: &Hyper,
     ) -> Tensor<1> {
-        let victim = Victim { network: &self.main.network, weights: &self.main.weights };
+        let victim = Victim::new(&self.main.network, &self.main.weights);
         let clean = logits.clone().without_autodiff();
         let steps = hyper.attack_steps;
         let adversarial = victim.trades(&batch.images, clean, hyper.epsilon, steps, &mut self.random(step));

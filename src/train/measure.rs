@@ -229,7 +229,7 @@ pub fn samples(
     main: &Player,
     hyper: &Hyper,
 ) -> impl Future<Output = Result<Outcome, String>> + use<> {
-    let victim = Victim { network: &main.network, weights: &main.weights };
+    let victim = Victim::new(&main.network, &main.weights);
     let (attack, epsilon) = (AttackKind::Pgd, hyper.epsilon);
     let threat =
         Threat { attack, target: TargetKind::Untargeted, epsilon, steps: hyper.attack_steps, restarts: 1 };

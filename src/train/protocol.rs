@@ -8,6 +8,7 @@ use web_time::Duration;
 pub use crate::attack::{Light, Verdict};
 use crate::config::{AttackKind, Config, Hyper, Norm, Setup, TargetKind, Threat};
 pub use crate::config::{DeviceInfo, Players};
+use crate::scenario::multitask::{Metric, gain_by_task, loss_over_metrics};
 
 /// Number of a run, counted from 1 by the trainer at each start or reset; events of an older run are stale.
 pub type RunId = u64;
@@ -171,6 +172,19 @@ pub struct Tasks {
 }
 
 impl Tasks {
+    /// Δm in percent against the same tasks learned `alone`, in the two published conventions: the mean loss over all
+    /// figures, where lower is better, and the mean gain by task, where higher is. None where they are not the same
+    /// tasks, or an error alone is 0.
+    pub fn delta_m(&self, alone: &Self) -> Option<(f64, f64)> {
+        let pairs = self.errors.iter().zip(&alone.errors);
+        let metric = |(joint, single): (&f64, &f64)| {
+            vec![Metric { joint: *joint, single: *single, is_lower_better: true }]
+        };
+        let metrics: Vec<Vec<Metric>> = pairs.map(metric).collect();
+        let is_same = self.tasks == alone.tasks;
+        is_same.then(|| loss_over_metrics(&metrics).zip(gain_by_task(&metrics))).flatten()
+    }
+
     /// The mean cosine of a task's gradient with the others', before (0) or behind (1) the alignment layers; NaN where
     /// there is no other.
     pub fn mean_cosine(&self, side: usize, task: usize) -> f64 {

@@ -1,27 +1,27 @@
 //! One run: its scenario, where it stands, and what it is measuring. Turn by turn; nothing here loops, and only an attack waits.
 
+mod audit;
+
 use burn::tensor::Device;
 use web_time::{Duration, Instant};
+
+use audit::Auditing;
 
 use super::{
     checkpoint::{self, Checkpoint, Header, TeacherHeader},
     measure::{self, Outcome},
-    protocol::{Audited, Event, Failure, Players, Preparing, Report, RunId, RunInfo},
+    protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
     readings::Readings,
     teacher,
 };
 use crate::{
-    attack::{
-        Audit, Evaluation,
-        audit::{Severity, Subject},
-        probe::Reader,
-    },
+    attack::Evaluation,
     config::{
         AttackKind, Config, DeviceInfo, Hyper, KnobError, ScenarioKind, Setup, TargetKind, TaskSet, Threat,
         knobs, threat::radii_around,
     },
     data::{self, DataError, balanced_subset, scenes::Scenes},
-    nn::network::Statistics,
+    nn::{Network, Weights, network::Statistics},
     scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
 };
 
@@ -43,7 +43,10 @@ pub struct Session {
     teacher: Option<TeacherHeader>,
     readings: Readings<Outcome>,
     evaluation: Option<(u64, Evaluation)>,
-    audit: Option<(u64, Audit)>,
+    audit: Option<Auditing>,
+    /// On whom the audit's transfer attack makes its examples, once it is trained.
+    surrogate: Option<(Network, Weights)>,
+    device: Device,
     histogram_images: Vec<u32>,
     sample_images: Vec<u32>,
     /// All networks as they stood before the last step whose loss was a number, and how many steps they had done.
@@ -156,6 +159,8 @@ impl Session {
             readings: Readings::default(),
             evaluation: None,
             audit: None,
+            surrogate: None,
+            device: device.clone(),
             kept: None,
             saving: false,
             clock: Clock::default(),
@@ -243,47 +248,9 @@ impl Session {
         let indices = balanced_subset(self.scenario.held_out().labels(), samples);
         let (classes, seed) = (self.info.classes.len(), self.info.config.setup.seed);
         let weights = &self.scenario.main().weights;
-        self.evaluation = Some((self.step, Evaluation::new(weights, threats, &indices, classes, seed)));
-    }
-
-    /// Begins to check whether robustness figures can be trusted; an audit under way is dropped.
-    pub fn audit(&mut self, hyper: &Hyper, samples: usize) {
-        let scenario = &self.scenario;
-        let indices = balanced_subset(scenario.held_out().labels(), samples);
-        let setup = &self.info.config.setup;
-        let reads_classes = setup.scenario == ScenarioKind::Defense;
-        let subject = Subject {
-            network: scenario.main().network.clone(),
-            weights: scenario.main().weights.untracked(),
-            reader: reads_classes.then(|| Reader {
-                network: scenario.auxiliary().network.clone(),
-                weights: scenario.auxiliary().weights.untracked(),
-                normalization: hyper.normalization,
-            }),
-            surrogate: None,
-        };
-        // A radius of 0 would try nothing.
-        let epsilon = if hyper.epsilon > 0.0 { hyper.epsilon } else { Hyper::default().epsilon };
-        let severity = Severity { epsilon, steps: hyper.attack_steps, seed: setup.seed };
-        let data = (scenario.train(), scenario.held_out());
-        self.audit = Some((self.step, Audit::new(subject, severity, indices, data)));
-    }
-
-    /// One turn of the audit under way, if any; what it says, if that is new.
-    ///
-    /// # Errors
-    /// Where the device failed.
-    pub async fn advance_audit(&mut self) -> Result<Option<Event>, String> {
-        let begin = Instant::now();
-        let Some((step, mut audit)) = self.audit.take() else { return Ok(None) };
-        let is_new = audit.advance(self.scenario.held_out()).await?;
-        let (complete, progress) = (audit.is_complete(), audit.progress());
-        let audited = Audited { run: self.info.run, step, complete, progress, lights: audit.lights() };
-        if !complete {
-            self.audit = Some((step, audit));
-        }
-        self.clock.trained += begin.elapsed();
-        Ok((is_new || complete).then(|| Event::Audited(Box::new(audited))))
+        let evaluation = Evaluation::new(weights, threats, &indices, classes, seed)
+            .with_draws(self.info.config.setup.eot());
+        self.evaluation = Some((self.step, evaluation));
     }
 
     /// One turn of the evaluation under way, if any.

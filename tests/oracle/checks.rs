@@ -195,7 +195,7 @@ impl Case {
                 let epsilon = self.golden.setting(radius);
                 let steps = self.golden.setting("attack_steps");
                 let threat = Threat { attack, target, epsilon, steps, restarts: 1 };
-                let victim = Victim { network: &self.main, weights: &self.theta };
+                let victim = Victim::new(&self.main, &self.theta);
                 let (clean, start) = (&self.images, Start::Clean);
                 let assault = Assault { victim, surrogate: None, clean, goal: &goal, threat, start };
                 let mut random = StdRng::seed_from_u64(1);

@@ -1,9 +1,12 @@
 //! A trainer that only pretends: events as a plausible run of GREAT would send them, from a closed form.
 
-use great_lab::config::{AttackKind, Config, Hyper, Mode, Norm, Setup, TargetKind};
+use great_lab::config::{
+    AttackKind, Config, Hyper, Mode, MultitaskMethod, Norm, ScenarioKind, Setup, TargetKind, TaskSet,
+};
 use great_lab::train::protocol::{
     Activity, Audited, ClassHistogram, Curve, DeviceInfo, Event, Histograms, Light, PERCENTILES, Point,
-    Report, Robustness, RunId, RunInfo, RunState, Sample, Samples, Share, Verdict, WorstCase,
+    Report, Robustness, RunId, RunInfo, RunState, Sample, Samples, Share, TaskSample, Tasks, Verdict,
+    WorstCase,
 };
 use web_time::Duration;
 
@@ -56,6 +59,75 @@ pub fn started(run: RunId) -> Event {
         main_weights: 52_346,
         auxiliary_weights: 31_018,
         teacher_weights: None,
+    }))
+}
+
+/// Names of the tasks of scenes.
+pub const TASKS: [&str; 4] = ["class", "depth", "normals", "keypoints"];
+
+/// A run of several tasks.
+pub fn started_tasks(run: RunId, method: MultitaskMethod) -> Event {
+    let Event::Started(mut info) = started(run) else { unreachable!("it is one") };
+    let setup = &mut info.config.setup;
+    (setup.scenario, setup.multitask_method, setup.tasks) =
+        (ScenarioKind::Multitask, method, TaskSet::Scenes);
+    info.origins = TASKS.map(Into::into).to_vec();
+    Event::Started(info)
+}
+
+/// What its tasks have come to: errors are `scale` times the same.
+pub fn tasks(run: RunId, step: u64, scale: f64) -> Event {
+    let mut noise = Noise(step + 11);
+    let side = 32;
+    let ball = |x: f64, y: f64| (0.09 - (x - 0.5).powi(2) - (y - 0.5).powi(2)).max(0.0).sqrt();
+    let map = |f: &dyn Fn(f64, f64) -> f64| -> Vec<f32> {
+        let place = |at: usize| (at as f64 + 0.5) / side as f64;
+        (0..side * side).map(|pixel| f(place(pixel % side), place(pixel / side)) as f32).collect()
+    };
+    let depth = map(&|x, y| 1.5 - 9.0 * ball(x, y));
+    let flat = |x: f64, y: f64| ball(x, y) == 0.0;
+    let normals = [
+        map(&|x, y| if flat(x, y) { 0.0 } else { (x - 0.5) / 0.3 }),
+        map(&|x, y| if flat(x, y) { 0.0 } else { (y - 0.5) / 0.3 }),
+        map(&|x, y| if flat(x, y) { -1.0 } else { -ball(x, y) / 0.3 }),
+    ]
+    .concat();
+    let point = map(&|x, y| (-60.0 * ((x - 0.5).powi(2) + (y - 0.3).powi(2))).exp());
+    let mut blurred = |values: &[f32]| -> Vec<f32> {
+        values.iter().map(|value| 0.8 * value + 0.15 * (noise.next() as f32 - 0.5)).collect()
+    };
+    let shown = (0..4)
+        .map(|index| {
+            let one_hot = |class: usize| (0..10).map(|k| f32::from(u8::from(k == class))).collect();
+            TaskSample {
+                input: map(&|x, y| 0.2 + 2.0 * ball(x, y)),
+                tasks: vec![
+                    [one_hot(index), one_hot(if index == 2 { 7 } else { index })],
+                    [depth.clone(), blurred(&depth)],
+                    [normals.clone(), blurred(&normals)],
+                    [point.clone(), blurred(&point)],
+                ],
+            }
+        })
+        .collect();
+    let cosines = |apart: f64| {
+        (0..16)
+            .map(|entry| if entry / 4 == entry % 4 { 1.0 } else { apart * f64::from(entry % 5 - 2) })
+            .collect()
+    };
+    Event::Tasks(Box::new(Tasks {
+        run,
+        step,
+        tasks: TASKS.map(Into::into).to_vec(),
+        errors: [0.4, 0.5, 0.05, 0.08].map(|error| scale * error).to_vec(),
+        norms: [vec![0.02, 0.004, 0.0007, 0.0005], vec![0.02, 0.005, 0.0009, 0.0006]],
+        cosines: [cosines(0.3), cosines(0.15)],
+        map: [8, 8],
+        alignment: (0..4)
+            .map(|task| (0..64).map(|at| 1.0 + 0.02 * ((at * (task + 3)) % 7) as f32 - 0.06).collect())
+            .collect(),
+        shown,
+        size: [side, side],
     }))
 }
 

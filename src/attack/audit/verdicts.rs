@@ -106,7 +106,9 @@ fn epsilon_zero(audit: &Audit) -> Light {
         percent(share(&nothing)),
         clean.len()
     );
-    light(name, clean == nothing, figure, why)
+    // A network that draws says something else each time; what counts is that the attack does no harm.
+    let is_alike = !is_beaten(&nothing, &clean) && !is_beaten(&clean, &nothing);
+    light(name, clean == nothing || (audit.severity.draws > 1 && is_alike), figure, why)
 }
 
 /// The first attack must not do more harm than the second.
@@ -202,7 +204,7 @@ fn blind(audit: &Audit, name: &'static str, trial: Trial, title: &str) -> Light 
     if !audit.trials.contains(&trial) {
         return unknown(
             name,
-            "it needs a network to make examples on: great-lab evaluate --audit trains one",
+            "it needs a network to make examples on, and the data could not be read again to train one",
             why,
         );
     }
@@ -234,9 +236,13 @@ fn repeatable(audit: &Audit) -> Light {
         "A network that answers otherwise the second time must be attacked in expectation over its chance (EOT).",
     );
     let Some(inspection) = audit.inspection else { return unknown(name, NOT_YET, why) };
-    let figure =
-        format!("{} of {} images get other logits the second time", inspection.changed, inspection.images);
-    light(name, inspection.changed == 0, figure, why)
+    let draws = audit.severity.draws;
+    let attacks = if draws > 1 { format!("; attacks average {draws} draws") } else { String::new() };
+    let figure = format!(
+        "{} of {} images get other logits the second time{attacks}",
+        inspection.changed, inspection.images
+    );
+    light(name, inspection.changed == 0 || draws > 1, figure, why)
 }
 
 fn probe(audit: &Audit) -> Light {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::config::{AttackKind, ScenarioKind, TargetKind};
+use crate::config::{AttackKind, MultitaskMethod, ScenarioKind, TargetKind, TaskSet};
+use crate::scenario::multitask::{Metric as Gain, gain_by_task, loss_over_metrics};
 
 use super::super::error::HeadlessError;
 use super::plan::{Cell, Plan};
@@ -19,28 +20,63 @@ pub struct Metric {
     pub key: &'static str,
     /// Whether it is a share, shown in percent.
     pub is_share: bool,
-    read: fn(&Value) -> Option<f64>,
+    read: fn(&Runs) -> Option<f64>,
 }
 
-const ACCURACY: Metric = Metric {
-    name: "accuracy",
-    key: "accuracy",
-    is_share: true,
-    read: |json| json.pointer("/final/evaluation/clean/value")?.as_f64(),
-};
+/// What the figures of a cell are read from.
+struct Runs<'a> {
+    /// The record of its run.
+    own: &'a Value,
+    /// That of the run with its seed that learns each task alone, where there is one.
+    alone: Option<&'a Value>,
+}
+
+impl Runs<'_> {
+    /// The number at that place of the run's record.
+    fn number(&self, pointer: &str) -> Option<f64> {
+        self.own.pointer(pointer)?.as_f64()
+    }
+
+    /// The error of a task on the held-out images.
+    fn error(&self, task: &str) -> Option<f64> {
+        task_errors(self.own)?.into_iter().find(|(name, _)| *name == task).map(|(_, error)| error)
+    }
+
+    /// Every task's error beside what it is alone; none where that is not known.
+    fn gains(&self) -> Option<Vec<Vec<Gain>>> {
+        let alone = task_errors(self.alone?)?;
+        let gain = |(task, joint): (&str, f64)| {
+            let (_, single) = alone.iter().find(|(name, _)| *name == task)?;
+            Some(vec![Gain { joint, single: *single, is_lower_better: true }])
+        };
+        task_errors(self.own)?.into_iter().map(gain).collect()
+    }
+}
+
+/// Names and errors of the tasks of a run.
+fn task_errors(json: &Value) -> Option<Vec<(&str, f64)>> {
+    let tasks = json.pointer("/final/tasks")?.as_array()?;
+    tasks.iter().map(|task| Some((task["name"].as_str()?, task["error"].as_f64()?))).collect()
+}
+
+/// Where a record has the accuracy without attack.
+const CLEAN_ACCURACY: &str = "/final/evaluation/clean/value";
+
+const ACCURACY: Metric =
+    Metric { name: "accuracy", key: "accuracy", is_share: true, read: |runs| runs.number(CLEAN_ACCURACY) };
 
 const AUXILIARY: Metric = Metric {
     name: "discriminator",
     key: "auxiliary_accuracy",
     is_share: true,
-    read: |json| json.pointer("/final/auxiliary_accuracy")?.as_f64(),
+    read: |runs| runs.number("/final/auxiliary_accuracy"),
 };
 
 const FGSM: Metric = Metric {
     name: "FGSM at ε",
     key: "fgsm_accuracy",
     is_share: true,
-    read: |json| robust_accuracy(json, AttackKind::Fgsm),
+    read: |runs| robust_accuracy(runs.own, AttackKind::Fgsm),
 };
 
 /// What a comparison of distillations is about.
@@ -51,15 +87,15 @@ const DISTILLATION: [Metric; 5] = [
         name: "gradient cosine",
         key: "gradient_cosine",
         is_share: false,
-        read: |json| json.pointer("/final/comparison/cosine")?.as_f64(),
+        read: |runs| runs.number("/final/comparison/cosine"),
     },
     Metric {
         name: "agreement",
         key: "agreement",
         is_share: true,
-        read: |json| {
-            let share = |key: &str| json.pointer("/final/comparison/agreement")?.get(key)?.as_f64();
-            Some(share("hits")? / share("total").filter(|total| *total > 0.0)?)
+        read: |runs| {
+            let total = runs.number("/final/comparison/agreement/total").filter(|total| *total > 0.0)?;
+            Some(runs.number("/final/comparison/agreement/hits")? / total)
         },
     },
     FGSM,
@@ -72,7 +108,7 @@ const DEFENSE: [Metric; 5] = [
         name: "PGD at ε",
         key: "pgd_accuracy",
         is_share: true,
-        read: |json| robust_accuracy(json, AttackKind::Pgd),
+        read: |runs| robust_accuracy(runs.own, AttackKind::Pgd),
     },
     FGSM,
     AUXILIARY,
@@ -80,17 +116,62 @@ const DEFENSE: [Metric; 5] = [
         name: "histogram distance",
         key: "histogram_distance",
         is_share: false,
-        read: |json| json.pointer("/final/histogram_distance")?.as_f64(),
+        read: |runs| runs.number("/final/histogram_distance"),
     },
 ];
 
+const LOSS_OVER_FIGURES: Metric = Metric {
+    name: "Δm over figures, % (lower is better)",
+    key: "delta_m_over_figures",
+    is_share: false,
+    read: |runs| loss_over_metrics(&runs.gains()?),
+};
+
+const GAIN_BY_TASK: Metric = Metric {
+    name: "Δm by task, % (higher is better)",
+    key: "delta_m_by_task",
+    is_share: false,
+    read: |runs| gain_by_task(&runs.gains()?),
+};
+
+const CLASS_ERROR: Metric =
+    Metric { name: "class error", key: "class_error", is_share: true, read: |runs| runs.error("class") };
+
+const fn task_error(name: &'static str, key: &'static str, read: fn(&Runs) -> Option<f64>) -> Metric {
+    Metric { name, key, is_share: false, read }
+}
+
+/// What a comparison of methods for pictures' tasks is about.
+const PICTURES: [Metric; 7] = [
+    LOSS_OVER_FIGURES,
+    GAIN_BY_TASK,
+    CLASS_ERROR,
+    task_error("color error", "color_error", |runs| runs.error("color")),
+    task_error("edge error", "edge_error", |runs| runs.error("edge")),
+    task_error("denoise error", "denoise_error", |runs| runs.error("denoise")),
+    AUXILIARY,
+];
+
+/// What a comparison of methods for scenes' tasks is about.
+const SCENES: [Metric; 7] = [
+    LOSS_OVER_FIGURES,
+    GAIN_BY_TASK,
+    CLASS_ERROR,
+    task_error("depth error", "depth_error", |runs| runs.error("depth")),
+    task_error("normals error", "normals_error", |runs| runs.error("normals")),
+    task_error("keypoints error", "keypoints_error", |runs| runs.error("keypoints")),
+    AUXILIARY,
+];
+
 /// What a comparison in that scenario is about; the first is that by which methods are held against each other.
-pub fn metrics(scenario: ScenarioKind) -> &'static [Metric] {
+pub fn metrics(scenario: ScenarioKind, tasks: TaskSet) -> &'static [Metric] {
     match scenario {
         ScenarioKind::Defense => &DEFENSE,
         ScenarioKind::Distillation => &DISTILLATION,
-        // Nothing plans one of several tasks yet.
-        ScenarioKind::Multitask => &[AUXILIARY],
+        ScenarioKind::Multitask => match tasks {
+            TaskSet::Pictures => &PICTURES,
+            TaskSet::Scenes => &SCENES,
+        },
     }
 }
 
@@ -139,15 +220,23 @@ impl Results {
 pub fn read(plan: &Plan, folders: &[&Path]) -> Result<Results, HeadlessError> {
     let place = |name: &str| folders.iter().map(|folder| folder.join(name)).find(|path| is_finished(path));
     let mut results = Results::default();
+    let mut records = HashMap::new();
     for cell in &plan.cells {
-        let Some(path) = place(&cell.name) else {
-            results.missing.push(cell.name.clone());
-            continue;
+        match place(&cell.name) {
+            Some(path) => drop(records.insert(&cell.name, run_json(&path)?)),
+            None => results.missing.push(cell.name.clone()),
+        }
+    }
+    for cell in &plan.cells {
+        let Some(own) = records.get(&cell.name) else { continue };
+        let is_alone = |other: &&Cell| {
+            other.setting == cell.setting
+                && other.seed == cell.seed
+                && other.method == MultitaskMethod::SingleTask.name()
         };
-        let json = run_json(&path)?;
-        results
-            .figures
-            .insert(cell.name.clone(), plan.metrics().iter().map(|metric| (metric.read)(&json)).collect());
+        let alone = plan.cells.iter().find(is_alone).and_then(|other| records.get(&other.name));
+        let figures = plan.metrics().iter().map(|metric| (metric.read)(&Runs { own, alone })).collect();
+        results.figures.insert(cell.name.clone(), figures);
     }
     for teacher in &plan.teachers {
         if let Some(path) = place(&teacher.name) {
@@ -169,7 +258,7 @@ pub fn is_finished(folder: &Path) -> bool {
 /// Where its `run.json` cannot be read or has none.
 pub fn accuracy(folder: &Path) -> Result<f64, HeadlessError> {
     let json = run_json(folder)?;
-    (ACCURACY.read)(&json).ok_or_else(|| HeadlessError::Malformed {
+    json.pointer(CLEAN_ACCURACY).and_then(Value::as_f64).ok_or_else(|| HeadlessError::Malformed {
         path: folder.join("run.json"),
         expected: "the record of a finished run",
         problem: "it has no accuracy".into(),

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, DistillationMethod, Mode, ScenarioKind, Setup, TRAIN_TEACHER};
+use crate::config::{
+    Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, TRAIN_TEACHER, TaskSet,
+};
 
 use super::super::error::HeadlessError;
 use super::super::run_folder::{RunFolder, write_whole};
@@ -13,6 +15,9 @@ use super::outcome::{self, Metric};
 
 /// The plan of a comparison in its folder.
 pub const PLAN_FILE: &str = "compare.json";
+
+/// What a table of tasks needs said.
+const ERRORS: &str = "Errors: on all held-out images after the last step, the share of wrong classes or the task's loss; lower is better. Δm: how each task's error differs from that of its own network, learned alone (single-task) from the same seed, in percent, in the two published conventions, whose signs are opposite: the mean loss over all figures, and the mean gain by task. One figure a task makes them equal but for the sign.";
 
 /// A comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +110,31 @@ impl Plan {
         Self { cells: cells.map(|(mode, seed)| cell(mode, seed)).collect(), title, teachers: Vec::new() }
     }
 
+    /// Every method with every seed; all else as `base` says.
+    pub fn multitask(base: Config, methods: &[MultitaskMethod], seeds: u64) -> Self {
+        let mut base = measured_at_the_end(base);
+        // The robustness of the class is not what it is about: one step will do.
+        base.hyper.attack_steps = 1;
+        let Setup { data, tasks, network, width, steps, batch_size, .. } = &base.setup;
+        let title =
+            format!("Several tasks on {data}: {network} × {width}, {steps} steps of {batch_size} images");
+        let cell = |method: MultitaskMethod, seed: u64| {
+            let mut config = base.clone();
+            (config.setup.multitask_method, config.setup.seed) = (method, seed);
+            Cell {
+                name: format!("{method}-seed{seed}"),
+                setting: format!("tasks of {tasks}"),
+                method: method.to_string(),
+                seed,
+                teacher: None,
+                config,
+            }
+        };
+        let methods = in_order(methods.iter().copied()).into_iter();
+        let cells = methods.flat_map(|method| seeds_from(&base, seeds).map(move |seed| (method, seed)));
+        Self { cells: cells.map(|(method, seed)| cell(method, seed)).collect(), title, teachers: Vec::new() }
+    }
+
     /// What is trained: that of every cell.
     pub fn scenario(&self) -> ScenarioKind {
         self.cells.first().map_or(ScenarioKind::Defense, |cell| cell.config.setup.scenario)
@@ -112,19 +142,22 @@ impl Plan {
 
     /// What is measured of every cell, the headline first.
     pub fn metrics(&self) -> &'static [Metric] {
-        outcome::metrics(self.scenario())
+        let tasks = self.cells.first().map_or(TaskSet::Pictures, |cell| cell.config.setup.tasks);
+        outcome::metrics(self.scenario(), tasks)
     }
 
     /// What a reader of the table must know of its metrics.
     pub fn note(&self) -> String {
         let epsilon = self.cells.first().map_or(0.0, |cell| cell.config.hyper.epsilon);
-        let chance = match self.scenario() {
-            ScenarioKind::Defense => "chance is one class of all",
-            ScenarioKind::Distillation => "chance is 50 %",
-            ScenarioKind::Multitask => "chance is one task of all",
+        let (chance, rest) = match self.scenario() {
+            ScenarioKind::Defense => ("chance is one class of all", None),
+            ScenarioKind::Distillation => ("chance is 50 %", None),
+            ScenarioKind::Multitask => ("chance is one task of all", Some(ERRORS)),
         };
+        let attacks = format!("Attacks: untargeted, L∞, at ε = {epsilon}, on all held-out images.");
         format!(
-            "Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report; {chance}. Attacks: untargeted, L∞, at ε = {epsilon}, on all held-out images."
+            "Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report; {chance}. {}",
+            rest.unwrap_or(&attacks)
         )
     }
 
