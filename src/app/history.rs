@@ -441,9 +441,17 @@ mod tests {
         history.accept(started(1));
         let share = crate::train::protocol::Share { hits: 1, total: 2 };
         let robustness = |run, step, complete| {
-            let (progress, curves, worst) = (1.0, Vec::new(), Vec::new());
-            let clean = share;
-            Event::Robustness(Box::new(Robustness { run, step, complete, progress, clean, curves, worst }))
+            Event::Robustness(Box::new(Robustness {
+                run,
+                step,
+                complete,
+                progress: 1.0,
+                clean: share,
+                curves: Vec::new(),
+                worst: Vec::new(),
+                smallest: Vec::new(),
+                mistakes: Vec::new(),
+            }))
         };
         history.keep_baseline();
         assert!(history.baseline.is_none(), "nothing to keep");

@@ -11,6 +11,7 @@ mod controls;
 mod curves;
 mod discriminator;
 mod export;
+mod fooled;
 mod format;
 mod game;
 mod gradients;

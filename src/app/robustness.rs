@@ -6,6 +6,7 @@ use egui_plot::{FilledArea, HLine, Line, LineStyle, MarkerShape, PlotPoints, Plo
 use crate::app::chart;
 use crate::app::controls::Controls;
 use crate::app::export::Table;
+use crate::app::fooled;
 use crate::app::format::{count, percent, short, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
@@ -23,6 +24,19 @@ pub struct RobustnessPane {
     hidden: Vec<(AttackKind, TargetKind)>,
     /// Whether the L2 attacks are shown, whose radii are on another scale.
     l2: bool,
+    view: View,
+}
+
+/// What of an evaluation is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum View {
+    /// Accuracy against ε.
+    #[default]
+    Curves,
+    /// The smallest ε that fooled each image.
+    Smallest,
+    /// What was taken for what.
+    Mistakes,
 }
 
 /// What “Evaluate now” attacks with: every L∞ attack, and two with a target, about the set ε.
@@ -58,6 +72,15 @@ impl RobustnessPane {
             return;
         };
         self.headline_ui(ui, scope, evaluation);
+        let palette = scope.palette;
+        match self.view {
+            View::Curves => {}
+            View::Smallest => return fooled::smallest_ui(ui, &palette, evaluation),
+            View::Mistakes => {
+                let epsilon = scope.controls.config.hyper.epsilon;
+                return fooled::mistakes_ui(ui, &palette, scope.history, evaluation, epsilon);
+            }
+        }
         self.keys_ui(ui, &scope.palette, evaluation);
         let advice = 28.0;
         self.plot_ui(ui, scope, evaluation, ui.available_height() - advice);
@@ -78,12 +101,13 @@ impl RobustnessPane {
     }
 
     /// What is left of each image under the attack that harms it most, at the radius attacked with that is nearest to ε.
-    fn headline_ui(&self, ui: &mut Ui, scope: &Scope<'_>, evaluation: &Robustness) {
+    fn headline_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, evaluation: &Robustness) {
         let set = if self.l2 { f64::INFINITY } else { scope.controls.config.hyper.epsilon };
-        let Some(case) = self.worst(evaluation) else { return };
+        let Some(case) = worst(evaluation, self.l2) else { return };
         let off = |point: &&Point| (point.epsilon - set).abs();
         let Some(point) = case.points.iter().min_by(|a, b| off(a).total_cmp(&off(b))) else { return };
         let (low, high) = point.robust.interval();
+        let view_shown = &mut self.view;
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 6.0;
             ui.label(RichText::new(percent(point.robust.value())).strong().color(scope.palette.text));
@@ -95,11 +119,18 @@ impl RobustnessPane {
             );
             ui.label(RichText::new(text).font(tiny()).color(scope.palette.weak))
                 .on_hover_text(describe_worst(case));
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.spacing_mut().button_padding = egui::vec2(4.0, 0.0);
+                for (view, name, about) in [
+                    (View::Mistakes, "mistakes", "Which class is taken for which under attack"),
+                    (View::Smallest, "smallest ε", "At which radius each image falls"),
+                    (View::Curves, "curves", "Accuracy against ε"),
+                ] {
+                    let text = RichText::new(name).font(tiny());
+                    ui.selectable_value(view_shown, view, text).on_hover_text(about);
+                }
+            });
         });
-    }
-
-    fn worst<'r>(&self, evaluation: &'r Robustness) -> Option<&'r WorstCase> {
-        evaluation.worst.iter().find(|case| (case.norm == Norm::L2) == self.l2)
     }
 
     /// A switch a curve, with its accuracy at the set ε on hover; L∞ or L2.
@@ -166,7 +197,7 @@ impl RobustnessPane {
                 draw_curve(plot, palette, evaluation, curve);
             }
             let clean = evaluation.clean.value();
-            if let Some(case) = self.worst(evaluation) {
+            if let Some(case) = worst(evaluation, self.l2) {
                 let line = case.points.iter().map(|point| [point.epsilon, point.robust.value()]);
                 let line: Vec<[f64; 2]> = std::iter::once([0.0, clean]).chain(line).collect();
                 let line = line.into_iter().filter(|[_, y]| y.is_finite()).collect::<Vec<_>>();
@@ -253,6 +284,10 @@ impl RobustnessPane {
         }
         table
     }
+}
+
+fn worst(evaluation: &Robustness, l2: bool) -> Option<&WorstCase> {
+    evaluation.worst.iter().find(|case| (case.norm == Norm::L2) == l2)
 }
 
 /// What the evaluation is of, or how far it is.

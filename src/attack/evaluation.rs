@@ -5,9 +5,9 @@ use std::{pin::Pin, rc::Rc};
 
 use burn::tensor::Tensor;
 
-use super::{Assault, Dice, Goal, Pace, Start, Victim, batch_size, goal, passes, random_targets};
+use super::{Assault, Dice, Goal, Pace, Start, Victim, ball, batch_size, goal, passes, random_targets};
 use crate::{
-    config::{TargetKind, Threat},
+    config::{Norm, TargetKind, Threat},
     gpu::{hits, images::DeviceImages, read},
     nn::{Network, Weights},
 };
@@ -28,7 +28,7 @@ pub struct Tally {
 }
 
 /// What was counted so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Counts {
     /// Images counted.
     pub total: u32,
@@ -38,6 +38,12 @@ pub struct Counts {
     pub threats: Vec<Tally>,
     /// For each image counted, whether it was classified correctly: without attack, then under each threat.
     pub images: Vec<Vec<bool>>,
+    /// The class of each image counted.
+    pub labels: Vec<u8>,
+    /// For each image counted, the class it was taken for under each threat.
+    pub said: Vec<Vec<u8>>,
+    /// For each image counted, how far each threat moved it, in the threat's norm.
+    pub distances: Vec<Vec<f32>>,
 }
 
 /// One batch under one threat.
@@ -90,8 +96,10 @@ pub struct Evaluation {
     /// `[1 + 2 · threats]`: clean, then robust and fooled of each threat; of the finished batches.
     counts: Option<Tensor<1>>,
     /// Of each finished batch: one where an image was classified correctly, else zero; without attack, then under each
-    /// threat, `[(1 + threats) · N]`.
+    /// threat; then the class it was taken for under each threat, and how far it was moved: `[(1 + 3 · threats) · N]`.
     right: Vec<Tensor<1>>,
+    /// The classes of the images of the finished batches.
+    labels: Vec<u8>,
     counted: u32,
 }
 
@@ -106,6 +114,12 @@ struct Prepared {
     counts: Vec<Tensor<1>>,
     /// Which images were classified correctly, each `[N]`.
     right: Vec<Tensor<1>>,
+    /// As which class they were, each `[N]`.
+    said: Vec<Tensor<1>>,
+    /// How far they were moved, each `[N]`.
+    distances: Vec<Tensor<1>>,
+    /// Their true classes.
+    classes: Vec<u8>,
 }
 
 impl Evaluation {
@@ -128,6 +142,7 @@ impl Evaluation {
             batch: None,
             counts: None,
             right: Vec::new(),
+            labels: Vec::new(),
             counted: 0,
         }
     }
@@ -203,7 +218,7 @@ impl Evaluation {
             return Ok(Turn::Paused);
         };
         let adversarial = adversarial?;
-        self.count(network, &goal, &adversarial);
+        self.count(network, threat.attack.norm(), &goal, &adversarial);
         let attacked = Attacked { threat: self.next_threat, indices, adversarial };
         self.finish_threat(attacked.indices.len());
         Ok(Turn::Attacked(attacked))
@@ -248,10 +263,14 @@ impl Evaluation {
         })
     }
 
-    fn count(&mut self, network: &Network, goal: &Goal, adversarial: &Tensor<4>) {
+    fn count(&mut self, network: &Network, norm: Norm, goal: &Goal, adversarial: &Tensor<4>) {
         let Some(batch) = &mut self.batch else { return };
         let logits = network.logits(&self.weights, adversarial.clone());
         let robust = hits(logits.clone(), batch.labels.clone());
+        let rows = logits.dims()[0];
+        batch.said.push(logits.clone().argmax(1).float().reshape([rows]));
+        let moved = ball::length(norm, adversarial.clone() - batch.images.clone());
+        batch.distances.push(moved.reshape([rows]));
         let fooled = match goal {
             Goal::AwayFrom(_) => robust.count.zeros_like(),
             Goal::Towards(targets) => hits(logits, targets.clone()).count,
@@ -266,7 +285,8 @@ impl Evaluation {
             return;
         }
         if let Some(batch) = self.batch.take() {
-            self.right.push(Tensor::cat(batch.right, 0));
+            self.right.push(Tensor::cat([batch.right, batch.said, batch.distances].concat(), 0));
+            self.labels.extend(batch.classes);
             let counts = Tensor::cat(batch.counts, 0);
             self.counts = Some(match self.counts.take() {
                 Some(sum) => sum + counts,
@@ -285,6 +305,7 @@ impl Evaluation {
         let (total, threats) = (self.counted, self.threats.len());
         let parts: Vec<Tensor<1>> = self.counts.iter().chain(&self.right).cloned().collect();
         let batches: Vec<usize> = self.batches[..self.right.len()].iter().map(Vec::len).collect();
+        let labels = self.labels.clone();
         async move {
             let numbers = if parts.is_empty() {
                 vec![0.0; 1 + 2 * threats]
@@ -294,14 +315,24 @@ impl Evaluation {
             let (counts, mut right) = numbers.split_at(1 + 2 * threats);
             let tallies = counts[1..].chunks_exact(2);
             let tallies = tallies.map(|pair| Tally { robust: pair[0] as u32, fooled: pair[1] as u32 });
-            let mut images = Vec::with_capacity(total as usize);
+            let (mut images, mut said) = (Vec::with_capacity(total as usize), Vec::new());
+            let mut distances = Vec::with_capacity(total as usize);
             for n in batches {
-                let (batch, rest) = right.split_at((1 + threats) * n);
-                let outcomes = |image: usize| batch.iter().skip(image).step_by(n).map(|one| *one > 0.5);
-                images.extend((0..n).map(|image| outcomes(image).collect()));
+                let (batch, rest) = right.split_at((1 + 3 * threats) * n);
+                let (hits, found) = batch.split_at((1 + threats) * n);
+                let (classes, moved) = found.split_at(threats * n);
+                let of = |values: &[f32], image: usize| {
+                    values.iter().skip(image).step_by(n).copied().collect::<Vec<f32>>()
+                };
+                images.extend((0..n).map(|image| of(hits, image).iter().map(|one| *one > 0.5).collect()));
+                said.extend(
+                    (0..n).map(|image| of(classes, image).iter().map(|class| *class as u8).collect()),
+                );
+                distances.extend((0..n).map(|image| of(moved, image)));
                 right = rest;
             }
-            Ok(Counts { total, clean: counts[0] as u32, threats: tallies.collect(), images })
+            let (clean, threats) = (counts[0] as u32, tallies.collect());
+            Ok(Counts { total, clean, threats, images, labels, said, distances })
         }
     }
 
@@ -322,6 +353,9 @@ impl Evaluation {
             clean_logits,
             counts: vec![clean.count],
             right: vec![clean.each],
+            said: Vec::new(),
+            distances: Vec::new(),
+            classes: labels.iter().map(|label| *label as u8).collect(),
         }
     }
 }

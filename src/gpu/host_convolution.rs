@@ -69,14 +69,14 @@ pub(super) fn conv2d(x: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
     let Geometry { kernel, stride, height, width } = geometry;
     let [rows, columns] = geometry.output();
     let frame = Frame { channels, height, width, border: geometry.padding() };
+    let offsets: Vec<usize> =
+        (0..sizes.taps()).map(|tap| tap % channels * kernel * kernel + tap / channels).collect();
     let phase = Phase {
         starts: grid([rows, columns], |row, column| frame.start(row * stride, column * stride)),
         targets: (0..rows * columns).collect(),
         rows: kernel,
         run: kernel * channels,
-        weights: pack(outputs, kernel * kernel * channels, |output, tap| {
-            weight[output * sizes.taps() + tap % channels * kernel * kernel + tap / channels]
-        }),
+        weights: pack(weight, outputs, sizes.taps(), &offsets),
     };
     correlate(x, frame, &[phase], sizes.batch, outputs, rows * columns)
 }
@@ -110,16 +110,17 @@ pub(super) fn input_vjp(gy: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
         let run = tap_columns.len() * outputs;
         let sides =
             [height.saturating_sub(down).div_ceil(stride), width.saturating_sub(right).div_ceil(stride)];
+        let offset = |tap: usize| {
+            let (row, column, output) = (tap / run, tap % run / outputs, tap % outputs);
+            (output * channels * kernel + tap_rows[row]) * kernel + tap_columns[column]
+        };
+        let offsets: Vec<usize> = (0..tap_rows.len() * run).map(offset).collect();
         Phase {
             starts: grid(sides, |row, column| frame.start(row + top, column + left)),
             targets: grid(sides, |row, column| (down + row * stride) * width + right + column * stride),
             rows: if run == 0 { 0 } else { tap_rows.len() },
             run,
-            weights: pack(channels, tap_rows.len() * run, |channel, tap| {
-                let (row, column, output) = (tap / run, tap % run / outputs, tap % outputs);
-                weight
-                    [((output * channels + channel) * kernel + tap_rows[row]) * kernel + tap_columns[column]]
-            }),
+            weights: pack(weight, channels, kernel * kernel, &offsets),
         }
     });
     correlate(gy, frame, &phases, sizes.batch, channels, height * width)
@@ -237,15 +238,19 @@ fn grid<T>([rows, columns]: [usize; 2], value: impl Fn(usize, usize) -> T) -> Ve
     (0..rows).flat_map(|row| (0..columns).map(move |column| value(row, column))).collect()
 }
 
-/// `[panel, taps, lanes]` from a weight's value by channel and tap.
-fn pack(channels: usize, taps: usize, value: impl Fn(usize, usize) -> f32) -> Vec<f32> {
+/// `[panel, taps, lanes]` from a weight whose channels are `step` apart, with a channel's taps at these offsets.
+fn pack(weight: &[f32], channels: usize, step: usize, offsets: &[usize]) -> Vec<f32> {
     let lanes = lanes(channels);
-    let mut packed = vec![0.0; channels.div_ceil(lanes) * taps * lanes];
-    for channel in 0..channels {
-        for tap in 0..taps {
-            packed[(channel / lanes * taps + tap) * lanes + channel % lanes] = value(channel, tap);
+    let mut packed = vec![0.0; channels.div_ceil(lanes) * offsets.len() * lanes];
+    packed.par_chunks_mut((offsets.len() * lanes).max(1)).enumerate().for_each(|(panel, packed)| {
+        let first = panel * lanes;
+        let used = lanes.min(channels - first);
+        for (row, offset) in packed.chunks_exact_mut(lanes).zip(offsets) {
+            for (lane, value) in row[..used].iter_mut().enumerate() {
+                *value = weight[(first + lane) * step + offset];
+            }
         }
-    }
+    });
     packed
 }
 

@@ -18,8 +18,8 @@ use crate::gpu::{read, softmax};
 use crate::nn::{Network, Weights, loss};
 use crate::platform;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::protocol::{Robustness, Share};
-use crate::train::{Surrogate, curves, smallest_radii, worst_cases};
+use crate::train::protocol::Robustness;
+use crate::train::{Surrogate, found};
 
 use super::charts;
 use super::error::HeadlessError;
@@ -217,7 +217,7 @@ fn write(
     let mut table = tables::robustness();
     tables::robustness_rows(evaluation).into_iter().for_each(|row| table.push(row));
     folder.write("robustness.csv", table.bytes())?;
-    let record = EvaluationRecord { eot: Some(draws), ..EvaluationRecord::of(evaluation).with_audit(lights) };
+    let record = EvaluationRecord::in_full(evaluation, lights, draws);
     let json =
         serde_json::to_vec_pretty(&record).map_err(|error| HeadlessError::System(error.to_string()))?;
     folder.write("robustness.json", &json)?;
@@ -282,20 +282,19 @@ struct Found {
     examples: Vec<Examples>,
     lights: Vec<Light>,
     gallery: Gallery,
-    /// See [`smallest_radii`].
-    smallest: Vec<f64>,
 }
 
 impl Found {
     fn report<'a>(&'a self, subject: &'a report::Subject) -> report::Report<'a> {
-        let Self { evaluation, lights, gallery, smallest, .. } = self;
-        report::Report { subject, evaluation, gallery, smallest, lights }
+        let Self { evaluation, lights, gallery, .. } = self;
+        report::Report { subject, evaluation, gallery, lights }
     }
 }
 
 /// Attacks on a thread of its own, which may wait for the device, and shows progress meanwhile.
 fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
     let (threats, step) = (job.threats.clone(), job.checkpoint.header.step);
+    let classes = job.data.classes.len();
     let (sender, receiver): (_, Receiver<Message>) = sync_channel(16);
     let thread = platform::spawn("attacks", move || async move {
         let result = job.run(&sender).await;
@@ -310,14 +309,8 @@ fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
             Message::Done(Err(problem)) => return Err(HeadlessError::System(problem)),
             Message::Done(Ok(attacks)) => {
                 let Attacks { counts, examples, lights, gallery } = *attacks;
-                let clean = Share { hits: counts.clean, total: counts.total };
-                let (curves, worst) = (curves(&threats, &counts), worst_cases(&threats, &counts));
-                let evaluation =
-                    Robustness { run: 1, step, complete: true, progress: 1.0, clean, curves, worst };
-                let has_linf = threats.iter().any(|threat| threat.attack.norm() == Norm::Linf);
-                let smallest =
-                    if has_linf { smallest_radii(Norm::Linf, &threats, &counts) } else { Vec::new() };
-                return Ok(Found { evaluation, examples, lights, gallery, smallest });
+                let evaluation = Robustness { run: 1, step, ..found(&threats, &counts, classes) };
+                return Ok(Found { evaluation, examples, lights, gallery });
             }
         }
     }

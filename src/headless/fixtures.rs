@@ -118,5 +118,7 @@ pub fn robustness(step: u64, total: u32) -> Robustness {
             points: curve(AttackKind::Pgd, TargetKind::Untargeted, 27.0).points,
             median: Some(0.02),
         }],
+        smallest: Vec::new(),
+        mistakes: Vec::new(),
     }
 }

@@ -38,8 +38,6 @@ pub struct Report<'a> {
     pub evaluation: &'a Robustness,
     /// Predictions and pictures at the headline's radius.
     pub gallery: &'a Gallery,
-    /// For each image the smallest radius run at which it was wrong, L∞: 0 without attack, infinite where it never was.
-    pub smallest: &'a [f64],
     /// The audit; empty where none was made.
     pub lights: &'a [Light],
 }

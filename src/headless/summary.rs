@@ -184,6 +184,12 @@ pub struct EvaluationRecord {
     pub eot: Option<usize>,
     /// Attack by attack, radius by radius.
     pub attacks: Vec<AttackRecord>,
+    /// The smallest L∞ distance at which each image was fooled: 0 without attack, null where it never was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub smallest_epsilon: Vec<Option<f64>>,
+    /// What was taken for what, threat by threat.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<ConfusionRecord>,
     /// Whether these figures can be trusted, where that was checked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub audit: Vec<Light>,
@@ -212,6 +218,15 @@ pub struct AttackRecord {
     epsilon: f64,
     robust: ShareRecord,
     success: Option<ShareRecord>,
+}
+
+/// What one threat had classes taken for: `K × K` images by true class (row) and what was said (column).
+#[derive(Serialize)]
+pub struct ConfusionRecord {
+    attack: &'static str,
+    target: &'static str,
+    epsilon: f64,
+    counts: Vec<u32>,
 }
 
 /// A share with its 95 % Wilson interval.
@@ -258,13 +273,28 @@ impl EvaluationRecord {
             worst_case: worst_case.collect(),
             eot: None,
             attacks: attacks.collect(),
+            smallest_epsilon: Vec::new(),
+            confusion: Vec::new(),
             audit: Vec::new(),
         }
     }
 
-    /// The same with what an audit found.
-    pub fn with_audit(self, audit: Vec<Light>) -> Self {
-        Self { audit, ..self }
+    /// The same image by image and class by class, and with what an audit found.
+    pub fn in_full(evaluation: &Robustness, audit: Vec<Light>, draws: usize) -> Self {
+        let known = |radius: &f64| radius.is_finite().then_some(*radius);
+        let confusion = evaluation.mistakes.iter().map(|mistakes| ConfusionRecord {
+            attack: mistakes.attack.name(),
+            target: mistakes.target.name(),
+            epsilon: mistakes.epsilon,
+            counts: mistakes.confusion.clone(),
+        });
+        Self {
+            eot: Some(draws),
+            smallest_epsilon: evaluation.smallest.iter().map(known).collect(),
+            confusion: confusion.collect(),
+            audit,
+            ..Self::of(evaluation)
+        }
     }
 }
 

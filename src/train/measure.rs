@@ -4,13 +4,13 @@ use burn::tensor::{Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::protocol::{
-    ClassHistogram, Comparison, Curve, Event, Histograms, PERCENTILES, Point, Robustness, RunId, Sample,
-    Samples, Share, TaskSample, Tasks,
+    ClassHistogram, Comparison, Curve, Event, Histograms, Mistakes, PERCENTILES, Point, Robustness, RunId,
+    Sample, Samples, Share, TaskSample, Tasks,
 };
-use super::worst::worst_cases;
+use super::worst::{smallest_radii, worst_cases};
 use crate::{
     attack::{Evaluation, Goal, Victim, evaluation::Counts},
-    config::{AttackKind, Hyper, TargetKind, Threat},
+    config::{AttackKind, Hyper, Norm, TargetKind, Threat},
     gpu::{
         bins::{BINS, COLUMNS, edges, jensen_shannon_distance, percentiles},
         gradient_normalization::Scale,
@@ -61,24 +61,44 @@ pub fn robustness(
     run: RunId,
     step: u64,
     evaluation: &Evaluation,
+    classes: usize,
 ) -> impl Future<Output = Result<Outcome, String>> + use<> {
     let threats = evaluation.threats().to_vec();
     let (complete, progress) = (evaluation.is_complete(), evaluation.progress());
     let read = evaluation.read();
     async move {
         let counts = read.await?;
-        let clean = Share { hits: counts.clean, total: counts.total };
-        let (curves, worst) = (curves(&threats, &counts), worst_cases(&threats, &counts));
-        Ok(Outcome::Tell(Event::Robustness(Box::new(Robustness {
-            run,
-            step,
-            complete,
-            progress,
-            clean,
-            curves,
-            worst,
-        }))))
+        let found = Robustness { run, step, complete, progress, ..found(&threats, &counts, classes) };
+        Ok(Outcome::Tell(Event::Robustness(Box::new(found))))
     }
+}
+
+/// What these threats came to on images of so many classes: of a complete evaluation without a run.
+pub fn found(threats: &[Threat], counts: &Counts, classes: usize) -> Robustness {
+    let has_linf = threats.iter().any(|threat| threat.attack.norm() == Norm::Linf);
+    Robustness {
+        run: 0,
+        step: 0,
+        complete: true,
+        progress: 1.0,
+        clean: Share { hits: counts.clean, total: counts.total },
+        curves: curves(threats, counts),
+        worst: worst_cases(threats, counts),
+        smallest: if has_linf { smallest_radii(Norm::Linf, threats, counts) } else { Vec::new() },
+        mistakes: mistakes(threats, counts, classes),
+    }
+}
+
+/// One matrix for each threat, in the order asked for.
+fn mistakes(threats: &[Threat], counts: &Counts, classes: usize) -> Vec<Mistakes> {
+    let of = |(position, threat): (usize, &Threat)| {
+        let mut confusion = vec![0; classes * classes];
+        for (label, said) in counts.labels.iter().zip(&counts.said) {
+            confusion[usize::from(*label) * classes + usize::from(said[position])] += 1;
+        }
+        Mistakes { attack: threat.attack, target: threat.target, epsilon: threat.epsilon, confusion }
+    };
+    threats.iter().enumerate().map(of).collect()
 }
 
 /// One curve for each attack and target, in the order asked for.

@@ -11,7 +11,7 @@ mod teacher;
 mod trainer;
 mod worst;
 
-pub use measure::curves;
+pub use measure::{curves, found};
 pub use session::running_threats;
 pub use surrogate::Surrogate;
 pub use worst::{smallest_radii, worst_cases};

@@ -263,7 +263,8 @@ impl Session {
         let run = self.info.run;
         evaluation.advance(&self.scenario.main().network, self.scenario.held_out()).await?;
         if evaluation.at_batch_end() {
-            self.readings.push(measure::robustness(run, step, &evaluation));
+            let classes = self.info.classes.len();
+            self.readings.push(measure::robustness(run, step, &evaluation, classes));
         }
         if !evaluation.is_complete() {
             self.evaluation = Some((step, evaluation));

@@ -14,10 +14,12 @@ pub fn worst_cases(threats: &[Threat], counts: &Counts) -> Vec<WorstCase> {
     Norm::ALL.into_iter().filter_map(|norm| worst_case(norm, threats, counts)).collect()
 }
 
-/// For each image counted, the smallest radius of that norm at which an attack misclassified it: 0 where it is wrong
-/// without attack, infinite where it never was.
+/// For each image counted, the smallest distance in that norm at which an attack had it misclassified: 0 where it is wrong
+/// without attack, infinite where it never was. Never more than the attack's radius, and less where the attack looks for
+/// the nearest boundary.
 pub fn smallest_radii(norm: Norm, threats: &[Threat], counts: &Counts) -> Vec<f64> {
-    counts.images.iter().map(|right| smallest_radius(norm, threats, right)).collect()
+    let images = counts.images.iter().zip(&counts.distances);
+    images.map(|(right, moved)| smallest_radius(norm, threats, right, moved)).collect()
 }
 
 fn worst_case(norm: Norm, threats: &[Threat], counts: &Counts) -> Option<WorstCase> {
@@ -43,14 +45,15 @@ fn of(norm: Norm, threats: &[Threat]) -> impl Iterator<Item = (usize, &Threat)> 
     threats.iter().enumerate().filter(move |(_, threat)| threat.attack.norm() == norm)
 }
 
-/// The smallest radius at which an image was misclassified: 0 without attack, infinite where it never was. `right` says
-/// whether it was classified correctly without attack, then under each threat.
-fn smallest_radius(norm: Norm, threats: &[Threat], right: &[bool]) -> f64 {
+/// The smallest distance at which an image was misclassified: 0 without attack, infinite where it never was. `right` says
+/// whether it was classified correctly without attack, then under each threat; `moved` how far each threat moved it.
+fn smallest_radius(norm: Norm, threats: &[Threat], right: &[bool], moved: &[f32]) -> f64 {
     if !right.first().copied().unwrap_or(false) {
         return 0.0;
     }
     let harmful = of(norm, threats).filter(|(index, _)| !right[index + 1]);
-    harmful.map(|(_, threat)| threat.epsilon).fold(f64::INFINITY, f64::min)
+    // What rounding moved it beyond the radius does not count, nor does a distance that is no number.
+    harmful.map(|(index, threat)| f64::from(moved[index]).min(threat.epsilon)).fold(f64::INFINITY, f64::min)
 }
 
 #[cfg(test)]
@@ -79,7 +82,13 @@ mod tests {
             image([1, 1, 0, 1, 0]),
             image([1, 1, 1, 0, 1]),
         ];
-        let counts = Counts { total: 5, clean: 4, threats: vec![Tally::default(); 4], images };
+        let (labels, said) = (vec![0; 5], vec![vec![0; 4]; 5]);
+        let mut distances = vec![vec![f32::NAN; 4]; 5];
+        // An attack that went less far than it might: the image falls there already.
+        distances[3][1] = 0.04;
+        let threats_counted = vec![Tally::default(); 4];
+        let counts = Counts { total: 5, clean: 4, threats: threats_counted, images, labels, said, distances };
+        assert!((smallest_radii(Norm::Linf, &threats, &counts)[3] - 0.04).abs() < 1e-6);
         let worst = worst_cases(&threats, &counts);
         let hits = |case: &WorstCase| -> Vec<(f64, u32)> {
             case.points.iter().map(|point| (point.epsilon, point.robust.hits)).collect()

@@ -4,8 +4,8 @@ use great_lab::config::{
     AttackKind, Config, Hyper, Mode, MultitaskMethod, Norm, ScenarioKind, Setup, TargetKind, TaskSet,
 };
 use great_lab::train::protocol::{
-    Activity, Audited, ClassHistogram, Curve, DeviceInfo, Event, Histograms, Light, PERCENTILES, Point,
-    Report, Robustness, RunId, RunInfo, RunState, Sample, Samples, Share, TaskSample, Tasks, Verdict,
+    Activity, Audited, ClassHistogram, Curve, DeviceInfo, Event, Histograms, Light, Mistakes, PERCENTILES,
+    Point, Report, Robustness, RunId, RunInfo, RunState, Sample, Samples, Share, TaskSample, Tasks, Verdict,
     WorstCase,
 };
 use web_time::Duration;
@@ -258,6 +258,13 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Event {
             norm: Norm::Linf,
             points: curve(AttackKind::Pgd, TargetKind::Untargeted, 38.0).points,
             median: Some(0.05),
+        }],
+        smallest: (0..256).map(|image| [0.0, 0.025, 0.05, 0.05, 0.1, f64::INFINITY][image % 6]).collect(),
+        mistakes: vec![Mistakes {
+            attack: AttackKind::Pgd,
+            target: TargetKind::Untargeted,
+            epsilon: 0.1,
+            confusion: confusion(step, 0.3),
         }],
     }))
 }

@@ -158,7 +158,8 @@ pub fn cells(plan: &Plan, results: &Results) -> Table {
 fn spread(metric: &Metric, mean: Option<f64>, deviation: Option<f64>) -> String {
     let Some(mean) = mean else { return "–".into() };
     let (scale, digits, unit) = if metric.is_share { (100.0, 2, " %") } else { (1.0, 3, "") };
-    let mean = scale * mean;
+    // Nothing is written as -0.
+    let mean = scale * mean + 0.0;
     match deviation {
         Some(deviation) => format!("{mean:.digits$} ± {:.digits$}{unit}", scale * deviation),
         None => format!("{mean:.digits$}{unit}"),

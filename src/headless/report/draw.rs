@@ -129,19 +129,16 @@ fn labels(scale: Scale, mut ends: Vec<(f64, String, &str)>) -> String {
     svg
 }
 
-/// How many images each radius was the first to fool.
-pub fn bars(smallest: &[f64]) -> String {
-    let mut radii: Vec<f64> = smallest.to_vec();
-    radii.sort_by(f64::total_cmp);
-    radii.dedup();
-    let n = smallest.len().max(1) as f64;
+/// How many images fall up to each ε.
+pub fn bars(falls: &[(f64, usize)]) -> String {
+    let n = falls.iter().map(|(_, images)| images).sum::<usize>().max(1) as f64;
     let mut rows = String::new();
-    for radius in radii {
-        let share = smallest.iter().filter(|smallest| **smallest == radius).count() as f64 / n;
+    for &(radius, images) in falls {
+        let share = images as f64 / n;
         let name = match radius {
             0.0 => "wrong without attack".to_owned(),
             radius if radius.is_infinite() => "never fooled".to_owned(),
-            radius => format!("ε = {}", figure(radius)),
+            radius => format!("up to ε = {}", figure(radius)),
         };
         let _ = write!(
             rows,

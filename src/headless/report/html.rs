@@ -12,7 +12,7 @@ const STYLE: &str = include_str!("report.css");
 
 /// The whole page.
 pub fn html(report: &Report<'_>) -> String {
-    let Report { subject, evaluation, lights, smallest, .. } = report;
+    let Report { subject, evaluation, lights, .. } = report;
     let mut body = format!("<h1>Robustness of {}</h1><p class=\"weak\">", escaped(&subject.title));
     body += &subject.lines.iter().map(|line| escaped(line)).collect::<Vec<_>>().join(" · ");
     body += "</p>";
@@ -23,11 +23,11 @@ pub fn html(report: &Report<'_>) -> String {
         curves(evaluation),
         table(evaluation)
     );
-    if !smallest.is_empty() {
+    if !evaluation.smallest.is_empty() {
         let _ = write!(
             body,
-            "<section><h2>The smallest ε that fools an image</h2><p class=\"weak\">The first of the L∞ radii run at which any attack did: bracketed by the radii, not exact.</p>{}</section>",
-            bars(smallest)
+            "<section><h2>The smallest ε that fools an image</h2><p class=\"weak\">The smallest L∞ distance at which any attack run fooled it: an upper bound, tight where attacks that look for the nearest boundary were run (deepfool, fab-t).</p>{}</section>",
+            bars(&evaluation.falls())
         );
     }
     body += &confusion(report);
