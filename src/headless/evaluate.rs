@@ -120,7 +120,7 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     }
     let data = load_fitting(options.data.as_deref(), &checkpoint)?;
     let opened = open_device(&options.device)?;
-    let mut progress = Progress::new(options.quiet, 1);
+    let mut progress = Progress::of_attacks(options.quiet);
     opened.info.notice.iter().for_each(|notice| progress.say(notice));
     let subject = subject_of(&checkpoint, &data);
     let job = Job {

@@ -49,6 +49,15 @@ impl Progress {
         Self::Bar { bar, steps }
     }
 
+    /// Progress of attacks on a network that is trained already.
+    pub fn of_attacks(quiet: bool) -> Self {
+        let mut progress = Self::new(quiet, EVALUATION_TICKS);
+        if matches!(progress, Self::Bar { .. }) {
+            progress.evaluation(0.0);
+        }
+        progress
+    }
+
     /// Shows a report.
     pub fn report(&mut self, report: &Report) {
         match self {
