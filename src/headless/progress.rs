@@ -35,6 +35,15 @@ pub enum Progress {
 impl Progress {
     /// Progress towards so many training steps.
     pub fn new(quiet: bool, steps: u64) -> Self {
+        Self::towards(steps, quiet, ["training", "the first step takes longest"])
+    }
+
+    /// Progress of attacks on a network that is trained already.
+    pub fn of_attacks(quiet: bool) -> Self {
+        Self::towards(EVALUATION_TICKS, quiet, ["attacking", "held-out images"])
+    }
+
+    fn towards(steps: u64, quiet: bool, [prefix, message]: [&'static str; 2]) -> Self {
         if quiet {
             return Self::Silent;
         }
@@ -44,18 +53,8 @@ impl Progress {
         let style = ProgressStyle::with_template("{prefix} {bar:18} {pos}/{len} · {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("━╸─");
-        let bar = ProgressBar::new(steps).with_style(style).with_prefix("training");
-        bar.set_message("the first step takes longest");
+        let bar = ProgressBar::new(steps).with_style(style).with_prefix(prefix).with_message(message);
         Self::Bar { bar, steps }
-    }
-
-    /// Progress of attacks on a network that is trained already.
-    pub fn of_attacks(quiet: bool) -> Self {
-        let mut progress = Self::new(quiet, EVALUATION_TICKS);
-        if matches!(progress, Self::Bar { .. }) {
-            progress.evaluation(0.0);
-        }
-        progress
     }
 
     /// Shows a report.
