@@ -405,7 +405,7 @@ fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String 
         return words.before.into();
     };
     let read = percent(accuracy);
-    if !setup.uses_alpha() {
+    if !setup.uses_alpha() && !aligns(setup) {
         let method = setup.method_name();
         return format!(
             "Read off {read} of the gradients. With {method} the auxiliary network only watches."
@@ -426,7 +426,7 @@ fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Mode;
+    use crate::config::{Mode, MultitaskMethod};
 
     #[test]
     fn the_verdict_names_the_winner() {
@@ -436,6 +436,14 @@ mod tests {
         assert!(of(0.2, Mode::Great).contains("main network is winning"));
         assert!(of(0.5, Mode::GreatGreace).contains("open game"));
         assert!(of(0.95, Mode::Baseline).contains("only watches"));
+        let tasks = |multitask_method| Setup {
+            scenario: ScenarioKind::Multitask,
+            multitask_method,
+            ..Setup::default()
+        };
+        let of_tasks = |method| sentence(Some((0.99, 0.99)), 0.25, &tasks(method));
+        assert!(of_tasks(MultitaskMethod::Great).contains("auxiliary network is winning"));
+        assert!(of_tasks(MultitaskMethod::Equal).contains("only watches"));
         assert!(sentence(None, 0.1, &setup(Mode::Great)).contains("tries to read"));
         let distillation = Setup { scenario: ScenarioKind::Distillation, ..Setup::default() };
         let told = sentence(Some((0.55, 0.1)), 0.5, &distillation);
