@@ -357,40 +357,6 @@ pub struct Mistakes {
     pub confusion: Vec<u32>,
 }
 
-/// Bars beyond which falls are put together.
-const MOST_BARS: usize = 12;
-
-impl Robustness {
-    /// How many images fall where, ascending: at 0 those that are wrong without attack; between, up to each ε; at infinity
-    /// those that never fell.
-    pub fn falls(&self) -> Vec<(f64, usize)> {
-        let mut sorted = self.smallest.clone();
-        sorted.sort_by(f64::total_cmp);
-        let mut distinct = sorted.clone();
-        distinct.dedup();
-        if distinct.len() > MOST_BARS {
-            let largest = sorted.iter().copied().filter(|radius| radius.is_finite()).fold(0.0, f64::max);
-            let width = largest / MOST_BARS as f64;
-            let up = |radius: f64| {
-                if radius.is_finite() {
-                    (radius / width).ceil().min(MOST_BARS as f64) * width
-                } else {
-                    radius
-                }
-            };
-            sorted.iter_mut().for_each(|radius| *radius = up(*radius));
-        }
-        let mut bars: Vec<(f64, usize)> = Vec::new();
-        for radius in sorted {
-            match bars.last_mut() {
-                Some((last, images)) if *last == radius => *images += 1,
-                _ => bars.push((radius, 1)),
-            }
-        }
-        bars
-    }
-}
-
 /// Whether robustness figures can be trusted.
 #[derive(Clone, Debug)]
 pub struct Audited {

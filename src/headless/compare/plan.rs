@@ -93,21 +93,9 @@ impl Plan {
         let base = measured_at_the_end(base);
         let Setup { data, network, width, steps, batch_size, .. } = &base.setup;
         let title = format!("Defence on {data}: {network} × {width}, {steps} steps of {batch_size} images");
-        let cell = |mode: Mode, seed: u64| {
-            let mut config = base.clone();
-            (config.setup.mode, config.setup.seed) = (mode, seed);
-            Cell {
-                name: format!("{mode}-seed{seed}"),
-                setting: format!("ε = {}", base.hyper.epsilon),
-                method: mode.to_string(),
-                seed,
-                teacher: None,
-                config,
-            }
-        };
-        let modes = in_order(modes.iter().copied()).into_iter();
-        let cells = modes.flat_map(|mode| seeds_from(&base, seeds).map(move |seed| (mode, seed)));
-        Self { cells: cells.map(|(mode, seed)| cell(mode, seed)).collect(), title, teachers: Vec::new() }
+        let setting = format!("ε = {}", base.hyper.epsilon);
+        let cells = paired(&base, modes, seeds, &setting, |setup, mode| setup.mode = mode);
+        Self { cells, title, teachers: Vec::new() }
     }
 
     /// Every method with every seed; all else as `base` says.
@@ -118,21 +106,9 @@ impl Plan {
         let Setup { data, tasks, network, width, steps, batch_size, .. } = &base.setup;
         let title =
             format!("Several tasks on {data}: {network} × {width}, {steps} steps of {batch_size} images");
-        let cell = |method: MultitaskMethod, seed: u64| {
-            let mut config = base.clone();
-            (config.setup.multitask_method, config.setup.seed) = (method, seed);
-            Cell {
-                name: format!("{method}-seed{seed}"),
-                setting: format!("tasks of {tasks}"),
-                method: method.to_string(),
-                seed,
-                teacher: None,
-                config,
-            }
-        };
-        let methods = in_order(methods.iter().copied()).into_iter();
-        let cells = methods.flat_map(|method| seeds_from(&base, seeds).map(move |seed| (method, seed)));
-        Self { cells: cells.map(|(method, seed)| cell(method, seed)).collect(), title, teachers: Vec::new() }
+        let setting = format!("tasks of {tasks}");
+        let cells = paired(&base, methods, seeds, &setting, |setup, method| setup.multitask_method = method);
+        Self { cells, title, teachers: Vec::new() }
     }
 
     /// What is trained: that of every cell.
@@ -217,6 +193,33 @@ impl Plan {
     pub fn methods(&self) -> Vec<&str> {
         in_order(self.cells.iter().map(|cell| cell.method.as_str()))
     }
+}
+
+/// A cell for each method, as `choose` writes it into a setup, with every seed.
+fn paired<M: Copy + PartialEq + std::fmt::Display>(
+    base: &Config,
+    methods: &[M],
+    seeds: u64,
+    setting: &str,
+    choose: impl Fn(&mut Setup, M),
+) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for method in in_order(methods.iter().copied()) {
+        for seed in seeds_from(base, seeds) {
+            let mut config = base.clone();
+            config.setup.seed = seed;
+            choose(&mut config.setup, method);
+            cells.push(Cell {
+                name: format!("{method}-seed{seed}"),
+                setting: setting.to_owned(),
+                method: method.to_string(),
+                seed,
+                teacher: None,
+                config,
+            });
+        }
+    }
+    cells
 }
 
 /// Each once, where it first comes.
