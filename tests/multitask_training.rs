@@ -73,12 +73,12 @@ fn every_method_learns_every_dense_task() {
     for (index, method) in MultitaskMethod::ALL.iter().enumerate() {
         let set = TaskSet::ALL[index % 2];
         let ([before, after], _) = train(*method, set, 30);
-        println!("{method}, {set}: {:?} to {:?}", before.errors, after.errors);
-        for (task, (before, after)) in after.tasks.iter().zip(before.errors.iter().zip(&after.errors)).skip(1)
-        {
-            assert!(*after < 0.95 * before, "{method}, {task}: {before} to {after}");
+        println!("{method}, {set}: {:?} to {:?}", before.figures, after.figures);
+        for (task, figures) in after.tasks.iter().zip(before.figures.iter().zip(&after.figures)).skip(1) {
+            let (before, after) = (figures.0[0].value, figures.1[0].value);
+            assert!(after < 0.95 * before, "{method}, {task}: {before} to {after}");
         }
-        assert!(after.errors[0] <= 1.0 && after.norms.iter().flatten().all(|norm| *norm > 0.0));
+        assert!(after.figures[0][0].value <= 1.0 && after.norms.iter().flatten().all(|norm| *norm > 0.0));
     }
 }
 
@@ -168,5 +168,6 @@ fn what_does_not_go_together_is_refused_and_what_is_not_there_left_out() {
     let mut scenario = Multitask::new(&setup, &grey, None, &statistics(&grey), &Device::flex()).unwrap();
     assert_eq!(scenario.tasks(), [Task::Class, Task::Edge, Task::Denoise]);
     scenario.step(0, &Hyper::default(), Players::Both);
-    assert!(figures(&scenario, &Hyper::default()).errors.iter().all(|error| error.is_finite()));
+    let found = figures(&scenario, &Hyper::default());
+    assert!(found.figures.iter().flatten().all(|figure| figure.value.is_finite()), "{:?}", found.figures);
 }

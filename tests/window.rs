@@ -14,7 +14,9 @@ use egui_kittest::{Harness, kittest::Queryable};
 use great_lab::app::{Lab, Options, Pane, to_png};
 use great_lab::config::{AttackKind, Config, Hyper, Mode, MultitaskMethod};
 use great_lab::train::protocol::{Activity, Command, Delivery, Event, Failure, Local, Players, connect};
-use synthetic::{a_run, histograms, report, robustness, samples, started, started_tasks, state, tasks};
+use synthetic::{
+    a_run, histograms, report, robustness, samples, started, started_tasks, state, tasks, with_before,
+};
 
 /// A window and the trainer's end of its wires.
 struct Bench {
@@ -166,11 +168,15 @@ fn several_tasks_have_a_pane_of_their_own() {
         tasks(3, 100, 0.9),
     ]);
     for text in
-        ["Δm −10.0 %", "by task +10.0 %", "vs single-task, step 300", "36.0 %", "40.0 %", "‖ĝ‖", "Sneaker"]
+        ["Δm −10.3 %", "by task +10.2 %", "vs single-task, step 300", "36.0 %", "40.0 %", "‖ĝ‖", "Sneaker"]
     {
         assert!(bench.sees(text), "{text}");
     }
+    bench.tell([with_before(histograms(3, 100), histograms(3, 1000)), report(3, 100, Hyper::default())]);
+    assert!(bench.sees("D_JS") && bench.sees("0.354"), "the distance behind the layers");
     bench.picture("tasks-dark.png");
+    bench.click("before");
+    assert!(!bench.sees("0.354"), "another distance before them");
     // A defence has its own panes again.
     bench.tell([started(4), state(4, Activity::Paused, 0)]);
     assert!(bench.sees("Audit now") && !bench.sees("Δm"));
@@ -369,7 +375,7 @@ fn every_pane_copies_its_figures() {
     bench.tell(a_run(1, 400));
     for (pane, expected) in [
         (Pane::Curves, "step,seconds,loss"),
-        (Pane::Gradients, "step,class,statistic"),
+        (Pane::Gradients, "step,alignment,class,statistic"),
         (Pane::Discriminator, "true_class,read_as,count"),
         (Pane::Robustness, "evaluation,step,attack"),
         (Pane::Samples, "step,epsilon,sample"),

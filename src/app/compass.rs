@@ -4,7 +4,7 @@ use egui::{Align2, Mesh, Rect, Sense, Ui, Vec2, pos2, vec2};
 
 use crate::app::format::figure;
 use crate::app::theme::{Palette, tiny};
-use crate::train::protocol::Tasks;
+use crate::train::protocol::TaskFigures;
 
 /// Room for a name beside a matrix.
 const NAMES: f32 = 58.0;
@@ -14,7 +14,7 @@ const CAPTION: f32 = 13.0;
 const LEAST_SPREAD: f32 = 0.01;
 
 /// Draws both matrices in a line, and the layers in the next.
-pub fn ui(ui: &mut Ui, palette: &Palette, tasks: &Tasks) {
+pub fn ui(ui: &mut Ui, palette: &Palette, tasks: &TaskFigures) {
     let side = ((ui.available_width() - NAMES - 20.0) / 2.0).clamp(48.0, 132.0);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 12.0;
@@ -35,7 +35,7 @@ pub fn ui(ui: &mut Ui, palette: &Palette, tasks: &Tasks) {
 fn matrix_ui(
     ui: &mut Ui,
     palette: &Palette,
-    tasks: &Tasks,
+    tasks: &TaskFigures,
     (which, caption): (usize, &str),
     (names, side): (f32, f32),
 ) {
@@ -81,7 +81,7 @@ fn cell_of(grid: Rect, cell: f32, index: usize, count: usize) -> Rect {
 }
 
 /// The weights of a task's layer: orange above 1, blue below.
-fn layer_ui(ui: &mut Ui, palette: &Palette, tasks: &Tasks, (task, weights): (&str, &[f32]), side: f32) {
+fn layer_ui(ui: &mut Ui, palette: &Palette, tasks: &TaskFigures, (task, weights): (&str, &[f32]), side: f32) {
     let (rect, response) = ui.allocate_exact_size(vec2(side, side + CAPTION), Sense::hover());
     let caption = format!("w, {task}");
     ui.painter().text(rect.left_top(), Align2::LEFT_TOP, caption, tiny(), palette.weak);

@@ -22,7 +22,7 @@ impl Discriminator {
     /// Draws accuracy and confusion.
     pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         let Some(report) = &scope.history.latest else {
-            let what = "How often the auxiliary network reads the class off a gradient.";
+            let what = "How often the auxiliary network reads off a gradient where it comes from.";
             chart::empty(ui, &scope.palette, what, "The first report fills this: press Run.");
             return;
         };

@@ -10,6 +10,7 @@ use crate::app::format::{count, figure};
 use crate::app::history::{History, column};
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
+use crate::config::ScenarioKind;
 use crate::train::protocol::{ClassHistogram, Histograms, PERCENTILES};
 
 /// Which picture of the distributions.
@@ -25,12 +26,14 @@ enum View {
 pub struct Gradients {
     view: View,
     logarithmic: bool,
+    /// Whether those before the alignment layers are shown, where there are such.
+    is_before: bool,
     shown: Vec<bool>,
 }
 
 impl Default for Gradients {
     fn default() -> Self {
-        Self { view: View::default(), logarithmic: true, shown: Vec::new() }
+        Self { view: View::default(), logarithmic: true, is_before: false, shown: Vec::new() }
     }
 }
 
@@ -44,16 +47,15 @@ impl Gradients {
                 1 => "They come every step: press Run.".into(),
                 _ => format!("They come every {} steps: press Run.", count(every)),
             };
-            chart::empty(
-                ui,
-                &scope.palette,
-                "Histograms of the entries of ∇x J, by where they come from.",
-                &when,
-            );
+            let what =
+                format!("Histograms of the entries of {}, by where they come from.", tensor(scope.history));
+            chart::empty(ui, &scope.palette, &what, &when);
             return;
         };
         self.shown.resize(histograms.classes.len(), true);
-        self.header_ui(ui, scope.history, histograms, &scope.palette);
+        let shown = histograms.before.as_deref().filter(|_| self.is_before).unwrap_or(histograms);
+        self.header_ui(ui, scope.history, (shown, histograms.before.is_some()), &scope.palette);
+        let histograms = shown;
         match self.view {
             View::Histogram => self.histogram_ui(ui, scope, histograms),
             View::Percentiles => self.percentiles_ui(ui, scope, histograms),
@@ -62,7 +64,13 @@ impl Gradients {
     }
 
     /// The distance, its floor and how both went; which view.
-    fn header_ui(&mut self, ui: &mut Ui, history: &History, histograms: &Histograms, palette: &Palette) {
+    fn header_ui(
+        &mut self,
+        ui: &mut Ui,
+        history: &History,
+        (histograms, is_aligned): (&Histograms, bool),
+        palette: &Palette,
+    ) {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 5.0;
             let help = "Jensen-Shannon distance between the histograms, 0 (the same) to 1 (no overlap), and its floor: what it is when it is shuffled where the gradient tensors come from. At the floor nothing distinguishes them here.";
@@ -75,7 +83,7 @@ impl Gradients {
                 let cosine = format!("cosine {}", figure(comparison.cosine));
                 ui.label(RichText::new(cosine).size(11.5)).on_hover_text(help);
             }
-            if ui.available_width() > 290.0 {
+            if ui.available_width() > if is_aligned { 400.0 } else { 290.0 } {
                 sparkline(ui, history, palette);
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -90,6 +98,16 @@ impl Gradients {
                     ui.add_space(4.0);
                     let text = RichText::new("log").font(small());
                     ui.toggle_value(&mut self.logarithmic, text).on_hover_text("Counts on a logarithmic axis");
+                }
+                if is_aligned {
+                    ui.add_space(4.0);
+                    for (is_before, name, help) in [
+                        (false, "behind", "The tasks' gradients behind the alignment layers"),
+                        (true, "before", "The tasks' gradients before the alignment layers"),
+                    ] {
+                        let text = RichText::new(name).font(small());
+                        ui.selectable_value(&mut self.is_before, is_before, text).on_hover_text(help);
+                    }
                 }
             });
         });
@@ -119,7 +137,13 @@ impl Gradients {
         let chips = chips_height(ui, scope.history, self.shown.len());
         let axis = axis(histograms);
         let height = if self.logarithmic { logarithmic_height } else { f64::from };
-        let mut plot = binned_plot(palette, &axis, "histogram", "entries", y_format(self.logarithmic));
+        let mut plot = binned_plot(
+            palette,
+            &axis,
+            ("histogram", tensor(scope.history)),
+            "entries",
+            y_format(self.logarithmic),
+        );
         if self.logarithmic {
             let powers = (0..10).map(|power| logarithmic_height(10_u32.pow(power)));
             plot = plot.y_grid_spacer(chart::marks(std::iter::once(0.0).chain(powers).collect(), 0.7));
@@ -201,7 +225,7 @@ impl Gradients {
             }
             names.get(class as usize).map(|name| name.chars().take(11).collect()).unwrap_or_default()
         };
-        let plot = binned_plot(palette, &axis, "percentiles", "", name);
+        let plot = binned_plot(palette, &axis, ("percentiles", tensor(scope.history)), "", name);
         let plot = plot.y_grid_spacer(|input| {
             let (low, high) = (input.bounds.0.ceil() as i64, input.bounds.1.floor() as i64);
             (low..=high).map(|y| GridMark { value: y as f64, step_size: 1.0 }).collect()
@@ -269,27 +293,47 @@ impl Gradients {
 
     /// Each class's statistics and counts, bin by bin.
     pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(&["step", "class", "statistic", "low", "high", "value"]);
+        let mut table = Table::new(&["step", "alignment", "class", "statistic", "low", "high", "value"]);
         let Some(histograms) = &history.histograms else { return table };
-        let step = histograms.step.to_string();
-        let mut row = |class: &str, statistic: &str, low: String, high: String, value: String| {
-            table.rows.push(vec![step.clone(), class.into(), statistic.into(), low, high, value]);
-        };
-        let none = String::new;
-        row("", "distance", none(), none(), histograms.distance.to_string());
-        row("", "floor", none(), none(), histograms.floor.to_string());
-        for (class, histogram) in histograms.classes.iter().enumerate() {
-            let class = history.origin_name(class);
-            row(&class, "mean", none(), none(), histogram.mean.to_string());
-            row(&class, "deviation", none(), none(), histogram.deviation.to_string());
-            for (name, value) in percentile_names().zip(histogram.percentiles) {
-                row(&class, &name, none(), none(), value.to_string());
-            }
-            for (edges, count) in histograms.edges.windows(2).zip(&histogram.counts) {
-                row(&class, "count", edges[0].to_string(), edges[1].to_string(), count.to_string());
+        match &histograms.before {
+            None => rows(&mut table, history, histograms, ""),
+            Some(before) => {
+                rows(&mut table, history, before, "before");
+                rows(&mut table, history, histograms, "behind");
             }
         }
         table
+    }
+}
+
+/// Adds the rows of `histograms`, which are before or behind the alignment layers where there are such.
+fn rows(table: &mut Table, history: &History, histograms: &Histograms, alignment: &str) {
+    let step = histograms.step.to_string();
+    let mut row = |class: &str, statistic: &str, low: String, high: String, value: String| {
+        let begin = [step.clone(), alignment.into(), class.into(), statistic.into()];
+        table.rows.push(begin.into_iter().chain([low, high, value]).collect());
+    };
+    let none = String::new;
+    row("", "distance", none(), none(), histograms.distance.to_string());
+    row("", "floor", none(), none(), histograms.floor.to_string());
+    for (class, histogram) in histograms.classes.iter().enumerate() {
+        let class = history.origin_name(class);
+        row(&class, "mean", none(), none(), histogram.mean.to_string());
+        row(&class, "deviation", none(), none(), histogram.deviation.to_string());
+        for (name, value) in percentile_names().zip(histogram.percentiles) {
+            row(&class, &name, none(), none(), value.to_string());
+        }
+        for (edges, count) in histograms.edges.windows(2).zip(&histogram.counts) {
+            row(&class, "count", edges[0].to_string(), edges[1].to_string(), count.to_string());
+        }
+    }
+}
+
+/// What the entries are of.
+fn tensor(history: &History) -> &'static str {
+    match history.info.as_ref().map(|info| info.config.setup.scenario) {
+        Some(ScenarioKind::Multitask) => "∇s L",
+        _ => "∇x J",
     }
 }
 
@@ -311,7 +355,7 @@ fn y_format(logarithmic: bool) -> impl Fn(f64) -> String {
 fn binned_plot<'a>(
     palette: &Palette,
     axis: &Axis,
-    id: &str,
+    (id, tensor): (&str, &str),
     y_label: &str,
     y_format: impl Fn(f64) -> String + 'a,
 ) -> egui_plot::Plot<'a> {
@@ -322,7 +366,8 @@ fn binned_plot<'a>(
         nearest.map_or(String::new(), |tick| tick.label.clone())
     };
     let (from, to) = axis.ends();
-    let x = chart::x_axis(palette, "entry of ∇x J (logarithmic, with sign)", x_format);
+    let x_label = format!("entry of {tensor} (logarithmic, with sign)");
+    let x = chart::x_axis(palette, &x_label, x_format);
     chart::chart(id, palette, x, chart::y_axis(palette, y_label, y_format))
         .include_x(from)
         .include_x(to)

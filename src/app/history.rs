@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::app::series::{Row, Series};
-use crate::config::{Config, Hyper, KNOBS, MultitaskMethod};
+use crate::config::{Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
 use crate::train::protocol::{
     Activity, Audited, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState,
     Samples, Tasks,
@@ -93,7 +93,8 @@ pub struct History {
     pub evaluation: Option<Robustness>,
     /// The complete evaluation before it.
     pub previous: Option<Robustness>,
-    /// Clean accuracy on held-out images, evaluation by evaluation.
+    /// Clean accuracy on held-out images, evaluation by evaluation; of several tasks, where images have the noise that
+    /// they are trained on, each time they were measured.
     pub held_out: Series<1>,
     /// The newest audit, complete or not.
     pub audited: Option<Audited>,
@@ -182,7 +183,7 @@ impl History {
         let (data, alone) = self.single_tasks.as_ref()?;
         let is_comparable = info.config.setup.multitask_method != MultitaskMethod::SingleTask
             && *data == info.config.setup.data
-            && alone.tasks == tasks.tasks;
+            && alone.found.tasks == tasks.found.tasks;
         is_comparable.then_some(alone)
     }
 
@@ -323,8 +324,25 @@ impl History {
         {
             self.single_tasks = Some((setup.data.clone(), tasks.clone()));
         }
+        if let Some(error) = tasks.found.figures.first().and_then(|class| class.first()) {
+            let (step, seconds) = (tasks.step as f64, self.seconds());
+            self.held_out.push(Row { step, seconds, values: [1.0 - error.value] });
+        }
         self.tasks_received += 1;
         self.tasks = Some(tasks);
+    }
+
+    /// Accuracy on held-out images, and at which step that was.
+    pub fn held_out_accuracy(&self) -> Option<(f64, u64)> {
+        match &self.tasks {
+            Some(tasks) => Some((1.0 - tasks.found.figures.first()?.first()?.value, tasks.step)),
+            None => self.complete_evaluation().map(|evaluation| (evaluation.clean.value(), evaluation.step)),
+        }
+    }
+
+    /// Whether the run is one of several tasks.
+    fn has_tasks(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| info.config.setup.scenario == ScenarioKind::Multitask)
     }
 
     fn evaluated(&mut self, robustness: Robustness) {
@@ -333,7 +351,7 @@ impl History {
         if another && let Some(known) = self.evaluation.take().filter(|known| known.complete) {
             self.previous = Some(known);
         }
-        if robustness.complete && robustness.clean.total > 0 {
+        if robustness.complete && robustness.clean.total > 0 && !self.has_tasks() {
             let row = Row {
                 step: robustness.step as f64,
                 seconds: self.seconds(),

@@ -130,12 +130,8 @@ fn happening(history: &History) -> String {
             format!("Training: step {step}, epoch {epoch:.1}{attacking}.")
         }
         Activity::Finished => {
-            let held_out = history.complete_evaluation().map_or(String::new(), |evaluation| {
-                format!(
-                    " Held-out accuracy {} at step {}.",
-                    percent(evaluation.clean.value()),
-                    count(evaluation.step)
-                )
+            let held_out = history.held_out_accuracy().map_or(String::new(), |(accuracy, step)| {
+                format!(" Held-out accuracy {} at step {}.", percent(accuracy), count(step))
             });
             format!("Finished: {step} steps{attacking}.{held_out}")
         }

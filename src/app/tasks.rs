@@ -4,13 +4,13 @@
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
 use crate::app::export::Table;
-use crate::app::format::{count, figure};
+use crate::app::format::{count, figure as number, percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::app::{chart, compass, pictures};
 use crate::config::MultitaskMethod;
-use crate::train::protocol::{TaskSample, Tasks};
+use crate::train::protocol::{Figure, Metric, TaskFigures, TaskSample, Tasks, Unit};
 
 /// The name of the first task, which is no picture.
 const CLASS: &str = "class";
@@ -46,25 +46,27 @@ impl TasksPane {
         header_ui(ui, &palette, scope.history, tasks);
         let of = scope.history.tasks_received;
         if self.atlas.as_ref().is_none_or(|atlas| atlas.of != of) {
-            let texture = ui.ctx().load_texture("tasks", atlas(tasks), egui::TextureOptions::NEAREST);
+            let texture = ui.ctx().load_texture("tasks", atlas(&tasks.found), egui::TextureOptions::NEAREST);
             self.atlas = Some(Atlas { of, texture });
         }
         let Some(atlas) = &self.atlas else { return };
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
-            errors_ui(ui, &palette, scope.history, tasks);
+            figures_ui(ui, &palette, scope.history, &tasks.found);
             ui.add_space(4.0);
-            compass::ui(ui, &palette, tasks);
+            compass::ui(ui, &palette, &tasks.found);
             ui.add_space(4.0);
-            shown_ui(ui, &palette, scope.history, tasks, &atlas.texture);
+            shown_ui(ui, &palette, scope.history, &tasks.found, &atlas.texture);
         });
     }
 
-    /// A row a task.
+    /// A row a figure.
     pub fn table(&self, history: &History) -> Table {
         let mut table = Table::new(&[
             "step",
             "task",
-            "error",
+            "figure",
+            "unit",
+            "value",
             "alone",
             "gain_percent",
             "norm_before",
@@ -73,23 +75,25 @@ impl TasksPane {
             "mean_cosine_behind",
         ]);
         let Some(tasks) = &history.tasks else { return table };
-        for (index, name) in tasks.tasks.iter().enumerate() {
-            let alone = history.alone().map(|alone| alone.errors[index]);
-            let text = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
-            let mut row = vec![tasks.step.to_string(), name.clone(), tasks.errors[index].to_string()];
-            row.extend([text(alone), text(alone.and_then(|alone| gain(tasks.errors[index], alone)))]);
-            row.extend([0, 1].map(|side| tasks.norms[side][index].to_string()));
-            row.extend([0, 1].map(|side| tasks.mean_cosine(side, index).to_string()));
-            table.rows.push(row);
+        let found = &tasks.found;
+        let metrics = history.alone().and_then(|alone| found.metrics(&alone.found));
+        let text = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+        for (index, name) in found.tasks.iter().enumerate() {
+            for (place, figure) in found.figures[index].iter().enumerate() {
+                let metric = metrics.as_ref().map(|metrics| metrics[index][place]);
+                let mut row = vec![tasks.step.to_string(), name.clone(), figure.name.into()];
+                row.extend([figure.unit.symbol().into(), figure.value.to_string()]);
+                row.extend([
+                    text(metric.map(|metric| metric.single)),
+                    text(metric.as_ref().and_then(Metric::gain)),
+                ]);
+                row.extend([0, 1].map(|side| found.norms[side][index].to_string()));
+                row.extend([0, 1].map(|side| found.mean_cosine(side, index).to_string()));
+                table.rows.push(row);
+            }
         }
         table
     }
-}
-
-/// How much less the error is than alone, in percent of that.
-fn gain(error: f64, alone: f64) -> Option<f64> {
-    let gain = 100.0 * (alone - error) / alone;
-    gain.is_finite().then_some(gain)
 }
 
 /// `+3.1 %`, with a sign that is as wide as a plus.
@@ -102,7 +106,7 @@ fn header_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &Tasks) {
     let method = history.info.as_ref().map(|info| info.config.setup.multitask_method);
     let line = |text: String| RichText::new(text).font(tiny()).color(palette.weak);
     let step = format!("step {}, held-out images", count(tasks.step));
-    let compared = history.alone().and_then(|alone| Some((alone.step, tasks.delta_m(alone)?)));
+    let compared = history.alone().and_then(|alone| Some((alone.step, tasks.found.delta_m(&alone.found)?)));
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
         match compared {
@@ -114,7 +118,7 @@ fn header_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &Tasks) {
                 );
                 ui.label(line("lower is better".into()));
                 ui.label(RichText::new(format!("by task {}", signed_percent(gain))).font(small())).on_hover_text(
-                    "Mean over the tasks of how much better they are than alone (LibMTL). One figure a task makes it the other one with another sign.",
+                    "Mean over each task's figures of how much better they are than alone, then over the tasks (LibMTL): higher is better.",
                 );
                 ui.label(line("higher is better".into()));
                 ui.add(egui::Label::new(line(format!("· vs single-task, step {}", count(at)))).truncate());
@@ -130,16 +134,22 @@ fn header_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &Tasks) {
     });
 }
 
-/// A line a task: its error, what it is alone, and the norm of its gradient before and behind.
-fn errors_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &Tasks) {
+/// A line a figure: what it is, what it is alone; and the norm of each task's gradient before and behind.
+fn figures_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &TaskFigures) {
     let weak = |text: &str| RichText::new(text).font(tiny()).color(palette.weak);
     let plain = |text: String| RichText::new(text).font(small()).color(palette.text);
-    egui::Grid::new("task errors").num_columns(6).spacing(vec2(16.0, 1.0)).show(ui, |ui| {
+    let metrics = history.alone().and_then(|alone| tasks.metrics(&alone.found));
+    ui.spacing_mut().interact_size.y = 12.0;
+    egui::Grid::new("task figures").num_columns(7).spacing(vec2(14.0, 0.0)).show(ui, |ui| {
         for (title, about) in [
             ("task", "Task by task."),
-            ("error", "On all held-out images: the share of wrong classes, else the loss. Lower is better."),
+            (
+                "figure",
+                "As it is published. On all held-out images; normals count as the same on both sides.",
+            ),
+            ("now", "What it is now."),
             ("alone", "The same of the last single-task run on these data."),
-            ("gain", "How much less than alone."),
+            ("gain", "How much better than alone."),
             ("‖g‖", "Norm of the task's gradient at the encoder's output, over a batch."),
             ("‖ĝ‖", "The same behind the alignment layer."),
         ] {
@@ -147,31 +157,44 @@ fn errors_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &Tasks) {
         }
         ui.end_row();
         for (index, name) in tasks.tasks.iter().enumerate() {
-            ui.label(RichText::new(name).font(small()).color(palette.class(index)));
-            ui.label(plain(error_text(name, tasks.errors[index])).strong());
-            let alone = history.alone().map(|alone| alone.errors[index]);
-            ui.label(plain(alone.map_or("–".into(), |alone| error_text(name, alone))));
-            match alone.and_then(|alone| gain(tasks.errors[index], alone)) {
-                Some(gain) => {
-                    let color = if gain >= 0.0 { palette.good } else { palette.bad };
-                    ui.label(RichText::new(signed_percent(gain)).font(small()).color(color));
+            for (place, figure) in tasks.figures[index].iter().enumerate() {
+                let is_first = place == 0;
+                let name = if is_first { name.as_str() } else { "" };
+                ui.label(RichText::new(name).font(small()).color(palette.class(index)));
+                let arrow = if figure.is_lower_better { "↓" } else { "↑" };
+                let better = if figure.is_lower_better { "Lower is better." } else { "Higher is better." };
+                ui.label(weak(&format!("{} {arrow}", figure.name))).on_hover_text(better);
+                ui.label(plain(value_text(figure, figure.value)).strong());
+                let metric = metrics.as_ref().map(|metrics| metrics[index][place]);
+                ui.label(plain(metric.map_or("–".into(), |metric| value_text(figure, metric.single))));
+                match metric.as_ref().and_then(Metric::gain) {
+                    Some(gain) => {
+                        let color = if gain >= 0.0 { palette.good } else { palette.bad };
+                        ui.label(RichText::new(signed_percent(gain)).font(small()).color(color));
+                    }
+                    None => drop(ui.label(plain("–".into()))),
                 }
-                None => drop(ui.label(plain("–".into()))),
+                for norms in tasks.norms.iter().filter(|_| is_first) {
+                    ui.label(plain(number(norms[index])));
+                }
+                ui.end_row();
             }
-            for norms in &tasks.norms {
-                ui.label(plain(figure(norms[index])));
-            }
-            ui.end_row();
         }
     });
 }
 
-fn error_text(task: &str, error: f64) -> String {
-    if task == CLASS { crate::app::format::percent(error) } else { figure(error) }
+/// A value of that figure with its unit.
+fn value_text(of: &Figure, value: f64) -> String {
+    match of.unit {
+        Unit::Share => percent(value),
+        _ if value.is_nan() => number(value),
+        Unit::Degrees => format!("{}°", number(value)),
+        unit => format!("{} {}", number(value), unit.symbol()).trim_end().into(),
+    }
 }
 
 /// A row an image: what was read, then for each task what is so and what was said.
-fn shown_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &Tasks, texture: &TextureHandle) {
+fn shown_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &TaskFigures, texture: &TextureHandle) {
     let dense: Vec<&String> = tasks.tasks.iter().filter(|task| *task != CLASS).collect();
     let (columns, rows) = (1 + 2 * dense.len(), tasks.shown.len());
     let gap = 3.0;
@@ -219,7 +242,7 @@ fn class_ui(
     ui: &mut Ui,
     palette: &Palette,
     history: &History,
-    tasks: &Tasks,
+    tasks: &TaskFigures,
     sample: &TaskSample,
     side: f32,
 ) {
@@ -240,7 +263,7 @@ fn largest(values: &[f32]) -> usize {
 }
 
 /// Every picture: a row an image.
-fn atlas(tasks: &Tasks) -> ColorImage {
+fn atlas(tasks: &TaskFigures) -> ColorImage {
     let [height, width] = tasks.size;
     let dense = tasks.tasks.iter().filter(|task| *task != CLASS).count();
     let size = [(1 + 2 * dense) * width, (tasks.shown.len() * height).max(1)];
@@ -307,9 +330,11 @@ mod tests {
     }
 
     #[test]
-    fn gains_are_shares_of_what_it_is_alone() {
-        assert_eq!(gain(0.9, 1.0).map(signed_percent).as_deref(), Some("+10.0 %"));
-        assert_eq!(gain(1.1, 1.0).map(signed_percent).as_deref(), Some("−10.0 %"));
-        assert_eq!(gain(1.0, 0.0), None);
+    fn figures_have_their_units() {
+        let figure = |value, unit| Figure { name: "error", value, unit, is_lower_better: true };
+        assert_eq!(value_text(&figure(0.4, Unit::Share), 0.4), "40.0 %");
+        assert_eq!(value_text(&figure(0.4, Unit::Metres), 0.4), "0.400 m");
+        assert_eq!(value_text(&figure(12.0, Unit::Degrees), 12.0), "12.0°");
+        assert_eq!(value_text(&figure(f64::NAN, Unit::Metres), f64::NAN), "n/a");
     }
 }

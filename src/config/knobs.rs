@@ -59,8 +59,8 @@ pub struct Knob {
     pub kind: Kind,
     /// Whether it may change during a run ([`super::Hyper`]) or not ([`super::Setup`]).
     pub live: bool,
-    /// The one scenario that it says something about; none where all make use of it.
-    pub scenario: Option<ScenarioKind>,
+    /// The scenarios that it says something about.
+    pub scenarios: &'static [ScenarioKind],
     read: fn(&Config) -> Value,
     write: fn(&mut Config, Value),
 }
@@ -119,13 +119,23 @@ impl Kind {
 impl Knob {
     /// The same knob, of one scenario alone.
     const fn of(mut self, scenario: ScenarioKind) -> Self {
-        self.scenario = Some(scenario);
+        self.scenarios = match scenario {
+            ScenarioKind::Defense => &[ScenarioKind::Defense],
+            ScenarioKind::Distillation => &[ScenarioKind::Distillation],
+            ScenarioKind::Multitask => &[ScenarioKind::Multitask],
+        };
+        self
+    }
+
+    /// The same knob, of the two scenarios whose main networks descend against the auxiliary one's loss.
+    const fn of_great(mut self) -> Self {
+        self.scenarios = &[ScenarioKind::Defense, ScenarioKind::Distillation];
         self
     }
 
     /// Whether it says something about a run of that scenario.
     pub fn applies_to(&self, scenario: ScenarioKind) -> bool {
-        self.scenario.is_none_or(|own| own == scenario)
+        self.scenarios.contains(&scenario)
     }
 
     /// The knob of that name.
@@ -244,7 +254,7 @@ macro_rules! knob {
             name: stringify!($field), label: $label, unit: $unit, help: $help,
             kind: Kind::Real { min: $min, max: $max, logarithmic: knob!(@log $($log)?) },
             live: knob!(@live $part),
-            scenario: None,
+            scenarios: ScenarioKind::ALL,
             read: |config| Value::Real(config.$part.$field),
             write: |config, value| if let Value::Real(x) = value { config.$part.$field = x },
         }
@@ -256,7 +266,7 @@ macro_rules! knob {
             name: stringify!($field), label: $label, unit: $unit, help: $help,
             kind: Kind::Count { min: $min, max: $max },
             live: knob!(@live $part),
-            scenario: None,
+            scenarios: ScenarioKind::ALL,
             read: |config| Value::Count(config.$part.$field as u64),
             write: |config, value| if let Value::Count(n) = value { config.$part.$field = n as $type },
         }
@@ -266,7 +276,7 @@ macro_rules! knob {
             name: stringify!($field), label: $label, unit: "", help: $help,
             kind: Kind::Text,
             live: knob!(@live $part),
-            scenario: None,
+            scenarios: ScenarioKind::ALL,
             read: |config| Value::Text(config.$part.$field.clone()),
             write: |config, value| if let Value::Text(text) = value { config.$part.$field = text },
         }
@@ -276,7 +286,7 @@ macro_rules! knob {
             name: stringify!($field), label: $label, unit: "", help: $help,
             kind: Kind::Choice(<$type>::NAMES),
             live: knob!(@live $part),
-            scenario: None,
+            scenarios: ScenarioKind::ALL,
             read: |config| Value::Choice(<$type>::ALL.iter().position(|c| *c == config.$part.$field).unwrap_or(0)),
             write: |config, value| if let Value::Choice(i) = value { config.$part.$field = <$type>::ALL[i] },
         }
@@ -285,9 +295,9 @@ macro_rules! knob {
 
 /// Every knob, in the order in which it is shown.
 pub static KNOBS: &[Knob] = &[
-    knob!(real hyper.alpha, "α adversary", "", 0.0..10.0, "weight of the adversary in the main loss (GREAT); 0 turns it off; in a distillation at most 1"),
+    knob!(real hyper.alpha, "α adversary", "", 0.0..10.0, "weight of the adversary in the main loss (GREAT); 0 turns it off; in a distillation at most 1").of_great(),
     knob!(real hyper.beta, "β GREACE", "", 0.0..10.0, "how hard wrong classes that the gradient is mistaken for are pushed down").of(ScenarioKind::Defense),
-    knob!(real hyper.ramp, "ramp", "of the run", 0.0..1.0, "share of all steps over which α rises from 0"),
+    knob!(real hyper.ramp, "ramp", "of the run", 0.0..1.0, "share of all steps over which α rises from 0").of_great(),
     knob!(choice hyper.adversary: Adversary, "adversary", "reversal: −CE, unbounded; confusion: towards the uniform distribution, bounded").of(ScenarioKind::Defense),
     knob!(choice hyper.normalization: Normalization, "gradient normalisation", "what the auxiliary network reads of a gradient tensor, sample by sample"),
     knob!(real hyper.learning_rate, "learning rate", "", 1e-6..10.0 log, "of the main network"),

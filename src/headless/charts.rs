@@ -231,10 +231,11 @@ mod tests {
             ("accuracies", accuracies(&reports, &evaluations, 10), accuracies(&[], &[], 10)),
             (
                 "histograms",
-                gradient_chart(&fixtures::histograms(1000), &fixtures::classes()),
+                gradient_chart(&fixtures::histograms(1000), &fixtures::classes(), "by class"),
                 gradient_chart(
                     &Histograms { classes: vec![], edges: vec![], ..fixtures::histograms(1) },
                     &[],
+                    "by class",
                 ),
             ),
             (

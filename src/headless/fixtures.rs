@@ -83,7 +83,8 @@ pub fn histograms(step: u64) -> Histograms {
         }
     };
     let (distance, floor, comparison) = (0.146, 0.021, None);
-    Histograms { run: 1, step, classes: (0..10).map(class).collect(), edges, distance, floor, comparison }
+    let classes = (0..10).map(class).collect();
+    Histograms { run: 1, step, classes, edges, distance, floor, comparison, before: None }
 }
 
 /// A finished evaluation of `total` images: two attacks, each untargeted and at a random target.

@@ -17,7 +17,11 @@ const TICKS: usize = 5;
 ///
 /// # Errors
 /// [`ChartError`].
-pub fn gradient_chart(histograms: &Histograms, classes: &[String]) -> Result<Vec<u8>, ChartError> {
+pub fn gradient_chart(
+    histograms: &Histograms,
+    classes: &[String],
+    title: &str,
+) -> Result<Vec<u8>, ChartError> {
     let view = View::of(histograms);
     let mut marks = Vec::new();
     let mut largest = 0.0_f64;
@@ -41,7 +45,7 @@ pub fn gradient_chart(histograms: &Histograms, classes: &[String]) -> Result<Vec
         });
     }
     Figure {
-        title: "Gradient tensors, by class".into(),
+        title: title.into(),
         note: format!(
             "step {}; Jensen-Shannon distance {:.3}, of shuffled labels {:.3}",
             histograms.step, histograms.distance, histograms.floor
@@ -51,7 +55,7 @@ pub fn gradient_chart(histograms: &Histograms, classes: &[String]) -> Result<Vec
             range: (0.0, view.width().max(1) as f64),
             ticks: view.ticks(),
         },
-        y: Axis::linear("share of the class's entries", (0.0, 1.05 * largest), |x| {
+        y: Axis::linear("share of the origin's entries", (0.0, 1.05 * largest), |x| {
             format!("{} %", short(100.0 * x))
         }),
         marks,
@@ -176,10 +180,10 @@ mod tests {
     fn empty_histograms_have_a_view_too() {
         let mut empty = fixtures::histograms(1);
         empty.classes.iter_mut().for_each(|class| class.counts.fill(0));
-        assert!(gradient_chart(&empty, &[]).is_ok());
+        assert!(gradient_chart(&empty, &[], "").is_ok());
         empty.classes.clear();
-        assert!(gradient_chart(&empty, &[]).is_ok());
+        assert!(gradient_chart(&empty, &[], "").is_ok());
         empty.edges.clear();
-        assert!(gradient_chart(&empty, &[]).is_ok());
+        assert!(gradient_chart(&empty, &[], "").is_ok());
     }
 }

@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::config::knobs::{assign, validate};
 use crate::config::link::{self, Linked};
-use crate::config::{Config, Knob, Mode, NetworkKind};
+use crate::config::{Config, Knob, Mode, NetworkKind, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
 
 use super::error::HeadlessError;
@@ -166,7 +166,12 @@ pub fn knobs_help() -> String {
     let row = |knob: &Knob| {
         let default = knob.show(&knob.read(&config));
         let unit = if knob.unit.is_empty() { String::new() } else { format!(" [{}]", knob.unit) };
-        let scenario = knob.scenario.map_or(String::new(), |scenario| format!("{scenario} alone: "));
+        let scenario = if knob.scenarios.len() < ScenarioKind::ALL.len() {
+            let names: Vec<_> = knob.scenarios.iter().map(|scenario| scenario.name()).collect();
+            format!("{} alone: ", names.join(" and "))
+        } else {
+            String::new()
+        };
         format!(
             "  {} = {default}{unit}\n      {scenario}{}; {}\n",
             knob.name,

@@ -26,6 +26,7 @@ pub struct Record {
     timing: Table,
     robustness: Table,
     histograms: Option<HistogramTable>,
+    before: Option<HistogramTable>,
     comparison: Table,
     tasks: Table,
     last_tasks: Option<Tasks>,
@@ -47,6 +48,7 @@ impl Record {
             timing: tables::timing(),
             robustness: tables::robustness(),
             histograms: None,
+            before: None,
             comparison: tables::comparison(),
             tasks: tables::tasks(),
             last_tasks: None,
@@ -96,6 +98,10 @@ impl Record {
             Event::Histograms(histograms) => {
                 let table = self.histograms.get_or_insert_with(|| HistogramTable::new(histograms));
                 table.push(histograms, &self.info.origins);
+                if let Some(before) = &histograms.before {
+                    let table = self.before.get_or_insert_with(|| HistogramTable::new(before));
+                    table.push(before, &self.info.origins);
+                }
                 tables::comparison_row(histograms).into_iter().for_each(|row| self.comparison.push(row));
                 self.last_histograms = Some(Histograms::clone(histograms));
             }
@@ -146,7 +152,18 @@ impl Record {
             self.folder.write("accuracies.png", &accuracies)?;
         }
         if let Some(histograms) = &self.last_histograms {
-            self.folder.write("histograms.png", &charts::gradient_chart(histograms, &self.info.origins)?)?;
+            let chart =
+                |histograms, title: &str| charts::gradient_chart(histograms, &self.info.origins, title);
+            let title = match self.scenario() {
+                ScenarioKind::Defense => "Gradient tensors, by class",
+                ScenarioKind::Distillation => "Gradient tensors, by network",
+                ScenarioKind::Multitask => "Gradient tensors behind alignment, by task",
+            };
+            self.folder.write("histograms.png", &chart(histograms, title)?)?;
+            if let Some(before) = &histograms.before {
+                let chart = chart(before, "Gradient tensors before alignment, by task")?;
+                self.folder.write("histograms_before.png", &chart)?;
+            }
         }
         if let Some(evaluation) = self.evaluations.last() {
             let chart = charts::robustness(evaluation, self.info.config.hyper.epsilon)?;
@@ -164,6 +181,9 @@ impl Record {
         }
         if self.scenario() == ScenarioKind::Multitask {
             self.folder.write("tasks.csv", self.tasks.bytes())?;
+        }
+        if let Some(before) = &mut self.before {
+            self.folder.write("histograms_before.csv", before.bytes())?;
         }
         let histograms = self.histograms.as_mut().map_or(&[][..], HistogramTable::bytes);
         self.folder.write("histograms.csv", histograms)
@@ -200,7 +220,8 @@ mod tests {
         for i in 1..=20 {
             record.take(&Event::Report(fixtures::report(50 * i, 1000).into()));
         }
-        record.take(&Event::Histograms(fixtures::histograms(1000).into()));
+        let before = Some(fixtures::histograms(1000).into());
+        record.take(&Event::Histograms(Histograms { before, ..fixtures::histograms(1000) }.into()));
         let partial = Robustness { complete: false, ..fixtures::robustness(1000, 9) };
         record.take(&Event::Robustness(partial.into()));
         record.take(&Event::Robustness(fixtures::robustness(1000, 256).into()));
@@ -219,7 +240,10 @@ mod tests {
         assert_eq!((lines("metrics.csv"), lines("timing.csv")), (21, 21));
         // A header; no attack, 16 points of attacks, 4 of the worst case.
         assert_eq!((lines("histograms.csv"), lines("robustness.csv")), (11, 1 + 1 + 16 + 4));
-        for chart in ["losses.png", "accuracies.png", "histograms.png", "robustness.png"] {
+        assert_eq!(lines("histograms_before.csv"), lines("histograms.csv"));
+        for chart in
+            ["losses.png", "accuracies.png", "histograms.png", "histograms_before.png", "robustness.png"]
+        {
             assert!(scratch.path().join(chart).is_file(), "{chart}");
         }
     }

@@ -5,7 +5,9 @@ use web_time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::attack::Light;
 use crate::config::Config;
-use crate::train::protocol::{Comparison, DeviceInfo, Histograms, Report, Robustness, RunInfo, Share, Tasks};
+use crate::train::protocol::{
+    Comparison, DeviceInfo, Figure, Histograms, Report, Robustness, RunInfo, Share, TaskFigures, Tasks,
+};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -126,8 +128,8 @@ struct Final<'a> {
 #[derive(Serialize)]
 struct TaskRecord<'a> {
     name: &'a str,
-    /// Mean error on all held-out images.
-    error: f64,
+    /// On all held-out images; the first is the test error.
+    figures: &'a [Figure],
     /// Of the gradient at the shared representation, before and behind the alignment layer.
     gradient_norms: [f64; 2],
     /// Mean cosine with the other tasks' gradients, before and behind.
@@ -135,10 +137,10 @@ struct TaskRecord<'a> {
 }
 
 impl<'a> TaskRecord<'a> {
-    fn all(tasks: &'a Tasks) -> Vec<Self> {
+    fn all(tasks: &'a TaskFigures) -> Vec<Self> {
         let record = |(index, name): (usize, &'a String)| Self {
             name,
-            error: tasks.errors[index],
+            figures: &tasks.figures[index],
             gradient_norms: [0, 1].map(|side| tasks.norms[side][index]),
             mean_cosines: [0, 1].map(|side| tasks.mean_cosine(side, index)),
         };
@@ -165,7 +167,7 @@ impl<'a> Final<'a> {
             training_seconds: report.elapsed.as_secs_f64(),
             steps_per_second: report.step as f64 / report.elapsed.as_secs_f64(),
             evaluation: figures.evaluation.map(EvaluationRecord::of),
-            tasks: figures.tasks.map(TaskRecord::all),
+            tasks: figures.tasks.map(|tasks| TaskRecord::all(&tasks.found)),
         })
     }
 }

@@ -3,7 +3,7 @@
 //! No clock goes into them but `timing.csv`: the same seed and device give the same bytes.
 
 use crate::attack::{Light, Verdict};
-use crate::train::protocol::{Histograms, PERCENTILES, Report, Robustness, Share, Tasks};
+use crate::train::protocol::{Histograms, PERCENTILES, Report, Robustness, Share, TaskFigures, Tasks, Unit};
 
 /// A table that grows row by row and is a CSV file at any time.
 pub struct Table {
@@ -143,39 +143,46 @@ pub fn comparison_row(histograms: &Histograms) -> Option<Vec<String>> {
     Some(begin.into_iter().chain(shares).chain(figures).collect())
 }
 
-/// An empty `tasks.csv`: one row a task, each time it was measured.
+/// An empty `tasks.csv`: one row a figure of a task, each time it was measured.
 pub fn tasks() -> Table {
-    Table::new([
-        "step",
-        "task",
-        "error",
-        "gradient_norm",
-        "aligned_gradient_norm",
-        "mean_cosine",
-        "aligned_mean_cosine",
-    ])
+    Table::new(["step", "task", "figure", "unit", "value"])
 }
 
-/// The rows of [`tasks`]; cosines are means over the other tasks.
+/// The rows of [`tasks`]: the task's figures, then what its gradient is like; cosines are means over the other tasks.
 pub fn tasks_rows(tasks: &Tasks) -> Vec<Vec<String>> {
-    let row = |(index, name): (usize, &String)| {
-        let figures = [tasks.errors[index], tasks.norms[0][index], tasks.norms[1][index]];
-        let cosines = [0, 1].map(|side| tasks.mean_cosine(side, index));
-        let figures = figures.into_iter().chain(cosines).map(|figure| figure.to_string());
-        [tasks.step.to_string(), name.clone()].into_iter().chain(figures).collect()
+    let Tasks { step, found, .. } = tasks;
+    let rows = |(index, task): (usize, &String)| {
+        let own = found.figures[index].iter().map(|figure| (figure.name, figure.unit.symbol(), figure.value));
+        let gradient = [
+            ("gradient norm", found.norms[0][index]),
+            ("aligned gradient norm", found.norms[1][index]),
+            ("mean cosine", found.mean_cosine(0, index)),
+            ("aligned mean cosine", found.mean_cosine(1, index)),
+        ];
+        let all = own.chain(gradient.map(|(name, value)| (name, "", value)));
+        let row = |(name, unit, value): (&str, &str, f64)| {
+            vec![step.to_string(), task.clone(), name.into(), unit.into(), value.to_string()]
+        };
+        all.map(row).collect::<Vec<_>>()
     };
-    tasks.tasks.iter().enumerate().map(row).collect()
+    found.tasks.iter().enumerate().flat_map(rows).collect()
 }
 
 /// What several tasks have come to, for people.
-pub fn tasks_text(tasks: &Tasks) -> String {
-    let mut text =
-        format!("{:<12} {:>9} {:>16} {:>13}\n", "task", "error", "cosine to others", "behind layers");
+pub fn tasks_text(tasks: &TaskFigures) -> String {
+    let mut text = format!("{:<12} {:>16} {:>13}  figures\n", "task", "cosine to others", "behind layers");
     for (index, name) in tasks.tasks.iter().enumerate() {
         let [before, behind] = [0, 1].map(|side| tasks.mean_cosine(side, index));
-        text += &format!("{name:<12} {:>9.4} {before:>16.3} {behind:>13.3}\n", tasks.errors[index]);
+        let figures: Vec<String> = tasks.figures[index]
+            .iter()
+            .map(|figure| match figure.unit {
+                Unit::Share => format!("{} {:.1} %", figure.name, 100.0 * figure.value),
+                unit => format!("{} {:.4} {}", figure.name, figure.value, unit.symbol()).trim_end().into(),
+            })
+            .collect();
+        text += &format!("{name:<12} {before:>16.3} {behind:>13.3}  {}\n", figures.join(", "));
     }
-    text + "error: the share of wrong classes, else the loss, on all held-out images\n"
+    text + "figures: on all held-out images; cosines: of the tasks' gradients at the shared representation\n"
 }
 
 /// An empty `robustness.csv`: one row a radius of an attack, after one without attack.

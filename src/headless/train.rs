@@ -186,7 +186,7 @@ fn summary(outcome: Outcome, record: &Record) -> String {
         );
     }
     if let Some(tasks) = record.last_tasks() {
-        text += &tables::tasks_text(tasks);
+        text += &tables::tasks_text(&tasks.found);
         text.push('\n');
     }
     if let Some(evaluation) = record.last_evaluation() {

@@ -255,6 +255,7 @@ impl Scenario for Defense {
             one_hot: batch.one_hot,
             logits,
             teacher_logits: None,
+            before: None,
             gradients,
             origins: indices.iter().map(|index| self.held_out.labels()[*index as usize]).collect(),
             auxiliary_logits,

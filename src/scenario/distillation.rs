@@ -271,6 +271,7 @@ impl Scenario for Distillation {
             logits,
             teacher_logits: Some(teacher_logits),
             gradients,
+            before: None,
             origins: [vec![0; indices.len()], vec![1; indices.len()]].concat(),
         }
     }

@@ -152,7 +152,9 @@ pub struct GradientTensors {
     pub teacher_logits: Option<Tensor<2>>,
     /// `∇x J`, `[M, C, H, W]`.
     pub gradients: Tensor<4>,
-    /// Where each came from, `M` of them: its class, or which network.
+    /// The same before the alignment layers, where a method of several tasks has such.
+    pub before: Option<Tensor<4>>,
+    /// Where each came from, `M` of them: its class, which network, or which task.
     pub origins: Vec<u8>,
     /// Auxiliary logits of `n(g)`, a column for each origin: `[M, origins]`.
     pub auxiliary_logits: Tensor<2>,

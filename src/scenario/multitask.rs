@@ -5,6 +5,7 @@
 
 mod alignment;
 mod balance;
+mod errors;
 mod figures;
 mod gain;
 mod game;
@@ -22,7 +23,8 @@ use crate::nn::{
 };
 
 pub use alignment::Alignment;
-pub use figures::{PendingFigures, Shown, TaskFigures};
+pub use errors::{Figure, Unit};
+pub use figures::{PendingFigures, TaskFigures, TaskSample};
 pub use gain::{Metric, gain_by_task, loss_over_metrics};
 pub use game::{Multitask, TaskError};
 pub use gradnorm::{GRADNORM_ALPHA, gradnorm};

@@ -5,7 +5,7 @@ use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::protocol::{
     ClassHistogram, Comparison, Curve, Event, Histograms, Mistakes, PERCENTILES, Point, Robustness, RunId,
-    Sample, Samples, Share, TaskSample, Tasks,
+    Sample, Samples, Share, Tasks,
 };
 use super::worst::{smallest_radii, worst_cases};
 use crate::{
@@ -18,10 +18,7 @@ use crate::{
         histogram::MOMENTS,
         hits, normalize_gradient, softmax,
     },
-    scenario::{
-        GradientTensors, Measures, Player, Preparation, State,
-        multitask::{PendingFigures, Shown, TaskFigures},
-    },
+    scenario::{GradientTensors, Measures, Player, Preparation, State, multitask::PendingFigures},
 };
 
 /// What a read ends in where the device is not in its right mind.
@@ -134,43 +131,55 @@ pub fn histograms(
 ) -> impl Future<Output = Result<Outcome, String>> + use<> {
     let compared = compare(&tensors);
     let images = tensors.images.dims()[0] as u32;
-    let [n, c, h, w] = tensors.gradients.dims();
-    let gradients: Tensor<2> = tensors.gradients.reshape([n, c * h * w]);
-    let mut of: Vec<i32> = tensors.origins.iter().map(|origin| i32::from(*origin)).collect();
-    let upload =
-        |origins: &[i32]| Tensor::from_data(TensorData::new(origins.to_vec(), [n]), &gradients.device());
-    let by_origin = histogram(gradients.clone(), upload(&of), origins);
-    of.shuffle(&mut StdRng::seed_from_u64(seed));
-    let by_chance = histogram(gradients.clone(), upload(&of), origins);
-    let has_teacher = compared.is_some();
-    let reading = Transaction::default()
-        .register(by_origin.counts)
-        .register(by_chance.counts)
-        .register(by_origin.moments)
-        .register(compared.unwrap_or_else(|| gradients.slice([0..1, 0..1]).reshape([1])))
-        .execute_async();
+    let of: Vec<i32> = tensors.origins.iter().map(|origin| i32::from(*origin)).collect();
+    let mut shuffled = of.clone();
+    shuffled.shuffle(&mut StdRng::seed_from_u64(seed));
+    let count = |reading: Transaction, gradients: Tensor<4>| {
+        let [n, c, h, w] = gradients.dims();
+        let gradients: Tensor<2> = gradients.reshape([n, c * h * w]);
+        let upload =
+            |origins: &[i32]| Tensor::from_data(TensorData::new(origins.to_vec(), [n]), &gradients.device());
+        let by_origin = histogram(gradients.clone(), upload(&of), origins);
+        let by_chance = histogram(gradients.clone(), upload(&shuffled), origins);
+        reading.register(by_origin.counts).register(by_chance.counts).register(by_origin.moments)
+    };
+    let reading =
+        [Some(tensors.gradients), tensors.before].into_iter().flatten().fold(Transaction::default(), count);
+    let reading = match compared {
+        Some(compared) => reading.register(compared),
+        None => reading,
+    };
+    let reading = reading.execute_async();
     async move {
         let data = reading.await.map_err(|error| error.to_string())?;
-        let [by_origin, by_chance, moments, compared] = data.as_slice() else {
-            return Err(WRONG_NUMBER.into());
-        };
-        let counts = counts_by_class(by_origin);
-        let moments: Vec<f32> = moments.iter::<f32>().collect();
-        let compared: Vec<f32> = compared.iter::<f32>().collect();
-        let edges = edges();
-        Ok(Outcome::Tell(Event::Histograms(Box::new(Histograms {
-            run,
-            step,
-            distance: jensen_shannon_distance(&counts),
-            floor: jensen_shannon_distance(&counts_by_class(by_chance)),
-            classes: counts
-                .into_iter()
-                .zip(moments.chunks_exact(MOMENTS))
-                .map(|(counts, moments)| class_histogram(counts, moments, &edges))
-                .collect(),
-            edges,
-            comparison: if has_teacher { comparison(&compared, images) } else { None },
-        }))))
+        let (sets, compared) = data.as_chunks::<3>();
+        let mut histograms = sets.iter().map(|set| of_counts(run, step, set));
+        let mut behind = histograms.next().ok_or(WRONG_NUMBER)?;
+        behind.before = histograms.next().map(Box::new);
+        let compared = compared.first().map(|sums| sums.iter::<f32>().collect::<Vec<_>>());
+        behind.comparison = compared.and_then(|sums| comparison(&sums, images));
+        Ok(Outcome::Tell(Event::Histograms(Box::new(behind))))
+    }
+}
+
+/// The histograms of counts by origin, counts by shuffled origin, and moments by origin.
+fn of_counts(run: RunId, step: u64, [by_origin, by_chance, moments]: &[TensorData; 3]) -> Histograms {
+    let counts = counts_by_class(by_origin);
+    let moments: Vec<f32> = moments.iter::<f32>().collect();
+    let edges = edges();
+    Histograms {
+        run,
+        step,
+        distance: jensen_shannon_distance(&counts),
+        floor: jensen_shannon_distance(&counts_by_class(by_chance)),
+        classes: counts
+            .into_iter()
+            .zip(moments.chunks_exact(MOMENTS))
+            .map(|(counts, moments)| class_histogram(counts, moments, &edges))
+            .collect(),
+        edges,
+        comparison: None,
+        before: None,
     }
 }
 
@@ -182,9 +191,7 @@ pub fn tasks(
 ) -> impl Future<Output = Result<Outcome, String>> + use<> {
     let read = figures.read();
     async move {
-        let TaskFigures { tasks, errors, norms, cosines, map, alignment, shown, size } = read.await?;
-        let shown = shown.into_iter().map(|Shown { input, tasks }| TaskSample { input, tasks }).collect();
-        let tasks = Tasks { run, step, tasks, errors, norms, cosines, map, alignment, shown, size };
+        let tasks = Tasks { run, step, found: read.await? };
         Ok(Outcome::Tell(Event::Tasks(Box::new(tasks))))
     }
 }

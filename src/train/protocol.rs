@@ -8,7 +8,7 @@ use web_time::Duration;
 pub use crate::attack::{Light, Verdict};
 use crate::config::{AttackKind, Config, Hyper, Norm, Setup, TargetKind, Threat};
 pub use crate::config::{DeviceInfo, Players};
-use crate::scenario::multitask::{Metric, gain_by_task, loss_over_metrics};
+pub use crate::scenario::multitask::{Figure, Metric, TaskFigures, TaskSample, Unit};
 
 /// Number of a run, counted from 1 by the trainer at each start or reset; events of an older run are stale.
 pub type RunId = u64;
@@ -115,7 +115,8 @@ pub struct RunInfo {
     pub data: String,
     /// Class names, `K` of them.
     pub classes: Vec<String>,
-    /// Where gradient tensors come from, in the order of confusion and histograms: the classes, or student and teacher.
+    /// Where gradient tensors come from, in the order of confusion and histograms: the classes, student and teacher, or
+    /// the tasks.
     pub origins: Vec<String>,
     /// `[C, H, W]` of an image.
     pub image_shape: [usize; 3],
@@ -153,54 +154,8 @@ pub struct Tasks {
     pub run: RunId,
     /// Steps done.
     pub step: u64,
-    /// Names of the tasks, `M` of them.
-    pub tasks: Vec<String>,
-    /// Mean error of each on all held-out images: the share of wrong classes, else the loss. Lower is better.
-    pub errors: Vec<f64>,
-    /// Norms of the tasks' gradients at the shared representation, before and behind the alignment layers.
-    pub norms: [Vec<f64>; 2],
-    /// Cosines of the angles between them, `M × M`, before and behind.
-    pub cosines: [Vec<f64>; 2],
-    /// Height and width of the representation.
-    pub map: [usize; 2],
-    /// The weights of each task's alignment layer, meaned over the channels: `[H', W']`.
-    pub alignment: Vec<Vec<f32>>,
-    /// A few images.
-    pub shown: Vec<TaskSample>,
-    /// Height and width of an image.
-    pub size: [usize; 2],
-}
-
-impl Tasks {
-    /// Δm in percent against the same tasks learned `alone`, in the two published conventions: the mean loss over all
-    /// figures, where lower is better, and the mean gain by task, where higher is. None where they are not the same
-    /// tasks, or an error alone is 0.
-    pub fn delta_m(&self, alone: &Self) -> Option<(f64, f64)> {
-        let pairs = self.errors.iter().zip(&alone.errors);
-        let metric = |(joint, single): (&f64, &f64)| {
-            vec![Metric { joint: *joint, single: *single, is_lower_better: true }]
-        };
-        let metrics: Vec<Vec<Metric>> = pairs.map(metric).collect();
-        let is_same = self.tasks == alone.tasks;
-        is_same.then(|| loss_over_metrics(&metrics).zip(gain_by_task(&metrics))).flatten()
-    }
-
-    /// The mean cosine of a task's gradient with the others', before (0) or behind (1) the alignment layers; NaN where
-    /// there is no other.
-    pub fn mean_cosine(&self, side: usize, task: usize) -> f64 {
-        let row = &self.cosines[side][task * self.tasks.len()..][..self.tasks.len()];
-        let others = row.iter().enumerate().filter(|(other, _)| *other != task).map(|(_, cosine)| cosine);
-        others.sum::<f64>() / (row.len() as f64 - 1.0)
-    }
-}
-
-/// An image, what was to be said of it, and what was said.
-#[derive(Clone, Debug)]
-pub struct TaskSample {
-    /// What the encoder read, `[H, W]`.
-    pub input: Vec<f32>,
-    /// For each task what is so and what was said: `[C, H, W]`, `K` numbers of a class.
-    pub tasks: Vec<[Vec<f32>; 2]>,
+    /// What they came to.
+    pub found: TaskFigures,
 }
 
 /// Averages over the steps since the last report.
@@ -245,7 +200,7 @@ pub struct Histograms {
     pub step: u64,
     /// Edges of the bins, ascending.
     pub edges: Vec<f32>,
-    /// One for each origin: class, or network.
+    /// One for each origin: class, network, or task.
     pub classes: Vec<ClassHistogram>,
     /// Jensen-Shannon distance between the origins' histograms: the root of the divergence over the logarithm of their
     /// number, in [0, 1].
@@ -254,6 +209,8 @@ pub struct Histograms {
     pub floor: f64,
     /// Student and teacher on the same held-out images, where there is a teacher.
     pub comparison: Option<Comparison>,
+    /// The same gradient tensors before the alignment layers, over the same bins, where a run has such layers.
+    pub before: Option<Box<Self>>,
 }
 
 /// A student beside its teacher, on held-out images.

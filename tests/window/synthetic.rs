@@ -4,9 +4,9 @@ use great_lab::config::{
     AttackKind, Config, Hyper, Mode, MultitaskMethod, Norm, ScenarioKind, Setup, TargetKind, TaskSet,
 };
 use great_lab::train::protocol::{
-    Activity, Audited, ClassHistogram, Curve, DeviceInfo, Event, Histograms, Light, Mistakes, PERCENTILES,
-    Point, Report, Robustness, RunId, RunInfo, RunState, Sample, Samples, Share, TaskSample, Tasks, Verdict,
-    WorstCase,
+    Activity, Audited, ClassHistogram, Curve, DeviceInfo, Event, Figure, Histograms, Light, Mistakes,
+    PERCENTILES, Point, Report, Robustness, RunId, RunInfo, RunState, Sample, Samples, Share, TaskFigures,
+    TaskSample, Tasks, Unit, Verdict, WorstCase,
 };
 use web_time::Duration;
 
@@ -118,17 +118,42 @@ pub fn tasks(run: RunId, step: u64, scale: f64) -> Event {
     Event::Tasks(Box::new(Tasks {
         run,
         step,
-        tasks: TASKS.map(Into::into).to_vec(),
-        errors: [0.4, 0.5, 0.05, 0.08].map(|error| scale * error).to_vec(),
-        norms: [vec![0.02, 0.004, 0.0007, 0.0005], vec![0.02, 0.005, 0.0009, 0.0006]],
-        cosines: [cosines(0.3), cosines(0.15)],
-        map: [8, 8],
-        alignment: (0..4)
-            .map(|task| (0..64).map(|at| 1.0 + 0.02 * ((at * (task + 3)) % 7) as f32 - 0.06).collect())
-            .collect(),
-        shown,
-        size: [side, side],
+        found: TaskFigures {
+            tasks: TASKS.map(Into::into).to_vec(),
+            figures: figures(scale),
+            norms: [vec![0.02, 0.004, 0.0007, 0.0005], vec![0.02, 0.005, 0.0009, 0.0006]],
+            cosines: [cosines(0.3), cosines(0.15)],
+            map: [8, 8],
+            alignment: (0..4)
+                .map(|task| (0..64).map(|at| 1.0 + 0.02 * ((at * (task + 3)) % 7) as f32 - 0.06).collect())
+                .collect(),
+            shown,
+            size: [side, side],
+        },
     }))
+}
+
+/// Figures whose errors are `scale` times the same.
+fn figures(scale: f64) -> Vec<Vec<Figure>> {
+    let error = |name, value, unit| Figure { name, value: scale * value, unit, is_lower_better: true };
+    let within =
+        |name, value| Figure { name, value: value / scale, unit: Unit::Share, is_lower_better: false };
+    vec![
+        vec![error("error", 0.4, Unit::Share), error("balanced error", 0.42, Unit::Share)],
+        vec![
+            error("RMSE", 0.61, Unit::Metres),
+            error("abs", 0.48, Unit::Metres),
+            error("rel", 0.21, Unit::One),
+        ],
+        vec![
+            error("mean", 17.3, Unit::Degrees),
+            error("median", 12.1, Unit::Degrees),
+            within("within 11.25°", 0.45),
+            within("within 22.5°", 0.7),
+            within("within 30°", 0.8),
+        ],
+        vec![error("RMSE", 0.08, Unit::One), error("distance", 2.1, Unit::Pixels)],
+    ]
 }
 
 pub fn state(run: RunId, activity: Activity, step: u64) -> Event {
@@ -219,7 +244,17 @@ pub fn histograms(run: RunId, step: u64) -> Event {
         distance,
         floor: 0.021,
         comparison: None,
+        before: None,
     }))
+}
+
+/// Histograms behind alignment layers, and those before them.
+pub fn with_before(behind: Event, before: Event) -> Event {
+    let (Event::Histograms(mut behind), Event::Histograms(before)) = (behind, before) else {
+        unreachable!("both are histograms")
+    };
+    behind.before = Some(before);
+    Event::Histograms(behind)
 }
 
 pub fn robustness(run: RunId, step: u64, complete: bool) -> Event {

@@ -15,7 +15,7 @@ use super::super::progress::duration;
 use super::super::run_folder::{FolderError, write_whole};
 use super::super::summary::Outcome;
 use super::make_folder;
-use super::outcome::{accuracy, is_finished};
+use super::outcome::{headline, is_finished};
 use super::plan::{Cell, Plan};
 
 /// Which of a comparison's cells a process runs: part `index` (from 0) of `count`.
@@ -104,17 +104,10 @@ impl<'a> Workshop<'a> {
             if self.train(&cell.name, &config)? == Outcome::Interrupted {
                 return Ok(Outcome::Interrupted);
             }
-            let accuracy = accuracy(&self.folder.join(&cell.name))?;
+            let came_to = headline(&self.folder.join(&cell.name))?;
             let spent = begin.elapsed().as_secs_f64();
             let left = spent / (done + 1) as f64 * (to_do.len() - done - 1) as f64;
-            eprintln!(
-                "{}/{} {}: accuracy {:.2} % · {} left",
-                done + 1,
-                to_do.len(),
-                cell.name,
-                100.0 * accuracy,
-                duration(left)
-            );
+            eprintln!("{}/{} {}: {came_to} · {} left", done + 1, to_do.len(), cell.name, duration(left));
         }
         Ok(Outcome::Finished)
     }
@@ -142,7 +135,7 @@ impl<'a> Workshop<'a> {
                 replaced.map_err(|source| HeadlessError::Unreadable { path: place.clone(), source })?;
             }
         }
-        eprintln!("{name}: accuracy {:.2} %", 100.0 * accuracy(&place)?);
+        eprintln!("{name}: {}", headline(&place)?);
         Ok(Outcome::Finished)
     }
 

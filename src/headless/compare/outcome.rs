@@ -37,26 +37,32 @@ impl Runs<'_> {
         self.own.pointer(pointer)?.as_f64()
     }
 
-    /// The error of a task on the held-out images.
-    fn error(&self, task: &str) -> Option<f64> {
-        task_errors(self.own)?.into_iter().find(|(name, _)| *name == task).map(|(_, error)| error)
+    /// A figure of a task on the held-out images.
+    fn figure(&self, task: &str, name: &str) -> Option<f64> {
+        find(find(self.own.pointer("/final/tasks")?, task)?.get("figures")?, name)?["value"].as_f64()
     }
 
-    /// Every task's error beside what it is alone; none where that is not known.
+    /// Every task's figures beside what they are alone; none where that is not known.
     fn gains(&self) -> Option<Vec<Vec<Gain>>> {
-        let alone = task_errors(self.alone?)?;
-        let gain = |(task, joint): (&str, f64)| {
-            let (_, single) = alone.iter().find(|(name, _)| *name == task)?;
-            Some(vec![Gain { joint, single: *single, is_lower_better: true }])
+        let alone = self.alone?.pointer("/final/tasks")?;
+        let of_task = |task: &Value| {
+            let alone = find(alone, task["name"].as_str()?)?.get("figures")?;
+            let gain = |figure: &Value| {
+                Some(Gain {
+                    joint: figure["value"].as_f64()?,
+                    single: find(alone, figure["name"].as_str()?)?["value"].as_f64()?,
+                    is_lower_better: figure["is_lower_better"].as_bool()?,
+                })
+            };
+            task["figures"].as_array()?.iter().map(gain).collect()
         };
-        task_errors(self.own)?.into_iter().map(gain).collect()
+        self.own.pointer("/final/tasks")?.as_array()?.iter().map(of_task).collect()
     }
 }
 
-/// Names and errors of the tasks of a run.
-fn task_errors(json: &Value) -> Option<Vec<(&str, f64)>> {
-    let tasks = json.pointer("/final/tasks")?.as_array()?;
-    tasks.iter().map(|task| Some((task["name"].as_str()?, task["error"].as_f64()?))).collect()
+/// The one of that name in a list.
+fn find<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
+    list.as_array()?.iter().find(|entry| entry["name"] == name)
 }
 
 /// Where a record has the accuracy without attack.
@@ -134,10 +140,21 @@ const GAIN_BY_TASK: Metric = Metric {
     read: |runs| gain_by_task(&runs.gains()?),
 };
 
-const CLASS_ERROR: Metric =
-    Metric { name: "class error", key: "class_error", is_share: true, read: |runs| runs.error("class") };
+const CLASS_ERROR: Metric = Metric {
+    name: "class error",
+    key: "class_error",
+    is_share: true,
+    read: |runs| runs.figure("class", "error"),
+};
 
-const fn task_error(name: &'static str, key: &'static str, read: fn(&Runs) -> Option<f64>) -> Metric {
+const BALANCED_ERROR: Metric = Metric {
+    name: "balanced",
+    key: "class_balanced_error",
+    is_share: true,
+    read: |runs| runs.figure("class", "balanced error"),
+};
+
+const fn figure(name: &'static str, key: &'static str, read: fn(&Runs) -> Option<f64>) -> Metric {
     Metric { name, key, is_share: false, read }
 }
 
@@ -146,20 +163,21 @@ const PICTURES: [Metric; 7] = [
     LOSS_OVER_FIGURES,
     GAIN_BY_TASK,
     CLASS_ERROR,
-    task_error("color error", "color_error", |runs| runs.error("color")),
-    task_error("edge error", "edge_error", |runs| runs.error("edge")),
-    task_error("denoise error", "denoise_error", |runs| runs.error("denoise")),
+    figure("color RMSE", "color_rmse", |runs| runs.figure("color", "RMSE")),
+    figure("edge RMSE", "edge_rmse", |runs| runs.figure("edge", "RMSE")),
+    figure("denoise RMSE", "denoise_rmse", |runs| runs.figure("denoise", "RMSE")),
     AUXILIARY,
 ];
 
 /// What a comparison of methods for scenes' tasks is about.
-const SCENES: [Metric; 7] = [
+const SCENES: [Metric; 8] = [
     LOSS_OVER_FIGURES,
     GAIN_BY_TASK,
     CLASS_ERROR,
-    task_error("depth error", "depth_error", |runs| runs.error("depth")),
-    task_error("normals error", "normals_error", |runs| runs.error("normals")),
-    task_error("keypoints error", "keypoints_error", |runs| runs.error("keypoints")),
+    BALANCED_ERROR,
+    figure("depth abs, m", "depth_abs", |runs| runs.figure("depth", "abs")),
+    figure("normals mean, °", "normals_mean", |runs| runs.figure("normals", "mean")),
+    figure("key points, px", "keypoints_distance", |runs| runs.figure("keypoints", "distance")),
     AUXILIARY,
 ];
 
@@ -252,12 +270,27 @@ pub fn is_finished(folder: &Path) -> bool {
     run_json(folder).is_ok_and(|json| json["outcome"] == "finished" && evaluated(&json))
 }
 
+/// What a finished run came to, in a few words.
+///
+/// # Errors
+/// As [`accuracy`].
+pub fn headline(folder: &Path) -> Result<String, HeadlessError> {
+    let json = run_json(folder)?;
+    match (Runs { own: &json, alone: None }).figure("class", "error") {
+        Some(error) => Ok(format!("class error {:.2} %", 100.0 * error)),
+        None => Ok(format!("accuracy {:.2} %", 100.0 * accuracy_in(folder, &json)?)),
+    }
+}
+
 /// The accuracy of a run without attack.
 ///
 /// # Errors
 /// Where its `run.json` cannot be read or has none.
 pub fn accuracy(folder: &Path) -> Result<f64, HeadlessError> {
-    let json = run_json(folder)?;
+    accuracy_in(folder, &run_json(folder)?)
+}
+
+fn accuracy_in(folder: &Path, json: &Value) -> Result<f64, HeadlessError> {
     json.pointer(CLEAN_ACCURACY).and_then(Value::as_f64).ok_or_else(|| HeadlessError::Malformed {
         path: folder.join("run.json"),
         expected: "the record of a finished run",

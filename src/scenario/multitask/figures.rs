@@ -4,12 +4,12 @@
 use burn::tensor::{Tensor, Transaction};
 
 use super::balance::rows;
-use super::compass;
+use super::errors::{Figure, Tally, figures};
 use super::game::Multitask;
 use super::targets::grey;
-use super::task::Target;
+use super::task::{Target, Task};
+use super::{Metric, compass, gain_by_task, loss_over_metrics};
 use crate::config::Hyper;
-use crate::gpu::{hits, images::Batch};
 use crate::scenario::Scenario;
 
 /// Held-out images read at once.
@@ -21,7 +21,6 @@ const SHOWN: usize = 4;
 
 /// What the networks make of some held-out images.
 pub(super) struct HeldOut {
-    pub batch: Batch,
     /// With noise.
     pub input: Tensor<4>,
     pub targets: Vec<Target>,
@@ -30,30 +29,60 @@ pub(super) struct HeldOut {
     pub said: Vec<Tensor<4>>,
 }
 
-/// What a run has come to.
+/// What several tasks have come to, on held-out images.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskFigures {
-    /// Names of the tasks.
+    /// Names of the tasks, `M` of them.
     pub tasks: Vec<String>,
-    /// Mean error of each on all held-out images: the share of wrong classes, else the loss. Lower is better.
-    pub errors: Vec<f64>,
-    /// Norms of the tasks' gradients before and behind the alignment layers, over one batch.
+    /// The figures of each on all held-out images; the first of a task is its test error.
+    pub figures: Vec<Vec<Figure>>,
+    /// Norms of the tasks' gradients at the shared representation, before and behind the alignment layers, over a batch.
     pub norms: [Vec<f64>; 2],
-    /// Cosines between them, `M × M`, before and behind.
+    /// Cosines of the angles between them, `M × M`, before and behind.
     pub cosines: [Vec<f64>; 2],
     /// Height and width of the representation.
     pub map: [usize; 2],
-    /// The weights of each alignment layer, meaned over the channels: `[H', W']`.
+    /// The weights of each task's alignment layer, meaned over the channels: `[H', W']`.
     pub alignment: Vec<Vec<f32>>,
     /// A few images.
-    pub shown: Vec<Shown>,
+    pub shown: Vec<TaskSample>,
     /// Height and width of an image.
     pub size: [usize; 2],
 }
 
+impl TaskFigures {
+    /// Δm in percent against the same tasks learned `alone`, in the two published conventions: the mean loss over all
+    /// figures, where lower is better, and the mean gain by task, where higher is. None where they are not the same
+    /// tasks, or a figure alone is 0.
+    pub fn delta_m(&self, alone: &Self) -> Option<(f64, f64)> {
+        let metrics = self.metrics(alone)?;
+        loss_over_metrics(&metrics).zip(gain_by_task(&metrics))
+    }
+
+    /// Every figure beside what it is `alone`, task by task; None where they are not the same tasks.
+    pub fn metrics(&self, alone: &Self) -> Option<Vec<Vec<Metric>>> {
+        let metric = |(joint, single): (&Figure, &Figure)| Metric {
+            joint: joint.value,
+            single: single.value,
+            is_lower_better: joint.is_lower_better,
+        };
+        let of_task =
+            |(joint, single): (&Vec<Figure>, &Vec<Figure>)| joint.iter().zip(single).map(metric).collect();
+        (self.tasks == alone.tasks).then(|| self.figures.iter().zip(&alone.figures).map(of_task).collect())
+    }
+
+    /// The mean cosine of a task's gradient with the others', before (0) or behind (1) the alignment layers; NaN where
+    /// there is no other.
+    pub fn mean_cosine(&self, side: usize, task: usize) -> f64 {
+        let row = &self.cosines[side][task * self.tasks.len()..][..self.tasks.len()];
+        let others = row.iter().enumerate().filter(|(other, _)| *other != task).map(|(_, cosine)| cosine);
+        others.sum::<f64>() / (row.len() as f64 - 1.0)
+    }
+}
+
 /// An image, what was to be said of it, and what was said.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Shown {
+pub struct TaskSample {
     /// What the encoder read, `[H, W]`.
     pub input: Vec<f32>,
     /// For each task what is so and what was said: `[C, H, W]`, `K` numbers of a class.
@@ -62,11 +91,16 @@ pub struct Shown {
 
 /// [`TaskFigures`] that are still on the device.
 pub struct PendingFigures {
-    tasks: Vec<String>,
+    tasks: Vec<Task>,
     map: [usize; 2],
     size: [usize; 2],
     images: usize,
-    /// Errors summed over the images `[M]`; norms and cosines before and behind; alignment `[M, H', W']`; input.
+    /// Standard deviation of depths, in metres.
+    deviation: f32,
+    /// The sums of each task that its figures are made of.
+    sums: Vec<Tensor<1>>,
+    /// The cosines of normals, none where there are no such; norms and cosines of gradients before and behind;
+    /// alignment `[M, H', W']`; input.
     numbers: [Tensor<1>; 7],
     /// What is so and what was said, task by task.
     shown: Vec<Tensor<1>>,
@@ -76,15 +110,19 @@ impl Multitask {
     /// The figures as they stand.
     pub(super) fn figures(&self, hyper: &Hyper) -> PendingFigures {
         let all: Vec<u32> = (0..self.held_out().len() as u32).collect();
-        let mut errors: Option<Tensor<1>> = None;
+        let (depth, bell) = self.scales();
+        let mut sums: Vec<Tensor<1>> = Vec::new();
+        let mut cosines = Vec::new();
         for chunk in all.chunks(CHUNK) {
-            let found = self.held_out_said(chunk, hyper);
-            let n = chunk.len() as f64;
-            let labels = found.batch.one_hot;
-            let wrong = -hits(found.said[0].clone().reshape(labels.dims()), labels).count + n;
-            let others = found.losses[1..].iter().map(|loss| loss.clone() * n);
-            let own = Tensor::cat([wrong].into_iter().chain(others).collect(), 0);
-            errors = Some(errors.map_or(own.clone(), |errors| errors + own));
+            let HeldOut { losses, said, targets, .. } = self.held_out_said(chunk, hyper);
+            for (index, task) in self.tasks().iter().enumerate() {
+                let tally = Tally::of(*task, (&losses[index], &said[index], &targets[index]), depth, bell);
+                cosines.extend(tally.cosines);
+                match sums.get_mut(index) {
+                    Some(sums) => *sums = sums.clone() + tally.sums,
+                    None => sums.push(tally.sums),
+                }
+            }
         }
         let few = |count: usize| &all[..count.min(all.len())];
         let compasses =
@@ -103,12 +141,17 @@ impl Multitask {
         let pairs = found.targets.into_iter().zip(found.said);
         let shown = pairs.flat_map(|(target, said)| [target.wanted.flatten(0, 3), said.flatten(0, 3)]);
         PendingFigures {
-            tasks: self.tasks().iter().map(ToString::to_string).collect(),
+            tasks: self.tasks().to_vec(),
             map: [height, width],
             size: [image_height, image_width],
             images: all.len(),
+            deviation: depth[1],
             numbers: [
-                errors.expect("a data set has held-out images"),
+                if cosines.is_empty() {
+                    Tensor::zeros([1], &input.device())
+                } else {
+                    Tensor::cat(cosines, 0)
+                },
                 before.norms,
                 behind.norms,
                 flat(before.cosines),
@@ -117,6 +160,7 @@ impl Multitask {
                 input,
             ],
             shown: shown.collect(),
+            sums,
         }
     }
 }
@@ -127,17 +171,19 @@ impl PendingFigures {
     /// # Errors
     /// Where the device failed.
     pub fn read(self) -> impl Future<Output = Result<TaskFigures, String>> {
-        let Self { tasks, map, size, images, numbers, shown } = self;
-        let tensors = numbers.into_iter().chain(shown);
+        let Self { tasks, map, size, images, deviation, sums, numbers, shown } = self;
+        let tensors = numbers.into_iter().chain(sums).chain(shown);
         let read = tensors.fold(Transaction::default(), Transaction::register).execute_async();
         async move {
             let data = read.await.map_err(|error| error.to_string())?;
             let numbers: Vec<Vec<f32>> = data.iter().map(|data| data.iter::<f32>().collect()).collect();
-            let [errors, before, behind, angles_before, angles_behind, alignment, input, shown @ ..] =
+            let wrong_number = "the device answered with another number of tensors than asked for";
+            let [normals, before, behind, angles_before, angles_behind, alignment, input, rest @ ..] =
                 numbers.as_slice()
             else {
-                return Err("the device answered with another number of tensors than asked for".into());
+                return Err(wrong_number.into());
             };
+            let (sums, shown) = rest.split_at_checked(tasks.len()).ok_or(wrong_number)?;
             let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
             let area = size[0] * size[1];
             let count = input.len() / area;
@@ -145,7 +191,7 @@ impl PendingFigures {
                 let length = values.len() / count;
                 values[index * length..][..length].to_vec()
             };
-            let one = |index: usize| Shown {
+            let one = |index: usize| TaskSample {
                 input: part(input, index),
                 tasks: shown
                     .as_chunks::<2>()
@@ -155,8 +201,12 @@ impl PendingFigures {
                     .collect(),
             };
             Ok(TaskFigures {
-                tasks,
-                errors: errors.iter().map(|sum| f64::from(*sum) / images as f64).collect(),
+                figures: tasks
+                    .iter()
+                    .zip(sums)
+                    .map(|(task, sums)| figures(*task, sums, normals, images, deviation))
+                    .collect(),
+                tasks: tasks.iter().map(ToString::to_string).collect(),
                 norms: [wide(before), wide(behind)],
                 cosines: [wide(angles_before), wide(angles_behind)],
                 alignment: alignment.chunks_exact(map[0] * map[1]).map(<[f32]>::to_vec).collect(),

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::balance::Balance;
 use super::figures::{HeldOut, PendingFigures};
-use super::targets::{SceneTargets, noise, targets};
+use super::targets::{BELL, SceneTargets, noise, targets};
 use super::task::{Source, Target, Task, tasks};
 use super::{Alignment, discriminator, network};
 use crate::scenario::{GradientTensors, PendingMeasures, Player, Scenario, State, augmentation, schedule};
@@ -132,6 +132,13 @@ impl Multitask {
     /// The tasks, in the order of origins and decoders.
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
+    }
+
+    /// Mean and standard deviation by which depths are scaled, in metres; standard deviation of a heat map's bell, in
+    /// pixels.
+    pub(super) fn scales(&self) -> ([f32; 2], f32) {
+        let [_, height, _] = self.held_out.shape();
+        (self.scenes.as_ref().map_or([0.0, 1.0], |[train, _]| train.depth), BELL * height as f32)
     }
 
     /// Images with noise from these seeds.
@@ -300,12 +307,12 @@ impl Multitask {
 
     /// What the figures need of held-out images: what was read, wanted and said.
     pub(super) fn held_out_said(&self, indices: &[u32], hyper: &Hyper) -> HeldOut {
-        let (batch, input, targets) = self.held_out_batch(indices, hyper);
+        let (_, input, targets) = self.held_out_batch(indices, hyper);
         let shared = self.encode(&self.main.weights, &input);
         let by_task: Vec<Tensor<4>> =
             (0..self.tasks.len()).map(|task| shared[self.network.encoder_of(task)].clone()).collect();
         let Decoded { losses, said } = self.decode(&self.main.weights, &by_task, &targets);
-        HeldOut { batch, input, targets, losses, said }
+        HeldOut { input, targets, losses, said }
     }
 
     /// The tasks' gradients of held-out images, before and behind the alignment layers.
@@ -374,7 +381,7 @@ impl Scenario for Multitask {
     }
 
     fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
-        let [_, aligned] = self.held_out_gradients(indices, hyper);
+        let [before, aligned] = self.held_out_gradients(indices, hyper);
         let batch = self.held_out.gather(indices);
         let gradients = Self::stacked(&aligned);
         let read = loss::normalize(hyper.normalization, gradients.clone());
@@ -384,6 +391,7 @@ impl Scenario for Multitask {
             images: batch.images,
             one_hot: batch.one_hot,
             teacher_logits: None,
+            before: self.setup.multitask_method.aligns().then(|| Self::stacked(&before)),
             gradients,
             origins: (0..self.tasks.len()).flat_map(|task| vec![task as u8; indices.len()]).collect(),
         }
@@ -397,7 +405,8 @@ impl Scenario for Multitask {
         // What the auxiliary network says of the class's own gradient tensor, the first of each image's.
         let tensors = self.gradient_tensors(indices, hyper);
         let auxiliary_logits = tensors.auxiliary_logits.narrow(0, 0, indices.len());
-        GradientTensors { gradients, logits, auxiliary_logits, origins: vec![0; indices.len()], ..tensors }
+        let origins = vec![0; indices.len()];
+        GradientTensors { gradients, before: None, logits, auxiliary_logits, origins, ..tensors }
     }
 
     fn task_figures(&self, hyper: &Hyper) -> Option<PendingFigures> {

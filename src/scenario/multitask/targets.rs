@@ -10,7 +10,7 @@ use crate::data::scenes::Scenes;
 use crate::gpu::{conv2d, images::Batch};
 
 /// Standard deviation of a heat map's bell, as a share of the image's height.
-const BELL: f32 = 1.0 / 16.0;
+pub const BELL: f32 = 1.0 / 16.0;
 /// Sobel's kernels across and down, scaled so that a step from black to white has steepness 1.
 const SOBEL: [f32; 18] =
     [-0.25, 0.0, 0.25, -0.5, 0.0, 0.5, -0.25, 0.0, 0.25, -0.25, -0.5, -0.25, 0.0, 0.0, 0.0, 0.25, 0.5, 0.25];
@@ -20,7 +20,7 @@ const SOBEL: [f32; 18] =
 pub struct SceneTargets {
     scenes: Scenes,
     /// Mean and standard deviation of the known depths that are trained on, in metres.
-    depth: [f32; 2],
+    pub depth: [f32; 2],
 }
 
 impl SceneTargets {
