@@ -110,6 +110,18 @@ pub fn load(source: &str) -> Result<Dataset, DataError> {
     }
 }
 
+/// The images of [`load`] together with what is known of them, in the same order: those trained on, those held out.
+///
+/// # Errors
+/// As [`load_scenes`].
+pub fn load_with_scenes(source: &str) -> Result<(Dataset, [scenes::Scenes; 2]), DataError> {
+    if source == solids::NAME {
+        solids::load_with_scenes()
+    } else {
+        Ok((load(source)?, load_scenes(source)?))
+    }
+}
+
 /// What is known of the images that [`load`] gives for the same source, in the same order: those trained on, those held
 /// out.
 ///

@@ -48,6 +48,16 @@ pub fn load() -> Result<Dataset, DataError> {
     Dataset::new(NAME, &classes(), part(TRAIN), part(TEST))
 }
 
+/// The same, drawn once, with all that is known of its pictures.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with_scenes() -> Result<(Dataset, [Scenes; 2]), DataError> {
+    let scenes = [TRAIN, TEST].map(data_set_scenes);
+    let [train, test] = scenes.clone().map(|part| ([3, SIDE, SIDE], part.images));
+    Ok((Dataset::new(NAME, &classes(), train, test)?, scenes))
+}
+
 /// What is known of the data set's pictures of these numbers.
 pub fn data_set_scenes(numbers: Range<u64>) -> Scenes {
     scenes(numbers, SIDE, SEED)

@@ -149,9 +149,11 @@ pub enum Command {
     #[command(after_help = TRAIN_EXAMPLES, after_long_help = format!("{TRAIN_EXAMPLES}\n\n{}", options::knobs_help()))]
     Train(Box<train::TrainOptions>),
     /// Train a student whose gradient tensors look like its teacher's
+    #[command(mut_arg("mode", |mode| mode.hide(true)))]
     #[command(after_help = DISTILL_EXAMPLES, after_long_help = format!("{DISTILL_EXAMPLES}\n\n{}", options::knobs_help()))]
     Distill(Box<train::DistillOptions>),
     /// Train several tasks over a shared encoder
+    #[command(mut_arg("mode", |mode| mode.hide(true)))]
     #[command(after_help = MULTITASK_EXAMPLES, after_long_help = format!("{MULTITASK_EXAMPLES}\n\n{}", options::knobs_help()))]
     Multitask(Box<train::MultitaskOptions>),
     /// Train by several methods from paired seeds, and hold them against each other

@@ -20,7 +20,7 @@ use crate::{
         AttackKind, Config, DeviceInfo, Hyper, KnobError, ScenarioKind, Setup, TargetKind, TaskSet, Threat,
         knobs, threat::radii_around,
     },
-    data::{self, DataError, balanced_subset, scenes::Scenes},
+    data::{self, DataError, Dataset, balanced_subset, scenes::Scenes},
     nn::{Network, Weights, network::Statistics},
     scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
 };
@@ -112,7 +112,7 @@ impl Session {
         let failure = |what: String, advice: &str| Failure { run, what, advice: advice.into() };
         knobs::validate(&config)
             .map_err(|error: KnobError| failure(error.to_string(), "Change the knob and reset."))?;
-        let data = data::load(&config.setup.data)
+        let (data, scenes) = load(&config.setup)
             .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
         let statistics = statistics(&data, saved.map(|saved| &saved.header))
             .map_err(|what| failure(what, "Give the data that the checkpoint was trained on."))?;
@@ -120,8 +120,6 @@ impl Session {
             .map_err(|error| failure(error.to_string(), "Choose another teacher, or train, and reset."))?;
         let (teacher, scenario): (_, Box<dyn Scenario>) = match teacher {
             None if config.setup.scenario == ScenarioKind::Multitask => {
-                let scenes = known_of_scenes(&config.setup)
-                    .map_err(|error| failure(error.to_string(), "Choose other data or tasks and reset."))?;
                 let scenario = Multitask::new(&config.setup, &data, scenes, &statistics, device)
                     .map_err(|error| failure(error.to_string(), "Change the knob and reset."))?;
                 (None, Box::new(scenario))
@@ -420,16 +418,17 @@ impl Session {
     }
 }
 
-/// What is known of the images beside their classes, where the tasks of a run need it.
-fn known_of_scenes(setup: &Setup) -> Result<Option<[Scenes; 2]>, DataError> {
-    match setup.tasks {
-        TaskSet::Pictures => Ok(None),
-        TaskSet::Scenes => data::load_scenes(&setup.data).map(Some),
+/// The data of a run, with what is known of its scenes where its tasks ask for that.
+fn load(setup: &Setup) -> Result<(Dataset, Option<[Scenes; 2]>), DataError> {
+    if setup.scenario == ScenarioKind::Multitask && setup.tasks == TaskSet::Scenes {
+        data::load_with_scenes(&setup.data).map(|(data, scenes)| (data, Some(scenes)))
+    } else {
+        data::load(&setup.data).map(|data| (data, None))
     }
 }
 
 /// What the main network normalises with; that of a checkpoint, if it was trained on such data.
-fn statistics(data: &data::Dataset, saved: Option<&Header>) -> Result<Statistics, String> {
+fn statistics(data: &Dataset, saved: Option<&Header>) -> Result<Statistics, String> {
     match saved {
         Some(header) if header.image != data.shape || header.classes.len() != data.classes.len() => {
             Err(format!(
