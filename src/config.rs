@@ -473,7 +473,7 @@ impl Default for Hyper {
             soft_target_weight: 0.9,
             jacobian_matching_weight: 1.0,
             input_noise: 0.1,
-            alignment_rate: 0.01,
+            alignment_rate: 0.03,
             gradnorm_rate: 0.025,
             epsilon: 0.1,
             attack_steps: 10,
