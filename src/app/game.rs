@@ -364,7 +364,7 @@ fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, setup: &Setup) {
     let palette = &scope.palette;
     let accuracy = scope.history.latest.as_ref().map(|report| report.auxiliary_accuracy);
     let chance = scope.history.chance().unwrap_or(0.0);
-    let readable = accuracy.map(|accuracy| ((accuracy - chance) / (1.0 - chance).max(1e-9)).clamp(0.0, 1.0));
+    let readable = accuracy.map(|accuracy| ((accuracy - chance) / (1.0 - chance).max(1e-9)).min(1.0));
     let bar = Rect::from_min_size(area.min + vec2(0.0, 15.0), vec2(area.width(), 7.0));
     let painter = ui.painter();
     label(painter, bar.left_top() - vec2(0.0, 2.0), Align2::LEFT_BOTTOM, words.hidden, palette.main);
@@ -374,7 +374,7 @@ fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, setup: &Setup) {
     let ends = [palette.main, palette.auxiliary].map(|color| palette.shade(color, strength));
     painter.add(blend(bar, ends));
     if let Some(readable) = readable {
-        let x = bar.left() + bar.width() * readable as f32;
+        let x = bar.left() + bar.width() * readable.max(0.0) as f32;
         painter.circle(pos2(x, bar.center().y), 6.0, palette.text, Stroke::new(2.0, palette.card));
     }
     let sentence = sentence(accuracy.zip(readable), chance, setup);
@@ -417,7 +417,9 @@ fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String 
             format!("The auxiliary network is winning: it reads {origin} off {read} of the gradients.")
         }
         r if r <= HIDDEN_BELOW => {
-            format!("The {main} is winning: only {read} are read, near chance ({chance}).")
+            let verb = if words.main.contains(',') { "are" } else { "is" };
+            let where_to = if readable < -HIDDEN_BELOW { "below" } else { "near" };
+            format!("The {main} {verb} winning: only {read} are read, {where_to} chance ({chance}).")
         }
         _ => format!("An open game: {origin} is read off {read} of the gradients; chance is {chance}."),
     }
@@ -444,6 +446,8 @@ mod tests {
         let of_tasks = |method| sentence(Some((0.99, 0.99)), 0.25, &tasks(method));
         assert!(of_tasks(MultitaskMethod::Great).contains("auxiliary network is winning"));
         assert!(of_tasks(MultitaskMethod::Equal).contains("only watches"));
+        let told = sentence(Some((0.02, -0.31)), 0.25, &tasks(MultitaskMethod::Great));
+        assert!(told.contains("decoders are winning") && told.contains("below chance"), "{told}");
         assert!(sentence(None, 0.1, &setup(Mode::Great)).contains("tries to read"));
         let distillation = Setup { scenario: ScenarioKind::Distillation, ..Setup::default() };
         let told = sentence(Some((0.55, 0.1)), 0.5, &distillation);

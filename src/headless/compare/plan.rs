@@ -17,7 +17,7 @@ use super::outcome::{self, Metric};
 pub const PLAN_FILE: &str = "compare.json";
 
 /// What a table of tasks needs said.
-const ERRORS: &str = "Errors: on all held-out images after the last step, the share of wrong classes or the task's loss; lower is better. Δm: how each task's error differs from that of its own network, learned alone (single-task) from the same seed, in percent, in the two published conventions, whose signs are opposite: the mean loss over all figures, and the mean gain by task. One figure a task makes them equal but for the sign.";
+const ERRORS: &str = "Tasks: on all held-out images after the last step; the balanced error is the mean over the classes. Δm: how each figure of each task differs from that of its own network, learned alone (single-task) from the same seed, in percent, in the two published conventions, whose signs are opposite: the mean loss over all figures, and the mean over the tasks of the mean gain of a task's figures. Every run's run.json has all figures.";
 
 /// A comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
