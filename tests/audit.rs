@@ -183,8 +183,10 @@ fn a_random_forward_pass_is_not_repeatable() {
     let lights = audited(&defense, &hyper, 0.1, 10, 1.0);
     assert_red(
         &lights,
-        &["repeatable", "epsilon-zero"],
+        &["repeatable"],
         &[
+            // Red where the other draws of the attack had another image misclassified, as they mostly have.
+            "epsilon-zero",
             "noise",
             "square",
             "restarts",

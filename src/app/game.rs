@@ -411,15 +411,16 @@ fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String 
             "Read off {read} of the gradients. With {method} the auxiliary network only watches."
         );
     }
-    let (origin, main, chance) = (words.origin, words.main.to_lowercase(), whole_percent(chance));
+    let place = if accuracy < chance / 2.0 { "below" } else { "near" };
+    let main = words.main.to_lowercase().replace(", ", " and ");
+    let (origin, chance) = (words.origin, whole_percent(chance));
     match readable {
         r if r >= READ_ABOVE => {
             format!("The auxiliary network is winning: it reads {origin} off {read} of the gradients.")
         }
         r if r <= HIDDEN_BELOW => {
             let verb = if words.main.contains(',') { "are" } else { "is" };
-            let where_to = if readable < -HIDDEN_BELOW { "below" } else { "near" };
-            format!("The {main} {verb} winning: only {read} are read, {where_to} chance ({chance}).")
+            format!("The {main} {verb} winning: only {read} are read, {place} chance ({chance}).")
         }
         _ => format!("An open game: {origin} is read off {read} of the gradients; chance is {chance}."),
     }
@@ -447,7 +448,10 @@ mod tests {
         assert!(of_tasks(MultitaskMethod::Great).contains("auxiliary network is winning"));
         assert!(of_tasks(MultitaskMethod::Equal).contains("only watches"));
         let told = sentence(Some((0.02, -0.31)), 0.25, &tasks(MultitaskMethod::Great));
-        assert!(told.contains("decoders are winning") && told.contains("below chance"), "{told}");
+        assert!(
+            told.starts_with("The encoder and decoders are winning") && told.contains("below chance"),
+            "{told}"
+        );
         assert!(sentence(None, 0.1, &setup(Mode::Great)).contains("tries to read"));
         let distillation = Setup { scenario: ScenarioKind::Distillation, ..Setup::default() };
         let told = sentence(Some((0.55, 0.1)), 0.5, &distillation);
