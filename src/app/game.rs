@@ -33,6 +33,8 @@ struct Pictures {
 /// What things are called in a scenario.
 struct Words {
     main: &'static str,
+    /// Whoever hides the origin, as the beginning of a sentence about it.
+    hider: &'static str,
     main_short: &'static str,
     guess: &'static str,
     /// What comes back from the auxiliary network.
@@ -51,6 +53,7 @@ impl Words {
         match scenario {
             ScenarioKind::Defense => &Self {
                 main: "Main network",
+                hider: "The main network is",
                 main_short: "Main",
                 guess: "which class?",
                 adversary: "−α∇",
@@ -63,6 +66,7 @@ impl Words {
             },
             ScenarioKind::Distillation => &Self {
                 main: "Student",
+                hider: "The student is",
                 main_short: "Student",
                 guess: "told apart",
                 adversary: "α∇",
@@ -75,6 +79,7 @@ impl Words {
             },
             ScenarioKind::Multitask => &Self {
                 main: "Encoder, decoders",
+                hider: "The encoder and decoders are",
                 main_short: "Main",
                 guess: "whose task?",
                 adversary: "ĝ = w ⊙ g",
@@ -412,15 +417,13 @@ fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String 
         );
     }
     let place = if accuracy < chance / 2.0 { "below" } else { "near" };
-    let main = words.main.to_lowercase().replace(", ", " and ");
-    let (origin, chance) = (words.origin, whole_percent(chance));
+    let (origin, hider, chance) = (words.origin, words.hider, whole_percent(chance));
     match readable {
         r if r >= READ_ABOVE => {
             format!("The auxiliary network is winning: it reads {origin} off {read} of the gradients.")
         }
         r if r <= HIDDEN_BELOW => {
-            let verb = if words.main.contains(',') { "are" } else { "is" };
-            format!("The {main} {verb} winning: only {read} are read, {place} chance ({chance}).")
+            format!("{hider} winning: only {read} are read, {place} chance ({chance}).")
         }
         _ => format!("An open game: {origin} is read off {read} of the gradients; chance is {chance}."),
     }

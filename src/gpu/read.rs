@@ -2,6 +2,9 @@
 
 use burn::tensor::{Tensor, Transaction};
 
+/// What a read of several tensors ends in where the device is not in its right mind.
+pub const WRONG_NUMBER: &str = "the device answered with another number of tensors than asked for";
+
 /// The entries of `tensor`, row by row; the copy is on its way when this returns.
 ///
 /// # Errors

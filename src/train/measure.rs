@@ -12,6 +12,7 @@ use crate::{
     attack::{Evaluation, Goal, Victim, evaluation::Counts},
     config::{AttackKind, Hyper, Norm, TargetKind, Threat},
     gpu::{
+        WRONG_NUMBER,
         bins::{BINS, COLUMNS, edges, jensen_shannon_distance, percentiles},
         gradient_normalization::Scale,
         histogram,
@@ -20,9 +21,6 @@ use crate::{
     },
     scenario::{GradientTensors, Measures, Player, Preparation, State, multitask::PendingFigures},
 };
-
-/// What a read ends in where the device is not in its right mind.
-const WRONG_NUMBER: &str = "the device answered with another number of tensors than asked for";
 
 /// What a read ends in.
 #[allow(clippy::large_enum_variant, reason = "one exists at a time; smaller on a page")]

@@ -10,6 +10,7 @@ use super::targets::grey;
 use super::task::{Target, Task};
 use super::{Metric, compass, gain_by_task, loss_over_metrics};
 use crate::config::Hyper;
+use crate::gpu::WRONG_NUMBER;
 use crate::scenario::Scenario;
 
 /// Held-out images read at once.
@@ -177,13 +178,12 @@ impl PendingFigures {
         async move {
             let data = read.await.map_err(|error| error.to_string())?;
             let numbers: Vec<Vec<f32>> = data.iter().map(|data| data.iter::<f32>().collect()).collect();
-            let wrong_number = "the device answered with another number of tensors than asked for";
             let [normals, before, behind, angles_before, angles_behind, alignment, input, rest @ ..] =
                 numbers.as_slice()
             else {
-                return Err(wrong_number.into());
+                return Err(WRONG_NUMBER.into());
             };
-            let (sums, shown) = rest.split_at_checked(tasks.len()).ok_or(wrong_number)?;
+            let (sums, shown) = rest.split_at_checked(tasks.len()).ok_or(WRONG_NUMBER)?;
             let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
             let area = size[0] * size[1];
             let count = input.len() / area;
