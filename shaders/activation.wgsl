@@ -1,10 +1,10 @@
 // An activation's value, slope or curvature at x, times as many factors as it is derived, element by element.
 
 //# for f in factors
-@group(0) @binding($f) var<storage, read_write> factor_$f: array<f32>;
+@group(0) @binding($f) var<storage, read_write> factor_$f: array<{{ stored }}>;
 //# end
-@group(0) @binding({{ x }}) var<storage, read_write> x: array<f32>;
-@group(0) @binding({{ output }}) var<storage, read_write> output: array<f32>;
+@group(0) @binding({{ x }}) var<storage, read_write> x: array<{{ stored }}>;
+@group(0) @binding({{ output }}) var<storage, read_write> output: array<{{ stored }}>;
 // Number of elements.
 @group(0) @binding({{ info }}) var<storage, read_write> info: array<u32>;
 
@@ -20,11 +20,12 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
     for (var i = invocation.x; i < info[0]; i += workgroups.x * WORKGROUP) {
-        let z = x[i];
-        output[i] = {{ derivative }}
+        let z = f32(x[i]);
+        let product = {{ derivative }}
             //# for f in factors
-            * factor_$f[i]
+            * f32(factor_$f[i])
             //# end
             ;
+        output[i] = {{ stored }}(product);
     }
 }

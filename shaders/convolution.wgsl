@@ -2,11 +2,11 @@
 // around: an invocation sums a patch of ROWS × COLUMNS pixels in 4 · QUADS output channels in its registers.
 
 // [batch, channels, height, width]
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;
 // Convolution: [outputs, channels, KERNEL, KERNEL]; vector-Jacobian product: [channels, outputs, KERNEL, KERNEL].
 @group(0) @binding(1) var<storage, read_write> kernel: array<f32>;
 // [batch, outputs, out height, out width]
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<{{ stored }}>;
 // Batch, channels, height, width, outputs, out height, out width, 1 for the vector-Jacobian product.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;
 
@@ -42,7 +42,7 @@ fn pixel(plane: u32, row: i32, column: i32) -> f32 {
     if row < 0 || row >= i32(info[2]) || column < 0 || column >= i32(info[3]) {
         return 0.0;
     }
-    return x[plane + u32(row) * info[3] + u32(column)];
+    return f32(x[plane + u32(row) * info[3] + u32(column)]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -117,7 +117,7 @@ fn main(
             //# for i in rows
             //# for j in columns
             if row + $i < out.y && column + $j < out.x {
-                y[(plane + row + $i) * out.x + column + $j] = sums[$i][$j][$q][$k];
+                y[(plane + row + $i) * out.x + column + $j] = {{ stored }}(sums[$i][$j][$q][$k]);
             }
             //# end
             //# end

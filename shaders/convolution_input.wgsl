@@ -2,11 +2,11 @@
 // every second has a cotangent below it, in 4 · QUADS channels in its registers.
 
 // [batch, outputs, out height, out width]
-@group(0) @binding(0) var<storage, read_write> gy: array<f32>;
+@group(0) @binding(0) var<storage, read_write> gy: array<{{ stored }}>;
 // [outputs, channels, KERNEL, KERNEL]
 @group(0) @binding(1) var<storage, read_write> kernel: array<f32>;
 // [batch, channels, height, width]
-@group(0) @binding(2) var<storage, read_write> gx: array<f32>;
+@group(0) @binding(2) var<storage, read_write> gx: array<{{ stored }}>;
 // Batch, channels, height, width, outputs, out height, out width.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;
 
@@ -38,7 +38,7 @@ fn cotangent(plane: u32, row: u32, column: u32) -> f32 {
     if row >= info[5] || column >= info[6] {
         return 0.0;
     }
-    return gy[plane + row * info[6] + column];
+    return f32(gy[plane + row * info[6] + column]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -116,7 +116,7 @@ fn main(
             //# for i in rows
             //# for j in columns
             if row + $i < size.y && column + $j < size.x {
-                gx[(plane + row + $i) * size.x + column + $j] = sums[$i][$j][$q][$k];
+                gx[(plane + row + $i) * size.x + column + $j] = {{ stored }}(sums[$i][$j][$q][$k]);
             }
             //# end
             //# end

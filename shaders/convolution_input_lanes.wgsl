@@ -58,13 +58,13 @@ fn main(
             let inside = row + $ru < out.y;
             let at = (plane + min(row + $ru, out.y - 1u)) * out.x;
             //# for v in vectors
-            let own = gy[(at + min(column, out.x - 4u)) / 4u];
+            let own = vec4<f32>(gy[(at + min(column, out.x - 4u)) / 4u]);
             //# for k in four
             near[$r][$k] = select(0.0, own[$k], inside && column < out.x);
             //# end
             //# end
             //# for j in singles
-            near[$r][$j] = select(0.0, gy[at + min(column + $ju, out.x - 1u)], inside && column + $ju < out.x);
+            near[$r][$j] = select(0.0, f32(gy[at + min(column + $ju, out.x - 1u)]), inside && column + $ju < out.x);
             //# end
             //# for h in halo
             near[$r][4] = select(0.0, subgroupShuffle(near[$r][0], (lane + 1u) % 8u), has_right);
@@ -72,14 +72,14 @@ fn main(
             //# for v in far_vectors
             near[$r][4] = select(
                 0.0,
-                gy[(at + min(column + 4u, out.x - 4u)) / 4u][0],
+                f32(gy[(at + min(column + 4u, out.x - 4u)) / 4u][0]),
                 inside && has_right,
             );
             //# end
             //# for v in far_singles
             near[$r][4] = select(
                 0.0,
-                gy[at + min(column + 4u, out.x - 1u)],
+                f32(gy[at + min(column + 4u, out.x - 1u)]),
                 inside && has_right,
             );
             //# end
@@ -125,19 +125,19 @@ fn main(
             let odd = sums[$k][2 * $i + $r][1];
             //# for v in whole
             if 2u * column < size.x {
-                gx[at / 4u] = vec4<f32>(even.x, odd.x, even.y, odd.y);
+                gx[at / 4u] = vec4<{{ stored }}>(vec4<f32>(even.x, odd.x, even.y, odd.y));
             }
             if 2u * column + 4u < size.x {
-                gx[at / 4u + 1u] = vec4<f32>(even.z, odd.z, even.w, odd.w);
+                gx[at / 4u + 1u] = vec4<{{ stored }}>(vec4<f32>(even.z, odd.z, even.w, odd.w));
             }
             //# end
             //# for v in apart
             //# for j in four
             if 2u * (column + $ju) < size.x {
-                gx[at + 2u * $ju] = even[$j];
+                gx[at + 2u * $ju] = {{ stored }}(even[$j]);
             }
             if 2u * (column + $ju) + 1u < size.x {
-                gx[at + 2u * $ju + 1u] = odd[$j];
+                gx[at + 2u * $ju + 1u] = {{ stored }}(odd[$j]);
             }
             //# end
             //# end

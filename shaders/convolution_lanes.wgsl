@@ -71,7 +71,7 @@ fn main(
         {
             let at = column + 4u * $vu;
             let inside = inside_$r && at < size.x;
-            let own = x[((plane + at_$r) * size.x + min(at, size.x - 4u)) / 4u];
+            let own = vec4<f32>(x[((plane + at_$r) * size.x + min(at, size.x - 4u)) / 4u]);
             //# for k in four
             near[$r][4 * $v + $k + 1] = select(0.0, own[$k], inside);
             //# end
@@ -80,7 +80,7 @@ fn main(
         //# for j in singles
         near[$r][$j + 1] = select(
             0.0,
-            x[(plane + at_$r) * size.x + min(column + $ju, size.x - 1u)],
+            f32(x[(plane + at_$r) * size.x + min(column + $ju, size.x - 1u)]),
             inside_$r && column + $ju < size.x,
         );
         //# end
@@ -91,24 +91,24 @@ fn main(
         //# for v in far_vectors
         near[$r][0] = select(
             0.0,
-            x[((plane + at_$r) * size.x + min(max(column, 4u) - 4u, size.x - 4u)) / 4u][3],
+            f32(x[((plane + at_$r) * size.x + min(max(column, 4u) - 4u, size.x - 4u)) / 4u][3]),
             inside_$r && has_left,
         );
         near[$r][OWN + 1u] = select(
             0.0,
-            x[((plane + at_$r) * size.x + min(column + OWN, size.x - 4u)) / 4u][0],
+            f32(x[((plane + at_$r) * size.x + min(column + OWN, size.x - 4u)) / 4u][0]),
             inside_$r && has_right,
         );
         //# end
         //# for v in far_singles
         near[$r][0] = select(
             0.0,
-            x[(plane + at_$r) * size.x + min(max(column, 1u) - 1u, size.x - 1u)],
+            f32(x[(plane + at_$r) * size.x + min(max(column, 1u) - 1u, size.x - 1u)]),
             inside_$r && has_left,
         );
         near[$r][OWN + 1u] = select(
             0.0,
-            x[(plane + at_$r) * size.x + min(column + OWN, size.x - 1u)],
+            f32(x[(plane + at_$r) * size.x + min(column + OWN, size.x - 1u)]),
             inside_$r && has_right,
         );
         //# end
@@ -147,13 +147,13 @@ fn main(
             let at = (plane + row + $iu) * out.x + out_column;
             //# for v in whole
             if out_column < out.x {
-                y[at / 4u] = sums[$k][$i];
+                y[at / 4u] = vec4<{{ stored }}>(sums[$k][$i]);
             }
             //# end
             //# for v in apart
             //# for j in four
             if out_column + $ju < out.x {
-                y[at + $ju] = sums[$k][$i][$j];
+                y[at + $ju] = {{ stored }}(sums[$k][$i][$j]);
             }
             //# end
             //# end

@@ -2,9 +2,9 @@
 // outputs in its registers, over its share of all patches of ROWS × COLUMNS output pixels.
 
 // [batch, channels, height, width]
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;
 // [batch, outputs, out height, out width]
-@group(0) @binding(1) var<storage, read_write> gy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> gy: array<{{ stored }}>;
 // [parts, outputs, channels, KERNEL, KERNEL]
 @group(0) @binding(2) var<storage, read_write> partial_sums: array<f32>;
 // Batch, channels, height, width, outputs, out height, out width, parts.
@@ -25,14 +25,14 @@ fn pixel(plane: u32, row: i32, column: i32) -> f32 {
     if row < 0 || row >= i32(info[2]) || column < 0 || column >= i32(info[3]) {
         return 0.0;
     }
-    return x[plane + u32(row) * info[3] + u32(column)];
+    return f32(x[plane + u32(row) * info[3] + u32(column)]);
 }
 
 fn cotangent(sample: u32, output: u32, row: u32, column: u32) -> f32 {
     if output >= info[4] || row >= info[5] || column >= info[6] {
         return 0.0;
     }
-    return gy[((sample * info[4] + output) * info[5] + row) * info[6] + column];
+    return f32(gy[((sample * info[4] + output) * info[5] + row) * info[6] + column]);
 }
 
 @compute @workgroup_size(WORKGROUP)

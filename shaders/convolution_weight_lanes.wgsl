@@ -68,7 +68,7 @@ fn main(
             //# for v in whole
             above[$k][$i] = select(
                 vec4<f32>(),
-                gy[(at + min(out_column, out.x - 4u)) / 4u],
+                vec4<f32>(gy[(at + min(out_column, out.x - 4u)) / 4u]),
                 inside && out_column < out.x,
             );
             //# end
@@ -76,7 +76,7 @@ fn main(
             //# for j in four
             above[$k][$i][$j] = select(
                 0.0,
-                gy[at + min(out_column + $ju, out.x - 1u)],
+                f32(gy[at + min(out_column + $ju, out.x - 1u)]),
                 inside && out_column + $ju < out.x,
             );
             //# end
@@ -96,7 +96,7 @@ fn main(
                 //# for v in vectors
                 {
                     let at_vector = column + 4u * $vu;
-                    let own = x[(at + min(at_vector, size.x - 4u)) / 4u];
+                    let own = vec4<f32>(x[(at + min(at_vector, size.x - 4u)) / 4u]);
                     //# for k in four
                     near[$r][4 * $v + $k + 1] = select(0.0, own[$k], inside && at_vector < size.x);
                     //# end
@@ -105,7 +105,7 @@ fn main(
                 //# for j in singles
                 near[$r][$j + 1] = select(
                     0.0,
-                    x[at + min(column + $ju, size.x - 1u)],
+                    f32(x[at + min(column + $ju, size.x - 1u)]),
                     inside && column + $ju < size.x,
                 );
                 //# end
@@ -116,24 +116,24 @@ fn main(
                 //# for v in far_vectors
                 near[$r][0] = select(
                     0.0,
-                    x[(at + min(max(column, 4u) - 4u, size.x - 4u)) / 4u][3],
+                    f32(x[(at + min(max(column, 4u) - 4u, size.x - 4u)) / 4u][3]),
                     inside && has_left,
                 );
                 near[$r][OWN + 1u] = select(
                     0.0,
-                    x[(at + min(column + OWN, size.x - 4u)) / 4u][0],
+                    f32(x[(at + min(column + OWN, size.x - 4u)) / 4u][0]),
                     inside && has_right,
                 );
                 //# end
                 //# for v in far_singles
                 near[$r][0] = select(
                     0.0,
-                    x[at + min(max(column, 1u) - 1u, size.x - 1u)],
+                    f32(x[at + min(max(column, 1u) - 1u, size.x - 1u)]),
                     inside && has_left,
                 );
                 near[$r][OWN + 1u] = select(
                     0.0,
-                    x[at + min(column + OWN, size.x - 1u)],
+                    f32(x[at + min(column + OWN, size.x - 1u)]),
                     inside && has_right,
                 );
                 //# end

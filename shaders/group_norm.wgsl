@@ -5,24 +5,28 @@
 // a lane of it over pixels. Each lane sums up what is needed of each of its channels, then lanes add that up by
 // channel, then by group; last, each lane writes its entries.
 
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;
 // [channels of all groups]
 @group(0) @binding(1) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(2) var<storage, read_write> shift: array<f32>;
 // [batch, groups]: mean, inverse deviation.
 @group(0) @binding(3) var<storage, read_write> statistics: array<vec2<f32>>;
 // Forward: y. Back: the cotangent of x, and parts of those of scale and shift. Again: those of x and gy, and parts.
-@group(0) @binding(4) var<storage, read_write> results: array<f32>;
+@group(0) @binding(4) var<storage, read_write> results: array<{{ stored }}>;
 // Batch · groups, groups, channels of a group, pixels, lanes across, where in the results gy's cotangent starts and
-// where the parts [batch, 2, padded channels] start, padded channels.
+// where the parts [batch, 2, padded channels] start in the results or in their own buffer, padded channels.
 @group(0) @binding(5) var<storage, read_write> info: array<u32>;
 //# for once in back
-@group(0) @binding(6) var<storage, read_write> gy: array<f32>;
+@group(0) @binding(6) var<storage, read_write> gy: array<{{ stored }}>;
 //# end
 //# for once in again
-@group(0) @binding(6) var<storage, read_write> gy: array<f32>;
+@group(0) @binding(6) var<storage, read_write> gy: array<{{ stored }}>;
 // The cotangent of the product.
-@group(0) @binding(7) var<storage, read_write> v: array<f32>;
+@group(0) @binding(7) var<storage, read_write> v: array<{{ stored }}>;
+//# end
+//# for once in apart
+// Sums stay in f32, so the parts have a buffer of their own.
+@group(0) @binding({{ last }}) var<storage, read_write> parts: array<f32>;
 //# end
 
 const LANES = {{ lanes }}u;
@@ -71,7 +75,7 @@ fn main(
     let entries = f32(channels * pixels);
     //# for once in forward
     // Deviations from an entry: sums of their squares cannot lose more than the entries are many.
-    let origin = x[start];
+    let origin = f32(x[start]);
     //# end
     //# for once in backward
     let mean = statistics[group].x;
@@ -87,26 +91,26 @@ fn main(
         let end = start + (channel + 1u) * pixels;
         for (var i = start + channel * pixels + column; i < end; i += across) {
             //# for once in forward
-            let deviation = x[i] - origin;
+            let deviation = f32(x[i]) - origin;
             sums_0 += Sums(deviation, deviation * deviation);
             //# end
             //# for once in backward
-            let n = (x[i] - mean) * inverse;
+            let n = (f32(x[i]) - mean) * inverse;
             let z = gamma * n + beta;
-            let h = gy[i] * slope(z);
+            let h = f32(gy[i]) * slope(z);
             //# end
             //# for once in back
             sums_0 += Sums(h, h * n);
             //# end
             //# for once in again
-            let along = v[i];
+            let along = f32(v[i]);
             sums_0 += Sums(h, h * n, h * along, along);
             //# end
             //# for once in straight
             sums_1 += Sums(along * n, 0.0, 0.0, 0.0);
             //# end
             //# for once in curved
-            let k = gy[i] * curvature(z);
+            let k = f32(gy[i]) * curvature(z);
             sums_1 += Sums(along * n, k, k * along, k * n);
             sums_2 += Sums(k * along * n, k * n * n, 0.0, 0.0);
             //# end
@@ -186,30 +190,31 @@ fn main(
         let beta = shift[first + channel];
         let end = start + (channel + 1u) * pixels;
         for (var i = start + channel * pixels + column; i < end; i += across) {
-            let n = (x[i] - mean) * inverse;
+            let n = (f32(x[i]) - mean) * inverse;
             let z = gamma * n + beta;
             //# for once in forward
-            results[i] = value(z);
+            results[i] = {{ stored }}(value(z));
             //# end
             //# for once in backward
             let steepness = slope(z);
-            let u = gamma * gy[i] * steepness;
+            let u = gamma * f32(gy[i]) * steepness;
             //# end
             //# for once in back
-            results[i] = inverse * (u - means_0.x - n * means_0.y);
+            results[i] = {{ stored }}(inverse * (u - means_0.x - n * means_0.y));
             //# end
             //# for once in again
-            let q = inverse * (v[i] - q_mean - n * q_along);
-            results[info[5] + i] = gamma * steepness * q;
+            let along = f32(v[i]) - q_mean;
+            let q = inverse * (along - n * q_along);
+            results[info[5] + i] = {{ stored }}(gamma * steepness * q);
             var to_x = -inverse * inverse
-                * (q_along * (u - means_0.x) + means_0.y * (v[i] - q_mean) + n * along_n);
+                * (q_along * (u - means_0.x) + means_0.y * along + n * along_n);
             //# end
             //# for once in curved
-            let f = gamma * gamma * gy[i] * curvature(z) * q;
+            let f = gamma * gamma * f32(gy[i]) * curvature(z) * q;
             to_x += inverse * (f - k_mean - n * k_along);
             //# end
             //# for once in again
-            results[i] = to_x;
+            results[i] = {{ stored }}(to_x);
             //# end
         }
     }
@@ -220,8 +225,8 @@ fn main(
         let part = info[6] + 2u * sample * info[7] + first + channel;
         //# end
         //# for once in back
-        results[part] = sums.y;
-        results[part + info[7]] = sums.x;
+        {{ parts }}[part] = sums.y;
+        {{ parts }}[part + info[7]] = sums.x;
         //# end
         //# for once in again
         var to_scale = inverse * (sums.z - q_mean * sums.x - q_along * sums.y);
@@ -235,8 +240,8 @@ fn main(
         to_shift = gamma * inverse * (k.z - q_mean * k.y - q_along * k.w);
         //# end
         //# for once in again
-        results[part] = to_scale;
-        results[part + info[7]] = to_shift;
+        {{ parts }}[part] = to_scale;
+        {{ parts }}[part + info[7]] = to_shift;
         //# end
         //# for once in backward
     }

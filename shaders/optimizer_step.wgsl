@@ -15,7 +15,7 @@
 
 const WORKGROUP = {{ workgroup }}u;
 const PARTS = {{ parts }}u;
-const ENDS = 10u;
+const ENDS = 11u;
 
 fn coefficient(index: u32) -> f32 {
     return bitcast<f32>(info[2u + index]);
@@ -48,9 +48,10 @@ fn main(
     let second_moment = vec2<f32>(coefficient(4u), coefficient(5u));
     let correction = coefficient(6u);
     let epsilon = coefficient(7u);
+    let gradient_factor = coefficient(8u);
     for (var entry = invocation.x; entry < entries; entry += workgroups.x * WORKGROUP) {
         let weight = state[entry];
-        let slope = gradient(entry) + weight_decay * weight;
+        let slope = gradient_factor * gradient(entry) + weight_decay * weight;
         let first = first_moment.x * state[entries + entry] + first_moment.y * slope;
         stepped[entries + entry] = first;
         var update = first;

@@ -206,6 +206,16 @@ choices! {
 }
 
 choices! {
+    /// In what a main network stores what images become in it while it trains.
+    Precision {
+        /// 32-bit floats.
+        Single = "f32",
+        /// 16-bit floats (Micikevicius et al. 2018): weights, sums, heads, losses and the auxiliary network stay in `f32`.
+        Mixed = "mixed",
+    }
+}
+
+choices! {
     /// The optimiser of both networks.
     OptimizerKind {
         /// Adam (Kingma & Ba 2015), β = (0.9, 0.999), ε = 1e-8; weight decay is added to the gradient.
@@ -299,6 +309,8 @@ pub struct Setup {
     pub transform_noise: f64,
     /// Factor on the auxiliary network's channels; the result is rounded to a multiple of 8.
     pub auxiliary_width: f64,
+    /// In what the main network is trained; attacks and figures are always in `f32`.
+    pub precision: Precision,
     /// Optimiser of both networks.
     pub optimizer: OptimizerKind,
     /// Learning-rate schedule of both networks.
@@ -335,6 +347,20 @@ impl Setup {
         match self.input_transform {
             InputTransform::Noise => threat::EOT_DRAWS,
             InputTransform::None | InputTransform::Quantize => 1,
+        }
+    }
+
+    /// Why such a run cannot be trained on a device; none where it can.
+    pub fn refusal(&self, device: &DeviceInfo) -> Option<String> {
+        match (self.precision, self.scenario) {
+            (Precision::Single, _) => None,
+            (Precision::Mixed, ScenarioKind::Multitask) => {
+                Some("several tasks are trained in f32 only, not in mixed precision".into())
+            }
+            (Precision::Mixed, _) if !device.has_f16 => {
+                Some(format!("mixed precision needs a GPU with 16-bit floats, and {} has none", device.name))
+            }
+            (Precision::Mixed, _) => None,
         }
     }
 
@@ -442,6 +468,7 @@ impl Default for Setup {
             input_levels: 4,
             transform_noise: 0.1,
             auxiliary_width: 1.0,
+            precision: Precision::Single,
             optimizer: OptimizerKind::Adam,
             schedule: Schedule::Constant,
             augmentation: Augmentation::None,
@@ -513,6 +540,9 @@ pub struct DeviceInfo {
     pub backend: String,
     /// Whether it is a real GPU.
     pub is_gpu: bool,
+    /// Whether its kernels can store 16-bit floats, which mixed precision needs.
+    #[serde(default)]
+    pub has_f16: bool,
     /// One line to show where it is none: what is used instead and what to do.
     pub notice: Option<String>,
 }

@@ -2,7 +2,7 @@
 //! own operations give, on software Vulkan and on the CPU backend.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation, f16};
 use great_lab::config::Activation;
 use great_lab::gpu::{Choice, NormForm, activate, activate_vjp, group_norm, group_norm_input_vjp, open};
 use rand::rngs::StdRng;
@@ -58,6 +58,16 @@ impl Operands {
         Self { shape: [batch, channels, height, width], values }
     }
 
+    /// The same, so rounded that 16 bits hold what has pixels.
+    fn rounded(mut self) -> Self {
+        for operand in [0, 3, 4] {
+            for value in &mut self.values[operand] {
+                *value = f16::from_f32(*value).to_f32();
+            }
+        }
+        self
+    }
+
     fn image(&self, operand: usize, device: &Device) -> Tensor<4> {
         Tensor::from_data(TensorData::new(self.values[operand].clone(), self.shape), device)
     }
@@ -111,6 +121,15 @@ fn our_norm([x, gy]: [Tensor<4>; 2], [scale, shift]: [Tensor<1>; 2], form: NormF
     assert_eq!(statistics.dims(), [x.dims()[0], form.groups, 2]);
     let gx = group_norm_input_vjp(x, statistics, scale, shift, gy, form);
     [y, gx]
+}
+
+/// `y` and `gx` by ours, stored in 16 bits: inputs, outputs, and cotangents of both.
+fn our_narrow_norm(images: [Tensor<4>; 2], weights: [Tensor<1>; 2], form: NormForm) -> [Tensor<4>; 2] {
+    our_norm(images.map(narrow), weights, form).map(|image| image.cast(FloatDType::F32))
+}
+
+fn narrow(image: Tensor<4>) -> Tensor<4> {
+    image.cast(FloatDType::F16)
 }
 
 type Norm = fn([Tensor<4>; 2], [Tensor<1>; 2], NormForm) -> [Tensor<4>; 2];
@@ -175,6 +194,59 @@ fn norms_and_their_derivatives_are_burns() {
                         &format!("{name} {sizes:?} {activation:?} {part}"),
                     );
                 }
+            }
+        }
+    }
+}
+
+/// Half a unit in the last place of 16 bits is 2⁻¹¹ = 5e-4 of an entry; results are rounded once, and so are cotangents,
+/// of which sums over pixels then have an average.
+const NARROW_TOLERANCE: f32 = 1e-3;
+
+#[test]
+fn norms_in_16_bits_are_those_in_32() {
+    let [(name, device), _] = devices();
+    for sizes in SIZES {
+        for activation in ACTIVATIONS {
+            let form = NormForm { groups: sizes[4], activation };
+            let operands = Operands::new(sizes).rounded();
+            let got = everything(&operands, form, our_narrow_norm, &device);
+            let expected = everything(&operands, form, our_norm, &device);
+            for ((part, got), (_, expected)) in got.iter().zip(&expected) {
+                assert_close(
+                    got,
+                    expected,
+                    NARROW_TOLERANCE,
+                    &format!("{name} {sizes:?} {activation:?} {part}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn activations_in_16_bits_are_those_in_32() {
+    let [(name, device), _] = devices();
+    let device = device.autodiff();
+    for sizes in SIZES {
+        let operands = Operands::new(sizes).rounded();
+        for kind in [Activation::Relu, Activation::Silu] {
+            let results = [false, true].map(|is_narrow| {
+                let stored = |image: Tensor<4>| if is_narrow { narrow(image) } else { image };
+                let [x, gy, v] = [0, 3, 4].map(|operand| operands.image(operand, &device));
+                let (x, gy) = (x.require_grad(), gy.require_grad());
+                let [y, gx] = [
+                    activate(stored(x.clone()), kind),
+                    activate_vjp(stored(x.clone()), stored(gy.clone()), kind),
+                ]
+                .map(|image| image.cast(FloatDType::F32));
+                let gradients = ((y.clone() + gx.clone()) * v).sum().backward();
+                [Some(y), Some(gx), x.grad(&gradients), gy.grad(&gradients)]
+                    .map(|tensor| tensor.map(values).unwrap_or_default())
+            });
+            let [expected, got] = results;
+            for (got, expected) in got.iter().zip(&expected) {
+                assert_close(got, expected, NARROW_TOLERANCE, &format!("{name} {sizes:?} {kind:?}"));
             }
         }
     }

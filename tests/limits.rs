@@ -1,5 +1,8 @@
-//! Every shader becomes a pipeline on a device that was asked for WebGPU's default limits and for no feature.
+//! Every shader becomes a pipeline on a device that was asked for WebGPU's default limits and for no feature but those
+//! that it is for: subgroups, or 16-bit floats, and for these nine buffers.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+
+use std::cell::Cell;
 
 use great_lab::gpu::{Choice, open, shaders};
 use wgpu::{ComputePipelineDescriptor, Device, DeviceDescriptor, Features, Limits, ShaderModuleDescriptor};
@@ -29,7 +32,10 @@ fn device(features: Features) -> Device {
     let adapter = opened.setup.expect("an adapter has a device").adapter;
     let descriptor = DeviceDescriptor {
         required_features: features,
-        required_limits: Limits::default(),
+        required_limits: Limits {
+            max_storage_buffers_per_shader_stage: if features.contains(Features::SHADER_F16) { 9 } else { 8 },
+            ..Limits::default()
+        },
         ..Default::default()
     };
     pollster::block_on(adapter.request_device(&descriptor)).expect("every adapter has the default limits").0
@@ -37,16 +43,20 @@ fn device(features: Features) -> Device {
 
 #[test]
 fn default_limits_are_enough() {
-    let (plain, subgroups) = (device(Features::empty()), device(Features::SUBGROUP));
-    let mut needing_subgroups = 0;
+    let features = [Features::empty(), Features::SUBGROUP, Features::SHADER_F16];
+    let features = features.into_iter().chain([Features::SUBGROUP | Features::SHADER_F16]);
+    let devices: Vec<_> = features.map(|features| (features, device(features), Cell::new(0))).collect();
     for (name, source) in shaders() {
-        let needs_subgroups = name.contains("_lanes");
-        needing_subgroups += usize::from(needs_subgroups);
-        if let Some(error) = refusal(if needs_subgroups { &subgroups } else { &plain }, &source) {
+        let mut needed = Features::empty();
+        needed.set(Features::SUBGROUP, name.contains("_lanes"));
+        needed.set(Features::SHADER_F16, source.starts_with("enable f16;"));
+        let (_, device, shaders) = devices.iter().find(|(features, ..)| *features == needed).unwrap();
+        if let Some(error) = refusal(device, &source) {
             panic!("{name}: {error}");
         }
+        shaders.set(shaders.get() + 1);
     }
-    assert!(needing_subgroups > 0 && needing_subgroups < shaders().len());
+    assert!(devices.iter().all(|(_, _, shaders)| shaders.get() > 0));
 }
 
 #[test]

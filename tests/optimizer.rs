@@ -154,6 +154,7 @@ fn weights_are_leaves_and_what_the_loss_does_not_reach_stays() {
 fn loops_take_both_precisions_and_nothing() {
     let device = Device::flex();
     let coefficients = Coefficients {
+        gradient_factor: 1.0,
         learning_rate: 0.5,
         weight_decay: 0.0,
         first: [0.5, 1.0],

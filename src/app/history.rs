@@ -383,7 +383,13 @@ mod tests {
     use web_time::Duration;
 
     fn started(run: RunId) -> Event {
-        let device = DeviceInfo { name: "CPU".into(), backend: "flex".into(), is_gpu: false, notice: None };
+        let device = DeviceInfo {
+            name: "CPU".into(),
+            backend: "flex".into(),
+            is_gpu: false,
+            has_f16: false,
+            notice: None,
+        };
         Event::Started(Box::new(RunInfo {
             run,
             config: Config::default(),

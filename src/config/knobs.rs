@@ -4,7 +4,7 @@
 
 use super::{
     Activation, Adversary, Augmentation, Config, DistillationMethod, InputTransform, Mode, MultitaskMethod,
-    NetworkKind, Normalization, OptimizerKind, ScenarioKind, Schedule, TaskSet,
+    NetworkKind, Normalization, OptimizerKind, Precision, ScenarioKind, Schedule, TaskSet,
 };
 
 /// A knob's value, whatever its kind.
@@ -339,6 +339,7 @@ pub static KNOBS: &[Knob] = &[
     knob!(count setup.input_levels: usize, "input levels", "levels", 2..256, "that quantize rounds a pixel to"),
     knob!(real setup.transform_noise, "transform noise", "pixels in [0, 1]", 0.0..1.0, "standard deviation of what noise adds in every pass"),
     knob!(real setup.auxiliary_width, "auxiliary width", "times", 0.25..4.0, "factor on the auxiliary network's channels"),
+    knob!(choice setup.precision: Precision, "precision", "of the main network in training; mixed stores what images become in it in 16 bits, and needs a GPU that has them").of_great(),
     knob!(choice setup.optimizer: OptimizerKind, "optimiser", "of both networks"),
     knob!(choice setup.schedule: Schedule, "schedule", "of both learning rates over the run"),
     knob!(choice setup.augmentation: Augmentation, "augmentation", "of training images: moved by up to 4 pixels with zeros coming in, mirrored every other time"),

@@ -14,9 +14,10 @@ use rayon::prelude::*;
 
 use super::host::{Curve, WithCurve, map, with_curve};
 use super::info::info;
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch};
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, dispatch};
 use super::profile;
 use super::real::Real;
+use super::storage::Storage;
 use super::unroll::unroll;
 use crate::config::Activation;
 
@@ -28,7 +29,7 @@ const TASK: usize = 1 << 14;
 /// `act(x)`, element by element.
 ///
 /// # Panics
-/// Where `x` is on a GPU and not of `f32` or has 2³¹ entries, or elsewhere and neither of `f32` nor of `f64`.
+/// Where `x` is on a GPU and neither of `f32` nor of `f16` or has 2³¹ entries, or elsewhere and neither of `f32` nor of `f64`.
 pub fn activate(x: Tensor<4>, kind: Activation) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::activate(x.into_dispatch(), kind))
 }
@@ -208,14 +209,14 @@ impl ActivationDerivatives for CubeBackend {
         x: FloatTensor<Self>,
         factors: Vec<FloatTensor<Self>>,
     ) -> FloatTensor<Self> {
-        let kernel = Kernel { kind, factors: factors.len() };
+        let kernel = Kernel { kind, factors: factors.len(), storage: Storage::of(&x) };
         let mut inputs: Vec<_> = factors.into_iter().chain([x]).map(into_contiguous).collect();
         for input in &inputs {
-            assert_eq!(input.dtype, DType::F32, "activation: the kernel takes f32");
+            assert_eq!(Storage::of(input), kernel.storage, "activation: factors as x");
         }
         let shape = inputs[0].meta.shape().clone();
         assert!(shape.num_elements() <= MOST_ELEMENTS, "activation: split a batch of 2³¹ entries");
-        let output = allocate::<f32>(&inputs[0], shape.clone());
+        let output = kernel.storage.allocate(&inputs[0], shape.clone());
         inputs.push(output.clone());
         let elements = shape.num_elements() as u32;
         if elements > 0 {
@@ -232,12 +233,14 @@ impl ActivationDerivatives for CubeBackend {
 struct Kernel {
     kind: Activation,
     factors: usize,
+    storage: Storage,
 }
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
         let text = unroll(include_str!("../../shaders/activation.wgsl"), &[("factors", self.factors as u32)]);
-        SourceTemplate::new(text)
+        SourceTemplate::new(self.storage.enabled(&text))
+            .register("stored", self.storage.name())
             .register("x", self.factors.to_string())
             .register("output", (self.factors + 1).to_string())
             .register("info", (self.factors + 2).to_string())
@@ -246,7 +249,7 @@ impl KernelSource for Kernel {
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.kind, self.factors))
+        KernelId::new::<Self>().info((self.kind, self.factors, self.storage))
     }
 
     fn lang(&self) -> &'static str {
@@ -277,6 +280,7 @@ pub(super) fn shaders() -> Vec<(&'static str, String)> {
         (Activation::Silu, 1),
         (Activation::Silu, 2),
     ];
-    let source = |(kind, factors)| ("activation.wgsl", Kernel { kind, factors }.source().complete());
-    variants.map(source).into()
+    let source =
+        |(kind, factors), storage| ("activation.wgsl", Kernel { kind, factors, storage }.source().complete());
+    variants.into_iter().flat_map(|variant| Storage::ALL.map(|storage| source(variant, storage))).collect()
 }

@@ -11,11 +11,12 @@ use super::convolution::{
 use super::convolution_loops::{self, Operation};
 use super::info::info;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, upload};
+use super::storage::Storage;
 use super::{convolution_lanes, convolution_tiles, profile};
 
 impl Convolution for CubeBackend {
     fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
-        if !are_taken(&[&x, &weight]) {
+        if !are_taken(&[&x], &[&weight]) {
             return convolution_reference::<Self>(x, weight, geometry);
         }
         Variant::of(&x).convolution(x, weight, geometry)
@@ -26,7 +27,7 @@ impl Convolution for CubeBackend {
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        if !are_taken(&[&gy, &weight]) {
+        if !are_taken(&[&gy], &[&weight]) {
             return input_vjp_reference::<Self>(gy, weight, geometry);
         }
         Variant::of(&gy).input_vjp(gy, weight, geometry)
@@ -37,7 +38,7 @@ impl Convolution for CubeBackend {
         gy: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
-        if !are_taken(&[&x, &gy]) {
+        if !are_taken(&[&x, &gy], &[]) {
             return weight_vjp_reference::<Self>(x, gy, geometry);
         }
         Variant::of(&x).weight_vjp(x, gy, geometry)
@@ -94,14 +95,15 @@ impl Variant {
         [batch, channels, height, width]: [u32; 4],
     ) -> CubeTensor {
         let [a, b] = inputs.map(into_contiguous);
-        let output = allocate::<f32>(&a, [batch, channels, height, width].map(|size| size as usize));
+        let storage = Storage::of(&a);
+        let output = storage.allocate(&a, [batch, channels, height, width].map(|size| size as usize));
         if batch * channels * height * width == 0 {
             return output;
         }
         profile::computes(sizes.operations());
         match self {
             Self::Tiles => {
-                let kernel = convolution_tiles::Kernel { kind, kernel: sizes.geometry.kernel };
+                let kernel = convolution_tiles::Kernel { kind, kernel: sizes.geometry.kernel, storage };
                 let [rows, columns] = kernel.patch();
                 let patches = batch * height.div_ceil(rows) * width.div_ceil(columns);
                 let groups = workgroups(
@@ -119,7 +121,7 @@ impl Variant {
                 );
             }
             Self::Lanes => {
-                let kernel = convolution_lanes::Kernel::new(kind, sizes);
+                let kernel = convolution_lanes::Kernel::new(kind, sizes, storage);
                 let [patches, across] = kernel.patches(sizes);
                 let blocks = channels.div_ceil(convolution_lanes::LANES);
                 let groups = workgroups(patches, blocks, convolution_lanes::WORKGROUP);
@@ -144,6 +146,7 @@ impl Variant {
         }
         let (x, gy) = (into_contiguous(x), into_contiguous(gy));
         let kind = Kind::Weight { stride: geometry.stride };
+        let storage = Storage::of(&x);
         let weight = allocate::<f32>(&x, shape);
         let room_for = |parts: u32| match parts {
             1 => weight.clone(),
@@ -152,7 +155,7 @@ impl Variant {
         profile::computes(sizes.operations());
         let (partial, parts) = match self {
             Self::Tiles => {
-                let kernel = convolution_tiles::Kernel { kind, kernel: geometry.kernel };
+                let kernel = convolution_tiles::Kernel { kind, kernel: geometry.kernel, storage };
                 let [parts, invocations] = kernel.parts(sizes);
                 let (partial, info) = (room_for(parts), sizes.info(&x, &[parts]));
                 let groups = workgroups(invocations, 1, convolution_tiles::WORKGROUP);
@@ -166,7 +169,7 @@ impl Variant {
                 (partial, parts)
             }
             Self::Lanes => {
-                let kernel = convolution_lanes::Kernel::new(kind, sizes);
+                let kernel = convolution_lanes::Kernel::new(kind, sizes, storage);
                 let [parts, subgroups] = kernel.parts(sizes);
                 let (partial, workgroup) = (room_for(parts), convolution_lanes::WORKGROUP);
                 let info = sizes.info(&x, &[parts, kernel.patches(sizes)[1]]);
@@ -197,11 +200,12 @@ pub(super) fn sum_parts(partial_sums: &CubeTensor, parts: usize, shape: Shape) -
     sums
 }
 
-/// Whether the kernels take these tensors; burn's take any.
-fn are_taken(tensors: &[&CubeTensor]) -> bool {
-    tensors
-        .iter()
-        .all(|tensor| tensor.dtype == DType::F32 && tensor.meta.shape().num_elements() <= MOST_ELEMENTS)
+/// Whether the kernels take these: what images became, all stored alike, and weights. Burn's take any of one type.
+fn are_taken(images: &[&CubeTensor], weights: &[&CubeTensor]) -> bool {
+    let fits = |tensor: &&&CubeTensor| tensor.meta.shape().num_elements() <= MOST_ELEMENTS;
+    images.iter().chain(weights).filter(fits).count() == images.len() + weights.len()
+        && images.iter().all(|image| Storage::is_known(image) && image.dtype == images[0].dtype)
+        && weights.iter().all(|weight| weight.dtype == DType::F32)
 }
 
 fn size(tensor: &CubeTensor, dimension: usize) -> u32 {

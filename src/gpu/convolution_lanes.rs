@@ -8,6 +8,7 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;
 
 use super::convolution_kernels::{Kind, Sizes};
+use super::storage::Storage;
 use super::unroll::unroll;
 
 /// Invocations of a subgroup, patches of pixels that it has side by side, and channels for which it loads weights.
@@ -40,10 +41,11 @@ pub(super) struct Kernel {
     is_wide: bool,
     /// Whether there is but one input channel, for [`Kind::Weight`].
     is_single: bool,
+    storage: Storage,
 }
 
 impl Kernel {
-    pub(super) fn new(kind: Kind, sizes: Sizes) -> Self {
+    pub(super) fn new(kind: Kind, sizes: Sizes, storage: Storage) -> Self {
         let [width, out_width] = [sizes.geometry.width, sizes.geometry.output()[1]];
         let [first, second] = match kind {
             Kind::Output { .. } | Kind::Weight { .. } => [width, out_width],
@@ -56,6 +58,7 @@ impl Kernel {
             second_in_vectors: second % 4 == 0,
             is_wide: out_width > (4 * LANES) as usize,
             is_single: matches!(kind, Kind::Weight { .. }) && sizes.channels == 1,
+            storage,
         }
     }
 
@@ -137,8 +140,10 @@ impl KernelSource for Kernel {
             ("whole", u32::from(self.second_in_vectors)),
             ("apart", u32::from(!self.second_in_vectors)),
         ];
-        let element = |in_vectors| if in_vectors { "vec4<f32>" } else { "f32" };
-        let source = SourceTemplate::new(unroll(text, &counts))
+        let stored = self.storage.name();
+        let element = |in_vectors| if in_vectors { format!("vec4<{stored}>") } else { stored.into() };
+        let source = SourceTemplate::new(self.storage.enabled(&unroll(text, &counts)))
+            .register("stored", stored)
             .register("workgroup", WORKGROUP.to_string())
             .register("stride", stride.to_string())
             .register("first", element(self.first_in_vectors))
@@ -158,12 +163,14 @@ impl KernelSource for Kernel {
 /// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
-    for variant in 0..32 {
+    for variant in 0..64 {
         let is = |bit: u32| variant >> bit & 1 == 1;
         let (kernel, [first_in_vectors, second_in_vectors]) = (if is(0) { 1 } else { 3 }, [is(1), is(2)]);
         let is_wide = is(4);
+        let storage = Storage::ALL[usize::from(is(5))];
         let mut add = |name, kind, is_single| {
-            let kernel = Kernel { kind, kernel, first_in_vectors, second_in_vectors, is_wide, is_single };
+            let kernel =
+                Kernel { kind, kernel, first_in_vectors, second_in_vectors, is_wide, is_single, storage };
             shaders.push((name, kernel.source().complete()));
         };
         let stride = if is(3) { 2 } else { 1 };

@@ -6,6 +6,7 @@ use burn_wgpu::{KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;
 
 use super::convolution_kernels::{Kind, Sizes};
+use super::storage::Storage;
 use super::unroll::unroll;
 
 /// Invocations of a workgroup: few, so that small images still make many workgroups.
@@ -24,6 +25,7 @@ const ENOUGH_INVOCATIONS: u32 = 1 << 14;
 pub(super) struct Kernel {
     pub kind: Kind,
     pub kernel: usize,
+    pub storage: Storage,
 }
 
 impl Kernel {
@@ -75,14 +77,15 @@ impl KernelSource for Kernel {
             ("quads", QUADS),
             ("four", 4),
         ];
-        let source = SourceTemplate::new(unroll(text, &counts))
+        let source = SourceTemplate::new(self.storage.enabled(&unroll(text, &counts)))
             .register("workgroup", WORKGROUP.to_string())
+            .register("stored", self.storage.name())
             .register("stride", stride.to_string());
         counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.kind, self.kernel))
+        KernelId::new::<Self>().info((self.kind, self.kernel, self.storage))
     }
 
     fn lang(&self) -> &'static str {
@@ -93,8 +96,10 @@ impl KernelSource for Kernel {
 /// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
-    for kernel in [1, 3] {
-        let mut add = |name, kind| shaders.push((name, Kernel { kind, kernel }.source().complete()));
+    for (kernel, storage) in
+        [1, 3].into_iter().flat_map(|kernel| Storage::ALL.map(|storage| (kernel, storage)))
+    {
+        let mut add = |name, kind| shaders.push((name, Kernel { kind, kernel, storage }.source().complete()));
         add("convolution_input.wgsl", Kind::Input);
         for stride in [1, 2] {
             add("convolution.wgsl", Kind::Output { stride });

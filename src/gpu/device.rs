@@ -14,6 +14,9 @@ use crate::config::DeviceInfo;
 /// it that could begin sooner. With cubecl's own 32, a GREAT+GREACE step of `cnn-small` took a sixth longer on llvmpipe.
 const SOFTWARE_LAUNCHES: usize = 256;
 
+/// Buffers that a kernel of 16-bit floats binds at most, one more than WebGPU promises.
+const MOST_BUFFERS_F16: u32 = 9;
+
 /// Which device is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
@@ -191,7 +194,8 @@ fn list<'a>(adapters: impl IntoIterator<Item = &'a Adapter>) -> String {
 
 /// The CPU backend, with what people should know of why.
 pub(super) fn cpu(notice: Option<String>) -> Opened {
-    let info = DeviceInfo { name: "CPU".into(), backend: "flex".into(), is_gpu: false, notice };
+    let info =
+        DeviceInfo { name: "CPU".into(), backend: "flex".into(), is_gpu: false, has_f16: false, notice };
     Opened { device: Device::flex(), info, setup: None }
 }
 
@@ -214,8 +218,15 @@ fn open_adapter(adapter: &Adapter) -> Result<Opened, DeviceError> {
     let notice = (!is_gpu).then(|| {
         format!("{} computes on the processor, slowly: --device cpu is about ten times faster.", adapter.name)
     });
-    let info = DeviceInfo { name: adapter.name.clone(), backend: adapter.backend.clone(), is_gpu, notice };
+    let (name, backend) = (adapter.name.clone(), adapter.backend.clone());
+    let info = DeviceInfo { name, backend, is_gpu, has_f16: has_f16(&setup), notice };
     Ok(Opened { device, info, setup: Some(setup) })
+}
+
+/// Whether kernels can store 16-bit floats there, and bind the buffers that those which do need.
+pub(super) fn has_f16(setup: &WgpuSetup) -> bool {
+    setup.device.features().contains(wgpu::Features::SHADER_F16)
+        && setup.device.limits().max_storage_buffers_per_shader_stage >= MOST_BUFFERS_F16
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ pub struct NormForm {
 ///
 /// # Panics
 /// Where the channels are no multiple of the groups or not as many as those of scale and shift; where a tensor on a GPU
-/// is not of `f32` or a group has more than 256 channels, or one elsewhere is neither of `f32` nor of `f64`.
+/// is not of `f32` (`x` also of `f16`, and `y` then too) or a group has more than 256 channels, or one elsewhere is neither
+/// of `f32` nor of `f64`.
 pub fn group_norm(
     x: Tensor<4>,
     scale: Tensor<1>,

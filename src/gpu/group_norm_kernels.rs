@@ -12,6 +12,7 @@ use super::convolution_kernels::sum_parts;
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, Operands};
 use super::info::info;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, upload};
+use super::storage::Storage;
 use super::unroll::unroll;
 use crate::config::Activation;
 
@@ -20,15 +21,12 @@ use crate::config::Activation;
 const LANES: [u32; 2] = [16, 64];
 /// Sums by channel that a workgroup has memory for, so that a group has at most as many channels.
 const SLOTS: u32 = 256;
-/// Floats of which a tensor within a larger buffer starts at a multiple: WebGPU binds from multiples of 256 bytes.
-const ALIGNMENT: usize = 64;
-
 impl GroupNormPasses for CubeBackend {
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let sizes = Sizes::of(&operands);
         let kernel = Kernel::new(Pass::Forward, &operands);
         let [x, scale, shift] = [operands.x, operands.scale, operands.shift].map(into_contiguous);
-        let y = allocate::<f32>(&x, x.meta.shape().clone());
+        let y = kernel.storage.allocate(&x, x.meta.shape().clone());
         let statistics = allocate::<f32>(&x, [sizes.batch, sizes.groups, 2]);
         let handles = [&x, &scale, &shift, &statistics, &y].map(|tensor| tensor.handle.clone());
         launch(&x, kernel, sizes, [0; 3], handles.into());
@@ -69,23 +67,28 @@ fn way_back(
     let [x, scale, shift, statistics] =
         [operands.x, operands.scale, operands.shift, statistics].map(into_contiguous);
     let cotangents: Vec<_> = cotangents.into_iter().map(into_contiguous).collect();
+    let storage = kernel.storage;
+    assert!(cotangents.iter().all(|cotangent| cotangent.dtype == x.dtype), "group_norm: cotangents as x");
 
-    // One buffer for all results, because WebGPU binds no more than eight.
-    let entries = shape.num_elements().next_multiple_of(ALIGNMENT);
+    let entries = shape.num_elements().next_multiple_of(storage.alignment());
     let channels = sizes.groups * sizes.channels;
-    let padded = channels.next_multiple_of(ALIGNMENT);
+    let padded = channels.next_multiple_of(Storage::F32.alignment());
     let to_gy = if pass == Pass::BackAgain { entries } else { 0 };
-    let parts = to_gy + entries;
-    let results = allocate::<f32>(&x, [parts + sizes.batch * 2 * padded]);
+    let (end, count) = (to_gy + entries, sizes.batch * 2 * padded);
+    // One buffer for all results, because WebGPU promises no more than eight. Adapters with 16-bit floats have more.
+    let (results, parts, start) = match storage {
+        Storage::F32 => (allocate::<f32>(&x, [end + count]), None, end),
+        Storage::F16 => (storage.allocate(&x, [end]), Some(allocate::<f32>(&x, [count.max(1)])), 0),
+    };
     let operands = [&x, &scale, &shift, &statistics, &results];
-    let handles = operands.into_iter().chain(&cotangents).map(|tensor| tensor.handle.clone()).collect();
-    launch(&x, kernel, sizes, [to_gy, parts, padded], handles);
+    let bound = operands.into_iter().chain(&cotangents).chain(&parts);
+    launch(&x, kernel, sizes, [to_gy, start, padded], bound.map(|tensor| tensor.handle.clone()).collect());
 
     let weights = weights.then(|| {
         let sums = if shape.num_elements() == 0 {
             upload(&x, [2 * padded], &vec![0f32; 2 * padded])
         } else {
-            let parts = within(&results, parts, [sizes.batch, 2 * padded].into());
+            let parts = within(parts.as_ref().unwrap_or(&results), start, [sizes.batch, 2 * padded].into());
             sum_parts(&parts, sizes.batch, [2 * padded].into())
         };
         [0, padded].map(|start| within(&sums, start, [channels].into()))
@@ -93,10 +96,10 @@ fn way_back(
     (Cotangents { x: within(&results, 0, shape.clone()), weights }, within(&results, to_gy, shape))
 }
 
-/// A part of a buffer, without a copy; it starts at that float, a multiple of [`ALIGNMENT`].
+/// A part of a buffer, without a copy; it starts at that entry, a multiple of [`Storage::alignment`].
 fn within(buffer: &CubeTensor, start: usize, shape: Shape) -> CubeTensor {
     let end = start + shape.num_elements();
-    let bytes = |floats: usize| (floats * size_of::<f32>()) as u64;
+    let bytes = |entries: usize| (entries * buffer.dtype.size()) as u64;
     let after = bytes(buffer.meta.shape().num_elements() - end);
     let handle = buffer.handle.clone().offset_start(bytes(start)).offset_end(after);
     CubeTensor::new_contiguous(buffer.client.clone(), buffer.device.clone(), shape, handle, buffer.dtype)
@@ -115,8 +118,8 @@ struct Sizes {
 impl Sizes {
     fn of(operands: &Operands<CubeBackend>) -> Self {
         let Operands { x, scale, shift, form } = operands;
-        for tensor in [x, scale, shift] {
-            assert_eq!(tensor.dtype, DType::F32, "group_norm: the kernel takes f32");
+        for tensor in [scale, shift] {
+            assert_eq!(tensor.dtype, DType::F32, "group_norm: the kernel takes weights of f32");
         }
         let [batch, channels, height, width] = x.meta.shape().dims();
         let channels = channels / form.groups;
@@ -167,13 +170,14 @@ struct Kernel {
     pass: Pass,
     activation: Option<Activation>,
     lanes: u32,
+    storage: Storage,
 }
 
 impl Kernel {
     fn new(pass: Pass, operands: &Operands<CubeBackend>) -> Self {
         let subgroup = operands.x.client.properties().hardware.plane_size_max;
         let lanes = (2 * subgroup).next_power_of_two().clamp(LANES[0], LANES[1]);
-        Self { pass, activation: operands.form.activation, lanes }
+        Self { pass, activation: operands.form.activation, lanes, storage: Storage::of(&operands.x) }
     }
 }
 
@@ -181,7 +185,9 @@ impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
         let again = self.pass == Pass::BackAgain;
         let curved = again && self.activation == Some(Activation::Silu);
+        let apart = self.storage == Storage::F16 && self.pass != Pass::Forward;
         let flags = [
+            ("apart", apart),
             ("forward", self.pass == Pass::Forward),
             ("back", self.pass == Pass::Back),
             ("again", again),
@@ -192,7 +198,11 @@ impl KernelSource for Kernel {
         let mut counts: Vec<_> = flags.iter().map(|(name, is_so)| (*name, u32::from(*is_so))).collect();
         counts.push(("quads", 1 + u32::from(again) + u32::from(curved)));
         let [value, slope, curvature] = formulas(self.activation);
-        SourceTemplate::new(unroll(include_str!("../../shaders/group_norm.wgsl"), &counts))
+        let text = unroll(include_str!("../../shaders/group_norm.wgsl"), &counts);
+        SourceTemplate::new(self.storage.enabled(&text))
+            .register("stored", self.storage.name())
+            .register("parts", if apart { "parts" } else { "results" })
+            .register("last", if again { "8" } else { "7" })
             .register("lanes", self.lanes.to_string())
             .register("slots", SLOTS.to_string())
             .register("epsilon", format!("{GROUP_NORM_EPSILON:?}"))
@@ -203,7 +213,7 @@ impl KernelSource for Kernel {
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.pass, self.activation, self.lanes))
+        KernelId::new::<Self>().info((self.pass, self.activation, self.lanes, self.storage))
     }
 
     fn lang(&self) -> &'static str {
@@ -216,8 +226,11 @@ pub(super) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
     for pass in [Pass::Forward, Pass::Back, Pass::BackAgain] {
         for activation in [None, Some(Activation::Relu), Some(Activation::Silu)] {
-            for lanes in LANES {
-                shaders.push(("group_norm.wgsl", Kernel { pass, activation, lanes }.source().complete()));
+            for (lanes, storage) in
+                LANES.into_iter().flat_map(|lanes| Storage::ALL.map(|storage| (lanes, storage)))
+            {
+                let kernel = Kernel { pass, activation, lanes, storage };
+                shaders.push(("group_norm.wgsl", kernel.source().complete()));
             }
         }
     }

@@ -22,7 +22,7 @@ struct Piece<'a, T> {
 pub(super) fn on_host<T: Real>(
     state: &FlexTensor,
     gradients: [FlexTensor; PARTS],
-    coefficients: [T; 8],
+    coefficients: [T; 9],
 ) -> FlexTensor {
     let (state, gradients) = (state.to_contiguous(), gradients.map(|gradient| gradient.to_contiguous()));
     let (state, gradients) = (state.storage::<T>(), gradients.each_ref().map(FlexTensor::storage::<T>));
@@ -68,8 +68,8 @@ fn cut_mut<'a, T>(mut plane: &'a mut [T], lengths: &[usize]) -> Vec<&'a mut [T]>
     parts.flat_map(|part| part.chunks_mut(CHUNK)).collect()
 }
 
-fn step<T: Real>(piece: &mut Piece<T>, coefficients: [T; 8]) {
-    let [learning_rate, weight_decay, keep, gain, keep_second, gain_second, correction, epsilon] =
+fn step<T: Real>(piece: &mut Piece<T>, coefficients: [T; 9]) {
+    let [learning_rate, weight_decay, keep, gain, keep_second, gain_second, correction, epsilon, factor] =
         coefficients;
     let count = piece.gradient.len();
     let [weights, first, second] = piece.old;
@@ -79,7 +79,7 @@ fn step<T: Real>(piece: &mut Piece<T>, coefficients: [T; 8]) {
     let (new_weights, new_first) = (&mut new_weights[..count], &mut new_first[..count]);
     if new_second.is_empty() {
         for i in 0..count {
-            let slope = gradient[i] + weight_decay * weights[i];
+            let slope = factor * gradient[i] + weight_decay * weights[i];
             new_first[i] = keep * first[i] + gain * slope;
             new_weights[i] = weights[i] - learning_rate * new_first[i];
         }
@@ -87,7 +87,7 @@ fn step<T: Real>(piece: &mut Piece<T>, coefficients: [T; 8]) {
     }
     let (second, new_second) = (&second[..count], &mut new_second[..count]);
     for i in 0..count {
-        let slope = gradient[i] + weight_decay * weights[i];
+        let slope = factor * gradient[i] + weight_decay * weights[i];
         new_first[i] = keep * first[i] + gain * slope;
         new_second[i] = keep_second * second[i] + gain_second * slope * slope;
         let deviation = new_second[i].sqrt() / correction + epsilon;

@@ -41,6 +41,7 @@ pub mod profile;
 mod read;
 mod real;
 pub mod softmax;
+mod storage;
 mod unroll;
 
 pub use activation::{activate, activate_vjp};

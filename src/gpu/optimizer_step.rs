@@ -22,7 +22,7 @@ pub(super) const ALIGNMENT: usize = 64;
 /// Invocations of a workgroup; a part is whole workgroups, so that all of one read the same gradient.
 const LANES: u32 = WORKGROUP / 4;
 
-/// The numbers of a step: with slope `s = g + weight_decay · w`,
+/// The numbers of a step: with slope `s = gradient_factor · g + weight_decay · w`,
 /// `first ← keep · first + take · s`, likewise `second` of `s²` where there is one, then
 /// `w ← w − learning_rate · first / (√second / correction + epsilon)`, or `w − learning_rate · first` without `second`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,6 +39,8 @@ pub struct Coefficients {
     pub correction: f64,
     /// Added to the root of the second moment.
     pub epsilon: f64,
+    /// Factor on the gradient: 1, or what undoes the scale of the loss that it is of.
+    pub gradient_factor: f64,
 }
 
 impl Coefficients {
@@ -48,7 +50,7 @@ impl Coefficients {
     }
 
     /// In the order in which the kernel reads them.
-    fn in_order(&self) -> [f64; 8] {
+    fn in_order(&self) -> [f64; 9] {
         let [keep_second, take_second] = self.second.unwrap_or_default();
         let [keep_first, take_first] = self.first;
         [
@@ -60,6 +62,7 @@ impl Coefficients {
             take_second,
             self.correction,
             self.epsilon,
+            self.gradient_factor,
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::device::{Opened, cpu};
+use super::device::{Opened, cpu, has_f16};
 use crate::config::DeviceInfo;
 
 /// Opens the GPU that the browser gives, called `name`; or the CPU backend where `missing` says what the browser lacks,
@@ -23,6 +23,7 @@ pub async fn open_in_page(name: &str, missing: Option<String>) -> Opened {
     let notice = (!is_gpu).then(|| {
         format!("{name} computes on the processor, slowly. Switch hardware acceleration on in the browser's settings.")
     });
-    let info = DeviceInfo { name: name.into(), backend: format!("{:?}", about.backend), is_gpu, notice };
+    let backend = format!("{:?}", about.backend);
+    let info = DeviceInfo { name: name.into(), backend, is_gpu, has_f16: has_f16(&setup), notice };
     Opened { device, info, setup: Some(setup) }
 }

@@ -203,7 +203,7 @@ fn name(kernel: &KernelId) -> String {
         }
     };
     let words = said.split(|char: char| !char.is_alphanumeric());
-    let words = words.filter(|word| !["", "Kernel", "kind", "Some", "None"].contains(word));
+    let words = words.filter(|word| !["", "Kernel", "kind", "Some", "None", "storage", "F32"].contains(word));
     words.collect::<Vec<_>>().join(" ").to_lowercase()
 }
 

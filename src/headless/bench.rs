@@ -14,7 +14,7 @@ use web_time::{Duration, SystemTime, UNIX_EPOCH};
 use super::error::{FAILED, HeadlessError};
 use super::options::open_device;
 use crate::config::knobs::assign;
-use crate::config::{Config, NetworkKind, Setup};
+use crate::config::{Config, NetworkKind, Precision, Setup};
 use crate::gpu::Opened;
 use crate::gpu::ceiling::Ceilings;
 use crate::platform;
@@ -35,6 +35,10 @@ pub struct BenchOptions {
     /// Images in a batch
     #[arg(long, value_name = "N", default_value = "64", allow_hyphen_values = true)]
     batch: String,
+    /// Precision of the main network; mixed needs a GPU with 16-bit floats
+    #[arg(long, value_name = "NAME", default_value = "f32",
+          value_parser = PossibleValuesParser::new(Precision::NAMES))]
+    precision: String,
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     device: String,
@@ -76,6 +80,9 @@ struct Measured {
 pub fn bench(options: &BenchOptions) -> Result<ExitCode, HeadlessError> {
     let setup = options.setup()?;
     let opened = open_device(&options.device)?;
+    if let Some(problem) = setup.refusal(&opened.info) {
+        return Err(HeadlessError::Flag { flag: "--precision", problem });
+    }
     if let (Some(measure), Some(started)) = (&options.measure, options.started) {
         let step = if measure == "plain" { Step::Plain } else { Step::Great };
         // A clock before 1970 tells nothing.
@@ -100,8 +107,8 @@ pub fn bench(options: &BenchOptions) -> Result<ExitCode, HeadlessError> {
 impl BenchOptions {
     fn setup(&self) -> Result<Setup, HeadlessError> {
         let mut config = Config::default();
-        for (knob, value) in [("network", &self.network), ("width", &self.width), ("batch_size", &self.batch)]
-        {
+        let knobs = ["network", "width", "batch_size", "precision"];
+        for (knob, value) in knobs.iter().zip([&self.network, &self.width, &self.batch, &self.precision]) {
             assign(&mut config, &format!("{knob}={value}"))?;
         }
         Ok(config.setup)
@@ -113,7 +120,8 @@ impl BenchOptions {
         let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
         let mut command = Command::new(program);
         command.args(["bench", "--network", &self.network, "--width", &self.width, "--batch", &self.batch]);
-        command.args(["--device", &self.device, "--steps", &self.steps.to_string(), "--measure", measure]);
+        command.args(["--precision", &self.precision, "--device", &self.device]);
+        command.args(["--steps", &self.steps.to_string(), "--measure", measure]);
         // The clock begins before the process does.
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         command.args(["--started", &started.to_string()]);

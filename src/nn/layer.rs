@@ -4,7 +4,7 @@
 //! differentiable tensor operations alone, so the product can itself be differentiated with respect to the weights
 //! (double backpropagation).
 
-use burn::tensor::{Distribution, Tensor};
+use burn::tensor::{Distribution, FloatDType, Tensor};
 
 use super::Weights;
 use crate::config::Activation;
@@ -33,6 +33,10 @@ pub enum Layer {
         /// Standard deviation.
         deviation: f64,
     },
+    /// The same entries as 16-bit floats; their cotangents come back as `f32`.
+    Narrow,
+    /// The same entries as `f32`; their cotangents come back as 16-bit floats.
+    Widen,
     /// Convolution without bias.
     Conv {
         /// `[out, in, k, k]`.
@@ -149,6 +153,8 @@ impl Layer {
                 let noise = x.random_like(Distribution::Normal(0.0, *deviation));
                 (x + noise, Tape::Nothing)
             }
+            Self::Narrow => (x.cast(FloatDType::F16), Tape::Nothing),
+            Self::Widen => (x.cast(FloatDType::F32), Tape::Nothing),
             Self::Conv { weight, shape, stride } => {
                 let dims = x.dims();
                 let kernel = weights.0[*weight].clone().reshape(*shape);
@@ -200,6 +206,8 @@ impl Layer {
             (Self::Normalize { deviation, .. }, Tape::Nothing) => normalize_pixels_vjp(gy, deviation),
             (Self::Quantize { .. }, Tape::Nothing) => gy.zeros_like(),
             (Self::Noise { .. }, Tape::Nothing) => gy,
+            (Self::Narrow, Tape::Nothing) => gy.cast(FloatDType::F32),
+            (Self::Widen, Tape::Nothing) => gy.cast(FloatDType::F16),
             (Self::Conv { weight, shape, stride }, Tape::Shape([.., height, width])) => {
                 let kernel = weights.0[*weight].clone().reshape(*shape);
                 conv2d_input_vjp(gy, kernel, *stride, [height, width])

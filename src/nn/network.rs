@@ -10,11 +10,17 @@ use super::{
     layer::{forward, input_vjp},
     weights::Init,
 };
-use crate::config::{Activation, InputTransform, NetworkKind, Setup};
+use crate::config::{Activation, InputTransform, NetworkKind, Precision, Setup};
 use crate::gpu::{NormForm, logit_gradient};
 
 /// Groups of every GroupNorm; channels are multiples of it.
 const GROUPS: usize = 8;
+
+/// To what the largest entry of a cotangent of logits is scaled before it goes back through 16-bit floats: from there it
+/// may grow 64 times or shrink 16 million times in single entries, 2²⁴ being what lies between it and the smallest of them.
+const LARGEST_COTANGENT: f64 = 1024.0;
+/// What counts as the largest entry of a cotangent that has none, so that nothing is divided by 0.
+const LEAST_COTANGENT: f64 = 1e-30;
 
 /// What a network reads and says.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +82,31 @@ impl Network {
         self
     }
 
+    /// The same network as it is trained in that precision: with mixed one, what stands between the normalised pixels and
+    /// the last pooling is stored as 16-bit floats, and so are its cotangents.
+    pub fn in_precision(mut self, precision: Precision) -> Self {
+        if precision == Precision::Mixed {
+            let around = |layer: Layer| match layer {
+                Layer::Normalize { .. } => vec![layer, Layer::Narrow],
+                Layer::GlobalPool => vec![Layer::Widen, layer],
+                _ => vec![layer],
+            };
+            self.layers = self.layers.into_iter().flat_map(around).collect();
+        }
+        self
+    }
+
+    /// Whether it stores 16-bit floats.
+    fn is_mixed(&self) -> bool {
+        self.layers.contains(&Layer::Narrow)
+    }
+
+    /// By what a loss that is a mean over so many images must be multiplied for its derivatives to fit what the network
+    /// stores; the gradients of the weights come out so many times too long. A power of two where the images are.
+    pub fn loss_scale(&self, images: usize) -> f64 {
+        if self.is_mixed() { LARGEST_COTANGENT * images as f64 } else { 1.0 }
+    }
+
     /// The auxiliary network `h`: reads a normalised gradient tensor, says whose class it is. Always ReLU.
     pub fn auxiliary(width: f64, interface: Interface) -> Self {
         let mut builder = Builder::new(interface.image[0], Activation::Relu);
@@ -105,7 +136,15 @@ impl Network {
     /// The input's cotangent `[N, C, H, W]` from the logits' `[N, K]`.
     pub fn input_vjp(&self, weights: &Weights, tapes: Vec<Tape>, logit_gradient: Tensor<2>) -> Tensor<4> {
         let [n, k] = logit_gradient.dims();
-        input_vjp(&self.layers, weights, tapes, logit_gradient.reshape([n, k, 1, 1]))
+        if !self.is_mixed() {
+            return input_vjp(&self.layers, weights, tapes, logit_gradient.reshape([n, k, 1, 1]));
+        }
+        // A sample that the network is sure of has a cotangent that 16 bits cannot tell from 0. The product is linear in
+        // it, and samples do not meet, so each is scaled by its own constant there and back.
+        let largest = logit_gradient.clone().detach().abs().max_dim(1).clamp_min(LEAST_COTANGENT); // [n, 1]
+        let factor = largest / LARGEST_COTANGENT;
+        let cotangent = (logit_gradient / factor.clone()).reshape([n, k, 1, 1]);
+        input_vjp(&self.layers, weights, tapes, cotangent) * factor.reshape([n, 1, 1, 1])
     }
 
     /// The gradient tensor `∇x Σᵢ CE(f(xᵢ), yᵢ)` and the logits it came with; `one_hot` `[N, K]` holds `y`.

@@ -95,8 +95,13 @@ impl Optimizer {
 
     /// Takes a step along `gradients`, which are shaped like the weights.
     pub fn step(&mut self, gradients: &Weights, rates: Rates) {
+        self.step_scaled(gradients, 1.0, rates);
+    }
+
+    /// The same along gradients that are `scale` times too long.
+    pub fn step_scaled(&mut self, gradients: &Weights, scale: f64, rates: Rates) {
         self.steps += 1;
-        let coefficients = self.coefficients(rates);
+        let coefficients = Coefficients { gradient_factor: 1.0 / scale, ..self.coefficients(rates) };
         let mut rest = gradients.0.as_slice();
         for group in &mut self.groups {
             let (gradients, others) = rest.split_at(group.lengths.len());
@@ -118,6 +123,7 @@ impl Optimizer {
                     second: Some(second),
                     correction: seen2.sqrt(),
                     epsilon: ADAM_EPSILON,
+                    gradient_factor: 1.0,
                 }
             }
             // PyTorch's form: the first step's velocity is the gradient itself.
@@ -128,6 +134,7 @@ impl Optimizer {
                 second: None,
                 correction: 1.0,
                 epsilon: 0.0,
+                gradient_factor: 1.0,
             },
         }
     }

@@ -66,7 +66,7 @@ impl Defense {
             train: upload(&data.train),
             held_out: upload(&data.test),
             order: BatchOrder::new(data.train.len(), setup.batch_size, setup.seed),
-            main: Player::new(network, setup, setup.seed, device),
+            main: Player::new(network, setup, setup.seed, device).in_precision(setup.precision),
             auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
             setup: setup.clone(),
             sums: None,
@@ -112,13 +112,13 @@ impl Defense {
         let clean = logits.clone().without_autodiff();
         let steps = hyper.attack_steps;
         let adversarial = victim.trades(&batch.images, clean, hyper.epsilon, steps, &mut self.random(step));
-        let adversarial_logits = self.main.network.logits(theta, adversarial);
+        let adversarial_logits = self.main.training.logits(theta, adversarial);
         loss::kullback_leibler(logits.clone(), adversarial_logits) * hyper.trades_weight
     }
 
     /// `alpha` is the ramped weight, 0 where the mode does not use it.
     fn forward(&self, batch: &Batch, step: u64, hyper: &Hyper, alpha: f64) -> Forward {
-        let network = &self.main.network;
+        let network = &self.main.training;
         let theta = self.main.weights.tracked();
         let images = self.training_images(batch, step, hyper);
         let (logits, tapes) = network.forward(&theta, images);
@@ -154,9 +154,8 @@ impl Defense {
     fn auxiliary_step(&mut self, normalized: &Tensor<4>, origins: &Tensor<2>, rates: Rates) -> Tensor<2> {
         let phi = self.auxiliary.weights.tracked();
         let logits = self.auxiliary.network.logits(&phi, normalized.clone());
-        let mut gradients = loss::cross_entropy(logits.clone(), origins.clone()).backward();
-        let gradients = phi.gradients(&mut gradients);
-        self.auxiliary.update(gradients, rates);
+        let objective = loss::cross_entropy(logits.clone(), origins.clone());
+        self.auxiliary.descend(&phi, objective, origins.dims()[0], rates);
         logits.without_autodiff()
     }
 
@@ -175,9 +174,7 @@ impl Defense {
         if let Some(penalty) = penalty {
             objective = objective + penalty;
         }
-        let mut gradients = objective.backward();
-        let gradients = theta.gradients(&mut gradients);
-        self.main.update(gradients, rates);
+        self.main.descend(&theta, objective, batch.one_hot.dims()[0], rates);
     }
 
     /// Adds this step to the running sums; everything stays on the device.

@@ -81,7 +81,7 @@ impl Distillation {
             train: upload(&data.train.select(&share)),
             held_out: upload(&data.test),
             order: BatchOrder::new(share.len(), setup.batch_size, setup.seed),
-            student: Player::new(network, setup, setup.seed, device),
+            student: Player::new(network, setup, setup.seed, device).in_precision(setup.precision),
             auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
             teacher,
             setup: setup.clone(),
@@ -91,7 +91,7 @@ impl Distillation {
 
     /// `alpha` is the ramped weight, 0 where the method does not use it.
     fn forward(&self, batch: &Batch, alpha: f64) -> Forward {
-        let network = &self.student.network;
+        let network = &self.student.training;
         let theta = self.student.weights.tracked();
         let (logits, tapes) = network.forward(&theta, batch.images.clone());
         let gradient = if alpha > 0.0 {
@@ -123,8 +123,7 @@ impl Distillation {
         let logits = self.read(&phi, normalized.clone());
         // Twice the mean over both networks' tensors is the sum of the two means.
         let objective = loss::cross_entropy(logits.clone(), origins.clone()) * 2.0;
-        let mut gradients = objective.backward();
-        self.auxiliary.update(phi.gradients(&mut gradients), rates);
+        self.auxiliary.descend(&phi, objective, origins.dims()[0], rates);
         logits.without_autodiff()
     }
 
@@ -140,7 +139,7 @@ impl Distillation {
             }
             DistillationMethod::JacobianMatching => {
                 let label = batch.one_hot.clone();
-                let (student, teacher) = (&self.student.network, &self.teacher.player().network);
+                let (student, teacher) = (&self.student.training, &self.teacher.player().network);
                 let own = student.input_vjp(&forward.theta, forward.tapes.clone(), label.clone().autodiff());
                 let (_, tapes) = teacher.forward(self.teacher.weights(), batch.images.clone());
                 let wanted = teacher.input_vjp(self.teacher.weights(), tapes, label);
@@ -160,8 +159,7 @@ impl Distillation {
             let teachers = origins(0, n, &batch.images.device());
             objective = objective * (1.0 - alpha) + loss::cross_entropy(said, teachers) * alpha;
         }
-        let mut gradients = objective.backward();
-        self.student.update(forward.theta.gradients(&mut gradients), rates);
+        self.student.descend(&forward.theta, objective, batch.one_hot.dims()[0], rates);
     }
 
     /// Adds a step to the running sums, which stay on the device: those that [`PendingMeasures`] names.

@@ -14,7 +14,7 @@ pub use multitask::Multitask;
 pub use teacher::{Preparation, Teacher};
 
 use crate::{
-    config::{Hyper, Players, ScenarioKind, Schedule, Setup},
+    config::{Hyper, Players, Precision, ScenarioKind, Schedule, Setup},
     gpu::{images::DeviceImages, measures::SCALARS, read},
     nn::{Network, Optimizer, Weights, network::Interface, optimizer::Rates, weights::first_values},
 };
@@ -98,6 +98,8 @@ pub fn auxiliary_network(setup: &Setup, interface: Interface) -> Network {
 pub struct Player {
     /// Its layers.
     pub network: Network,
+    /// The same in the precision that it is trained in.
+    training: Network,
     /// Its weights, outside every autodiff graph.
     pub weights: Weights,
     /// Its optimiser.
@@ -108,8 +110,27 @@ impl Player {
     /// A player with first weights from `seed`.
     fn new(network: Network, setup: &Setup, seed: u64, device: &Device) -> Self {
         let values = first_values(&network.specs, seed);
-        let optimizer = Optimizer::new(setup.optimizer, &values, device);
-        Self { network, weights: optimizer.weights(), optimizer }
+        Self::resumed(network, Optimizer::new(setup.optimizer, &values, device))
+    }
+
+    /// A player whose optimiser stands there.
+    fn resumed(network: Network, optimizer: Optimizer) -> Self {
+        Self { training: network.clone(), network, weights: optimizer.weights(), optimizer }
+    }
+
+    /// The same, trained in that precision.
+    fn in_precision(mut self, precision: Precision) -> Self {
+        self.training = self.network.clone().in_precision(precision);
+        self
+    }
+
+    /// One step of the optimiser down `objective`, a mean over so many images, in the graph of the leaves `theta`.
+    fn descend(&mut self, theta: &Weights, objective: Tensor<1>, images: usize, rates: Rates) {
+        let scale = self.training.loss_scale(images);
+        let scaled = if scale == 1.0 { objective } else { objective * scale };
+        let gradients = theta.gradients(&mut scaled.backward());
+        self.optimizer.step_scaled(&gradients, scale, rates);
+        self.weights = self.optimizer.weights();
     }
 
     /// One step of the optimiser.

@@ -63,7 +63,7 @@ impl Teacher {
     /// One that was trained elsewhere; `weights` as the network's specification has them.
     pub fn trained(network: Network, weights: &[Vec<f32>], setup: &Setup, device: &Device) -> Self {
         let optimizer = Optimizer::new(setup.optimizer, weights, device);
-        Self { player: Player { network, weights: optimizer.weights(), optimizer }, course: None }
+        Self { player: Player::resumed(network, optimizer), course: None }
     }
 
     /// Its network, weights and optimiser.
@@ -97,13 +97,12 @@ impl Teacher {
         let own = Tensor::cat(vec![objective.clone().without_autodiff(), right], 0);
         let (sums, summed) = course.sums.take().unzip();
         course.sums = Some((sums.map_or(own.clone(), |sums| sums + own), summed.unwrap_or(0) + 1));
-        let mut gradients = objective.backward();
         let rates = Rates {
             learning_rate: hyper.learning_rate * schedule(setup.schedule, done, steps),
             weight_decay: hyper.weight_decay,
             momentum: hyper.momentum,
         };
-        self.player.update(theta.gradients(&mut gradients), rates);
+        self.player.descend(&theta, objective, course.order.batch_size(), rates);
     }
 
     /// What its steps since the last call amounted to; there are no gradient tensors, so these figures are 0.

@@ -90,7 +90,7 @@ pub async fn time(
     opened: &Opened,
     started: SystemTime,
 ) -> Result<Timing, String> {
-    let mut learner = Learner::new(setup, step, opened);
+    let mut learner = Learner::new(setup, step, opened)?;
     learner.steps(1).await?;
     let first = SystemTime::now().duration_since(started).unwrap_or_default();
     learner.warm_up().await?;
@@ -114,7 +114,7 @@ pub async fn time(
 /// # Errors
 /// Where the device failed.
 pub async fn profile(setup: &Setup, opened: &Opened) -> Result<Profile, String> {
-    let mut learner = Learner::new(setup, Step::Great, opened);
+    let mut learner = Learner::new(setup, Step::Great, opened)?;
     learner.steps(1).await?;
     learner.warm_up().await?;
     let mut times = Vec::new();
@@ -148,7 +148,10 @@ enum Game {
 }
 
 impl Learner {
-    fn new(setup: &Setup, step: Step, opened: &Opened) -> Self {
+    fn new(setup: &Setup, step: Step, opened: &Opened) -> Result<Self, String> {
+        if let Some(refusal) = setup.refusal(&opened.info) {
+            return Err(refusal);
+        }
         let data = dataset(image(setup.network), setup.seed);
         let statistics = Statistics { mean: vec![0.5; data.shape[0]], deviation: vec![0.29; data.shape[0]] };
         let device = opened.device.clone().without_autodiff();
@@ -156,7 +159,7 @@ impl Learner {
             Step::Plain => Game::Plain(Box::new(Plain::new(setup, &data, &statistics, &device))),
             Step::Great => Game::Great(Box::new(Defense::new(setup, &data, &statistics, &device))),
         };
-        Self { game, done: 0 }
+        Ok(Self { game, done: 0 })
     }
 
     /// Takes so many steps and waits until the device has taken them.

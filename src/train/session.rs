@@ -17,8 +17,8 @@ use super::{
 use crate::{
     attack::Evaluation,
     config::{
-        AttackKind, Config, DeviceInfo, Hyper, KnobError, ScenarioKind, Setup, TargetKind, TaskSet, Threat,
-        knobs, threat::radii_around,
+        AttackKind, Config, DeviceInfo, Hyper, KnobError, Precision, ScenarioKind, Setup, TargetKind,
+        TaskSet, Threat, knobs, threat::radii_around,
     },
     data::{self, DataError, Dataset, balanced_subset, scenes::Scenes},
     nn::{Network, Weights, network::Statistics},
@@ -93,7 +93,11 @@ impl Session {
         device: &Device,
         info: DeviceInfo,
     ) -> Result<Self, Failure> {
-        let config = checkpoint.header.config.clone();
+        let mut config = checkpoint.header.config.clone();
+        if config.setup.refusal(&info).is_some() {
+            // The weights are in f32 whatever they were trained in.
+            config.setup.precision = Precision::Single;
+        }
         let mut session = Self::build(run, config, device, info, (Some(checkpoint), None))?;
         session.scenario.restore(checkpoint.state(device));
         session.step = checkpoint.header.step;
@@ -112,6 +116,9 @@ impl Session {
         let failure = |what: String, advice: &str| Failure { run, what, advice: advice.into() };
         knobs::validate(&config)
             .map_err(|error: KnobError| failure(error.to_string(), "Change the knob and reset."))?;
+        if let Some(what) = config.setup.refusal(&device_info) {
+            return Err(failure(what, "Set precision=f32, or choose another device, and reset."));
+        }
         let (data, scenes) = load(&config.setup)
             .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
         let statistics = statistics(&data, saved.map(|saved| &saved.header))

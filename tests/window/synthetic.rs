@@ -48,6 +48,7 @@ pub fn started(run: RunId) -> Event {
             name: "NVIDIA GeForce RTX 4070".into(),
             backend: "Vulkan".into(),
             is_gpu: true,
+            has_f16: true,
             notice: None,
         },
         data: "Fashion-MNIST".into(),

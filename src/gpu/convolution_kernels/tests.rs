@@ -1,7 +1,8 @@
 //! All kinds of kernels, whichever the adapter here gets, against the host's.
 
 use burn::backend::ops::FloatTensorOps;
-use burn::tensor::TensorData;
+use burn::tensor::DType;
+use burn::tensor::{FloatDType, TensorData, f16};
 use burn_wgpu::{CubeBackend, CubeTensor, WgpuDevice};
 use cubecl::wgpu::WgpuDeviceKind;
 
@@ -14,6 +15,11 @@ fn tensor(shape: [usize; 4], seed: usize) -> CubeTensor {
         (0..shape.iter().product()).map(|index| ((index * 37 + seed) * 41 % 127 % 9) as f32 - 4.0).collect();
     let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
     CubeBackend::float_from_data(TensorData::new(values, shape), &device)
+}
+
+/// The same in 16 bits.
+fn narrow(tensor: &CubeTensor) -> CubeTensor {
+    CubeBackend::float_cast(tensor.clone(), FloatDType::F16)
 }
 
 #[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
@@ -44,6 +50,27 @@ fn all_variants_are_the_hosts() {
                 assert_eq!(values(variant.convolution(x.clone(), weight.clone(), geometry)), y, "{what}");
                 assert_eq!(values(variant.input_vjp(gy.clone(), weight, geometry)), gx, "{what}");
                 assert_eq!(values(variant.weight_vjp(x, gy, geometry)), gw, "{what}");
+            }
+            // Sums are in f32, and the operands and these results small enough for 16 bits to be exact.
+            let [half_x, half_gy] = [&x, &gy].map(narrow);
+            let halves = |tensor: CubeTensor| {
+                assert_eq!(tensor.dtype, DType::F16);
+                values(CubeBackend::float_cast(tensor, FloatDType::F32))
+            };
+            let rounded = |values: &[f32]| -> Vec<f32> {
+                values.iter().map(|value| f16::from_f32(*value).to_f32()).collect()
+            };
+            for variant in [Variant::Tiles, Variant::Lanes] {
+                let what = format!("{variant:?} {sizes:?} in 16 bits");
+                let output = variant.convolution(half_x.clone(), weight.clone(), geometry);
+                assert_eq!(halves(output), rounded(&y), "{what}");
+                let input = variant.input_vjp(half_gy.clone(), weight.clone(), geometry);
+                assert_eq!(halves(input), rounded(&gx), "{what}");
+                assert_eq!(
+                    values(variant.weight_vjp(half_x.clone(), half_gy.clone(), geometry)),
+                    gw,
+                    "{what}"
+                );
             }
         }
     }

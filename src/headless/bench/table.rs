@@ -72,9 +72,9 @@ pub(super) fn operations(profile: &Profile, ceilings: &Ceilings, on_host: bool) 
 /// Everything as text.
 pub(super) fn text(measured: &Measured) -> String {
     let results = &measured.results;
-    let Results { network, width, batch, image: [c, h, w], device, backend, .. } = results;
-    let mut text =
-        format!("{network}, width {width}, batches of {batch}, {c}×{h}×{w}, f32 on {device} ({backend})\n\n");
+    let Results { network, width, batch, precision, image: [c, h, w], device, backend, .. } = results;
+    let what = format!("{network}, width {width}, batches of {batch}, {c}×{h}×{w}, {precision}");
+    let mut text = format!("{what} on {device} ({backend})\n\n");
     let ratio = |great: f64, plain: f64| format!("{:.2}", great / plain);
     let memory = |bytes: Option<u64>| bytes.map_or("unknown".into(), mebibytes);
     let memories = results.great_peak_bytes.zip(results.plain_peak_bytes);

@@ -106,7 +106,7 @@ impl Multitask {
             DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)
         };
         let optimizer = Optimizer::new(setup.optimizer, &network.first_values(setup.seed), device);
-        let main = Player { network: network.main(), weights: optimizer.weights(), optimizer };
+        let main = Player::resumed(network.main(), optimizer);
         let plain = device.clone().without_autodiff();
         Ok(Self {
             train: upload(&data.train),

@@ -26,7 +26,8 @@ pub(super) struct Plain {
 impl Plain {
     pub fn new(setup: &Setup, data: &Dataset, statistics: &Statistics, device: &Device) -> Self {
         let interface = Interface { image: data.shape, classes: data.classes.len() };
-        let network = Network::main(setup.network, setup.width, setup.activation, interface, statistics);
+        let network = Network::main(setup.network, setup.width, setup.activation, interface, statistics)
+            .in_precision(setup.precision);
         let values = first_values(&network.specs, setup.seed);
         let optimizer = Optimizer::new(setup.optimizer, &values, device);
         let (pixels, labels) = (&data.train.pixels, &data.train.labels);
@@ -43,13 +44,16 @@ impl Plain {
         let batch = self.images.gather(self.order.indices(step));
         let theta = self.weights.tracked();
         let logits = self.network.logits(&theta, batch.images);
-        let gradients = theta.gradients(&mut loss::cross_entropy(logits, batch.one_hot).backward());
+        let scale = self.network.loss_scale(self.order.batch_size());
+        let objective = loss::cross_entropy(logits, batch.one_hot);
+        let scaled = if scale == 1.0 { objective } else { objective * scale };
+        let gradients = theta.gradients(&mut scaled.backward());
         let rates = Rates {
             learning_rate: Hyper::default().learning_rate,
             weight_decay: 0.0,
             momentum: Hyper::default().momentum,
         };
-        self.optimizer.step(&gradients, rates);
+        self.optimizer.step_scaled(&gradients, scale, rates);
         self.weights = self.optimizer.weights();
     }
 

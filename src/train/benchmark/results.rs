@@ -7,7 +7,7 @@ use web_time::SystemTime;
 
 use super::{Step, Timing, image, time};
 use crate::{
-    config::{Config, NetworkKind, Setup, knobs},
+    config::{Config, NetworkKind, Precision, Setup, knobs},
     gpu::{Opened, ceiling::Ceilings},
 };
 
@@ -33,6 +33,8 @@ pub struct Results {
     pub image: [usize; 3],
     /// Images in a batch.
     pub batch: usize,
+    /// Of the main network.
+    pub precision: Precision,
     /// Timed steps of each kind.
     pub steps: u32,
     /// Milliseconds to the end of the first GREAT+GREACE step, compilation included.
@@ -68,6 +70,7 @@ impl Results {
             width: setup.width,
             image: image(setup.network),
             batch: setup.batch_size,
+            precision: setup.precision,
             steps,
             first_step_ms: great.first_step_ms,
             plain_step_ms: plain.ms,
@@ -87,7 +90,7 @@ impl Results {
 /// name and the default of the command's flag.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// Network, width and batch size.
+    /// Network, width, batch size and precision.
     pub setup: Setup,
     /// Timed steps of each kind, 1 to [`MOST_STEPS`].
     pub steps: u32,
@@ -103,7 +106,7 @@ impl FromStr for Request {
             let (name, value) =
                 part.split_once('=').ok_or_else(|| format!("'{part}' is not of the form NAME=VALUE"))?;
             let knob = match name {
-                "network" | "width" => name,
+                "network" | "width" | "precision" => name,
                 "batch" => "batch_size",
                 "steps" => {
                     let number = value.parse().ok().filter(|number| (1..=MOST_STEPS).contains(number));
@@ -112,7 +115,11 @@ impl FromStr for Request {
                     })?;
                     continue;
                 }
-                _ => return Err(format!("there is no '{name}'; there are: network, width, batch, steps")),
+                _ => {
+                    return Err(format!(
+                        "there is no '{name}'; there are: network, width, batch, precision, steps"
+                    ));
+                }
             };
             knobs::assign(&mut config, &format!("{knob}={value}")).map_err(|error| error.to_string())?;
         }

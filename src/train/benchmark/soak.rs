@@ -55,7 +55,7 @@ pub async fn soak(
     opened: &Opened,
     mut tell: impl FnMut(Sample),
 ) -> Result<Drift, String> {
-    let mut learner = Learner::new(setup, Step::Great, opened);
+    let mut learner = Learner::new(setup, Step::Great, opened)?;
     learner.steps(SETTLING).await?;
     let each = steps.div_ceil(SAMPLES).max(u64::from(burst(opened)));
     let mut samples = Vec::new();
