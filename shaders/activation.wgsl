@@ -5,12 +5,14 @@
 //# end
 @group(0) @binding({{ x }}) var<storage, read_write> x: array<{{ stored }}>;
 @group(0) @binding({{ output }}) var<storage, read_write> output: array<{{ stored }}>;
-// Number of elements.
+// Number of elements of the arrays: entries, or vectors of four.
 @group(0) @binding({{ info }}) var<storage, read_write> info: array<u32>;
 
 const WORKGROUP = {{ workgroup }}u;
 
-fn sigmoid(z: f32) -> f32 {
+alias Entries = {{ entries }};
+
+fn sigmoid(z: Entries) -> Entries {
     return 1.0 / (1.0 + exp(-z));
 }
 
@@ -20,10 +22,10 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
     for (var i = invocation.x; i < info[0]; i += workgroups.x * WORKGROUP) {
-        let z = f32(x[i]);
+        let z = Entries(x[i]);
         let product = {{ derivative }}
             //# for f in factors
-            * f32(factor_$f[i])
+            * Entries(factor_$f[i])
             //# end
             ;
         output[i] = {{ stored }}(product);

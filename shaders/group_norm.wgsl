@@ -5,7 +5,7 @@
 // a lane of it over pixels. Each lane sums up what is needed of each of its channels, then lanes add that up by
 // channel, then by group; last, each lane writes its entries.
 
-@group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;
+@group(0) @binding(0) var<storage, read_write> x: array<{{ loaded }}>;
 // [channels of all groups]
 @group(0) @binding(1) var<storage, read_write> scale: array<f32>;
 @group(0) @binding(2) var<storage, read_write> shift: array<f32>;
@@ -17,12 +17,12 @@
 // where the parts [batch, 2, padded channels] start in the results or in their own buffer, padded channels.
 @group(0) @binding(5) var<storage, read_write> info: array<u32>;
 //# for once in back
-@group(0) @binding(6) var<storage, read_write> gy: array<{{ stored }}>;
+@group(0) @binding(6) var<storage, read_write> gy: array<{{ loaded }}>;
 //# end
 //# for once in again
-@group(0) @binding(6) var<storage, read_write> gy: array<{{ stored }}>;
+@group(0) @binding(6) var<storage, read_write> gy: array<{{ loaded }}>;
 // The cotangent of the product.
-@group(0) @binding(7) var<storage, read_write> v: array<{{ stored }}>;
+@group(0) @binding(7) var<storage, read_write> v: array<{{ loaded }}>;
 //# end
 //# for once in apart
 // Sums stay in f32, so the parts have a buffer of their own.
@@ -33,26 +33,47 @@ const LANES = {{ lanes }}u;
 const SLOTS = {{ slots }}u;
 const EPSILON = {{ epsilon }};
 alias Sums = {{ sums }};
+// What is loaded at a time: an entry, or four where channels have a multiple of that.
+const PER = {{ per }}u;
+alias Entries = {{ entries }};
 
 //# for q in quads
 var<workgroup> by_channel_$q: array<Sums, SLOTS>;
 var<workgroup> by_lane_$q: array<Sums, LANES>;
 //# end
 
-fn sigmoid(z: f32) -> f32 {
+fn sigmoid(z: Entries) -> Entries {
     return 1.0 / (1.0 + exp(-z));
 }
 
-fn value(z: f32) -> f32 {
+fn value(z: Entries) -> Entries {
     return {{ value }};
 }
 
-fn slope(z: f32) -> f32 {
+fn slope(z: Entries) -> Entries {
     return {{ slope }};
 }
 
-fn curvature(z: f32) -> f32 {
+fn curvature(z: Entries) -> Entries {
     return {{ curvature }};
+}
+
+fn total(entries: Entries) -> f32 {
+    //# for once in single
+    return entries;
+    //# end
+    //# for once in several
+    return dot(entries, Entries(1.0));
+    //# end
+}
+
+fn store(start: u32, entries: Entries) {
+    //# for once in single
+    results[start] = {{ stored }}(entries);
+    //# end
+    //# for e in quad
+    results[start + $eu] = {{ stored }}(entries[$e]);
+    //# end
 }
 
 @compute @workgroup_size(LANES)
@@ -75,7 +96,12 @@ fn main(
     let entries = f32(channels * pixels);
     //# for once in forward
     // Deviations from an entry: sums of their squares cannot lose more than the entries are many.
+    //# end
+    //# for once in forward_single
     let origin = f32(x[start]);
+    //# end
+    //# for once in forward_several
+    let origin = f32(x[start / PER][0]);
     //# end
     //# for once in backward
     let mean = statistics[group].x;
@@ -88,31 +114,31 @@ fn main(
         //# end
         let gamma = scale[first + channel];
         let beta = shift[first + channel];
-        let end = start + (channel + 1u) * pixels;
-        for (var i = start + channel * pixels + column; i < end; i += across) {
+        let end = (start + (channel + 1u) * pixels) / PER;
+        for (var i = (start + channel * pixels) / PER + column; i < end; i += across) {
             //# for once in forward
-            let deviation = f32(x[i]) - origin;
-            sums_0 += Sums(deviation, deviation * deviation);
+            let deviation = Entries(x[i]) - origin;
+            sums_0 += Sums(total(deviation), total(deviation * deviation));
             //# end
             //# for once in backward
-            let n = (f32(x[i]) - mean) * inverse;
+            let n = (Entries(x[i]) - mean) * inverse;
             let z = gamma * n + beta;
-            let h = f32(gy[i]) * slope(z);
+            let h = Entries(gy[i]) * slope(z);
             //# end
             //# for once in back
-            sums_0 += Sums(h, h * n);
+            sums_0 += Sums(total(h), total(h * n));
             //# end
             //# for once in again
-            let along = f32(v[i]);
-            sums_0 += Sums(h, h * n, h * along, along);
+            let along = Entries(v[i]);
+            sums_0 += Sums(total(h), total(h * n), total(h * along), total(along));
             //# end
             //# for once in straight
-            sums_1 += Sums(along * n, 0.0, 0.0, 0.0);
+            sums_1 += Sums(total(along * n), 0.0, 0.0, 0.0);
             //# end
             //# for once in curved
-            let k = f32(gy[i]) * curvature(z);
-            sums_1 += Sums(along * n, k, k * along, k * n);
-            sums_2 += Sums(k * along * n, k * n * n, 0.0, 0.0);
+            let k = Entries(gy[i]) * curvature(z);
+            sums_1 += Sums(total(along * n), total(k), total(k * along), total(k * n));
+            sums_2 += Sums(total(k * along * n), total(k * n * n), 0.0, 0.0);
             //# end
         }
         //# for q in quads
@@ -188,33 +214,33 @@ fn main(
     for (var channel = row; channel < channels; channel += rows) {
         let gamma = scale[first + channel];
         let beta = shift[first + channel];
-        let end = start + (channel + 1u) * pixels;
-        for (var i = start + channel * pixels + column; i < end; i += across) {
-            let n = (f32(x[i]) - mean) * inverse;
+        let end = (start + (channel + 1u) * pixels) / PER;
+        for (var i = (start + channel * pixels) / PER + column; i < end; i += across) {
+            let n = (Entries(x[i]) - mean) * inverse;
             let z = gamma * n + beta;
             //# for once in forward
-            results[i] = {{ stored }}(value(z));
+            store(PER * i, value(z));
             //# end
             //# for once in backward
             let steepness = slope(z);
-            let u = gamma * f32(gy[i]) * steepness;
+            let u = gamma * Entries(gy[i]) * steepness;
             //# end
             //# for once in back
-            results[i] = {{ stored }}(inverse * (u - means_0.x - n * means_0.y));
+            store(PER * i, inverse * (u - means_0.x - n * means_0.y));
             //# end
             //# for once in again
-            let along = f32(v[i]) - q_mean;
+            let along = Entries(v[i]) - q_mean;
             let q = inverse * (along - n * q_along);
-            results[info[5] + i] = {{ stored }}(gamma * steepness * q);
+            store(info[5] + PER * i, gamma * steepness * q);
             var to_x = -inverse * inverse
                 * (q_along * (u - means_0.x) + means_0.y * along + n * along_n);
             //# end
             //# for once in curved
-            let f = gamma * gamma * f32(gy[i]) * curvature(z) * q;
+            let f = gamma * gamma * Entries(gy[i]) * curvature(z) * q;
             to_x += inverse * (f - k_mean - n * k_along);
             //# end
             //# for once in again
-            results[i] = {{ stored }}(to_x);
+            store(PER * i, to_x);
             //# end
         }
     }

@@ -209,7 +209,8 @@ impl ActivationDerivatives for CubeBackend {
         x: FloatTensor<Self>,
         factors: Vec<FloatTensor<Self>>,
     ) -> FloatTensor<Self> {
-        let kernel = Kernel { kind, factors: factors.len(), storage: Storage::of(&x) };
+        let in_vectors = x.meta.shape().num_elements().is_multiple_of(4);
+        let kernel = Kernel { kind, factors: factors.len(), storage: Storage::of(&x), in_vectors };
         let mut inputs: Vec<_> = factors.into_iter().chain([x]).map(into_contiguous).collect();
         for input in &inputs {
             assert_eq!(Storage::of(input), kernel.storage, "activation: factors as x");
@@ -218,7 +219,7 @@ impl ActivationDerivatives for CubeBackend {
         assert!(shape.num_elements() <= MOST_ELEMENTS, "activation: split a batch of 2³¹ entries");
         let output = kernel.storage.allocate(&inputs[0], shape.clone());
         inputs.push(output.clone());
-        let elements = shape.num_elements() as u32;
+        let elements = shape.num_elements() as u32 / if in_vectors { 4 } else { 1 };
         if elements > 0 {
             let info = info(&output, &[elements]);
             let buffers: Vec<_> = inputs.iter().map(|input| &input.handle).chain([&info]).collect();
@@ -234,13 +235,17 @@ struct Kernel {
     kind: Activation,
     factors: usize,
     storage: Storage,
+    /// Whether entries are loaded and stored four at a time.
+    in_vectors: bool,
 }
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
         let text = unroll(include_str!("../../shaders/activation.wgsl"), &[("factors", self.factors as u32)]);
+        let stored = self.storage.name();
         SourceTemplate::new(self.storage.enabled(&text))
-            .register("stored", self.storage.name())
+            .register("stored", if self.in_vectors { format!("vec4<{stored}>") } else { stored.into() })
+            .register("entries", if self.in_vectors { "vec4<f32>" } else { "f32" })
             .register("x", self.factors.to_string())
             .register("output", (self.factors + 1).to_string())
             .register("info", (self.factors + 2).to_string())
@@ -249,7 +254,7 @@ impl KernelSource for Kernel {
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.kind, self.factors, self.storage))
+        KernelId::new::<Self>().info((self.kind, self.factors, self.storage, self.in_vectors))
     }
 
     fn lang(&self) -> &'static str {
@@ -257,12 +262,16 @@ impl KernelSource for Kernel {
     }
 }
 
-/// An activation and its two derivatives at `z`, in WGSL that has `sigmoid`.
+/// An activation and its two derivatives at `z`, in WGSL that has `sigmoid`, all of the type `Entries`: one or a vector.
 pub(super) fn formulas(kind: Option<Activation>) -> [&'static str; 3] {
     match kind {
-        None => ["z", "1.0", "0.0"],
+        None => ["z", "Entries(1.0)", "Entries(0.0)"],
         // What is no number stays none.
-        Some(Activation::Relu) => ["select(z, 0.0, z < 0.0)", "select(0.0, 1.0, z > 0.0)", "0.0"],
+        Some(Activation::Relu) => [
+            "select(z, Entries(0.0), z < Entries(0.0))",
+            "select(Entries(0.0), Entries(1.0), z > Entries(0.0))",
+            "Entries(0.0)",
+        ],
         Some(Activation::Silu) => [
             "z * sigmoid(z)",
             "sigmoid(z) * (1.0 + z * sigmoid(-z))",
@@ -280,7 +289,14 @@ pub(super) fn shaders() -> Vec<(&'static str, String)> {
         (Activation::Silu, 1),
         (Activation::Silu, 2),
     ];
-    let source =
-        |(kind, factors), storage| ("activation.wgsl", Kernel { kind, factors, storage }.source().complete());
-    variants.into_iter().flat_map(|variant| Storage::ALL.map(|storage| source(variant, storage))).collect()
+    let mut shaders = Vec::new();
+    for (kind, factors) in variants {
+        for storage in Storage::ALL {
+            for in_vectors in [false, true] {
+                let kernel = Kernel { kind, factors, storage, in_vectors };
+                shaders.push(("activation.wgsl", kernel.source().complete()));
+            }
+        }
+    }
+    shaders
 }

@@ -24,7 +24,7 @@ const SLOTS: u32 = 256;
 impl GroupNormPasses for CubeBackend {
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let sizes = Sizes::of(&operands);
-        let kernel = Kernel::new(Pass::Forward, &operands);
+        let kernel = Kernel::new(Pass::Forward, &operands, sizes);
         let [x, scale, shift] = [operands.x, operands.scale, operands.shift].map(into_contiguous);
         let y = kernel.storage.allocate(&x, x.meta.shape().clone());
         let statistics = allocate::<f32>(&x, [sizes.batch, sizes.groups, 2]);
@@ -62,7 +62,7 @@ fn way_back(
     weights: bool,
 ) -> (Cotangents<CubeBackend>, CubeTensor) {
     let sizes = Sizes::of(&operands);
-    let kernel = Kernel::new(pass, &operands);
+    let kernel = Kernel::new(pass, &operands, sizes);
     let shape = operands.x.meta.shape().clone();
     let [x, scale, shift, statistics] =
         [operands.x, operands.scale, operands.shift, statistics].map(into_contiguous);
@@ -116,6 +116,11 @@ struct Sizes {
 }
 
 impl Sizes {
+    /// Entries that a kernel loads at a time.
+    fn per(self) -> usize {
+        if self.pixels.is_multiple_of(4) { 4 } else { 1 }
+    }
+
     fn of(operands: &Operands<CubeBackend>) -> Self {
         let Operands { x, scale, shift, form } = operands;
         for tensor in [scale, shift] {
@@ -131,9 +136,9 @@ impl Sizes {
         Self { batch, groups: form.groups, channels, pixels: height * width }
     }
 
-    /// Of so many lanes, those that share a channel: no more than it has pixels, or than there are slots for.
+    /// Of so many lanes, those that share a channel: no more than it has loads, or than there are slots for.
     fn across(self, lanes: u32) -> u32 {
-        let mut across = lanes.min((self.pixels as u32).next_power_of_two());
+        let mut across = lanes.min((self.pixels / self.per()).next_power_of_two() as u32);
         while across * self.channels as u32 > SLOTS {
             across /= 2;
         }
@@ -171,13 +176,21 @@ struct Kernel {
     activation: Option<Activation>,
     lanes: u32,
     storage: Storage,
+    /// Whether entries are loaded four at a time.
+    in_vectors: bool,
 }
 
 impl Kernel {
-    fn new(pass: Pass, operands: &Operands<CubeBackend>) -> Self {
+    fn new(pass: Pass, operands: &Operands<CubeBackend>, sizes: Sizes) -> Self {
         let subgroup = operands.x.client.properties().hardware.plane_size_max;
         let lanes = (2 * subgroup).next_power_of_two().clamp(LANES[0], LANES[1]);
-        Self { pass, activation: operands.form.activation, lanes, storage: Storage::of(&operands.x) }
+        Self {
+            pass,
+            activation: operands.form.activation,
+            lanes,
+            storage: Storage::of(&operands.x),
+            in_vectors: sizes.per() > 1,
+        }
     }
 }
 
@@ -188,6 +201,10 @@ impl KernelSource for Kernel {
         let apart = self.storage == Storage::F16 && self.pass != Pass::Forward;
         let flags = [
             ("apart", apart),
+            ("single", !self.in_vectors),
+            ("several", self.in_vectors),
+            ("forward_single", self.pass == Pass::Forward && !self.in_vectors),
+            ("forward_several", self.pass == Pass::Forward && self.in_vectors),
             ("forward", self.pass == Pass::Forward),
             ("back", self.pass == Pass::Back),
             ("again", again),
@@ -197,10 +214,16 @@ impl KernelSource for Kernel {
         ];
         let mut counts: Vec<_> = flags.iter().map(|(name, is_so)| (*name, u32::from(*is_so))).collect();
         counts.push(("quads", 1 + u32::from(again) + u32::from(curved)));
+        counts.push(("quad", if self.in_vectors { 4 } else { 0 }));
         let [value, slope, curvature] = formulas(self.activation);
+        let stored = self.storage.name();
+        let loaded = if self.in_vectors { format!("vec4<{stored}>") } else { stored.into() };
         let text = unroll(include_str!("../../shaders/group_norm.wgsl"), &counts);
         SourceTemplate::new(self.storage.enabled(&text))
-            .register("stored", self.storage.name())
+            .register("stored", stored)
+            .register("loaded", loaded)
+            .register("per", if self.in_vectors { "4" } else { "1" })
+            .register("entries", if self.in_vectors { "vec4<f32>" } else { "f32" })
             .register("parts", if apart { "parts" } else { "results" })
             .register("last", if again { "8" } else { "7" })
             .register("lanes", self.lanes.to_string())
@@ -213,7 +236,7 @@ impl KernelSource for Kernel {
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.pass, self.activation, self.lanes, self.storage))
+        KernelId::new::<Self>().info((self.pass, self.activation, self.lanes, self.storage, self.in_vectors))
     }
 
     fn lang(&self) -> &'static str {
@@ -226,10 +249,10 @@ pub(super) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
     for pass in [Pass::Forward, Pass::Back, Pass::BackAgain] {
         for activation in [None, Some(Activation::Relu), Some(Activation::Silu)] {
-            for (lanes, storage) in
-                LANES.into_iter().flat_map(|lanes| Storage::ALL.map(|storage| (lanes, storage)))
-            {
-                let kernel = Kernel { pass, activation, lanes, storage };
+            for variant in 0..8 {
+                let is = |bit: usize| variant >> bit & 1 == 1;
+                let (lanes, storage) = (LANES[usize::from(is(0))], Storage::ALL[usize::from(is(1))]);
+                let kernel = Kernel { pass, activation, lanes, storage, in_vectors: is(2) };
                 shaders.push(("group_norm.wgsl", kernel.source().complete()));
             }
         }

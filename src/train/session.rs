@@ -419,7 +419,11 @@ impl Session {
                 measures.loss, measures.auxiliary_loss, measures.gradient_rms
             ),
             advice: format!(
-                "It was put back to step {good_step}, which can be saved. Lower the learning rate, α or β, then run on."
+                "It was put back to step {good_step}, which can be saved. Lower the learning rate, α or β, then run on{}.",
+                match self.info.config.setup.precision {
+                    Precision::Single => "",
+                    Precision::Mixed => ", or train in f32: 16-bit floats end at 65504",
+                }
             ),
         }
     }
