@@ -162,6 +162,8 @@ const BAD_INPUT: &[(&str, &str)] = &[
     ("bench --width 5", "width: 5 is out of range"),
     ("bench --width wide", "width: 'wide' is not a number"),
     ("bench --batch 0", "batch_size: 0 is out of range"),
+    ("bench --precision f64", "'f64'"),
+    ("bench --precision mixed --device cpu", "CPU has none"),
     ("bench --batch -1", "batch_size: '-1' is not a whole number"),
     ("bench --steps 0", "0 is not in 1..="),
     ("bench --steps -3", "-3 is not in 1..="),

@@ -5,6 +5,7 @@ use std::{
     process::Command,
 };
 
+use great_lab::config::Precision;
 use great_lab::gpu::{AdapterKind, adapters};
 use web_time::{SystemTime, UNIX_EPOCH};
 
@@ -40,7 +41,7 @@ pub enum Kind {
 
 #[derive(Clone, Debug)]
 enum Program {
-    Lab,
+    Lab { precision: Precision },
     PyTorch { python: PathBuf, compile: bool },
 }
 
@@ -71,16 +72,24 @@ pub fn all(python: Option<&Path>, software: bool) -> Vec<Contender> {
             }
         }
     }
-    let lab =
-        |path, device: &str, kind| Contender { path, device: device.into(), kind, program: Program::Lab };
-    all.push(lab("GREAT Lab, CPU".into(), "cpu", Kind::Cpu));
+    let lab = |path, device: &str, kind, precision| Contender {
+        path,
+        device: device.into(),
+        kind,
+        program: Program::Lab { precision },
+    };
+    all.push(lab("GREAT Lab, CPU".into(), "cpu", Kind::Cpu, Precision::Single));
     for adapter in adapters() {
-        let is_software = adapter.kind == AdapterKind::Software;
-        if is_software && software {
-            let path = format!("GREAT Lab, software {}", adapter.backend);
-            all.push(lab(path, &adapter.name, Kind::Software));
+        let (path, kind) = if adapter.kind == AdapterKind::Software && software {
+            (format!("GREAT Lab, software {}", adapter.backend), Kind::Software)
         } else if adapter.is_default {
-            all.push(lab(format!("GREAT Lab, {}", adapter.backend), &adapter.name, Kind::Gpu));
+            (format!("GREAT Lab, {}", adapter.backend), Kind::Gpu)
+        } else {
+            continue;
+        };
+        all.push(lab(path.clone(), &adapter.name, kind, Precision::Single));
+        if adapter.shader_f16 {
+            all.push(lab(format!("{path}, mixed precision"), &adapter.name, kind, Precision::Mixed));
         }
     }
     all
@@ -94,7 +103,7 @@ fn has_cuda(python: &Path) -> bool {
 impl Contender {
     /// Whether it is ours.
     pub fn is_lab(&self) -> bool {
-        matches!(self.program, Program::Lab)
+        matches!(self.program, Program::Lab { .. })
     }
 
     /// Whether the others on that kind of device are held against it.
@@ -110,8 +119,8 @@ impl Contender {
         let mut command = self.command(workload, effort);
         command.args(["--steps", &effort.steps.to_string()]);
         match (&self.program, step) {
-            (Program::Lab, Step::Plain) => command.args(["--measure", "plain"]),
-            (Program::Lab, Step::Great) => command.args(["--measure", "great"]),
+            (Program::Lab { .. }, Step::Plain) => command.args(["--measure", "plain"]),
+            (Program::Lab { .. }, Step::Great) => command.args(["--measure", "great"]),
             (Program::PyTorch { .. }, Step::Plain) => command.args(["--step", "plain"]),
             (Program::PyTorch { .. }, Step::Great) => command.args(["--step", "full"]),
         };
@@ -134,9 +143,9 @@ impl Contender {
     fn command(&self, workload: &Workload, effort: Effort) -> Command {
         let threads = effort.threads.to_string();
         let mut command = match &self.program {
-            Program::Lab => {
+            Program::Lab { precision } => {
                 let mut command = Command::new(LAB);
-                command.arg("bench");
+                command.args(["bench", "--precision", precision.name()]);
                 command
             }
             Program::PyTorch { python, compile } => {

@@ -88,7 +88,7 @@ fn write_steps(text: &mut String, machine: &Machine, rows: &[Row]) -> fmt::Resul
     devices.dedup();
     writeln!(
         text,
-        "{} ({} cores, {} threads used); devices: {}. great-lab {}, PyTorch {}. f32; milliseconds per step, the median \
+        "{} ({} cores, {} threads used); devices: {}. great-lab {}, PyTorch {}. f32 unless said; milliseconds per step, the median \
          (the fastest).\n",
         machine.processor,
         machine.cores,

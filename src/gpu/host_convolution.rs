@@ -16,6 +16,8 @@ mod tiles;
 
 /// Tasks of a weight gradient, at the least: fixed, so that neither threads nor their order reach a bit of the result.
 const TASKS: usize = 16;
+/// Channels, and pixels, that are copied into a frame together.
+const BLOCK: usize = 4;
 
 /// The sizes that the three operations share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,15 +207,39 @@ impl Frame {
     /// Copies an image of `channels` planes, at most as many as the frame has, into the frame.
     fn fill(self, staged: &mut [f32], image: &[f32], channels: usize) {
         let plane = self.height * self.width;
+        let in_blocks = if self.width < BLOCK { 0 } else { channels / BLOCK * BLOCK };
         for row in 0..self.height {
             let start = self.start(row + self.border, self.border);
             let pixels = &mut staged[start..][..self.width * self.channels];
-            for channel in 0..channels {
-                let line = &image[channel * plane + row * self.width..][..self.width];
-                for (pixel, value) in pixels.chunks_exact_mut(self.channels).zip(line) {
+            let line = |channel: usize| &image[channel * plane + row * self.width..][..self.width];
+            for first in (0..in_blocks).step_by(BLOCK) {
+                let lines = std::array::from_fn(|channel| line(first + channel));
+                side_by_side(lines, &mut pixels[first..], self.channels);
+            }
+            for channel in in_blocks..channels {
+                for (pixel, value) in pixels.chunks_exact_mut(self.channels).zip(line(channel)) {
                     pixel[channel] = *value;
                 }
             }
+        }
+    }
+}
+
+/// Makes some lines, of at least [`BLOCK`] values each, neighbours in pixels that are `pitch` apart: blocks of the lines
+/// are turned in registers.
+#[inline(always)]
+fn side_by_side(lines: [&[f32]; BLOCK], pixels: &mut [f32], pitch: usize) {
+    let width = lines[0].len();
+    for first in (0..width).step_by(BLOCK) {
+        // The last block may repeat values of the one before.
+        let first = first.min(width - BLOCK);
+        let mut block = [[0.0; BLOCK]; BLOCK];
+        for (values, line) in block.iter_mut().zip(lines) {
+            values.copy_from_slice(&line[first..][..BLOCK]);
+        }
+        for pixel in 0..BLOCK {
+            let values = [block[0][pixel], block[1][pixel], block[2][pixel], block[3][pixel]];
+            pixels[(first + pixel) * pitch..][..BLOCK].copy_from_slice(&values);
         }
     }
 }
