@@ -16,8 +16,8 @@ use crate::gpu::{NormForm, logit_gradient};
 /// Groups of every GroupNorm; channels are multiples of it.
 const GROUPS: usize = 8;
 
-/// To what the largest entry of a cotangent of logits is scaled before it goes back through 16-bit floats: from there it
-/// may grow 64 times or shrink 16 million times in single entries, 2²⁴ being what lies between it and the smallest of them.
+/// To what the largest entry of a cotangent of logits is scaled before it goes back through 16-bit floats: what comes of it
+/// may be 64 times larger before it is infinite, and 2²⁴ times smaller before it loses digits.
 const LARGEST_COTANGENT: f64 = 1024.0;
 /// What counts as the largest entry of a cotangent that has none, so that nothing is divided by 0.
 const LEAST_COTANGENT: f64 = 1e-30;
@@ -102,7 +102,7 @@ impl Network {
     }
 
     /// By what a loss that is a mean over so many images must be multiplied for its derivatives to fit what the network
-    /// stores; the gradients of the weights come out so many times too long. A power of two where the images are.
+    /// stores; the gradients of the weights come out so many times too long.
     pub fn loss_scale(&self, images: usize) -> f64 {
         if self.is_mixed() { LARGEST_COTANGENT * images as f64 } else { 1.0 }
     }
