@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use great_lab::{
-    config::{Hyper, Mode, Players, Setup},
+    config::{Activation, Hyper, Mode, Players, Setup},
     data,
     gpu::{Choice, open},
     nn::network::Statistics,
@@ -11,8 +11,8 @@ use great_lab::{
 };
 
 /// What each step measures, α at its full value from the first on.
-fn measures(device: &Device, mode: Mode, steps: u64) -> Vec<Measures> {
-    let setup = Setup { mode, width: 0.5, batch_size: 16, ..Setup::default() };
+fn measures(device: &Device, mode: Mode, activation: Activation, steps: u64) -> Vec<Measures> {
+    let setup = Setup { mode, activation, width: 0.5, batch_size: 16, ..Setup::default() };
     let hyper = Hyper { ramp: 0.0, ..Hyper::default() };
     let data = data::load(&setup.data).expect("it comes with the lab");
     let (mean, deviation) = data.channel_statistics();
@@ -26,16 +26,20 @@ fn measures(device: &Device, mode: Mode, steps: u64) -> Vec<Measures> {
 }
 
 /// The largest differences of the losses, main and auxiliary, between both paths.
-fn differences(mode: Mode, steps: u64) -> [f64; 2] {
+fn differences(mode: Mode, activation: Activation, steps: u64) -> [f64; 2] {
     let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
         panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
     });
-    let (kernels, loops) = (measures(&lavapipe.device, mode, steps), measures(&Device::flex(), mode, steps));
+    let on = |device: &Device| measures(device, mode, activation, steps);
+    let (kernels, loops) = (on(&lavapipe.device), on(&Device::flex()));
     let largest = |of: fn(&Measures) -> f64| {
         kernels.iter().zip(&loops).map(|(a, b)| (of(a) - of(b)).abs()).fold(0.0, f64::max)
     };
     let largest = [largest(|step| step.loss), largest(|step| step.auxiliary_loss)];
-    println!("{mode}, {steps} steps: losses differ by up to {:.1e}, {:.1e}", largest[0], largest[1]);
+    println!(
+        "{mode}, {activation}, {steps} steps: losses differ by up to {:.1e}, {:.1e}",
+        largest[0], largest[1]
+    );
     largest
 }
 
@@ -43,12 +47,14 @@ fn differences(mode: Mode, steps: u64) -> [f64; 2] {
 /// step 100 the auxiliary losses are a tenth apart. Until then every operation of the step must agree.
 #[test]
 fn kernels_and_host_loops_play_the_same_game() {
-    let largest = differences(Mode::GreatGreace, 8);
+    let largest = differences(Mode::GreatGreace, Activation::Relu, 8);
     assert!(largest.iter().all(|difference| *difference < 1e-5), "{largest:?}");
 }
 
+/// Without such units rounding is not amplified: a network with SiLU that is not played against differs by 5e-7. With
+/// ReLU the losses of 100 steps differ by 7e-4 to 7e-3, from the step on in which the first unit is on in one alone.
 #[test]
 fn kernels_and_host_loops_train_alike() {
-    let [loss, _] = differences(Mode::Baseline, 100);
-    assert!(loss < 1e-3, "{loss}");
+    let [loss, _] = differences(Mode::Baseline, Activation::Silu, 100);
+    assert!(loss < 1e-5, "{loss}");
 }
