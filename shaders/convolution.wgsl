@@ -1,48 +1,54 @@
-// A convolution without bias, and at stride 1 its input vector-Jacobian product, which is one with the kernel turned
-// around: an invocation sums a patch of ROWS × COLUMNS pixels in 4 · QUADS output channels in its registers.
+// A convolution without bias or its input vector-Jacobian product: an invocation sums a patch of ROWS × COLUMNS pixels in
+// 4 · QUADS output channels in its registers. A workgroup has PATCHES patches in BLOCKS such blocks of channels, and
+// shares what it loads for them, CHUNK input channels at a time, the next ones while it computes with these.
+//
+// At stride 1 the vector-Jacobian product is a convolution with the kernel turned around. At stride 2 every second of its
+// pixels has a cotangent below it; which of both is computed is chosen as the text is written out.
 
 // [batch, channels, height, width]
 @group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;
 // Convolution: [outputs, channels, KERNEL, KERNEL]; vector-Jacobian product: [channels, outputs, KERNEL, KERNEL].
 @group(0) @binding(1) var<storage, read_write> kernel: array<f32>;
-// [batch, outputs, out height, out width]
-@group(0) @binding(2) var<storage, read_write> y: array<{{ stored }}>;
-// Batch, channels, height, width, outputs, out height, out width, 1 for the vector-Jacobian product.
+// [parts, batch, outputs, out height, out width]
+@group(0) @binding(2) var<storage, read_write> y: array<{{ written }}>;
+// Batch, channels, height, width, outputs, out height, out width, 1 for the vector-Jacobian product, parts, and the
+// input channels that a part sums.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;
 
-const WORKGROUP = {{ workgroup }}u;
+const PATCHES = {{ patches }}u;
+const BLOCKS = {{ blocks }}u;
+const WORKGROUP = PATCHES * BLOCKS;
 const KERNEL = {{ kernel }}u;
 const STRIDE = {{ stride }}u;
 const ROWS = {{ rows }}u;
 const COLUMNS = {{ columns }}u;
 const QUADS = {{ quads }}u;
+const CHUNK = {{ chunk }}u;
 const TAPS = KERNEL * KERNEL;
-const PAD = i32(KERNEL / 2u);
-const NEAR_ROWS = (ROWS - 1u) * STRIDE + KERNEL;
-const NEAR_COLUMNS = (COLUMNS - 1u) * STRIDE + KERNEL;
-// Input channels whose weights are in workgroup memory at a time.
-const CHUNK = 8u;
-const TILE = CHUNK * TAPS * QUADS;
+const PAD = KERNEL / 2u;
+// What a patch meets of a channel.
+const NEAR_ROWS = {{ near_rows }}u;
+const NEAR_COLUMNS = {{ near_columns }}u;
+const NEAR = NEAR_ROWS * NEAR_COLUMNS;
+const OUTPUTS = 4u * QUADS * BLOCKS;
+// Weights of a chunk.
+const WEIGHTS = OUTPUTS * CHUNK * TAPS;
+// Vectors from one tap's weights to the next one's: one more than there are, so that fewer meet in a bank of memory.
+const PITCH = QUADS * BLOCKS + 1u;
+const OUTSIDE = 0xffffffffu;
 
-var<workgroup> tile: array<vec4<f32>, TILE>;
+var<workgroup> pixels: array<f32, CHUNK * NEAR * PATCHES>;
+var<workgroup> weights: array<vec4<f32>, CHUNK * TAPS * PITCH>;
 // What bounds a loop around barriers: browsers must see that it is the same for the whole workgroup.
-var<workgroup> shared_channels: u32;
+var<workgroup> shared_range: vec2<u32>;
 
-fn weight(output: u32, channel: u32, tap: u32) -> f32 {
-    if output >= info[4] || channel >= info[1] {
-        return 0.0;
+// The output, and the tap within a chunk, of a weight of one: in the order of memory, so that neighbours are loaded
+// together.
+fn place(weight: u32, is_turned: bool) -> vec2<u32> {
+    if !is_turned {
+        return vec2<u32>(weight / (CHUNK * TAPS), weight % (CHUNK * TAPS));
     }
-    if info[7] == 1u {
-        return kernel[(channel * info[4] + output) * TAPS + TAPS - 1u - tap];
-    }
-    return kernel[(output * info[1] + channel) * TAPS + tap];
-}
-
-fn pixel(plane: u32, row: i32, column: i32) -> f32 {
-    if row < 0 || row >= i32(info[2]) || column < 0 || column >= i32(info[3]) {
-        return 0.0;
-    }
-    return f32(x[plane + u32(row) * info[3] + u32(column)]);
+    return vec2<u32>(weight / TAPS % OUTPUTS, weight / (TAPS * OUTPUTS) * TAPS + weight % TAPS);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -51,56 +57,128 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
+    let part = workgroup.z % info[8];
     if lane == 0u {
-        shared_channels = info[1];
+        shared_range = min(vec2<u32>(part, part + 1u) * info[9], vec2<u32>(info[1]));
     }
-    let channels = workgroupUniformLoad(&shared_channels);
+    let range = workgroupUniformLoad(&shared_range);
+    let channels = info[1];
+    let plane = info[2] * info[3];
+    let outputs = info[4];
     let out = vec2<u32>(info[6], info[5]);
+    let is_turned = info[7] == 1u;
     let across = (out.x + COLUMNS - 1u) / COLUMNS;
     let down = (out.y + ROWS - 1u) / ROWS;
-    let patch_index = (workgroup.z * workgroups.x + workgroup.x) * WORKGROUP + lane;
+    let patch_lane = lane % PATCHES;
+    let block = lane / PATCHES;
+    let patch_index = (workgroup.z / info[8] * workgroups.x + workgroup.x) * PATCHES + patch_lane;
     let sample = patch_index / (across * down);
     let row = patch_index / across % down * ROWS;
     let column = patch_index % across * COLUMNS;
-    let top = i32(row * STRIDE) - PAD;
-    let left = i32(column * STRIDE) - PAD;
-    let first = workgroup.y * 4u * QUADS;
+    let first = workgroup.y * OUTPUTS;
     let inside = sample < info[0];
 
+    // Where in the first channel those pixels and weights are that this invocation loads of each.
+    var sources: array<u32, {{ loads }}>;
+    //# for s in loads
+    {
+        let near = block + $su * BLOCKS;
+        //# for once in dense
+        // Left and above of the image wraps around to beyond it.
+        let y = row * STRIDE + near / NEAR_COLUMNS - PAD;
+        let x = column * STRIDE + near % NEAR_COLUMNS - PAD;
+        //# end
+        //# for once in spread
+        let y = row / 2u + near / NEAR_COLUMNS;
+        let x = column / 2u + near % NEAR_COLUMNS;
+        //# end
+        let is_there = inside && near < NEAR && y < info[2] && x < info[3];
+        sources[$s] = select(OUTSIDE, sample * channels * plane + y * info[3] + x, is_there);
+    }
+    //# end
+    var weight_sources: array<u32, {{ weight_loads }}>;
+    // And where to.
+    var weight_targets: array<u32, {{ weight_loads }}>;
+    //# for s in weight_loads
+    {
+        let at = place(lane + $su * WORKGROUP, is_turned);
+        let output = first + at.x;
+        let source = select(output * channels * TAPS + at.y, (at.y / TAPS * outputs + output) * TAPS + at.y % TAPS, is_turned);
+        let tap = select(at.y, at.y / TAPS * TAPS + TAPS - 1u - at.y % TAPS, is_turned);
+        weight_targets[$s] = 4u * tap * PITCH + at.x;
+        weight_sources[$s] = select(OUTSIDE, source, lane + $su * WORKGROUP < WEIGHTS && output < outputs);
+    }
+    //# end
+    let weights_of_channel = select(TAPS, outputs * TAPS, is_turned);
+
+    // What is loaded ahead; beyond the last channel whatever was there.
+    var next_pixels: array<array<f32, {{ loads }}>, CHUNK>;
+    var next_weights: array<f32, {{ weight_loads }}>;
     var sums: array<array<array<vec4<f32>, QUADS>, COLUMNS>, ROWS>;
-    for (var chunk = 0u; chunk < channels; chunk += CHUNK) {
+    for (var chunk = range.x; chunk < range.y + CHUNK; chunk += CHUNK) {
+        // The chunk before this one, whose loads have been waited for.
+        let count = select(0u, min(CHUNK, range.y - (chunk - CHUNK)), chunk > range.x);
         workgroupBarrier();
-        for (var i = lane; i < TILE; i += WORKGROUP) {
-            let output = first + 4u * (i % QUADS);
-            let tap = i / QUADS % TAPS;
-            let channel = chunk + i / (QUADS * TAPS);
-            tile[i] = vec4<f32>(
-                weight(output, channel, tap),
-                weight(output + 1u, channel, tap),
-                weight(output + 2u, channel, tap),
-                weight(output + 3u, channel, tap),
-            );
+        if count > 0u {
+            //# for c in chunk
+            //# for s in loads
+            if ($su + 1u) * BLOCKS <= NEAR || block + $su * BLOCKS < NEAR {
+                pixels[($cu * NEAR + $su * BLOCKS) * PATCHES + lane] = next_pixels[$c][$s];
+            }
+            //# end
+            //# end
+            //# for s in weight_loads
+            if ($su + 1u) * WORKGROUP <= WEIGHTS || lane + $su * WORKGROUP < WEIGHTS {
+                weights[weight_targets[$s] / 4u][weight_targets[$s] % 4u] = next_weights[$s];
+            }
+            //# end
         }
         workgroupBarrier();
-        // Not `continue`: every invocation of a workgroup must meet every barrier.
-        let end = select(chunk, min(chunk + CHUNK, channels), inside);
-        for (var channel = chunk; channel < end; channel += 1u) {
-            let plane = (sample * channels + channel) * info[2] * info[3];
-            let weights = (channel - chunk) * TAPS * QUADS;
+        //# for c in chunk
+        if chunk + $cu < range.y {
+            //# for s in loads
+            if sources[$s] != OUTSIDE {
+                next_pixels[$c][$s] = f32(x[sources[$s] + (chunk + $cu) * plane]);
+            }
+            //# end
+        }
+        //# end
+        //# for s in weight_loads
+        // Those beyond the last channel, if any, are loaded from within the buffer and not used.
+        if weight_sources[$s] != OUTSIDE && chunk < range.y {
+            next_weights[$s] = kernel[min(weight_sources[$s] + chunk * weights_of_channel, channels * outputs * TAPS - 1u)];
+        }
+        //# end
+        for (var c = 0u; c < count; c += 1u) {
             var near: array<array<f32, NEAR_COLUMNS>, NEAR_ROWS>;
             //# for i in near_rows
             //# for j in near_columns
-            near[$i][$j] = pixel(plane, top + $i, left + $j);
+            near[$i][$j] = pixels[(c * NEAR + $i * NEAR_COLUMNS + $j) * PATCHES + patch_lane];
             //# end
             //# end
             //# for a in kernel
             //# for b in kernel
             //# for q in quads
             {
-                let weight = tile[weights + ($a * KERNEL + $b) * QUADS + $q];
+                //# for once in dense
+                let weight = weights[(c * TAPS + $a * KERNEL + $b) * PITCH + block * QUADS + $q];
+                //# end
+                //# for once in spread
+                // Turned around as it was stored.
+                let weight = weights[(c * TAPS + TAPS - 1 - ($a * KERNEL + $b)) * PITCH + block * QUADS + $q];
+                //# end
                 //# for i in rows
                 //# for j in columns
+                //# for once in dense
                 sums[$i][$j][$q] = fma(vec4<f32>(near[$i * STRIDE + $a][$j * STRIDE + $b]), weight, sums[$i][$j][$q]);
+                //# end
+                //# for once in spread
+                // Row r of the cotangents has its tap a on row 2r + a − PAD.
+                if ($i + i32(PAD) - $a) % 2 == 0 && ($j + i32(PAD) - $b) % 2 == 0 {
+                    let factor = near[($i + i32(PAD) - $a) / 2][($j + i32(PAD) - $b) / 2];
+                    sums[$i][$j][$q] = fma(vec4<f32>(factor), weight, sums[$i][$j][$q]);
+                }
+                //# end
                 //# end
                 //# end
             }
@@ -112,12 +190,12 @@ fn main(
     if inside {
         //# for q in quads
         //# for k in four
-        if first + 4 * $q + $k < info[4] {
-            let plane = (sample * info[4] + first + 4 * $q + $k) * out.y;
+        if first + (block * QUADS + $q) * 4 + $k < outputs {
+            let plane = ((part * info[0] + sample) * outputs + first + (block * QUADS + $q) * 4 + $k) * out.y;
             //# for i in rows
             //# for j in columns
             if row + $i < out.y && column + $j < out.x {
-                y[(plane + row + $i) * out.x + column + $j] = {{ stored }}(sums[$i][$j][$q][$k]);
+                y[(plane + row + $i) * out.x + column + $j] = {{ written }}(sums[$i][$j][$q][$k]);
             }
             //# end
             //# end

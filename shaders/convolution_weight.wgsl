@@ -1,5 +1,7 @@
 // The weight gradient of a convolution, in parts: an invocation sums the taps of one input channel and 4 · QUADS
-// outputs in its registers, over its share of all patches of ROWS × COLUMNS output pixels.
+// outputs in its registers, over its part's patches of ROWS × COLUMNS output pixels. A workgroup has CHANNELS channels
+// in BLOCKS such blocks of outputs, and shares what it loads for them, CHUNK patches at a time, the next ones while it
+// computes with these.
 
 // [batch, channels, height, width]
 @group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;
@@ -7,94 +9,158 @@
 @group(0) @binding(1) var<storage, read_write> gy: array<{{ stored }}>;
 // [parts, outputs, channels, KERNEL, KERNEL]
 @group(0) @binding(2) var<storage, read_write> partial_sums: array<f32>;
-// Batch, channels, height, width, outputs, out height, out width, parts.
+// Batch, channels, height, width, outputs, out height, out width, and the patches of a part.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;
 
-const WORKGROUP = {{ workgroup }}u;
+const CHANNELS = {{ channels }}u;
+const BLOCKS = {{ blocks }}u;
+const WORKGROUP = CHANNELS * BLOCKS;
 const KERNEL = {{ kernel }}u;
 const STRIDE = {{ stride }}u;
 const ROWS = {{ rows }}u;
 const COLUMNS = {{ columns }}u;
 const QUADS = {{ quads }}u;
+const CHUNK = {{ chunk }}u;
 const TAPS = KERNEL * KERNEL;
-const PAD = i32(KERNEL / 2u);
-const NEAR_ROWS = (ROWS - 1u) * STRIDE + KERNEL;
-const NEAR_COLUMNS = (COLUMNS - 1u) * STRIDE + KERNEL;
+const PAD = KERNEL / 2u;
+// What a patch meets of a channel, and of an output.
+const NEAR_ROWS = {{ near_rows }}u;
+const NEAR_COLUMNS = {{ near_columns }}u;
+const NEAR = NEAR_ROWS * NEAR_COLUMNS;
+const PATCH = ROWS * COLUMNS;
+const OUTPUTS = 4u * QUADS * BLOCKS;
+// From one pixel to the next one's: one more than there are, so that fewer meet in a bank of memory.
+const CHANNEL_PITCH = CHANNELS + 1u;
+const PITCH = QUADS * BLOCKS + 1u;
 
-fn pixel(plane: u32, row: i32, column: i32) -> f32 {
-    if row < 0 || row >= i32(info[2]) || column < 0 || column >= i32(info[3]) {
-        return 0.0;
-    }
-    return f32(x[plane + u32(row) * info[3] + u32(column)]);
-}
-
-fn cotangent(sample: u32, output: u32, row: u32, column: u32) -> f32 {
-    if output >= info[4] || row >= info[5] || column >= info[6] {
-        return 0.0;
-    }
-    return f32(gy[((sample * info[4] + output) * info[5] + row) * info[6] + column]);
-}
+var<workgroup> pixels: array<f32, CHUNK * NEAR * CHANNEL_PITCH>;
+var<workgroup> cotangents: array<vec4<f32>, CHUNK * PATCH * PITCH>;
+// What bounds a loop around barriers: browsers must see that it is the same for the whole workgroup.
+var<workgroup> shared_range: vec2<u32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let channels = info[1];
+    let size = vec2<u32>(info[3], info[2]);
     let outputs = info[4];
-    let parts = info[7];
-    let across = (info[6] + COLUMNS - 1u) / COLUMNS;
-    let down = (info[5] + ROWS - 1u) / ROWS;
-    let blocks = (outputs + 4u * QUADS - 1u) / (4u * QUADS);
-    let id = (workgroup.z * workgroups.x + workgroup.x) * WORKGROUP + lane;
-    let channel = id % channels;
-    let first = id / channels % blocks * 4u * QUADS;
-    let part = id / (channels * blocks);
-    if part >= parts {
-        return;
+    let out = vec2<u32>(info[6], info[5]);
+    let across = (out.x + COLUMNS - 1u) / COLUMNS;
+    let down = (out.y + ROWS - 1u) / ROWS;
+    let part = workgroup.x;
+    if lane == 0u {
+        shared_range = min(vec2<u32>(part, part + 1u) * info[7], vec2<u32>(info[0] * down * across));
     }
+    let range = workgroupUniformLoad(&shared_range);
+    let first_channel = workgroup.y * CHANNELS;
+    let first_output = workgroup.z * OUTPUTS;
+    let channel = lane % CHANNELS;
+    let block = lane / CHANNELS;
 
+    // What is loaded ahead, and of which patch.
+    var next_pixels: array<array<f32, {{ loads }}>, CHUNK>;
+    var next_cotangents: array<array<f32, {{ cotangent_loads }}>, CHUNK>;
+    var sample = range.x / (across * down);
+    var row = range.x / across % down * ROWS;
+    var column = range.x % across * COLUMNS;
     var sums: array<array<array<vec4<f32>, QUADS>, KERNEL>, KERNEL>;
-    let patches = info[0] * down * across;
-    for (var patch_index = part; patch_index < patches; patch_index += parts) {
-        let sample = patch_index / (across * down);
-        let row = patch_index / across % down * ROWS;
-        let column = patch_index % across * COLUMNS;
-        let top = i32(row * STRIDE) - PAD;
-        let left = i32(column * STRIDE) - PAD;
-        let plane = (sample * channels + channel) * info[2] * info[3];
-        var near: array<array<f32, NEAR_COLUMNS>, NEAR_ROWS>;
-        //# for i in near_rows
-        //# for j in near_columns
-        near[$i][$j] = pixel(plane, top + $i, left + $j);
-        //# end
-        //# end
-        //# for i in rows
-        //# for j in columns
-        //# for q in quads
-        {
-            let output = first + 4 * $q;
-            let above = vec4<f32>(
-                cotangent(sample, output, row + $i, column + $j),
-                cotangent(sample, output + 1u, row + $i, column + $j),
-                cotangent(sample, output + 2u, row + $i, column + $j),
-                cotangent(sample, output + 3u, row + $i, column + $j),
-            );
-            //# for a in kernel
-            //# for b in kernel
-            sums[$a][$b][$q] = fma(vec4<f32>(near[$i * STRIDE + $a][$j * STRIDE + $b]), above, sums[$a][$b][$q]);
+    for (var chunk = range.x; chunk < range.y + CHUNK; chunk += CHUNK) {
+        workgroupBarrier();
+        if chunk > range.x {
+            //# for p in chunk
+            //# for s in loads
+            if ($su + 1u) * WORKGROUP <= CHANNELS * NEAR || lane + $su * WORKGROUP < CHANNELS * NEAR {
+                let i = lane + $su * WORKGROUP;
+                pixels[($pu * NEAR + i % NEAR) * CHANNEL_PITCH + i / NEAR] = next_pixels[$p][$s];
+            }
+            //# end
+            //# for s in cotangent_loads
+            if ($su + 1u) * WORKGROUP <= OUTPUTS * PATCH || lane + $su * WORKGROUP < OUTPUTS * PATCH {
+                let i = lane + $su * WORKGROUP;
+                let output = i / PATCH;
+                cotangents[($pu * PATCH + i % PATCH) * PITCH + output / 4u][output % 4u] = next_cotangents[$p][$s];
+            }
             //# end
             //# end
         }
-        //# end
-        //# end
-        //# end
+        workgroupBarrier();
+        if chunk < range.y {
+            //# for p in chunk
+            {
+                let is_there = chunk + $pu < range.y;
+                let pixels_at = (sample * channels + first_channel) * size.y;
+                //# for s in loads
+                {
+                    let i = lane + $su * WORKGROUP;
+                    // Left and above of the image wraps around to beyond it.
+                    let y = row * STRIDE + i % NEAR / NEAR_COLUMNS - PAD;
+                    let x_at = column * STRIDE + i % NEAR_COLUMNS - PAD;
+                    next_pixels[$p][$s] = 0.0;
+                    if is_there && i / NEAR < channels - first_channel && y < size.y && x_at < size.x {
+                        next_pixels[$p][$s] = f32(x[(pixels_at + i / NEAR * size.y + y) * size.x + x_at]);
+                    }
+                }
+                //# end
+                let cotangents_at = (sample * outputs + first_output) * out.y;
+                //# for s in cotangent_loads
+                {
+                    let i = lane + $su * WORKGROUP;
+                    let y = row + i % PATCH / COLUMNS;
+                    let x_at = column + i % COLUMNS;
+                    next_cotangents[$p][$s] = 0.0;
+                    if is_there && i / PATCH < outputs - first_output && y < out.y && x_at < out.x {
+                        next_cotangents[$p][$s] = f32(gy[(cotangents_at + i / PATCH * out.y + y) * out.x + x_at]);
+                    }
+                }
+                //# end
+                column += COLUMNS;
+                if column >= out.x {
+                    column = 0u;
+                    row += ROWS;
+                }
+                if row >= out.y {
+                    row = 0u;
+                    sample += 1u;
+                }
+            }
+            //# end
+        }
+        if chunk > range.x {
+            // Patches beyond the last one were stored as zeros.
+            for (var p = 0u; p < CHUNK; p += 1u) {
+                var near: array<array<f32, NEAR_COLUMNS>, NEAR_ROWS>;
+                //# for i in near_rows
+                //# for j in near_columns
+                near[$i][$j] = pixels[(p * NEAR + $i * NEAR_COLUMNS + $j) * CHANNEL_PITCH + channel];
+                //# end
+                //# end
+                //# for i in rows
+                //# for j in columns
+                //# for q in quads
+                {
+                    let above = cotangents[(p * PATCH + $i * COLUMNS + $j) * PITCH + block * QUADS + $q];
+                    //# for a in kernel
+                    //# for b in kernel
+                    sums[$a][$b][$q] = fma(vec4<f32>(near[$i * STRIDE + $a][$j * STRIDE + $b]), above, sums[$a][$b][$q]);
+                    //# end
+                    //# end
+                }
+                //# end
+                //# end
+                //# end
+            }
+        }
+    }
+    if first_channel + channel >= channels {
+        return;
     }
     //# for q in quads
     //# for k in four
-    if first + 4 * $q + $k < outputs {
-        let filter_index = (part * outputs + first + 4 * $q + $k) * channels + channel;
+    if first_output + (block * QUADS + $q) * 4 + $k < outputs {
+        let output = part * outputs + first_output + (block * QUADS + $q) * 4 + $k;
+        let filter_index = output * channels + first_channel + channel;
         //# for a in kernel
         //# for b in kernel
         partial_sums[filter_index * TAPS + $a * KERNEL + $b] = sums[$a][$b][$q][$k];

@@ -1,24 +1,40 @@
-// Sums the parts of a tensor, always in the same order.
+// Sums the parts of a tensor, always in the same order. Where there are many, invocations share an element: each sums
+// every so many-th part, and one adds that up.
 
 // [parts, elements]
 @group(0) @binding(0) var<storage, read_write> partial_sums: array<f32>;
 // [elements]
-@group(0) @binding(1) var<storage, read_write> sums: array<f32>;
-// Parts, elements.
+@group(0) @binding(1) var<storage, read_write> sums: array<{{ written }}>;
+// Parts, elements, and the invocations that share an element: a power of two up to the workgroup's.
 @group(0) @binding(2) var<storage, read_write> info: array<u32>;
 
 const WORKGROUP = {{ workgroup }}u;
 
+var<workgroup> sums_of_lanes: array<f32, WORKGROUP>;
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
-    @builtin(global_invocation_id) invocation: vec3<u32>,
+    @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
 ) {
-    for (var i = invocation.x; i < info[1]; i += workgroups.x * WORKGROUP) {
-        var sum = 0.0;
-        for (var part = 0u; part < info[0]; part += 1u) {
-            sum += partial_sums[part * info[1] + i];
+    let parts = info[0];
+    let elements = info[1];
+    let sharing = info[2];
+    let together = WORKGROUP / sharing;
+    let element = (workgroup.y * workgroups.x + workgroup.x) * together + lane % together;
+    var sum = 0.0;
+    if element < elements {
+        for (var part = lane / together; part < parts; part += sharing) {
+            sum += partial_sums[part * elements + element];
         }
-        sums[i] = sum;
+    }
+    sums_of_lanes[lane] = sum;
+    workgroupBarrier();
+    if lane < together && element < elements {
+        for (var other = lane + together; other < WORKGROUP; other += together) {
+            sum += sums_of_lanes[other];
+        }
+        sums[element] = {{ written }}(sum);
     }
 }

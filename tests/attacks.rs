@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
 #[allow(dead_code, reason = "each test file uses its own part")]
 #[path = "oracle/golden.rs"]
 mod golden;
 
+use adapter::gpu;
 use burn::tensor::{Device, Tensor};
 use golden::Golden;
 use great_lab::train::worst_cases;
@@ -166,8 +169,7 @@ fn deterministic_attacks_agree_image_for_image() {
 
 #[test]
 fn deterministic_attacks_agree_image_for_image_on_the_gpu() {
-    let opened = open(&Choice::Named("llvmpipe".into())).or_else(|_| open(&Choice::Gpu));
-    check_image_for_image(&opened.expect("neither llvmpipe nor a GPU: install mesa-vulkan-drivers").device);
+    check_image_for_image(&gpu().device);
 }
 
 /// Attacks with random draws leave about as many images as the references, and AutoAttack to one image as many.
@@ -505,7 +507,7 @@ fn the_size_of_batches_changes_nothing() {
 
 #[test]
 fn the_size_of_batches_changes_nothing_on_the_gpu() {
-    let device = open(&Choice::Named("llvmpipe".into())).unwrap().device;
+    let device = gpu().device;
     let case = Case::on(&device, 9);
     let threats = [threat(AttackKind::Pgd, 0.06, 3), threat(AttackKind::Square, 0.1, 6)];
     let whole = in_batches(&case, &threats, Some(9), &device);

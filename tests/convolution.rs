@@ -2,10 +2,14 @@
 //! Vulkan and on the CPU backend.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::devices;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use great_lab::gpu::{Choice, conv2d, conv2d_input_vjp, conv2d_weight_vjp, open};
+use great_lab::gpu::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -28,13 +32,6 @@ const SIZES: [Sizes; 11] = [
     [2, 10, 3, 6, 28],
     [2, 5, 9, 3, 71],
 ];
-
-fn devices() -> [(&'static str, Device); 2] {
-    let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    });
-    [("llvmpipe", lavapipe.device), ("flex", Device::flex())]
-}
 
 fn values(tensor: Tensor<4>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("the type it was converted to")

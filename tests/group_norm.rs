@@ -2,9 +2,13 @@
 //! own operations give, on software Vulkan and on the CPU backend.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::devices;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation, f16};
 use great_lab::config::Activation;
-use great_lab::gpu::{Choice, NormForm, activate, activate_vjp, group_norm, group_norm_input_vjp, open};
+use great_lab::gpu::{NormForm, activate, activate_vjp, group_norm, group_norm_input_vjp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -23,13 +27,6 @@ const SIZES: [[usize; 5]; 9] = [
     [0, 4, 3, 3, 2],
     [2, 4, 0, 3, 2],
 ];
-
-fn devices() -> [(&'static str, Device); 2] {
-    let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    });
-    [("llvmpipe", lavapipe.device), ("flex", Device::flex())]
-}
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("the type it was converted to")

@@ -2,6 +2,10 @@
 //! with its derivatives, on software Vulkan and on the CPU backend.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::devices;
 use burn::tensor::activation::{log_softmax, softmax as burn_softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 use great_lab::config::Adversary;
@@ -9,8 +13,8 @@ use great_lab::gpu::gradient_normalization::Scale;
 use great_lab::gpu::measures::{Measured, SCALARS};
 use great_lab::gpu::objective::Terms;
 use great_lab::gpu::{
-    Choice, add_measures, cross_entropy, global_mean, global_mean_vjp, great_objective, hits, linear,
-    logit_gradient, normalize_gradient, normalize_pixels, normalize_pixels_vjp, open, softmax,
+    add_measures, cross_entropy, global_mean, global_mean_vjp, great_objective, hits, linear, logit_gradient,
+    normalize_gradient, normalize_pixels, normalize_pixels_vjp, softmax,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -21,13 +25,6 @@ const SHAPES: [[usize; 4]; 6] =
 
 /// Rows, classes: one of each; more rows than invocations of a workgroup; many classes; none.
 const ROWS: [[usize; 2]; 5] = [[1, 1], [7, 3], [200, 10], [3, 257], [0, 4]];
-
-fn devices() -> [(&'static str, Device); 2] {
-    let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    });
-    [("llvmpipe", lavapipe.device), ("flex", Device::flex())]
-}
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_to_vec().expect("the type it was converted to")

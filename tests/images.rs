@@ -2,17 +2,13 @@
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::devices;
 use burn::tensor::{Device, Element, Tensor, TensorData};
 use great_lab::gpu::images::{Batch, DeviceImages, Take};
-use great_lab::gpu::{Choice, open};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
-
-fn devices() -> [(&'static str, Device); 2] {
-    let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    });
-    [("llvmpipe", lavapipe.device), ("flex", Device::flex())]
-}
 
 fn values<T: Element>(data: TensorData) -> Vec<T> {
     data.try_into_vec().unwrap()

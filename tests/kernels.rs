@@ -2,23 +2,17 @@
 //! valid WGSL within WebGPU's default limits.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::{devices, gpu};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use great_lab::gpu::bins::{BINS, COLUMNS, column_of, edges};
 use great_lab::gpu::histogram::{MOMENTS, histogram_reference};
-use great_lab::gpu::{Choice, Opened, adapters, attack_step, attack_step_l2, histogram, open, shaders};
+use great_lab::gpu::{Choice, adapters, attack_step, attack_step_l2, histogram, open, shaders};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-
-fn lavapipe() -> Opened {
-    open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    })
-}
-
-fn devices() -> [(&'static str, Device); 2] {
-    [("llvmpipe", lavapipe().device), ("flex", Device::flex())]
-}
 
 fn tensor<const D: usize>(values: &[f32], shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
@@ -42,12 +36,12 @@ const SPECIALS: [f32; 8] = [0.0, -0.0, -1e-45, 1e-40, f32::NAN, f32::INFINITY, f
 
 #[test]
 fn software_vulkan_opens_once_and_warns() {
-    let (first, again) = (lavapipe(), lavapipe());
+    let (first, again) = (gpu(), gpu());
     assert_eq!(first.device, again.device);
     assert!(first.setup.is_some() && !first.info.is_gpu);
     assert!(first.info.notice.unwrap().contains("--device cpu"));
     let error = open(&Choice::Named("no such adapter".into())).unwrap_err().to_string();
-    assert!(error.contains("llvmpipe"), "{error}");
+    assert!(error.contains(&first.info.name), "{error}");
 }
 
 #[test]

@@ -2,9 +2,13 @@
 //! that it is for: subgroups, or 16-bit floats, and for these nine buffers.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::gpu;
 use std::cell::Cell;
 
-use great_lab::gpu::{Choice, open, shaders};
+use great_lab::gpu::shaders;
 use wgpu::{ComputePipelineDescriptor, Device, DeviceDescriptor, Features, Limits, ShaderModuleDescriptor};
 
 /// What a device of `features` says of a shader; none where it takes it.
@@ -26,10 +30,7 @@ fn refusal(device: &Device, source: &str) -> Option<String> {
 }
 
 fn device(features: Features) -> Device {
-    let opened = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    });
-    let adapter = opened.setup.expect("an adapter has a device").adapter;
+    let adapter = gpu().setup.expect("an adapter has a device").adapter;
     let descriptor = DeviceDescriptor {
         required_features: features,
         required_limits: Limits {

@@ -2,16 +2,16 @@
 //!
 //! On software Vulkan, in a process of its own: it destroys its device.
 
+#[path = "common/adapter.rs"]
+mod adapter;
 mod common;
 
+use adapter::gpu;
 use common::{event, tiny_config, tiny_data, wait_for};
-use great_lab::{
-    gpu::{Choice, open},
-    train::{
-        checkpoint::Checkpoint,
-        protocol::{Activity, Command, Delivery, Event, Players, RunState},
-        spawn,
-    },
+use great_lab::train::{
+    checkpoint::Checkpoint,
+    protocol::{Activity, Command, Delivery, Event, Players, RunState},
+    spawn,
 };
 
 #[test]
@@ -19,9 +19,7 @@ use great_lab::{
 fn a_lost_device_is_told_and_the_last_good_state_is_saved() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = tiny_config(&tiny_data(folder.path()));
-    let opened = open(&Choice::Named("llvmpipe".into())).expect(
-        "software Vulkan must be installed (Debian package mesa-vulkan-drivers): scripts/test installs it",
-    );
+    let opened = gpu();
     let mut remote = spawn(config, &opened, Delivery::Complete).expect("a thread");
     pollster::block_on(async {
         wait_for(&mut remote, |event| {

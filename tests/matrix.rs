@@ -1,8 +1,12 @@
 //! The matrix product and its derivatives are what burn's own product gives, on software Vulkan and on the CPU backend.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::devices;
 use burn::tensor::{Device, Tensor, TensorData};
-use great_lab::gpu::{Choice, Layout, matrix_product, open};
+use great_lab::gpu::{Layout, matrix_product};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -28,13 +32,10 @@ fn on_device(
 
 #[test]
 fn products_and_their_derivatives_are_burns() {
-    let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    });
     let mut rng = StdRng::seed_from_u64(4);
     // One entry; a row and a column; no multiples of a workgroup; a head.
     let sizes = [[1, 1, 1], [1, 7, 3], [5, 1, 4], [13, 17, 11], [64, 1024, 10], [0, 3, 2], [2, 0, 3]];
-    for (name, device) in [("llvmpipe", lavapipe.device), ("flex", Device::flex())] {
+    for (name, device) in devices() {
         for [rows, inner, columns] in sizes {
             for layout in [Layout::Nn, Layout::Nt, Layout::Tn] {
                 let (a, b) = match layout {

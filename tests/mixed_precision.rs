@@ -3,15 +3,18 @@
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
 #[path = "oracle/golden.rs"]
 #[allow(dead_code, reason = "these tests compare in their own way")]
 mod golden;
 
+use adapter::gpu;
 use burn::tensor::{Device, Tensor};
 use golden::Golden;
 use great_lab::config::{Config, Hyper, Mode, Normalization, Players, Precision, ScenarioKind, Setup};
 use great_lab::data::embedded;
-use great_lab::gpu::{Choice, Opened, logit_gradient, open};
+use great_lab::gpu::{Choice, logit_gradient, open};
 use great_lab::nn::network::{Interface, Statistics};
 use great_lab::nn::{Network, Weights, loss};
 use great_lab::scenario::{Defense, Distillation, Scenario};
@@ -19,12 +22,6 @@ use great_lab::scenario::{Defense, Distillation, Scenario};
 /// Some ten layers there and twice as many back round each entry to 2⁻¹¹ of it, and what entries that cancel were off by
 /// stays; the largest distance here is 5e-3.
 const TOLERANCE: f32 = 1e-2;
-
-fn llvmpipe() -> Opened {
-    open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    })
-}
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.without_autodiff().into_data().try_into_vec().unwrap()
@@ -56,7 +53,7 @@ fn network(golden: &Golden, device: &Device) -> (Network, Weights) {
 /// by whole entries, in any 16 bits.
 #[test]
 fn derivatives_of_both_orders_are_pytorchs() {
-    let device = llvmpipe().device;
+    let device = gpu().device;
     let golden = Golden::load("cnn-small-silu", TOLERANCE);
     let (single, weights) = network(&golden, &device);
     let network = single.in_precision(Precision::Mixed);
@@ -90,7 +87,7 @@ fn derivatives_of_both_orders_are_pytorchs() {
 /// Beside one that it is not sure of: each is scaled by itself. 16 bits know nothing between 6e-8 and 0.
 #[test]
 fn a_sample_that_the_network_is_sure_of_keeps_its_gradient() {
-    let device = llvmpipe().device;
+    let device = gpu().device;
     let golden = Golden::load("cnn-small-silu", TOLERANCE);
     let (single, weights) = network(&golden, &device);
     let (images, labels) = (golden.images("x", &device), golden.one_hot("y", &device));
@@ -114,7 +111,7 @@ fn a_sample_that_the_network_is_sure_of_keeps_its_gradient() {
 /// Losses of some steps of each scenario: those of both networks, from the same weights.
 #[test]
 fn training_goes_as_in_f32() {
-    let device = llvmpipe().device;
+    let device = gpu().device;
     let data = embedded::load().unwrap();
     let statistics = Statistics { mean: vec![0.286], deviation: vec![0.353] };
     let losses = |scenario: ScenarioKind, precision: Precision| -> Vec<[f32; 2]> {
@@ -164,7 +161,7 @@ fn who_cannot_is_told_so() {
     config.setup.precision = Precision::Mixed;
     let refusal = config.setup.refusal(&cpu).unwrap();
     assert!(refusal.contains("CPU has none"), "{refusal}");
-    let able = llvmpipe().info;
+    let able = gpu().info;
     assert_eq!(config.setup.refusal(&able), None);
     config.setup.scenario = ScenarioKind::Multitask;
     assert!(config.setup.refusal(&able).unwrap().contains("several tasks"));

@@ -2,18 +2,14 @@
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::devices;
 use burn::tensor::{Device, Tensor};
-use great_lab::gpu::{Choice, open};
 use great_lab::scenario::multitask::{
     Alignment, FIRST_LOG_VARIANCE, GRADNORM_ALPHA, compass, conflict_orders, gradnorm, pcgrad, uncertainty,
 };
-
-fn devices() -> [(&'static str, Device); 2] {
-    let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    });
-    [("flex", Device::flex()), ("llvmpipe", lavapipe.device)]
-}
 
 /// That the entries are these, up to a few roundings of 32 bits.
 fn assert_entries<const D: usize>(what: &str, tensor: Tensor<D>, expected: &[f32]) {

@@ -2,10 +2,13 @@
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::devices;
 use burn::tensor::{Device, Tensor, TensorData};
 use great_lab::config::OptimizerKind;
 use great_lab::gpu::optimizer_step::{Coefficients, layout, optimizer_step};
-use great_lab::gpu::{Choice, open};
 use great_lab::nn::{Optimizer, Weights, optimizer::Rates};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -13,13 +16,6 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 const LENGTHS: [&[usize]; 5] =
     [&[1], &[64, 64, 64, 64, 64], &[63, 65, 1, 10, 128, 7], &[40_000, 3], &[1; 11]];
 const RATES: Rates = Rates { learning_rate: 0.01, weight_decay: 0.02, momentum: 0.9 };
-
-fn devices() -> [(&'static str, Device); 2] {
-    let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    });
-    [("llvmpipe", lavapipe.device), ("flex", Device::flex())]
-}
 
 fn draw(lengths: &[usize], rng: &mut StdRng) -> Vec<Vec<f32>> {
     lengths.iter().map(|length| (0..*length).map(|_| rng.random_range(-1.0..1.0)).collect()).collect()

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
 #[path = "oracle/checks.rs"]
 mod checks;
 #[path = "oracle/distillation.rs"]
@@ -13,15 +15,14 @@ mod golden;
 #[path = "oracle/multitask.rs"]
 mod multitask;
 
-use great_lab::gpu::device::{Choice, open};
+use adapter::gpu;
 
 /// GPUs sum in another order, with fused operations and faster, less exact roots and exponentials.
 const TOLERANCE: f32 = 1e-3;
 
 #[test]
 fn cnn_small_and_three_training_steps() {
-    let opened = open(&Choice::Named("llvmpipe".into())).or_else(|_| open(&Choice::Gpu));
-    let device = opened.expect("neither llvmpipe nor a GPU: install mesa-vulkan-drivers").device;
+    let device = gpu().device;
     checks::check_case("cnn-small-relu", &device, TOLERANCE);
     checks::check_trajectory(&device, TOLERANCE);
     checks::check_rivals(&device, TOLERANCE);

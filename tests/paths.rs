@@ -1,11 +1,14 @@
 //! The kernels and the loops of the CPU backend train the same network: the same seed gives the same losses.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
+#[path = "common/adapter.rs"]
+mod adapter;
+
+use adapter::gpu;
 use burn::tensor::Device;
 use great_lab::{
     config::{Activation, Hyper, Mode, Players, Setup},
     data,
-    gpu::{Choice, open},
     nn::network::Statistics,
     scenario::{Defense, Measures, Scenario},
 };
@@ -27,11 +30,8 @@ fn measures(device: &Device, mode: Mode, activation: Activation, steps: u64) -> 
 
 /// The largest differences of the losses, main and auxiliary, between both paths.
 fn differences(mode: Mode, activation: Activation, steps: u64) -> [f64; 2] {
-    let lavapipe = open(&Choice::Named("llvmpipe".into())).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    });
     let on = |device: &Device| measures(device, mode, activation, steps);
-    let (kernels, loops) = (on(&lavapipe.device), on(&Device::flex()));
+    let (kernels, loops) = (on(&gpu().device), on(&Device::flex()));
     let largest = |of: fn(&Measures) -> f64| {
         kernels.iter().zip(&loops).map(|(a, b)| (of(a) - of(b)).abs()).fold(0.0, f64::max)
     };

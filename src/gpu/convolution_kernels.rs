@@ -1,17 +1,17 @@
 //! The three operations of [`convolution`](super::convolution) on the GPU.
 
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::{DType, Shape};
-use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
-use cubecl::prelude::KernelId;
+use burn::tensor::DType;
+use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 use super::convolution::{
     Convolution, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
 };
 use super::convolution_loops::{self, Operation};
 use super::info::info;
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch, upload};
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, upload};
 use super::storage::Storage;
+use super::sum_parts::sum_parts;
 use super::{convolution_lanes, convolution_tiles, profile};
 
 impl Convolution for CubeBackend {
@@ -102,24 +102,7 @@ impl Variant {
         }
         profile::computes(sizes.operations());
         match self {
-            Self::Tiles => {
-                let kernel = convolution_tiles::Kernel { kind, kernel: sizes.geometry.kernel, storage };
-                let [rows, columns] = kernel.patch();
-                let patches = batch * height.div_ceil(rows) * width.div_ceil(columns);
-                let groups = workgroups(
-                    patches,
-                    channels.div_ceil(convolution_tiles::BLOCK),
-                    convolution_tiles::WORKGROUP,
-                );
-                let info = sizes.info(&a, &[turned]);
-                dispatch(
-                    &a,
-                    kernel,
-                    convolution_tiles::WORKGROUP,
-                    groups,
-                    &[&a.handle, &b.handle, &output.handle, &info],
-                );
-            }
+            Self::Tiles => convolution_tiles::sum_patches(kind, sizes, turned, [&a, &b], &output),
             Self::Lanes => {
                 let kernel = convolution_lanes::Kernel::new(kind, sizes, storage);
                 let [patches, across] = kernel.patches(sizes);
@@ -148,56 +131,28 @@ impl Variant {
         let kind = Kind::Weight { stride: geometry.stride };
         let storage = Storage::of(&x);
         let weight = allocate::<f32>(&x, shape);
-        let room_for = |parts: u32| match parts {
-            1 => weight.clone(),
-            _ => allocate::<f32>(&x, [parts as usize * elements]),
-        };
         profile::computes(sizes.operations());
-        let (partial, parts) = match self {
-            Self::Tiles => {
-                let kernel = convolution_tiles::Kernel { kind, kernel: geometry.kernel, storage };
-                let [parts, invocations] = kernel.parts(sizes);
-                let (partial, info) = (room_for(parts), sizes.info(&x, &[parts]));
-                let groups = workgroups(invocations, 1, convolution_tiles::WORKGROUP);
-                dispatch(
-                    &x,
-                    kernel,
-                    convolution_tiles::WORKGROUP,
-                    groups,
-                    &[&x.handle, &gy.handle, &partial.handle, &info],
-                );
-                (partial, parts)
-            }
+        match self {
+            Self::Tiles => convolution_tiles::sum_taps(geometry.stride, sizes, [&x, &gy], &weight),
             Self::Lanes => {
                 let kernel = convolution_lanes::Kernel::new(kind, sizes, storage);
                 let [parts, subgroups] = kernel.parts(sizes);
-                let (partial, workgroup) = (room_for(parts), convolution_lanes::WORKGROUP);
+                let partial_sums = (parts > 1).then(|| allocate::<f32>(&x, [parts as usize * elements]));
+                let target = partial_sums.as_ref().unwrap_or(&weight);
                 let info = sizes.info(&x, &[parts, kernel.patches(sizes)[1]]);
+                let workgroup = convolution_lanes::WORKGROUP;
                 let groups = workgroups(subgroups * convolution_lanes::LANES, 1, workgroup);
-                dispatch(&x, kernel, workgroup, groups, &[&x.handle, &gy.handle, &partial.handle, &info]);
-                (partial, parts)
+                dispatch(&x, kernel, workgroup, groups, &[&x.handle, &gy.handle, &target.handle, &info]);
+                if let Some(partial_sums) = partial_sums {
+                    sum_parts(&partial_sums, parts, &weight);
+                }
             }
             Self::Loops => {
                 convolution_loops::compute(Operation::WeightVjp, sizes, [&gy, &x], &weight);
-                return weight;
             }
-        };
-        if parts == 1 {
-            return weight;
         }
-        sum_parts(&partial, parts as usize, shape.into())
+        weight
     }
-}
-
-/// The sum of so many parts, one behind the other, of a tensor of this shape; always in the same order.
-pub(super) fn sum_parts(partial_sums: &CubeTensor, parts: usize, shape: Shape) -> CubeTensor {
-    let elements = shape.num_elements() as u32;
-    let sums = allocate::<f32>(partial_sums, shape);
-    let info = info(partial_sums, &[parts as u32, elements]);
-    let groups = elements.div_ceil(WORKGROUP).min(MOST_WORKGROUPS);
-    let buffers = [&partial_sums.handle, &sums.handle, &info];
-    dispatch(partial_sums, SumParts, WORKGROUP, [groups, 1, 1], &buffers);
-    sums
 }
 
 /// Whether the kernels take these: what images became, all stored alike, and weights. Burn's take any of one type.
@@ -258,29 +213,9 @@ pub(super) enum Kind {
     Weight { stride: usize },
 }
 
-/// The kernel that adds parts up; its source depends on constants alone.
-struct SumParts;
-
-impl KernelSource for SumParts {
-    fn source(&self) -> SourceTemplate {
-        SourceTemplate::new(include_str!("../../shaders/sum_parts.wgsl"))
-            .register("workgroup", WORKGROUP.to_string())
-    }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>()
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
 /// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
-    let mut shaders = [convolution_lanes::shaders(), convolution_tiles::shaders()].concat();
-    shaders.push(("sum_parts.wgsl", SumParts.source().complete()));
-    shaders
+    [convolution_lanes::shaders(), convolution_tiles::shaders()].concat()
 }
 
 #[cfg(test)]

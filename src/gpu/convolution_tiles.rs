@@ -1,36 +1,141 @@
 //! The kernels of [`convolution_kernels`](super::convolution_kernels) for GPUs.
 //!
-//! A workgroup shares its weights in workgroup memory, and what an invocation loads of the pixels stays in its registers.
+//! An invocation sums a patch of pixels in several channels in its registers, or several taps of several filters; what a
+//! workgroup's invocations have in common it loads once into workgroup memory, and loads the next while it computes.
+//! Where that makes too few invocations to fill a GPU, the sums are divided into parts, which are added up afterwards.
+//! The constants were chosen on an NVIDIA H200; workgroup memory stays within what WebGPU promises.
 
-use burn_wgpu::{KernelSource, SourceTemplate};
+use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;
 
 use super::convolution_kernels::{Kind, Sizes};
+use super::info::info;
+use super::kernel::{MOST_WORKGROUPS, allocate, dispatch};
 use super::storage::Storage;
+use super::sum_parts::sum_parts;
 use super::unroll::unroll;
 
-/// Invocations of a workgroup: few, so that small images still make many workgroups.
-pub(super) const WORKGROUP: u32 = 64;
-/// Vectors of four channels that an invocation sums.
-const QUADS: u32 = 2;
-/// Channels that an invocation sums.
-pub(super) const BLOCK: u32 = 4 * QUADS;
-/// Most parts into which the sums of a weight gradient are divided: they are added up one after the other.
-const MOST_PARTS: u32 = 128;
-/// Invocations beyond which a weight gradient is not divided further.
-const ENOUGH_INVOCATIONS: u32 = 1 << 14;
+/// Patches of pixels of a workgroup: the lanes of a GPU's subgroup, so that those of one have the same channels.
+const PATCHES: u32 = 32;
+/// Most blocks of channels of a workgroup.
+const MOST_BLOCKS: u32 = 8;
+/// Fewest and most input channels of a workgroup that sums a weight gradient.
+const CHANNELS: [u32; 2] = [8, 32];
+/// Invocations of a workgroup that shares a single input channel.
+const SINGLE_WORKGROUP: u32 = 64;
+/// Patches for each of them.
+const SINGLE_PATCHES: u32 = 2;
+/// Invocations beyond which nothing is divided into parts.
+const ENOUGH_INVOCATIONS: u32 = 1 << 16;
+/// Most parts of a weight gradient, and fewest channels of a part of other sums.
+const MOST_PARTS: u32 = 256;
+const LEAST_CHANNELS: u32 = 8;
+/// What is loaded at a time: at most so many values by an invocation, which it holds in registers, and so many channels
+/// or patches.
+const MOST_LOADS: u32 = 24;
+const MOST_CHUNK: u32 = 8;
+/// Bytes of workgroup memory that WebGPU promises, less what a kernel needs besides its tiles.
+const MEMORY: u32 = 16384 - 16;
 
-/// A kernel that sums patches in registers, and all that its source depends on.
-#[derive(Clone, Copy)]
-pub(super) struct Kernel {
-    pub kind: Kind,
-    pub kernel: usize,
-    pub storage: Storage,
+/// Fills `y` with a convolution of `x`, or where `kind` is that one with the input vector-Jacobian product of stride 2.
+/// `turned` is 1 where the kernel is to be turned around.
+pub(super) fn sum_patches(
+    kind: Kind,
+    sizes: Sizes,
+    turned: u32,
+    [x, weight]: [&CubeTensor; 2],
+    y: &CubeTensor,
+) {
+    let [batch, channels, height, width, outputs, out_height, out_width] = sizes.values();
+    let (near, far) = ([channels, height, width], [outputs, out_height, out_width]);
+    let (from, to, turned) = if kind == Kind::Input { (far, near, 1) } else { (near, far, turned) };
+    let storage = Storage::of(x);
+    let mut kernel = Kernel::new(kind, sizes.geometry.kernel, to[0], storage);
+    let [rows, columns] = kernel.patch();
+    let tiles = (batch * to[1].div_ceil(rows) * to[2].div_ceil(columns)).div_ceil(PATCHES);
+    let groups = to[0].div_ceil(kernel.outputs());
+
+    let wanted = ENOUGH_INVOCATIONS / (tiles * groups * kernel.workgroup()).max(1);
+    let [parts, of_part] = divide(from[0], wanted.min(from[0] / LEAST_CHANNELS), kernel.chunk());
+    let partial_sums = (parts > 1).then(|| {
+        kernel.written = Storage::F32;
+        allocate::<f32>(x, [parts as usize * y.meta.shape().num_elements()])
+    });
+    let info = info(x, &[&[batch][..], &from, &to, &[turned, parts, of_part]].concat());
+    let target = partial_sums.as_ref().unwrap_or(y);
+    let along = tiles.clamp(1, MOST_WORKGROUPS);
+    let workgroups = [along, groups, tiles.div_ceil(along) * parts];
+    dispatch(x, kernel, kernel.workgroup(), workgroups, &[&x.handle, &weight.handle, &target.handle, &info]);
+    if let Some(partial_sums) = partial_sums {
+        sum_parts(&partial_sums, parts, y);
+    }
+}
+
+/// Fills `weight` with a weight gradient.
+pub(super) fn sum_taps(stride: usize, sizes: Sizes, [x, gy]: [&CubeTensor; 2], weight: &CubeTensor) {
+    let [batch, channels, .., outputs, out_height, out_width] = sizes.values();
+    let kind = Kind::Weight { stride };
+    let mut kernel = Kernel::new(kind, sizes.geometry.kernel, outputs, Storage::of(x));
+    kernel.channels = match channels {
+        1 => 1,
+        _ => channels.next_power_of_two().clamp(CHANNELS[0], CHANNELS[1]),
+    };
+    let [rows, columns] = kernel.patch();
+    let patches = batch * out_height.div_ceil(rows) * out_width.div_ceil(columns);
+    let groups = [channels.div_ceil(kernel.channels), outputs.div_ceil(kernel.outputs())];
+    let wanted = if kernel.is_single() {
+        patches.div_ceil(SINGLE_WORKGROUP * SINGLE_PATCHES)
+    } else {
+        ENOUGH_INVOCATIONS / (groups[0] * groups[1] * kernel.workgroup())
+    };
+    let [parts, of_part] = divide(patches, wanted.min(MOST_PARTS), kernel.chunk());
+    let partial_sums =
+        (parts > 1).then(|| allocate::<f32>(x, [parts as usize * weight.meta.shape().num_elements()]));
+    let info = info(x, &[sizes.values().as_slice(), &[of_part]].concat());
+    let target = partial_sums.as_ref().unwrap_or(weight);
+    let workgroups = [parts, groups[0], groups[1]];
+    dispatch(x, kernel, kernel.workgroup(), workgroups, &[&x.handle, &gy.handle, &target.handle, &info]);
+    if let Some(partial_sums) = partial_sums {
+        sum_parts(&partial_sums, parts, weight);
+    }
+}
+
+/// About so many parts of so many summands, and the summands of a part: a multiple of a chunk.
+fn divide(summands: u32, parts: u32, chunk: u32) -> [u32; 2] {
+    let of_part = summands.div_ceil(parts.max(1)).next_multiple_of(chunk);
+    [summands.div_ceil(of_part), of_part]
+}
+
+/// A kernel, and all that its source depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Kernel {
+    kind: Kind,
+    kernel: usize,
+    storage: Storage,
+    /// How the result is stored.
+    written: Storage,
+    /// Of outputs in a workgroup.
+    blocks: u32,
+    /// Of a workgroup that sums a weight gradient; 1 is summed by another one.
+    channels: u32,
 }
 
 impl Kernel {
+    /// One for so many outputs.
+    fn new(kind: Kind, kernel: usize, outputs: u32, storage: Storage) -> Self {
+        let sums = Self { kind, kernel, storage, written: storage, blocks: 1, channels: CHANNELS[0] };
+        // As many blocks as leave none of a workgroup's without work.
+        let blocks = outputs.div_ceil(4 * sums.quads()).max(1);
+        Self { blocks: (1 << blocks.trailing_zeros()).min(MOST_BLOCKS), ..sums }
+    }
+
+    /// Whether its workgroups share a single input channel.
+    fn is_single(self) -> bool {
+        matches!(self.kind, Kind::Weight { .. }) && self.channels == 1
+    }
+
     /// Rows and columns of a patch.
-    pub(super) fn patch(self) -> [u32; 2] {
+    fn patch(self) -> [u32; 2] {
         match self.kind {
             Kind::Output { .. } | Kind::Weight { .. } => [2, 4],
             // Even, as the shader wants them.
@@ -38,17 +143,25 @@ impl Kernel {
         }
     }
 
-    /// Parts of a weight gradient, and invocations for all of them.
-    pub(super) fn parts(self, sizes: Sizes) -> [u32; 2] {
-        let [rows, columns] = self.patch();
-        let [out_height, out_width] = sizes.geometry.output().map(|size| size as u32);
-        let patches = sizes.batch * out_height.div_ceil(rows) * out_width.div_ceil(columns);
-        let filters = sizes.channels * sizes.outputs.div_ceil(BLOCK);
-        let parts = (ENOUGH_INVOCATIONS / filters).min(MOST_PARTS).min(patches).max(1);
-        [parts, filters * parts]
+    /// Vectors of four outputs that an invocation sums.
+    fn quads(self) -> u32 {
+        if self.kind == Kind::Input || self.is_single() { 1 } else { 2 }
     }
 
-    /// Rows and columns of the input, or for [`Kind::Input`] of the output's cotangent, that a patch meets.
+    /// Outputs of a workgroup.
+    fn outputs(self) -> u32 {
+        if self.is_single() { 4 * self.quads() } else { 4 * self.quads() * self.blocks }
+    }
+
+    fn workgroup(self) -> u32 {
+        match self.kind {
+            Kind::Weight { .. } if self.is_single() => SINGLE_WORKGROUP,
+            Kind::Weight { .. } => self.channels * self.blocks,
+            Kind::Output { .. } | Kind::Input => PATCHES * self.blocks,
+        }
+    }
+
+    /// Rows and columns of what a patch meets of a channel.
     fn near(self) -> [u32; 2] {
         let kernel = self.kernel as u32;
         match self.kind {
@@ -58,34 +171,84 @@ impl Kernel {
             Kind::Input => self.patch().map(|size| size / 2 + kernel / 2),
         }
     }
+
+    /// Values that an invocation loads of each channel or patch, of either operand, and bytes of workgroup memory for
+    /// them.
+    fn loads(self) -> ([u32; 2], u32) {
+        let [rows, columns] = self.near();
+        let (near, taps, outputs) = (rows * columns, (self.kernel * self.kernel) as u32, self.outputs());
+        let pitch = outputs / 4 + 1;
+        let loads = near.div_ceil(self.blocks);
+        match self.kind {
+            Kind::Output { .. } | Kind::Input => {
+                let weights = (outputs * taps).div_ceil(self.workgroup());
+                ([loads, weights], 4 * near * PATCHES + 16 * taps * pitch)
+            }
+            Kind::Weight { .. } => {
+                let [rows, columns] = self.patch();
+                let cotangents = (outputs * rows * columns).div_ceil(self.workgroup());
+                let memory = 4 * near * (self.channels + 1) + 16 * rows * columns * pitch;
+                ([loads, cotangents], memory)
+            }
+        }
+    }
+
+    /// Channels, or patches of a weight gradient, that are loaded at a time.
+    fn chunk(self) -> u32 {
+        if self.is_single() {
+            return SINGLE_WORKGROUP;
+        }
+        let ([loads, others], memory) = self.loads();
+        let most = (MOST_LOADS / (loads + others)).min(MEMORY / memory).clamp(1, MOST_CHUNK);
+        1 << most.ilog2()
+    }
 }
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
         let (text, stride) = match self.kind {
             Kind::Output { stride } => (include_str!("../../shaders/convolution.wgsl"), stride),
-            Kind::Input => (include_str!("../../shaders/convolution_input.wgsl"), 2),
+            Kind::Input => (include_str!("../../shaders/convolution.wgsl"), 2),
+            Kind::Weight { stride } if self.is_single() => {
+                (include_str!("../../shaders/convolution_weight_single.wgsl"), stride)
+            }
             Kind::Weight { stride } => (include_str!("../../shaders/convolution_weight.wgsl"), stride),
         };
         let ([rows, columns], [near_rows, near_columns]) = (self.patch(), self.near());
+        let (chunk, [loads, others]) = (self.chunk(), self.loads().0);
+        let taps = (self.kernel * self.kernel) as u32;
         let counts = [
             ("kernel", self.kernel as u32),
             ("rows", rows),
             ("columns", columns),
             ("near_rows", near_rows),
             ("near_columns", near_columns),
-            ("quads", QUADS),
+            ("quads", self.quads()),
+            ("blocks", self.blocks),
+            ("channels", self.channels),
+            ("patches", PATCHES),
+            ("chunk", chunk),
+            ("loads", loads),
+            // Of a chunk together, or of each patch of it.
+            ("weight_loads", (self.outputs() * chunk * taps).div_ceil(self.workgroup())),
+            ("cotangent_loads", others),
             ("four", 4),
+            // Those that are 0 or 1 say whether what they enclose is there.
+            ("dense", u32::from(self.kind != Kind::Input)),
+            ("spread", u32::from(self.kind == Kind::Input)),
         ];
-        let source = SourceTemplate::new(self.storage.enabled(&unroll(text, &counts)))
-            .register("workgroup", WORKGROUP.to_string())
+        let is_half = [self.storage, self.written].contains(&Storage::F16);
+        let enabling = if is_half { Storage::F16 } else { Storage::F32 };
+        let source = SourceTemplate::new(enabling.enabled(&unroll(text, &counts)))
+            .register("workgroup", self.workgroup().to_string())
             .register("stored", self.storage.name())
+            .register("written", self.written.name())
             .register("stride", stride.to_string());
         counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.kind, self.kernel, self.storage))
+        KernelId::new::<Self>().info(*self)
     }
 
     fn lang(&self) -> &'static str {
@@ -96,14 +259,27 @@ impl KernelSource for Kernel {
 /// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
-    for (kernel, storage) in
-        [1, 3].into_iter().flat_map(|kernel| Storage::ALL.map(|storage| (kernel, storage)))
-    {
-        let mut add = |name, kind| shaders.push((name, Kernel { kind, kernel, storage }.source().complete()));
-        add("convolution_input.wgsl", Kind::Input);
-        for stride in [1, 2] {
-            add("convolution.wgsl", Kind::Output { stride });
-            add("convolution_weight.wgsl", Kind::Weight { stride });
+    let storages = [(Storage::F32, Storage::F32), (Storage::F16, Storage::F16), (Storage::F16, Storage::F32)];
+    let mut add = |name, kernel: Kernel| shaders.push((name, kernel.source().complete()));
+    for kernel in [1, 3] {
+        for blocks in [1, 2, 4, MOST_BLOCKS] {
+            for (storage, written) in storages {
+                let sums = |kind| Kernel { kind, kernel, storage, written, blocks, channels: CHANNELS[0] };
+                add("convolution.wgsl", sums(Kind::Input));
+                for stride in [1, 2] {
+                    add("convolution.wgsl", sums(Kind::Output { stride }));
+                    if storage != written {
+                        continue;
+                    }
+                    for channels in [1, 8, 16, CHANNELS[1]] {
+                        let kernel = Kernel { channels, ..sums(Kind::Weight { stride }) };
+                        match channels {
+                            1 => add("convolution_weight_single.wgsl", kernel),
+                            _ => add("convolution_weight.wgsl", kernel),
+                        }
+                    }
+                }
+            }
         }
     }
     shaders

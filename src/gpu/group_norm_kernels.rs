@@ -8,17 +8,21 @@ use cubecl::prelude::KernelId;
 use cubecl::server::Handle;
 
 use super::activation::formulas;
-use super::convolution_kernels::sum_parts;
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, Operands};
 use super::info::info;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, upload};
 use super::storage::Storage;
+use super::sum_parts::sum_parts;
 use super::unroll::unroll;
 use crate::config::Activation;
 
-/// Fewest and most invocations of a workgroup. In between are two subgroups, enough to hide a load: software drivers
-/// have small ones, and with them a barrier costs as much as there are subgroups.
-const LANES: [u32; 2] = [16, 64];
+/// Invocations of a workgroup. Software drivers have small subgroups and get two of them, enough to hide a load: with
+/// them a barrier costs as much as there are subgroups. GPUs get an invocation for every so many entries, within bounds;
+/// they are fewer where sums of many kinds must fit workgroup memory.
+const SOFTWARE_LANES: u32 = 16;
+const LANES: [u32; 2] = [64, 256];
+const ENTRIES_OF_LANE: usize = 16;
+
 /// Sums by channel that a workgroup has memory for, so that a group has at most as many channels.
 const SLOTS: u32 = 256;
 impl GroupNormPasses for CubeBackend {
@@ -89,7 +93,9 @@ fn way_back(
             upload(&x, [2 * padded], &vec![0f32; 2 * padded])
         } else {
             let parts = within(parts.as_ref().unwrap_or(&results), start, [sizes.batch, 2 * padded].into());
-            sum_parts(&parts, sizes.batch, [2 * padded].into())
+            let sums = allocate::<f32>(&x, [2 * padded]);
+            sum_parts(&parts, sizes.batch as u32, &sums);
+            sums
         };
         [0, padded].map(|start| within(&sums, start, [channels].into()))
     });
@@ -183,14 +189,23 @@ struct Kernel {
 impl Kernel {
     fn new(pass: Pass, operands: &Operands<CubeBackend>, sizes: Sizes) -> Self {
         let subgroup = operands.x.client.properties().hardware.plane_size_max;
-        let lanes = (2 * subgroup).next_power_of_two().clamp(LANES[0], LANES[1]);
-        Self {
-            pass,
-            activation: operands.form.activation,
-            lanes,
-            storage: Storage::of(&operands.x),
-            in_vectors: sizes.per() > 1,
-        }
+        let activation = operands.form.activation;
+        let wanted = (sizes.channels * sizes.pixels / ENTRIES_OF_LANE).next_power_of_two() as u32;
+        let lanes = if subgroup <= SOFTWARE_LANES / 2 {
+            SOFTWARE_LANES
+        } else {
+            wanted.clamp(LANES[0], most_lanes(pass, activation))
+        };
+        Self { pass, activation, lanes, storage: Storage::of(&operands.x), in_vectors: sizes.per() > 1 }
+    }
+}
+
+/// Most invocations whose sums fit workgroup memory, for GPUs.
+fn most_lanes(pass: Pass, activation: Option<Activation>) -> u32 {
+    match (pass, activation) {
+        (Pass::BackAgain, Some(Activation::Silu)) => LANES[0],
+        (Pass::BackAgain, _) => LANES[1] / 2,
+        _ => LANES[1],
     }
 }
 
@@ -249,11 +264,15 @@ pub(super) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
     for pass in [Pass::Forward, Pass::Back, Pass::BackAgain] {
         for activation in [None, Some(Activation::Relu), Some(Activation::Silu)] {
-            for variant in 0..8 {
-                let is = |bit: usize| variant >> bit & 1 == 1;
-                let (lanes, storage) = (LANES[usize::from(is(0))], Storage::ALL[usize::from(is(1))]);
-                let kernel = Kernel { pass, activation, lanes, storage, in_vectors: is(2) };
-                shaders.push(("group_norm.wgsl", kernel.source().complete()));
+            for lanes in [SOFTWARE_LANES, 64, 128, 256] {
+                for (storage, in_vectors) in
+                    Storage::ALL.into_iter().flat_map(|one| [(one, false), (one, true)])
+                {
+                    let kernel = Kernel { pass, activation, lanes, storage, in_vectors };
+                    if lanes <= most_lanes(pass, activation) {
+                        shaders.push(("group_norm.wgsl", kernel.source().complete()));
+                    }
+                }
             }
         }
     }

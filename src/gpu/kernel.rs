@@ -8,7 +8,7 @@ use cubecl::server::{Handle, KernelArguments};
 use super::{
     activation, attack_step, boundary_step, convolution_kernels, convolution_loops, gather,
     gradient_normalization, group_norm_kernels, histogram, hits, matrix, measures, objective, optimizer_step,
-    pixel_normalization, pooling, profile, softmax,
+    pixel_normalization, pooling, profile, softmax, sum_parts,
 };
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
@@ -45,6 +45,7 @@ pub fn shaders() -> Vec<(&'static str, String)> {
     shaders.extend(activation::shaders());
     shaders.extend(convolution_kernels::shaders());
     shaders.extend(group_norm_kernels::shaders());
+    shaders.extend(sum_parts::shaders());
     shaders.sort_by_key(|(name, _)| *name);
     shaders
 }

@@ -42,6 +42,7 @@ mod read;
 mod real;
 pub mod softmax;
 mod storage;
+mod sum_parts;
 mod unroll;
 
 pub use activation::{activate, activate_vjp};

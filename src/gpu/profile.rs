@@ -189,8 +189,8 @@ pub(super) fn moving_on_host<T>(name: &str, floats: usize, run: impl FnOnce() ->
     on_host(name, Work { bytes: 4 * floats as u64, operations: 0 }, run)
 }
 
-/// What a kernel of ours is called: its file, or else its module and its variant; fields that are true or false are
-/// left out, so that variants of one operation stand in one line.
+/// What a kernel of ours is called: its file, or else its module and its variant; fields that are true or false or say
+/// how work is divided are left out, so that variants of one operation stand in one line.
 fn name(kernel: &KernelId) -> String {
     let path = kernel.type_name().rsplit("gpu::").next().unwrap_or_default();
     let text = format!("{kernel:?}");
@@ -198,7 +198,8 @@ fn name(kernel: &KernelId) -> String {
     let said = match info.split_once(".wgsl") {
         Some((before, _)) => before.into(),
         None => {
-            let fields = info.split(',').filter(|field| !field.contains("true") && !field.contains("false"));
+            let left_out = ["true", "false", "written", "blocks", "channels"];
+            let fields = info.split(',').filter(|field| !left_out.iter().any(|word| field.contains(word)));
             format!("{} {}", path.replace("_kernels", ""), fields.collect::<Vec<_>>().join(" "))
         }
     };
@@ -227,9 +228,10 @@ mod tests {
         struct Variant {
             kind: Option<usize>,
             is_wide: bool,
+            blocks: usize,
             stride: usize,
         }
-        let variant = Variant { kind: Some(3), is_wide: false, stride: 2 };
+        let variant = Variant { kind: Some(3), is_wide: false, blocks: 8, stride: 2 };
         assert_eq!(name(&kernel.info(variant)), "profile tests names are short variant 3 stride 2");
         assert_eq!(short("a::b::Sum<c::D, e::F<G>>"), "Sum");
         assert_eq!(short("plain"), "plain");

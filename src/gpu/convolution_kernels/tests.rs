@@ -31,7 +31,7 @@ fn values(tensor: CubeTensor) -> Vec<f32> {
 #[test]
 fn all_variants_are_the_hosts() {
     for [batch, channels, outputs, height, width] in
-        [[1, 1, 1, 1, 1], [2, 3, 5, 7, 9], [3, 1, 9, 6, 12], [2, 9, 17, 5, 36]]
+        [[1, 1, 1, 1, 1], [2, 3, 5, 7, 9], [3, 1, 9, 6, 12], [2, 9, 17, 5, 36], [2, 40, 16, 3, 5]]
     {
         for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2)] {
             let geometry = Geometry { kernel, stride, height, width };
