@@ -11,6 +11,7 @@
 const WORKGROUP = {{ workgroup }}u;
 
 alias Entries = {{ entries }};
+alias Bits = {{ bits }};
 
 fn sigmoid(z: Entries) -> Entries {
     return 1.0 / (1.0 + exp(-z));

@@ -36,6 +36,7 @@ alias Sums = {{ sums }};
 // What is loaded at a time: an entry, or four where channels have a multiple of that.
 const PER = {{ per }}u;
 alias Entries = {{ entries }};
+alias Bits = {{ bits }};
 
 //# for q in quads
 var<workgroup> by_channel_$q: array<Sums, SLOTS>;

@@ -10,7 +10,7 @@ mod table;
 use std::{error::Error, path::PathBuf};
 
 use clap::{Parser, builder::PossibleValuesParser, value_parser};
-use contender::Effort;
+use contender::{Effort, Kind};
 use great_lab::config::NetworkKind;
 use measure::{Step, Workload};
 use table::{Machine, Row};
@@ -34,6 +34,9 @@ struct Options {
     /// Measure ResNet-18 in full width, too: seconds per step on a CPU.
     #[arg(long, conflicts_with = "network")]
     all: bool,
+    /// Measure on this kind of device alone.
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(["cpu", "gpu"]))]
+    on: Option<String>,
     /// Measure software Vulkan drivers, too, with nothing cached: seconds per step.
     #[arg(long)]
     software: bool,
@@ -74,7 +77,10 @@ impl Options {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
-    let contenders = contender::all(options.python.as_deref(), options.software);
+    let mut contenders = contender::all(options.python.as_deref(), options.software);
+    if let Some(on) = &options.on {
+        contenders.retain(|contender| (contender.kind == Kind::Cpu) == (on == "cpu"));
+    }
     let effort = Effort { steps: options.steps, threads: options.threads };
     let (mut rows, mut profiles) = (Vec::new(), Vec::new());
     for workload in options.workloads()? {

@@ -47,9 +47,9 @@ use theme::Palette;
 pub use export::to_png;
 pub use panes::Pane;
 
-/// Time between frames while a GPU trains: smooth enough, and never every refresh of the screen, because each frame
-/// takes from the training.
-const ON_GPU: Duration = Duration::from_millis(40);
+/// Time between frames while a GPU trains: sixty a second, whatever the screen could show, because each frame takes from
+/// the training (`benches/window` tells how much).
+const ON_GPU: Duration = Duration::from_micros(16_667);
 /// The same where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
 /// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.
 const ON_CPU: Duration = Duration::from_secs(1);

@@ -246,6 +246,7 @@ impl KernelSource for Kernel {
         SourceTemplate::new(self.storage.enabled(&text))
             .register("stored", if self.in_vectors { format!("vec4<{stored}>") } else { stored.into() })
             .register("entries", if self.in_vectors { "vec4<f32>" } else { "f32" })
+            .register("bits", if self.in_vectors { "vec4<i32>" } else { "i32" })
             .register("x", self.factors.to_string())
             .register("output", (self.factors + 1).to_string())
             .register("info", (self.factors + 2).to_string())
@@ -266,9 +267,10 @@ impl KernelSource for Kernel {
 pub(super) fn formulas(kind: Option<Activation>) -> [&'static str; 3] {
     match kind {
         None => ["z", "Entries(1.0)", "Entries(0.0)"],
-        // What is no number stays none.
+        // What is no number stays none. Drivers may assume that there is no such thing, and take a comparison of floats for
+        // a maximum, which drops it: so bits are compared. Those up to minus infinity's are the negative numbers.
         Some(Activation::Relu) => [
-            "select(z, Entries(0.0), z < Entries(0.0))",
+            "select(z, Entries(0.0), bitcast<Bits>(z) <= Bits(-8388608))",
             "select(Entries(0.0), Entries(1.0), z > Entries(0.0))",
             "Entries(0.0)",
         ],

@@ -27,9 +27,12 @@ const SINGLE_WORKGROUP: u32 = 64;
 const SINGLE_PATCHES: u32 = 2;
 /// Invocations beyond which nothing is divided into parts.
 const ENOUGH_INVOCATIONS: u32 = 1 << 16;
-/// Most parts of a weight gradient, and fewest channels of a part of other sums.
+/// Most parts of a weight gradient.
 const MOST_PARTS: u32 = 256;
-const LEAST_CHANNELS: u32 = 8;
+/// Fewest patches of such a part, and fewest channels of a part of other sums: to sum those takes about as long as to
+/// launch a kernel that adds parts up.
+const LEAST_PATCHES: u32 = 16;
+const LEAST_CHANNELS: u32 = 32;
 /// What is loaded at a time: at most so many values by an invocation, which it holds in registers, and so many channels
 /// or patches.
 const MOST_LOADS: u32 = 24;
@@ -86,7 +89,7 @@ pub(super) fn sum_taps(stride: usize, sizes: Sizes, [x, gy]: [&CubeTensor; 2], w
     let wanted = if kernel.is_single() {
         patches.div_ceil(SINGLE_WORKGROUP * SINGLE_PATCHES)
     } else {
-        ENOUGH_INVOCATIONS / (groups[0] * groups[1] * kernel.workgroup())
+        (ENOUGH_INVOCATIONS / (groups[0] * groups[1] * kernel.workgroup())).min(patches / LEAST_PATCHES)
     };
     let [parts, of_part] = divide(patches, wanted.min(MOST_PARTS), kernel.chunk());
     let partial_sums =
@@ -137,6 +140,7 @@ impl Kernel {
     /// Rows and columns of a patch.
     fn patch(self) -> [u32; 2] {
         match self.kind {
+            Kind::Weight { stride: 1 } if !self.is_single() => [4, 4],
             Kind::Output { .. } | Kind::Weight { .. } => [2, 4],
             // Even, as the shader wants them.
             Kind::Input => [4, 4],
@@ -145,7 +149,7 @@ impl Kernel {
 
     /// Vectors of four outputs that an invocation sums.
     fn quads(self) -> u32 {
-        if self.kind == Kind::Input || self.is_single() { 1 } else { 2 }
+        if matches!(self.kind, Kind::Weight { .. }) && !self.is_single() { 2 } else { 1 }
     }
 
     /// Outputs of a workgroup.

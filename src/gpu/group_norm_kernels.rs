@@ -239,6 +239,7 @@ impl KernelSource for Kernel {
             .register("loaded", loaded)
             .register("per", if self.in_vectors { "4" } else { "1" })
             .register("entries", if self.in_vectors { "vec4<f32>" } else { "f32" })
+            .register("bits", if self.in_vectors { "vec4<i32>" } else { "i32" })
             .register("parts", if apart { "parts" } else { "results" })
             .register("last", if again { "8" } else { "7" })
             .register("lanes", self.lanes.to_string())

@@ -1,0 +1,126 @@
+//! Times the window's frames while it trains, and what they cost training: `cargo bench --bench window`.
+//!
+//! The window is drawn on the trainer's device, as the program does it, but into a picture instead of a screen, so that
+//! none is needed. As with a screen, some frames may be under way before the next one waits.
+
+mod screen;
+mod spread;
+
+use std::{error::Error, thread::sleep};
+
+use clap::{Parser, builder::PossibleValuesParser, value_parser};
+use great_lab::{
+    app::{Lab, Options as Window},
+    config::{Config, NetworkKind},
+    gpu::{Choice, open},
+    train::{protocol::Delivery, spawn},
+};
+use screen::Screen;
+use serde::Deserialize;
+use spread::Spread;
+use web_time::{Duration, Instant};
+
+/// Pixels of the window.
+const SIZE: [u32; 2] = [1280, 800];
+/// What a screen shows in a second.
+const FRAMES_A_SECOND: f64 = 60.0;
+/// Steps until what is compiled is compiled.
+const WARM_UP: f64 = 100.0;
+/// How often the channel is emptied while nothing is drawn.
+const UNSEEN: Duration = Duration::from_millis(20);
+/// Longer than compiling takes on any device.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Frames while training, and training with and without them.
+#[derive(Parser)]
+struct Options {
+    /// Where to compute and to draw: auto (a real GPU), gpu, or part of an adapter's name.
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    device: Choice,
+    /// Architecture of the main network.
+    #[arg(long, value_name = "NAME", default_value = "cnn-small",
+          value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
+    network: String,
+    /// Seconds without and with frames.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// What `cargo bench` says to every benchmark.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// A report of the run, as the window keeps it.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Row {
+    step: f64,
+    seconds: f64,
+}
+
+fn reports(lab: &mut Lab) -> Result<Vec<Row>, serde_json::Error> {
+    serde_json::from_str(&lab.metrics())
+}
+
+/// Milliseconds a step between one report and the next, of those since some step.
+fn steps(lab: &mut Lab, since: f64) -> Result<Spread, serde_json::Error> {
+    let rows: Vec<Row> = reports(lab)?.into_iter().filter(|row| row.step >= since).collect();
+    let step = |pair: &[Row]| (pair[1].seconds - pair[0].seconds) * 1e3 / (pair[1].step - pair[0].step);
+    Ok(Spread::of(rows.windows(2).filter(|pair| pair[1].step > pair[0].step).map(step)))
+}
+
+fn last_step(lab: &mut Lab) -> Result<f64, serde_json::Error> {
+    Ok(reports(lab)?.last().map_or(0.0, |row| row.step))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let opened = open(&options.device)?;
+    let mut config = Config::default();
+    config.setup.network = options.network.parse()?;
+    config.setup.steps = 10_000_000;
+    // Attacks take turns with training, which no frame is to blame for.
+    config.hyper.evaluate_every_steps = 0;
+    let shared = opened.setup.clone().ok_or("the window is timed on a GPU: say --device")?;
+    let mut screen = Screen::new(shared, SIZE);
+    let remote = spawn(config.clone(), &opened, Delivery::Latest)?;
+    let mut lab = Lab::new(screen.context(), remote, config, Window { run_at_once: true, exit_after: None });
+
+    let begin = Instant::now();
+    while last_step(&mut lab)? < WARM_UP {
+        if begin.elapsed() > PATIENCE {
+            return Err(format!("no step {WARM_UP} after {PATIENCE:?}: {}", lab.state()).into());
+        }
+        sleep(UNSEEN);
+    }
+    let duration = Duration::from_secs(options.seconds);
+    let (begin, first) = (Instant::now(), last_step(&mut lab)?);
+    while begin.elapsed() < duration {
+        lab.state();
+        sleep(UNSEEN);
+    }
+    let without = steps(&mut lab, first)?;
+
+    let mut frames = Vec::new();
+    let (begin, first) = (Instant::now(), last_step(&mut lab)?);
+    while begin.elapsed() < duration {
+        let frame = Instant::now();
+        screen.draw(|ui| lab.ui(ui)).map_err(|error| format!("{error}: {}", lab.state()))?;
+        frames.push(frame.elapsed().as_secs_f64() * 1e3);
+        sleep(Duration::from_secs_f64(1.0 / FRAMES_A_SECOND).saturating_sub(frame.elapsed()));
+    }
+    let shown = screen.shown() as f64 / begin.elapsed().as_secs_f64();
+    let with = steps(&mut lab, first)?;
+
+    let [width, height] = SIZE;
+    println!("{}, batches of 64, window of {width}×{height} on {}", options.network, opened.info.name);
+    println!("steps without frames: {without}");
+    println!("steps with frames:    {with}");
+    println!("frames: {shown:.1} a second shown; time on the window's thread: {}", Spread::of(frames));
+    let median = without.at(0.5);
+    println!(
+        "over the median step without frames: median {:.2}, longest {:.2}; longest without frames {:.2}",
+        with.at(0.5) / median,
+        with.at(1.0) / median,
+        without.at(1.0) / median,
+    );
+    Ok(())
+}
