@@ -1,4 +1,5 @@
-// A matrix product, each operand as it is or transposed, and what a layer's bias needs: an invocation an entry.
+// A matrix product, each operand as it is or transposed, and what a layer's bias needs: an invocation an entry, or where
+// entries are few and sums long a workgroup.
 
 @group(0) @binding(0) var<storage, read_write> left: array<f32>;
 @group(0) @binding(1) var<storage, read_write> right: array<f32>;
@@ -14,6 +15,37 @@ const WORKGROUP = {{ workgroup }}u;
 const BIAS = 1u;
 const SUMS = 2u;
 
+//# for once in together
+var<workgroup> sums_of_lanes: array<f32, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    // Workgroups beyond the last entry repeat it.
+    let i = min(workgroup.y * workgroups.x + workgroup.x, info[0] * info[1] - 1u);
+    let row = i / info[1];
+    let column = i - row * info[1];
+    var sum = 0.0;
+    for (var inner = lane; inner < info[2]; inner += WORKGROUP) {
+        sum = fma(left[row * info[3] + inner * info[4]], right[column * info[6] + inner * info[5]], sum);
+    }
+    sums_of_lanes[lane] = sum;
+    workgroupBarrier();
+    if lane == 0u {
+        for (var other = 1u; other < WORKGROUP; other += 1u) {
+            sum += sums_of_lanes[other];
+        }
+        if info[7] == BIAS {
+            sum += vector[column];
+        }
+        product[i] = sum;
+    }
+}
+//# end
+//# for once in apart
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(global_invocation_id) invocation: vec3<u32>,
@@ -53,3 +85,4 @@ fn main(
         vector[row] = sum;
     }
 }
+//# end

@@ -33,7 +33,6 @@ pub fn shaders() -> Vec<(&'static str, String)> {
         convolution_loops::KERNEL,
         gradient_normalization::KERNEL,
         hits::KERNEL,
-        matrix::KERNEL,
         measures::SAMPLES,
         measures::SUMS,
         objective::KERNEL,
@@ -45,6 +44,7 @@ pub fn shaders() -> Vec<(&'static str, String)> {
     shaders.extend(activation::shaders());
     shaders.extend(convolution_kernels::shaders());
     shaders.extend(group_norm_kernels::shaders());
+    shaders.extend(matrix::shaders());
     shaders.extend(sum_parts::shaders());
     shaders.sort_by_key(|(name, _)| *name);
     shaders

@@ -5,21 +5,23 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::{DType, Tensor};
-use burn_wgpu::{CubeBackend, CubeTensor};
+use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate};
+use cubecl::prelude::KernelId;
 use cubecl::server::Handle;
 
 use super::bilinear::Bilinear;
 use super::info::info;
-use super::kernel::{Plain, allocate, apart, operand, unused, upload};
+use super::kernel::{MOST_WORKGROUPS, allocate, apart, dispatch, operand, unused, upload};
 use super::profile::{self, Work};
+use super::unroll::unroll;
 
-/// The product, and a bias or its gradient with it; few invocations a workgroup, so that small products still make
-/// many workgroups.
-pub(super) const KERNEL: Plain = Plain {
-    name: "matrix_product.wgsl",
-    text: include_str!("../../shaders/matrix_product.wgsl"),
-    workgroup: 64,
-};
+/// Invocations of a workgroup: few, so that small products still make many workgroups.
+const LANES: u32 = 64;
+/// Terms of an entry from which on a workgroup of a GPU shares it, and entries up to which there is room for so many.
+const LONG: usize = 128;
+const FEW: usize = 1 << 13;
+/// Invocations of a GPU's subgroup, at the least. Software drivers have fewer, and barriers cost them more than they gain.
+const GPU_SUBGROUP: u32 = 16;
 
 /// Which operand of a product is transposed, as BLAS writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +131,21 @@ pub(super) fn launch(
     kind: Vector,
     vector: &Handle,
 ) -> CubeTensor {
-    let (a, b) = (operand(a), operand(b));
+    let [rows, inner, _, columns] = layout.sizes(a.meta.shape().dims(), b.meta.shape().dims());
+    let is_gpu = a.client.properties().hardware.plane_size_max >= GPU_SUBGROUP;
+    let together = is_gpu && kind != Vector::Sums && inner >= LONG && rows * columns <= FEW;
+    launch_as(Kernel { together }, [a, b], layout, kind, vector)
+}
+
+/// The same by one of both kernels.
+fn launch_as(
+    kernel: Kernel,
+    operands: [CubeTensor; 2],
+    layout: Layout,
+    kind: Vector,
+    vector: &Handle,
+) -> CubeTensor {
+    let [a, b] = operands.map(operand);
     let b = apart(b, &[&a.handle]);
     let sizes = layout.sizes(a.meta.shape().dims(), b.meta.shape().dims());
     let [rows, inner, _, columns] = sizes.map(|size| size as u32);
@@ -144,6 +160,82 @@ pub(super) fn launch(
     };
     let info = info(&a, &[rows, columns, inner, a_row, a_inner, b_inner, b_column, kind as u32]);
     profile::computes(2 * [rows, columns, inner].map(u64::from).iter().product::<u64>());
-    KERNEL.over(sizes[0] * sizes[3], &a, &[&a.handle, &b.handle, &product.handle, vector, &info]);
+    let entries = rows * columns;
+    let groups = if kernel.together { entries } else { entries.div_ceil(LANES) };
+    let along = groups.min(MOST_WORKGROUPS);
+    let groups = [along, if kernel.together { groups.div_ceil(along) } else { 1 }, 1];
+    dispatch(&a, kernel, LANES, groups, &[&a.handle, &b.handle, &product.handle, vector, &info]);
     product
+}
+
+/// The product, and a bias or its gradient with it.
+#[derive(Clone, Copy)]
+struct Kernel {
+    /// Whether a workgroup shares an entry.
+    together: bool,
+}
+
+impl KernelSource for Kernel {
+    fn source(&self) -> SourceTemplate {
+        let counts = [("together", u32::from(self.together)), ("apart", u32::from(!self.together))];
+        SourceTemplate::new(unroll(include_str!("../../shaders/matrix_product.wgsl"), &counts))
+            .register("workgroup", LANES.to_string())
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info(("matrix_product.wgsl", self.together))
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// Both variants.
+pub(super) fn shaders() -> Vec<(&'static str, String)> {
+    let variant = |together| ("matrix_product.wgsl", Kernel { together }.source().complete());
+    [true, false].map(variant).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::backend::ops::FloatTensorOps;
+    use burn::tensor::TensorData;
+    use burn_wgpu::WgpuDevice;
+    use cubecl::wgpu::WgpuDeviceKind;
+
+    use super::*;
+
+    /// Small integers, so that every sum is exact, whatever its order.
+    fn tensor<const D: usize>(shape: [usize; D], seed: usize) -> CubeTensor {
+        let values: Vec<f32> =
+            (0..shape.iter().product()).map(|index| ((index * 37 + seed) % 127 % 9) as f32 - 4.0).collect();
+        let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
+        CubeBackend::float_from_data(TensorData::new(values, shape), &device)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+    fn values(tensor: CubeTensor) -> Vec<f32> {
+        let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
+        data.try_into_vec().expect("they are floats")
+    }
+
+    #[test]
+    fn both_kernels_are_one_product() {
+        for [rows, inner, columns] in [[1, 1, 1], [3, 63, 5], [7, 64, 2], [2, 65, 9], [5, 1024, 10]] {
+            let shapes = [
+                (Layout::Nn, [rows, inner], [inner, columns]),
+                (Layout::Nt, [rows, inner], [columns, inner]),
+                (Layout::Tn, [inner, rows], [inner, columns]),
+            ];
+            for (layout, a, b) in shapes {
+                let [a, b, bias] = [tensor(a, 1), tensor(b, 2), tensor([columns], 3)];
+                let [together, apart] = [true, false].map(|together| {
+                    let operands = [a.clone(), b.clone()];
+                    values(launch_as(Kernel { together }, operands, layout, Vector::Bias, &bias.handle))
+                });
+                assert_eq!(together, apart, "{layout:?} {rows}×{inner}×{columns}");
+            }
+        }
+    }
 }
