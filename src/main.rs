@@ -16,6 +16,10 @@ fn main() -> std::process::ExitCode {
     }
 }
 
+/// How long a closed window waits for its trainer.
+#[cfg(not(target_arch = "wasm32"))]
+const CLOSING: web_time::Duration = web_time::Duration::from_secs(5);
+
 /// The window's icon.
 #[cfg(not(target_arch = "wasm32"))]
 const ICON: &[u8] = include_bytes!("../assets/icon.png");
@@ -40,7 +44,10 @@ fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCod
     use great_lab::{
         app::{Lab, Options},
         headless::{complain, error::HeadlessError, options::open_device},
-        train::{protocol::Delivery, spawn},
+        train::{
+            protocol::{Delivery, end},
+            spawn,
+        },
     };
 
     let linked = match options.options.linked(None) {
@@ -63,6 +70,7 @@ fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCod
         Ok(prepared) => prepared,
         Err(error) => return complain(&error),
     };
+    let commands = remote.commands.clone();
     let lab = Options { run_at_once: options.run || linked.run, exit_after: options.exit_after() };
     let ended = eframe::run_native(
         "GREAT Lab",
@@ -73,6 +81,7 @@ fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCod
             Ok(Box::new(lab))
         }),
     );
+    end(&commands, CLOSING);
     match ended {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => complain(&HeadlessError::Window(error.to_string())),

@@ -19,7 +19,7 @@ use great_lab::{
         evaluation::{Counts, Turn},
     },
     config::{AttackKind, InputTransform, Norm, Setup, TargetKind, Threat},
-    gpu::{Choice, hits, images::DeviceImages, open},
+    gpu::{hits, images::DeviceImages},
     nn::{
         Network, Weights,
         network::{Interface, Statistics},

@@ -6,7 +6,7 @@
 mod adapter;
 
 use adapter::devices;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use great_lab::scenario::multitask::{
     Alignment, FIRST_LOG_VARIANCE, GRADNORM_ALPHA, compass, conflict_orders, gradnorm, pcgrad, uncertainty,
 };

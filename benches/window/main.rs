@@ -3,6 +3,8 @@
 //! The window is drawn on the trainer's device, as the program does it, but into a picture instead of a screen, so that
 //! none is needed. As with a screen, some frames may be under way before the next one waits.
 
+#![allow(clippy::disallowed_methods, reason = "no page runs this: it may sleep")]
+
 mod screen;
 mod spread;
 
@@ -13,7 +15,10 @@ use great_lab::{
     app::{Lab, Options as Window},
     config::{Config, NetworkKind},
     gpu::{Choice, open},
-    train::{protocol::Delivery, spawn},
+    train::{
+        protocol::{Delivery, end},
+        spawn,
+    },
 };
 use screen::Screen;
 use serde::Deserialize;
@@ -82,6 +87,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let shared = opened.setup.clone().ok_or("the window is timed on a GPU: say --device")?;
     let mut screen = Screen::new(shared, SIZE);
     let remote = spawn(config.clone(), &opened, Delivery::Latest)?;
+    let commands = remote.commands.clone();
     let mut lab = Lab::new(screen.context(), remote, config, Window { run_at_once: true, exit_after: None });
 
     let begin = Instant::now();
@@ -122,5 +128,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         with.at(1.0) / median,
         without.at(1.0) / median,
     );
+    drop(lab);
+    end(&commands, PATIENCE);
     Ok(())
 }

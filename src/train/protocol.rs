@@ -3,7 +3,7 @@
 //! Window, page and command line hold a [`Remote`]; the trainer holds the other end and never waits for a window.
 
 use tokio::sync::{mpsc, watch};
-use web_time::Duration;
+use web_time::{Duration, Instant};
 
 pub use crate::attack::{Light, Verdict};
 use crate::config::{AttackKind, Config, Hyper, Norm, Setup, TargetKind, Threat};
@@ -15,6 +15,9 @@ pub type RunId = u64;
 
 /// Percentiles of a [`ClassHistogram`], as TensorBoard draws them: ±3, ±2, ±1, ±0.5 standard deviations of a normal.
 pub const PERCENTILES: [f64; 7] = [7.0, 16.0, 31.0, 50.0, 69.0, 84.0, 93.0];
+
+/// Time between looks at whether a trainer has ended.
+const END_POLLED: Duration = Duration::from_millis(5);
 
 /// What a face asks of the trainer. Obeyed in order.
 #[derive(Clone, Debug)]
@@ -450,9 +453,34 @@ pub fn connect(hyper: Hyper, delivery: Delivery) -> (Remote, Local) {
     )
 }
 
+/// Ends the trainer at the other end of these commands and waits for it, up to `patience`: a driver must not be torn down
+/// while it computes. Whether the trainer has ended. Not for a page, whose trainer shares the thread that would wait.
+pub fn end(commands: &mpsc::Sender<Command>, patience: Duration) -> bool {
+    let begin = Instant::now();
+    while !commands.is_closed() && begin.elapsed() < patience {
+        // A channel that is full has room once the trainer has obeyed.
+        let _ = commands.try_send(Command::Quit);
+        std::thread::park_timeout(END_POLLED);
+    }
+    commands.is_closed()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trainer_is_waited_for_but_not_for_ever() {
+        let (remote, local) = connect(Hyper::default(), Delivery::Latest);
+        let patience = Duration::from_millis(20);
+        assert!(!end(&remote.commands, patience), "nobody obeys");
+        let trainer = std::thread::spawn(move || {
+            let mut local = local;
+            while local.commands.blocking_recv().is_some_and(|command| !matches!(command, Command::Quit)) {}
+        });
+        assert!(end(&remote.commands, Duration::from_secs(20)));
+        trainer.join().unwrap();
+    }
 
     #[test]
     fn the_interval_is_wilsons() {

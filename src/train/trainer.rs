@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     config::{Config, DeviceInfo, Hyper},
+    gpu::read,
     platform,
 };
 
@@ -71,6 +72,15 @@ impl Trainer {
             }
             platform::breathe().await;
         }
+        self.rest().await;
+    }
+
+    /// Waits until the device has done all that was asked of it: only then may a program end.
+    async fn rest(&mut self) {
+        self.session = None;
+        let device = self.device.clone().without_autodiff();
+        // A device that failed has nothing left to do.
+        let _ = guarded(async { read(Tensor::<1>::zeros([1], &device)).await.map(drop) }).await;
     }
 
     /// Obeys all commands that are there; waits for one where there is nothing else to do.
