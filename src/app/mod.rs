@@ -47,10 +47,7 @@ use theme::Palette;
 pub use export::to_png;
 pub use panes::Pane;
 
-/// Time between frames while a GPU trains: sixty a second, whatever the screen could show, because each frame takes from
-/// the training (`benches/window` tells how much).
-const ON_GPU: Duration = Duration::from_micros(16_667);
-/// The same where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
+/// Time between frames where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
 /// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.
 const ON_CPU: Duration = Duration::from_secs(1);
 /// Time between frames while an answer is under way.
@@ -287,7 +284,7 @@ impl Lab {
             || self.controls.awaits_answer()
             || self.exports.is_busy();
         ctx.request_repaint_after(match (works, answers) {
-            (true, _) if self.history.computes_on_gpu() => ON_GPU,
+            (true, _) if self.history.computes_on_gpu() => platform::FRAME_ON_GPU,
             (_, true) => ANSWERING,
             (true, false) => ON_CPU,
             (false, false) => IDLE,

@@ -21,6 +21,10 @@ where
     spawned.map(|_detached| ())
 }
 
+/// Time between frames while a GPU trains: sixty a second, whatever the screen could show, because each frame takes from
+/// the training (`benches/window` tells how much).
+pub const FRAME_ON_GPU: web_time::Duration = web_time::Duration::from_micros(16_667);
+
 /// Lets others go on, if they need this thread: nothing natively, where the trainer has its own.
 pub async fn breathe() {}
 

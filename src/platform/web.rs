@@ -60,6 +60,10 @@ pub fn keep_pace(pace: impl Fn(oneshot::Sender<()>) + 'static) {
     PACE.set(Some(Box::new(pace)));
 }
 
+/// Time between frames while a GPU trains: smooth enough, and never every refresh of the screen, because the trainer shares
+/// the page's thread.
+pub const FRAME_ON_GPU: Duration = Duration::from_millis(40);
+
 /// Lets the page draw and listen, if this thread has worked for a while, and the GPU catch up.
 pub async fn breathe() {
     let (sender, receiver) = oneshot::channel();
