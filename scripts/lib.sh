@@ -11,6 +11,9 @@ mkdir -p "$CARGO_TARGET_DIR"
 CARGO_TARGET_DIR=$(cd "$CARGO_TARGET_DIR" && pwd)
 export CARGO_TARGET_DIR
 
+# Without it, Vulkan drivers that look for Wayland print an error for each device they open.
+export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/tmp}
+
 say() { echo "$script: $*" >&2; }
 
 has_apt() { command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; }
@@ -40,8 +43,6 @@ prepare() {
     need_packages ca-certificates gcc libc6-dev libvulkan1 mesa-vulkan-drivers \
         libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libxrandr2 "$@"
     need_rust
-    # Without it, Vulkan drivers that look for Wayland print an error for each device they open.
-    export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/tmp}
     claim_target
     # The first build is long; say so before cargo is silent over one of its crates.
     if [ ! -d "$CARGO_TARGET_DIR/release/deps" ]; then
@@ -135,6 +136,8 @@ need_python() {
             say "python3 is needed and not installed; on Debian and Ubuntu: apt-get install python3-venv"
             exit 1
         fi
+        # Debian's Python makes no environments without this package.
+        if ! python3 -c 'import ensurepip' 2>/dev/null; then need_packages python3-venv; fi
         say "installing $* into $venv, some gigabytes"
         python3 -m venv "$venv"
         "$python" -m pip install --quiet "$@"

@@ -21,11 +21,9 @@ var<workgroup> sums_of_lanes: array<f32, WORKGROUP>;
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    // Workgroups beyond the last entry repeat it.
-    let i = min(workgroup.y * workgroups.x + workgroup.x, info[0] * info[1] - 1u);
+    let i = workgroup.x;
     let row = i / info[1];
     let column = i - row * info[1];
     var sum = 0.0;

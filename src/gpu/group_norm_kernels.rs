@@ -22,9 +22,9 @@ use crate::config::Activation;
 const SOFTWARE_LANES: u32 = 16;
 const LANES: [u32; 2] = [64, 256];
 const ENTRIES_OF_LANE: usize = 16;
-
 /// Sums by channel that a workgroup has memory for, so that a group has at most as many channels.
 const SLOTS: u32 = 256;
+
 impl GroupNormPasses for CubeBackend {
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let sizes = Sizes::of(&operands);

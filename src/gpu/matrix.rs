@@ -137,7 +137,7 @@ pub(super) fn launch(
     launch_as(Kernel { together }, [a, b], layout, kind, vector)
 }
 
-/// The same by one of both kernels.
+/// The same by one of both kernels; of [`FEW`] entries at most where workgroups share them.
 fn launch_as(
     kernel: Kernel,
     operands: [CubeTensor; 2],
@@ -161,10 +161,9 @@ fn launch_as(
     let info = info(&a, &[rows, columns, inner, a_row, a_inner, b_inner, b_column, kind as u32]);
     profile::computes(2 * [rows, columns, inner].map(u64::from).iter().product::<u64>());
     let entries = rows * columns;
-    let groups = if kernel.together { entries } else { entries.div_ceil(LANES) };
-    let along = groups.min(MOST_WORKGROUPS);
-    let groups = [along, if kernel.together { groups.div_ceil(along) } else { 1 }, 1];
-    dispatch(&a, kernel, LANES, groups, &[&a.handle, &b.handle, &product.handle, vector, &info]);
+    let groups = if kernel.together { entries } else { entries.div_ceil(LANES).min(MOST_WORKGROUPS) };
+    let buffers = [&a.handle, &b.handle, &product.handle, vector, &info];
+    dispatch(&a, kernel, LANES, [groups, 1, 1], &buffers);
     product
 }
 
