@@ -1,4 +1,4 @@
-//! The GPU path computes what PyTorch computes, on the software Vulkan driver where there is no other.
+//! The GPU path computes what PyTorch computes, on the software Vulkan driver unless another device is named.
 //!
 //! One test in a binary of its own: compiling and tuning the kernels takes far longer than running them.
 

@@ -80,6 +80,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut contenders = contender::all(options.python.as_deref(), options.software);
     if let Some(on) = &options.on {
         contenders.retain(|contender| (contender.kind == Kind::Cpu) == (on == "cpu"));
+        if contenders.is_empty() {
+            return Err("there is no GPU here (great-lab devices tells what there is)".into());
+        }
     }
     let effort = Effort { steps: options.steps, threads: options.threads };
     let (mut rows, mut profiles) = (Vec::new(), Vec::new());
