@@ -30,9 +30,17 @@ fn values(tensor: CubeTensor) -> Vec<f32> {
 
 #[test]
 fn all_variants_are_the_hosts() {
-    for [batch, channels, outputs, height, width] in
-        [[1, 1, 1, 1, 1], [2, 3, 5, 7, 9], [3, 1, 9, 6, 12], [2, 9, 17, 5, 36], [2, 40, 16, 3, 5]]
-    {
+    // One pixel; odd sizes; one channel; rows of many patches; many channels, and many images with and without a channel
+    // to share, so that sums are divided into parts.
+    let sizes = [
+        [1, 1, 1, 1, 1],
+        [2, 3, 5, 7, 9],
+        [2, 9, 17, 5, 36],
+        [2, 70, 16, 3, 5],
+        [24, 2, 3, 8, 9],
+        [40, 1, 9, 6, 12],
+    ];
+    for [batch, channels, outputs, height, width] in sizes {
         for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2)] {
             let geometry = Geometry { kernel, stride, height, width };
             let [rows, columns] = geometry.output();
