@@ -30,7 +30,7 @@ const SIZE: [u32; 2] = [1280, 800];
 /// What a screen shows in a second.
 const FRAMES_A_SECOND: f64 = 60.0;
 /// Steps until what is compiled is compiled.
-const WARM_UP: f64 = 100.0;
+const WARM_UP: f64 = 20.0;
 /// How often the channel is emptied while nothing is drawn.
 const UNSEEN: Duration = Duration::from_millis(20);
 /// Longer than compiling takes on any device.
@@ -46,6 +46,9 @@ struct Options {
     #[arg(long, value_name = "NAME", default_value = "cnn-small",
           value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
     network: String,
+    /// Factor on its channels.
+    #[arg(long, value_name = "W", default_value_t = 1.0)]
+    width: f64,
     /// Seconds without and with frames.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u64).range(1..))]
     seconds: u64,
@@ -81,6 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let opened = open(&options.device)?;
     let mut config = Config::default();
     config.setup.network = options.network.parse()?;
+    config.setup.width = options.width;
     config.setup.steps = 10_000_000;
     // Attacks take turns with training, which no frame is to blame for.
     config.hyper.evaluate_every_steps = 0;
@@ -117,7 +121,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let with = steps(&mut lab, first)?;
 
     let [width, height] = SIZE;
-    println!("{}, batches of 64, window of {width}×{height} on {}", options.network, opened.info.name);
+    println!(
+        "{} × {}, batches of 64, window of {width}×{height} on {}",
+        options.network, options.width, opened.info.name
+    );
     println!("steps without frames: {without}");
     println!("steps with frames:    {with}");
     println!("frames: {shown:.1} a second shown; time on the window's thread: {}", Spread::of(frames));
