@@ -15,6 +15,7 @@ use great_lab::{
     app::{Lab, Options as Window},
     config::{Config, NetworkKind},
     gpu::{Choice, open},
+    platform::FRAME_ON_GPU,
     train::{
         protocol::{Delivery, end},
         spawn,
@@ -27,8 +28,6 @@ use web_time::{Duration, Instant};
 
 /// Pixels of the window.
 const SIZE: [u32; 2] = [1280, 800];
-/// What a screen shows in a second.
-const FRAMES_A_SECOND: f64 = 60.0;
 /// Steps until what is compiled is compiled.
 const WARM_UP: f64 = 20.0;
 /// How often the channel is emptied while nothing is drawn.
@@ -79,6 +78,52 @@ fn last_step(lab: &mut Lab) -> Result<f64, serde_json::Error> {
     Ok(reports(lab)?.last().map_or(0.0, |row| row.step))
 }
 
+/// Lets the run go on unseen until it has taken some steps.
+fn warm_up(lab: &mut Lab) -> Result<(), Box<dyn Error>> {
+    let begin = Instant::now();
+    while last_step(lab)? < WARM_UP {
+        if begin.elapsed() > PATIENCE {
+            return Err(format!("no step {WARM_UP} after {PATIENCE:?}: {}", lab.state()).into());
+        }
+        sleep(UNSEEN);
+    }
+    Ok(())
+}
+
+/// Trains without frames, then with them, each for so long, and says what that came to.
+fn measure(lab: &mut Lab, screen: &mut Screen, duration: Duration) -> Result<String, Box<dyn Error>> {
+    warm_up(lab)?;
+    let (begin, first) = (Instant::now(), last_step(lab)?);
+    while begin.elapsed() < duration {
+        lab.state();
+        sleep(UNSEEN);
+    }
+    let without = steps(lab, first)?;
+
+    let mut frames = Vec::new();
+    let (begin, first) = (Instant::now(), last_step(lab)?);
+    while begin.elapsed() < duration {
+        let frame = Instant::now();
+        screen.draw(|ui| lab.ui(ui)).map_err(|error| format!("{error}: {}", lab.state()))?;
+        frames.push(frame.elapsed().as_secs_f64() * 1e3);
+        sleep(FRAME_ON_GPU.saturating_sub(frame.elapsed()));
+    }
+    let shown = screen.shown() as f64 / begin.elapsed().as_secs_f64();
+    let with = steps(lab, first)?;
+
+    let median = without.at(0.5);
+    let over = [with.at(0.5), with.at(1.0), without.at(1.0)].map(|step| format!("{:.2}", step / median));
+    let [over_median, longest, longest_without] = over;
+    Ok(format!(
+        "steps without frames: {without}\n\
+         steps with frames:    {with}\n\
+         frames: {shown:.1} a second shown; time on the window's thread: {}\n\
+         over the median step without frames: median {over_median}, longest {longest}; longest without frames \
+         {longest_without}",
+        Spread::of(frames),
+    ))
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let opened = open(&options.device)?;
@@ -93,49 +138,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let remote = spawn(config.clone(), &opened, Delivery::Latest)?;
     let commands = remote.commands.clone();
     let mut lab = Lab::new(screen.context(), remote, config, Window { run_at_once: true, exit_after: None });
-
-    let begin = Instant::now();
-    while last_step(&mut lab)? < WARM_UP {
-        if begin.elapsed() > PATIENCE {
-            return Err(format!("no step {WARM_UP} after {PATIENCE:?}: {}", lab.state()).into());
-        }
-        sleep(UNSEEN);
-    }
-    let duration = Duration::from_secs(options.seconds);
-    let (begin, first) = (Instant::now(), last_step(&mut lab)?);
-    while begin.elapsed() < duration {
-        lab.state();
-        sleep(UNSEEN);
-    }
-    let without = steps(&mut lab, first)?;
-
-    let mut frames = Vec::new();
-    let (begin, first) = (Instant::now(), last_step(&mut lab)?);
-    while begin.elapsed() < duration {
-        let frame = Instant::now();
-        screen.draw(|ui| lab.ui(ui)).map_err(|error| format!("{error}: {}", lab.state()))?;
-        frames.push(frame.elapsed().as_secs_f64() * 1e3);
-        sleep(Duration::from_secs_f64(1.0 / FRAMES_A_SECOND).saturating_sub(frame.elapsed()));
-    }
-    let shown = screen.shown() as f64 / begin.elapsed().as_secs_f64();
-    let with = steps(&mut lab, first)?;
+    let measured = measure(&mut lab, &mut screen, Duration::from_secs(options.seconds));
+    drop(lab);
+    end(&commands, PATIENCE);
 
     let [width, height] = SIZE;
     println!(
-        "{} × {}, batches of 64, window of {width}×{height} on {}",
-        options.network, options.width, opened.info.name
+        "{} × {}, batches of 64, window of {width}×{height} on {}\n{}",
+        options.network, options.width, opened.info.name, measured?
     );
-    println!("steps without frames: {without}");
-    println!("steps with frames:    {with}");
-    println!("frames: {shown:.1} a second shown; time on the window's thread: {}", Spread::of(frames));
-    let median = without.at(0.5);
-    println!(
-        "over the median step without frames: median {:.2}, longest {:.2}; longest without frames {:.2}",
-        with.at(0.5) / median,
-        with.at(1.0) / median,
-        without.at(1.0) / median,
-    );
-    drop(lab);
-    end(&commands, PATIENCE);
     Ok(())
 }

@@ -79,10 +79,11 @@ pub(super) fn sum_taps(stride: usize, sizes: Sizes, [x, gy]: [&CubeTensor; 2], w
     let [batch, channels, .., outputs, out_height, out_width] = sizes.values();
     let kind = Kind::Weight { stride };
     let mut kernel = Kernel::new(kind, sizes.geometry.kernel, outputs, Storage::of(x));
-    kernel.channels = match channels {
-        1 => 1,
-        _ => channels.next_power_of_two().clamp(CHANNELS[0], CHANNELS[1]),
-    };
+    if channels == 1 {
+        (kernel.channels, kernel.blocks) = (1, 1);
+    } else {
+        kernel.channels = channels.next_power_of_two().clamp(CHANNELS[0], CHANNELS[1]);
+    }
     let [rows, columns] = kernel.patch();
     let patches = batch * out_height.div_ceil(rows) * out_width.div_ceil(columns);
     let groups = [channels.div_ceil(kernel.channels), outputs.div_ceil(kernel.outputs())];
@@ -119,7 +120,7 @@ struct Kernel {
     written: Storage,
     /// Of outputs in a workgroup.
     blocks: u32,
-    /// Of a workgroup that sums a weight gradient; 1 is summed by another one.
+    /// Of a workgroup that sums a weight gradient; a single one has a shader of its own, and one block.
     channels: u32,
 }
 
@@ -154,7 +155,7 @@ impl Kernel {
 
     /// Outputs of a workgroup.
     fn outputs(self) -> u32 {
-        if self.is_single() { 4 * self.quads() } else { 4 * self.quads() * self.blocks }
+        4 * self.quads() * self.blocks
     }
 
     fn workgroup(self) -> u32 {
@@ -275,12 +276,12 @@ pub(super) fn shaders() -> Vec<(&'static str, String)> {
                     if storage != written {
                         continue;
                     }
-                    for channels in [1, 8, 16, CHANNELS[1]] {
-                        let kernel = Kernel { channels, ..sums(Kind::Weight { stride }) };
-                        match channels {
-                            1 => add("convolution_weight_single.wgsl", kernel),
-                            _ => add("convolution_weight.wgsl", kernel),
-                        }
+                    let weight = |channels| Kernel { channels, ..sums(Kind::Weight { stride }) };
+                    for channels in [CHANNELS[0], 16, CHANNELS[1]] {
+                        add("convolution_weight.wgsl", weight(channels));
+                    }
+                    if blocks == 1 {
+                        add("convolution_weight_single.wgsl", weight(1));
                     }
                 }
             }
