@@ -10,8 +10,8 @@ use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
 use crate::config::knobs::{Kind, Value};
 use crate::config::{
-    Config, DistillationMethod, InputTransform, KNOBS, Knob, Mode, OptimizerKind, ScenarioKind, Setup,
-    TRAIN_TEACHER,
+    Config, DeviceInfo, DistillationMethod, InputTransform, KNOBS, Knob, Mode, OptimizerKind, Precision,
+    ScenarioKind, Setup, TRAIN_TEACHER,
 };
 use crate::platform;
 
@@ -52,7 +52,8 @@ impl Knobs {
                     heading_ui(ui, &scope.palette, heading);
                 }
                 for knob in knobs {
-                    knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused(knob.name, &setup));
+                    let unused = unused(knob.name, &setup, None);
+                    knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused);
                 }
             }
             let rest: Vec<_> = live.into_iter().filter(|knob| !is_in_a_section(knob)).collect();
@@ -83,8 +84,8 @@ fn is_in_a_section(knob: &Knob) -> bool {
     SECTIONS.iter().any(|(_, names)| names.contains(&knob.name))
 }
 
-/// Why turning a knob does nothing in this run.
-fn unused(name: &str, setup: &Setup) -> Option<String> {
+/// Why turning a knob does nothing in a run, or would make one that the device, where it is known, refuses.
+fn unused(name: &str, setup: &Setup, device: Option<&DeviceInfo>) -> Option<String> {
     let (mode, method) = (setup.mode, setup.method);
     let distils = setup.scenario == ScenarioKind::Distillation;
     let reason = match name {
@@ -113,6 +114,13 @@ fn unused(name: &str, setup: &Setup) -> Option<String> {
         }
         "momentum" if setup.optimizer != OptimizerKind::Sgd => {
             return Some("Not used: Adam has its own momentum; sgd uses this one.".into());
+        }
+        // Where mixed is chosen already, the way back stays open.
+        "precision" if setup.precision == Precision::Single => {
+            let mixed = Setup { precision: Precision::Mixed, ..setup.clone() };
+            return device
+                .and_then(|device| mixed.refusal(device))
+                .map(|reason| format!("Only f32: {reason}."));
         }
         _ => return None,
     };
@@ -156,8 +164,10 @@ fn next_run_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     egui::CollapsingHeader::new(title).id_salt("next run").default_open(false).show_unindented(ui, |ui| {
         ui.label(RichText::new("Takes effect at Reset (R).").font(tiny()).color(scope.palette.weak));
         let setup = scope.controls.config.setup.clone();
+        let device = scope.history.info.as_ref().map(|info| &info.device);
         for knob in KNOBS.iter().filter(|knob| !knob.live && knob.applies_to(setup.scenario)) {
-            knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused(knob.name, &setup));
+            let unused = unused(knob.name, &setup, device);
+            knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused);
         }
         if ui.button("Open data folder…").on_hover_text("IDX, IDX.gz, CIFAR-10; starts a new run").clicked()
         {
@@ -340,13 +350,31 @@ mod tests {
     #[test]
     fn what_a_mode_does_not_use_says_so() {
         let setup = |mode| Setup { mode, ..Setup::default() };
-        assert!(unused("alpha", &setup(Mode::Greace)).is_some_and(|reason| reason.contains("greace")));
-        assert!(unused("alpha", &setup(Mode::Great)).is_none());
-        assert!(unused("beta", &setup(Mode::Baseline)).is_some());
-        assert!(unused("input_gradient_weight", &setup(Mode::InputGradient)).is_none());
-        assert!(unused("trades_weight", &setup(Mode::Trades)).is_none());
-        assert!(unused("jacobian_weight", &setup(Mode::Trades)).is_some());
-        assert!(unused("momentum", &Setup::default()).is_some());
-        assert!(unused("epsilon", &setup(Mode::Baseline)).is_none());
+        assert!(unused("alpha", &setup(Mode::Greace), None).is_some_and(|reason| reason.contains("greace")));
+        assert!(unused("alpha", &setup(Mode::Great), None).is_none());
+        assert!(unused("beta", &setup(Mode::Baseline), None).is_some());
+        assert!(unused("input_gradient_weight", &setup(Mode::InputGradient), None).is_none());
+        assert!(unused("trades_weight", &setup(Mode::Trades), None).is_none());
+        assert!(unused("jacobian_weight", &setup(Mode::Trades), None).is_some());
+        assert!(unused("momentum", &Setup::default(), None).is_some());
+        assert!(unused("epsilon", &setup(Mode::Baseline), None).is_none());
+    }
+
+    #[test]
+    fn a_precision_that_the_device_refuses_is_not_offered_but_may_be_left() {
+        let device = |has_f16| DeviceInfo {
+            name: "a GPU".into(),
+            backend: "Vulkan".into(),
+            is_gpu: true,
+            has_f16,
+            notice: None,
+        };
+        let setup = |precision| Setup { precision, ..Setup::default() };
+        let single = setup(Precision::Single);
+        let reason = unused("precision", &single, Some(&device(false))).expect("it would be refused");
+        assert!(reason.contains("a GPU has none"), "{reason}");
+        assert!(unused("precision", &single, Some(&device(true))).is_none());
+        assert!(unused("precision", &single, None).is_none(), "what is not known refuses nothing");
+        assert!(unused("precision", &setup(Precision::Mixed), Some(&device(false))).is_none());
     }
 }
