@@ -7,18 +7,30 @@ use super::{Asked, FileAnswer, FileError, Files};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Runs a future to its end on a thread of its own, named `name`.
+/// Runs a future that computes to its end on threads of its own, named after `name`: as many as the processor has, and
+/// the future is on one of them, so that no operation on the CPU has to wake it when the others are done.
 ///
 /// # Errors
-/// Where the operating system gives no thread.
+/// Where the operating system gives no threads.
 pub fn spawn<F>(name: &str, make: impl FnOnce() -> F + Send + 'static) -> std::io::Result<()>
 where
     F: Future<Output = ()>,
 {
-    // The one place that blocks on a future: a thread that has nothing else to do.
-    #[expect(clippy::disallowed_methods, reason = "this thread exists to wait for this future")]
-    let spawned = std::thread::Builder::new().name(name.into()).spawn(move || pollster::block_on(make()));
-    spawned.map(|_detached| ())
+    let prefix = name.to_owned();
+    let threads = rayon::ThreadPoolBuilder::new().thread_name(move |index| format!("{prefix} {index}"));
+    let threads = threads.build().map_err(std::io::Error::other)?;
+    spawn_blocking(name, move || threads.install(move || block_on(make())))
+}
+
+/// Runs `work` on a thread of its own.
+fn spawn_blocking(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.into()).spawn(work).map(|_detached| ())
+}
+
+/// Waits for a future: for threads that exist for that, and have nothing else to do.
+#[expect(clippy::disallowed_methods, reason = "the one place that blocks on a future")]
+fn block_on(future: impl Future<Output = ()>) {
+    pollster::block_on(future);
 }
 
 /// Time between frames while a GPU trains: sixty a second, whatever the screen could show, because each frame takes from
@@ -110,10 +122,11 @@ fn read_path(path: &std::path::Path) -> FileAnswer {
 fn ask(answer: impl Future<Output = FileAnswer> + Send + 'static) -> Asked {
     let (sender, asked) = tokio::sync::oneshot::channel();
     let (failure, failed) = tokio::sync::oneshot::channel();
-    let spawned = spawn("file dialog", move || async move {
+    let answered = async move {
         // A window that closed meanwhile has no use for the answer.
         let _ = sender.send(answer.await);
-    });
+    };
+    let spawned = spawn_blocking("file dialog", move || block_on(answered));
     match spawned {
         Ok(()) => asked,
         Err(error) => {
