@@ -7,16 +7,17 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::{DType, Tensor, TensorData};
+use burn::tensor::{DType, Tensor};
 use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
 use cubecl::prelude::KernelId;
 use rayon::prelude::*;
 
 use super::host::{Curve, WithCurve, map, with_curve};
+use super::host_buffers::{buffer, recycle};
 use super::info::info;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, dispatch};
 use super::profile;
-use super::real::Real;
+use super::real::{Real, host_tensor};
 use super::storage::Storage;
 use super::unroll::unroll;
 use crate::config::Activation;
@@ -150,23 +151,24 @@ impl ActivationDerivatives for Flex {
     ) -> FloatTensor<Self> {
         let floats = (2 + factors.len()) * x.shape().num_elements();
         profile::moving_on_host("activation", floats, || match x.dtype() {
-            DType::F32 => on_host::<f32>(kind, &x, &factors),
-            DType::F64 => on_host::<f64>(kind, &x, &factors),
+            DType::F32 => on_host::<f32>(kind, x, factors),
+            DType::F64 => on_host::<f64>(kind, x, factors),
             other => panic!("activation: {other:?} is neither f32 nor f64"),
         })
     }
 }
 
-fn on_host<T: Real>(kind: Activation, x: &FlexTensor, factors: &[FlexTensor]) -> FlexTensor {
+fn on_host<T: Real>(kind: Activation, x: FlexTensor, factors: Vec<FlexTensor>) -> FlexTensor {
     let shape = x.shape();
-    let inputs: Vec<_> = [x].into_iter().chain(factors).map(FlexTensor::to_contiguous).collect();
-    let inputs: Vec<&[T]> = inputs.iter().map(FlexTensor::storage).collect();
-    let mut output = vec![T::of(0.0); shape.num_elements()];
+    let inputs: Vec<_> = [x].into_iter().chain(factors).map(|tensor| tensor.to_contiguous()).collect();
+    let values: Vec<&[T]> = inputs.iter().map(FlexTensor::storage).collect();
+    let mut output = buffer(shape.num_elements());
     output.par_chunks_mut(TASK).enumerate().for_each(|(task, output)| {
-        let inputs = inputs.iter().map(|input| &input[task * TASK..][..output.len()]).collect();
+        let inputs = values.iter().map(|values| &values[task * TASK..][..output.len()]).collect();
         with_curve(Some(kind), Run { inputs, output });
     });
-    FlexTensor::from_data(TensorData::new(output, shape))
+    recycle(inputs);
+    host_tensor(output, shape)
 }
 
 /// One task of the host: `x` and its factors.

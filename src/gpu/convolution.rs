@@ -6,11 +6,13 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Shape, Slice, Tensor, TensorData};
+use burn::tensor::{Shape, Slice, Tensor};
 
 use super::bilinear::Bilinear;
+use super::host_buffers::recycle;
 use super::host_convolution::{self, Sizes};
 use super::profile::{self, Work};
+use super::real::host_tensor;
 
 /// The sizes that all three operations share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,10 +125,10 @@ impl Convolution for Flex {
         let sizes = Sizes::of(&x.shape(), weight.shape()[0], geometry);
         let [rows, columns] = geometry.output();
         let shape = [sizes.batch, sizes.outputs, rows, columns];
-        on_host("convolution", sizes, [&x, &weight], shape, |x, weight| {
+        on_host("convolution", sizes, [x, weight], shape, |x, weight| {
             host_convolution::conv2d(x, weight, sizes)
         })
-        .unwrap_or_else(|| convolution_reference::<Self>(x, weight, geometry))
+        .unwrap_or_else(|[x, weight]| convolution_reference::<Self>(x, weight, geometry))
     }
 
     fn convolution_input_vjp(
@@ -136,10 +138,10 @@ impl Convolution for Flex {
     ) -> FloatTensor<Self> {
         let shape = [gy.shape()[0], weight.shape()[1], geometry.height, geometry.width];
         let sizes = Sizes::of(&Shape::from(shape), weight.shape()[0], geometry);
-        on_host("convolution input", sizes, [&gy, &weight], shape, |gy, weight| {
+        on_host("convolution input", sizes, [gy, weight], shape, |gy, weight| {
             host_convolution::input_vjp(gy, weight, sizes)
         })
-        .unwrap_or_else(|| input_vjp_reference::<Self>(gy, weight, geometry))
+        .unwrap_or_else(|[gy, weight]| input_vjp_reference::<Self>(gy, weight, geometry))
     }
 
     fn convolution_weight_vjp(
@@ -149,28 +151,31 @@ impl Convolution for Flex {
     ) -> FloatTensor<Self> {
         let sizes = Sizes::of(&x.shape(), gy.shape()[1], geometry);
         let shape = [sizes.outputs, sizes.channels, geometry.kernel, geometry.kernel];
-        on_host("convolution weight", sizes, [&x, &gy], shape, |x, gy| {
+        on_host("convolution weight", sizes, [x, gy], shape, |x, gy| {
             host_convolution::weight_vjp(x, gy, sizes)
         })
-        .unwrap_or_else(|| weight_vjp_reference::<Self>(x, gy, geometry))
+        .unwrap_or_else(|[x, gy]| weight_vjp_reference::<Self>(x, gy, geometry))
     }
 }
 
-/// An operation on the values of two tensors; none where they are not in single precision.
+/// An operation on the values of two tensors, or these where they are not in single precision.
 fn on_host(
     name: &str,
     Sizes { batch, channels, outputs, geometry }: Sizes,
-    tensors: [&FlexTensor; 2],
+    tensors: [FlexTensor; 2],
     shape: [usize; 4],
     operation: impl FnOnce(&[f32], &[f32]) -> Vec<f32>,
-) -> Option<FlexTensor> {
-    let [left, right] = tensors.map(FlexTensor::to_contiguous);
-    let (left, right): (&[f32], &[f32]) = (left.as_slice()?, right.as_slice()?);
+) -> Result<FlexTensor, [FlexTensor; 2]> {
+    let tensors = tensors.map(|tensor| tensor.to_contiguous());
+    let [Some(left), Some(right)] = tensors.each_ref().map(FlexTensor::as_slice::<f32>) else {
+        return Err(tensors);
+    };
     let floats = left.len() + right.len() + shape.iter().product::<usize>();
     let operations = geometry.operations(batch, channels, outputs);
     let work = Work { bytes: 4 * floats as u64, operations };
     let values = profile::on_host(name, work, || operation(left, right));
-    Some(FlexTensor::from_data(TensorData::new(values, shape)))
+    recycle(tensors);
+    Ok(host_tensor(values, shape))
 }
 
 /// What [`conv2d`] computes, by burn's convolution.

@@ -1,5 +1,7 @@
 //! Loops over floats that the compiler turns into vectors, in either precision.
 
+use std::ops::Range;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use super::real::Real;
@@ -22,22 +24,25 @@ pub(super) fn sums<T: Real, const INPUTS: usize, const SUMS: usize>(
     for_blocks(
         inputs,
         #[inline(always)]
-        |block, _, filled| {
-            for lane in 0..filled {
+        |block, _, new| {
+            for lane in 0..LANES {
                 let terms = terms(across(block, lane));
                 for sum in 0..SUMS {
-                    lanes[sum][lane] += terms[sum];
+                    lanes[sum][lane] += if new.contains(&lane) { terms[sum] } else { zero };
                 }
             }
         },
     );
-    let mut sums = [zero; SUMS];
-    for sum in 0..SUMS {
-        for lane in lanes[sum] {
-            sums[sum] += lane;
+    let mut half = LANES / 2;
+    while half > 0 {
+        for sum in 0..SUMS {
+            for lane in 0..half {
+                lanes[sum][lane] += lanes[sum][lane + half];
+            }
         }
+        half /= 2;
     }
-    sums
+    lanes.map(|lanes| lanes[0])
 }
 
 /// Sets entries of the outputs, each from the same one of every input; all slices are as long as the first input.
@@ -51,43 +56,57 @@ pub(super) fn map<T: Real, const INPUTS: usize, const OUTPUTS: usize>(
     for_blocks(
         inputs,
         #[inline(always)]
-        |block, start, filled| {
+        |block, start, new| {
             let mut results = [[T::of(0.0); LANES]; OUTPUTS];
-            for lane in 0..filled {
+            for lane in 0..LANES {
                 let values = values(across(block, lane));
                 for output in 0..OUTPUTS {
                     results[output][lane] = values[output];
                 }
             }
             for output in 0..OUTPUTS {
-                outputs[output][start..start + filled].copy_from_slice(&results[output][..filled]);
+                // Those that are not new come out as before, and are as many as there are in all but for a short input.
+                let (from, to) = (if new.end < LANES { new.end } else { LANES }, start);
+                outputs[output][to..to + from].copy_from_slice(&results[output][..from]);
             }
         },
     );
 }
 
-/// Calls `work` with [`LANES`] entries of every input at a time, where they start and how many of them there are.
+/// Calls `work` with [`LANES`] entries of every input at a time, where they start, and which of them it has not had
+/// before: the last ones begin where they end with the input.
 #[inline(always)]
 fn for_blocks<T: Real, const INPUTS: usize>(
     inputs: [&[T]; INPUTS],
-    mut work: impl FnMut(&[[T; LANES]; INPUTS], usize, usize),
+    mut work: impl FnMut(&[[T; LANES]; INPUTS], usize, Range<usize>),
 ) {
     let length = inputs[0].len();
-    let whole = length - length % LANES;
-    let mut block = [[T::of(0.0); LANES]; INPUTS];
-    for start in (0..whole).step_by(LANES) {
-        for input in 0..INPUTS {
-            block[input].copy_from_slice(&inputs[input][start..start + LANES]);
-        }
-        // A constant count, so that this call of it has no loop left.
-        work(&block, start, LANES);
+    if length < LANES {
+        return work(&block(inputs, 0, length), 0, 0..length);
     }
-    if whole < length {
-        for input in 0..INPUTS {
-            block[input][..length - whole].copy_from_slice(&inputs[input][whole..length]);
-        }
-        work(&block, whole, length - whole);
+    let rest = length % LANES;
+    for start in (0..length - rest).step_by(LANES) {
+        // A constant range, so that this call of it asks no lane whether it is new.
+        work(&block(inputs, start, LANES), start, 0..LANES);
     }
+    if rest > 0 {
+        let start = length - LANES;
+        work(&block(inputs, start, LANES), start, LANES - rest..LANES);
+    }
+}
+
+/// So many entries of every input, and zeros behind them.
+#[inline(always)]
+fn block<T: Real, const INPUTS: usize>(
+    inputs: [&[T]; INPUTS],
+    start: usize,
+    filled: usize,
+) -> [[T; LANES]; INPUTS] {
+    let mut block = [[T::ZERO; LANES]; INPUTS];
+    for input in 0..INPUTS {
+        block[input][..filled].copy_from_slice(&inputs[input][start..start + filled]);
+    }
+    block
 }
 
 /// One lane of a block.

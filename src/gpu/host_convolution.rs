@@ -8,14 +8,17 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::convolution::Geometry;
-use tiles::{Accumulate, Correlate, MOST_PIXELS, lanes};
+use super::host_buffers::buffer;
+use tiles::{Accumulate, Correlate, MOST_PIXELS, Panel, panels};
 
 #[cfg(test)]
 mod tests;
 mod tiles;
 
-/// Tasks of a weight gradient, at the least: fixed, so that neither threads nor their order reach a bit of the result.
+/// Tasks of a weight gradient, each with some of the images: fixed, so that neither threads nor their order reach a bit of the result.
 const TASKS: usize = 16;
+/// Sums of all tasks that are added up together.
+const SUMMED: usize = 1 << 12;
 /// Channels, and pixels, that are copied into a frame together.
 const BLOCK: usize = 4;
 
@@ -137,45 +140,56 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let Sizes { batch, channels, outputs, geometry } = sizes;
     let Geometry { kernel, stride, height, width } = geometry;
     let [rows, columns] = geometry.output();
-    let lanes = lanes(outputs);
-    let (run, panels) = (kernel * channels, outputs.div_ceil(lanes));
+    let panels = panels(outputs);
+    let run = kernel * channels;
     let frame = Frame { channels, height, width, border: geometry.padding() };
-    let gy_frame = Frame { channels: lanes, height: rows, width: columns, border: 0 };
     let starts = grid([rows, columns], |row, column| frame.start(row * stride, column * stride));
-    // A task sums one panel over part of the images: many panels need few parts, which are added up afterwards.
-    let images = batch.div_ceil(TASKS.div_ceil(panels.max(1))).max(1);
+    let images = batch.div_ceil(TASKS).max(1);
     let (image, gy_image, plane) = (sizes.image(), sizes.output(), rows * columns);
-    let panel_size = kernel * run * lanes;
-    let mut sums = vec![0.0; batch.div_ceil(images) * panels * panel_size];
-    let staged = || (frame.empty(), gy_frame.empty());
-    sums.par_chunks_mut(panel_size.max(1)).enumerate().for_each_init(
+    // [task, panel, taps, lanes]
+    let of_task = sizes.taps() * padded(&panels);
+    let mut sums = vec![0.0; batch.div_ceil(images) * of_task];
+    let cotangent_frame =
+        |panel: &Panel| Frame { channels: panel.lanes, height: rows, width: columns, border: 0 };
+    // Lanes beyond the last output stay zero.
+    let staged =
+        || (frame.empty(), panels.iter().map(|panel| cotangent_frame(panel).empty()).collect::<Vec<_>>());
+    sums.par_chunks_mut(of_task.max(1)).enumerate().for_each_init(
         staged,
-        |(source, cotangent), (task, sum)| {
-            let (part, panel) = (task / panels, task % panels);
-            let used = lanes.min(outputs - panel * lanes);
-            if used < lanes {
-                // What the last panel leaves out may hold another panel's values.
-                cotangent.fill(0.0);
-            }
-            for index in part * images..batch.min((part + 1) * images) {
+        |(source, cotangents), (task, sums)| {
+            for index in task * images..batch.min((task + 1) * images) {
                 frame.fill(source, &x[index * image..][..image], channels);
-                let first = index * gy_image + panel * lanes * plane;
-                gy_frame.fill(cotangent, &gy[first..][..used * plane], used);
-                let (pitch, starts) = (frame.pitch(), &starts);
-                Arch::new().dispatch(Accumulate { source, cotangent, starts, pitch, run, lanes, sum });
+                let mut rest = &mut *sums;
+                for (panel, cotangent) in panels.iter().zip(&mut *cotangents) {
+                    let gy = &gy[index * gy_image + panel.first * plane..][..panel.used * plane];
+                    cotangent_frame(panel).fill(cotangent, gy, panel.used);
+                    let sum;
+                    (sum, rest) = rest.split_at_mut(sizes.taps() * panel.lanes);
+                    let (pitch, starts, lanes) = (frame.pitch(), &starts, panel.lanes);
+                    Arch::new().dispatch(Accumulate { source, cotangent, starts, pitch, run, lanes, sum });
+                }
             }
         },
     );
-    let mut gradient = vec![0.0; outputs * sizes.taps()];
-    let square = kernel * kernel;
-    gradient.par_chunks_mut(sizes.taps().max(1)).enumerate().for_each(|(output, gradient)| {
-        for part in sums.chunks_exact((panels * panel_size).max(1)) {
-            let panel = &part[output / lanes * panel_size..][..panel_size];
-            for tap in 0..square * channels {
-                gradient[tap % channels * square + tap / channels] += panel[tap * lanes + output % lanes];
+    let (sum, others) = sums.split_at_mut(if batch > 0 { of_task } else { 0 });
+    sum.par_chunks_mut(SUMMED).enumerate().for_each(|(chunk, sum)| {
+        for other in others.chunks_exact(of_task.max(1)) {
+            for (sum, other) in sum.iter_mut().zip(&other[chunk * SUMMED..]) {
+                *sum += other;
             }
         }
     });
+    let mut gradient = vec![0.0; outputs * sizes.taps()];
+    let square = kernel * kernel;
+    for panel in &panels {
+        let sums = sum.get(sizes.taps() * panel.first..).unwrap_or_default().chunks_exact(panel.lanes);
+        for (tap, sums) in sums.take(sizes.taps()).enumerate() {
+            let tap = tap % channels * square + tap / channels;
+            for (output, sum) in sums[..panel.used].iter().enumerate() {
+                gradient[(panel.first + output) * sizes.taps() + tap] = *sum;
+            }
+        }
+    }
     gradient
 }
 
@@ -254,7 +268,7 @@ struct Phase {
     rows: usize,
     /// Floats in a row of taps.
     run: usize,
-    /// `[panel, rows · run, lanes]`, zero beyond the last channel.
+    /// `[panel, rows · run, lanes]` of the [`Panel`]s, zero beyond the last channel.
     weights: Vec<f32>,
 }
 
@@ -266,18 +280,24 @@ fn grid<T>([rows, columns]: [usize; 2], value: impl Fn(usize, usize) -> T) -> Ve
 
 /// `[panel, taps, lanes]` from a weight whose channels are `step` apart, with a channel's taps at these offsets.
 fn pack(weight: &[f32], channels: usize, step: usize, offsets: &[usize]) -> Vec<f32> {
-    let lanes = lanes(channels);
-    let mut packed = vec![0.0; channels.div_ceil(lanes) * offsets.len() * lanes];
-    packed.par_chunks_mut((offsets.len() * lanes).max(1)).enumerate().for_each(|(panel, packed)| {
-        let first = panel * lanes;
-        let used = lanes.min(channels - first);
+    let panels = panels(channels);
+    let mut packed = vec![0.0; padded(&panels) * offsets.len()];
+    let mut rest = packed.as_mut_slice();
+    for Panel { first, used, lanes } in panels {
+        let packed;
+        (packed, rest) = rest.split_at_mut(offsets.len() * lanes);
         for (row, offset) in packed.chunks_exact_mut(lanes).zip(offsets) {
             for (lane, value) in row[..used].iter_mut().enumerate() {
                 *value = weight[(first + lane) * step + offset];
             }
         }
-    });
+    }
     packed
+}
+
+/// Channels with those that are there only to fill panels.
+fn padded(panels: &[Panel]) -> usize {
+    panels.iter().map(|panel| panel.lanes).sum()
 }
 
 /// `[batch, channels, plane]` from images as `frame` says, which the phases cover.
@@ -289,21 +309,21 @@ fn correlate(
     channels: usize,
     plane: usize,
 ) -> Vec<f32> {
-    let mut result = vec![0.0; batch * channels * plane];
+    let mut result = buffer(batch * channels * plane);
     let image = frame.channels * frame.height * frame.width;
+    let panels = panels(channels);
     result.par_chunks_mut((channels * plane).max(1)).enumerate().for_each_init(
         || frame.empty(),
         |source, (index, result)| {
             frame.fill(source, &images[index * image..][..image], frame.channels);
             for phase in phases {
-                Arch::new().dispatch(Correlate {
-                    source,
-                    pitch: frame.pitch(),
-                    phase,
-                    result: &mut *result,
-                    plane,
-                    channels,
-                });
+                for Panel { first, used, lanes } in panels.iter().copied() {
+                    let taps = phase.rows * phase.run;
+                    let weights = &phase.weights[first * taps..][..lanes * taps];
+                    let result = &mut result[first * plane..][..used * plane];
+                    let pitch = frame.pitch();
+                    Arch::new().dispatch(Correlate { source, pitch, phase, lanes, weights, result, plane });
+                }
             }
         },
     );

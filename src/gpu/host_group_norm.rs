@@ -3,13 +3,14 @@
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::{DType, TensorData};
+use burn::tensor::DType;
 use rayon::prelude::*;
 
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, NormForm, Operands};
 use super::host::{Curve, WithCurve, map, sums, with_curve};
+use super::host_buffers::{buffer, recycle};
 use super::profile;
-use super::real::Real;
+use super::real::{Real, host_tensor};
 
 /// Calls a function of the operands' precision.
 macro_rules! in_precision {
@@ -58,14 +59,15 @@ fn forward<T: Real>(operands: Operands<Flex>) -> (FlexTensor, FlexTensor) {
     let shape = operands.x.shape();
     let held = Held::of(operands);
     let groups = held.groups::<T>();
-    let mut y = vec![T::of(0.0); shape.num_elements()];
+    let mut y = buffer(shape.num_elements());
     let mut statistics = vec![T::of(0.0); 2 * shape[0] * held.form.groups];
     let results = y.par_chunks_mut(held.entries()).zip(statistics.par_chunks_mut(2));
     results.enumerate().for_each(|(index, (y, statistics))| {
         with_curve(held.form.activation, Forward { group: groups.at(index), y, statistics });
     });
-    let statistics = TensorData::new(statistics, [shape[0], held.form.groups, 2]);
-    (FlexTensor::from_data(TensorData::new(y, shape)), FlexTensor::from_data(statistics))
+    let statistics = host_tensor(statistics, [shape[0], held.form.groups, 2]);
+    recycle([held.x]);
+    (host_tensor(y, shape), statistics)
 }
 
 fn back<T: Real>(
@@ -77,19 +79,20 @@ fn back<T: Real>(
     let shape = operands.x.shape();
     let held = Held::of(operands);
     let groups = held.groups::<T>();
-    let (statistics, gy) = (statistics.to_contiguous(), gy.to_contiguous());
-    let (statistics, gy) = (statistics.storage::<T>(), gy.storage::<T>());
-    let mut gx = vec![T::of(0.0); shape.num_elements()];
+    let [statistics, gy] = [statistics, gy].map(|tensor| tensor.to_contiguous());
+    let [statistics, gy_values] = [&statistics, &gy].map(FlexTensor::storage::<T>);
+    let mut gx = buffer(shape.num_elements());
     let mut parts = vec![T::of(0.0); 2 * shape[0] * shape[1]];
     let entries = held.entries();
     let results = gx.par_chunks_mut(entries).zip(parts.par_chunks_mut(2 * held.channels));
     results.enumerate().for_each(|(index, (gx, parts))| {
-        let gy = &gy[index * entries..][..entries];
+        let gy = &gy_values[index * entries..][..entries];
         let statistics = [statistics[2 * index], statistics[2 * index + 1]];
         with_curve(held.form.activation, Back { group: groups.at(index), statistics, gy, gx, parts });
     });
     let weights = weights.then(|| sum_parts(&parts, shape[1]));
-    Cotangents { x: FlexTensor::from_data(TensorData::new(gx, shape)), weights }
+    recycle([held.x, gy]);
+    Cotangents { x: host_tensor(gx, shape), weights }
 }
 
 fn back_again<T: Real>(
@@ -102,22 +105,22 @@ fn back_again<T: Real>(
     let shape = operands.x.shape();
     let held = Held::of(operands);
     let groups = held.groups::<T>();
-    let (statistics, gy, v) = (statistics.to_contiguous(), gy.to_contiguous(), v.to_contiguous());
-    let (statistics, gy, v) = (statistics.storage::<T>(), gy.storage::<T>(), v.storage::<T>());
-    let mut to_x = vec![T::of(0.0); shape.num_elements()];
-    let mut to_gy = to_x.clone();
+    let [statistics, gy, v] = [statistics, gy, v].map(|tensor| tensor.to_contiguous());
+    let [statistics, gy_values, v_values] = [&statistics, &gy, &v].map(FlexTensor::storage::<T>);
+    let [mut to_x, mut to_gy] = [(); 2].map(|()| buffer(shape.num_elements()));
     let mut parts = vec![T::of(0.0); 2 * shape[0] * shape[1]];
     let entries = held.entries();
     let results = to_x.par_chunks_mut(entries).zip(to_gy.par_chunks_mut(entries));
     let results = results.zip(parts.par_chunks_mut(2 * held.channels));
     results.enumerate().for_each(|(index, ((to_x, to_gy), parts))| {
-        let [gy, v] = [gy, v].map(|values| &values[index * entries..][..entries]);
+        let [gy, v] = [gy_values, v_values].map(|values| &values[index * entries..][..entries]);
         let statistics = [statistics[2 * index], statistics[2 * index + 1]];
         let back = Back { group: groups.at(index), statistics, gy, gx: to_x, parts };
         with_curve(held.form.activation, BackAgain { back, v, to_gy });
     });
     let weights = weights.then(|| sum_parts(&parts, shape[1]));
-    let [x, gy] = [to_x, to_gy].map(|values| FlexTensor::from_data(TensorData::new(values, shape.clone())));
+    recycle([held.x, gy, v]);
+    let [x, gy] = [to_x, to_gy].map(|values| host_tensor(values, shape.clone()));
     (Cotangents { x, weights }, gy)
 }
 
@@ -130,7 +133,7 @@ fn sum_parts<T: Real>(parts: &[T], channels: usize) -> [FlexTensor; 2] {
                 *sum += part[operand];
             }
         }
-        FlexTensor::from_data(TensorData::new(sums, [channels]))
+        host_tensor(sums, [channels])
     })
 }
 

@@ -22,6 +22,7 @@ mod group_norm_kernels;
 pub mod histogram;
 pub mod hits;
 mod host;
+mod host_buffers;
 mod host_convolution;
 mod host_group_norm;
 mod host_objective;

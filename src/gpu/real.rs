@@ -2,11 +2,13 @@
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+use std::sync::Mutex;
 
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{Element, Shape, TensorData};
 
 use super::exponential;
+use super::host_buffers::Free;
 
 /// `f32` or `f64`.
 pub(super) trait Real:
@@ -31,6 +33,8 @@ pub(super) trait Real:
 
     /// Rounded.
     fn of(value: f64) -> Self;
+    /// Vectors that are in no use.
+    fn free() -> &'static Mutex<Free<Self>>;
     /// `eˣ`.
     fn exp(self) -> Self;
     /// `eˣ` without a branch, for loops over many: see [`exponential`].
@@ -52,6 +56,11 @@ macro_rules! real {
             #[inline(always)]
             fn of(value: f64) -> Self {
                 value as Self
+            }
+
+            fn free() -> &'static Mutex<Free<Self>> {
+                static FREE: Mutex<Free<$real>> = Mutex::new(Free::new());
+                &FREE
             }
 
             #[inline(always)]

@@ -11,28 +11,46 @@ const TAPS: usize = 4;
 /// Pixels after which a tile of the weight gradient moves on, its images' rows still in the first cache.
 const STRIP: usize = 128;
 
-/// How many of so many channels of the result one tile covers: one or two vectors.
-pub(super) fn lanes(channels: usize) -> usize {
-    struct Lanes(usize);
+/// Channels of the result that one tile covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Panel {
+    /// The first of them.
+    pub first: usize,
+    /// How many there are.
+    pub used: usize,
+    /// For how many there is room: one or two vectors.
+    pub lanes: usize,
+}
+
+/// So many channels in panels of two vectors, and one of a single vector where that holds the last ones.
+pub(super) fn panels(channels: usize) -> Vec<Panel> {
+    struct Lanes;
     impl WithSimd for Lanes {
         type Output = usize;
         fn with_simd<S: Simd>(self, _: S) -> usize {
-            if self.0 > S::F32_LANES { 2 * S::F32_LANES } else { S::F32_LANES }
+            S::F32_LANES
         }
     }
-    Arch::new().dispatch(Lanes(channels))
+    let vector = Arch::new().dispatch(Lanes);
+    let panel = |first: usize| {
+        let used = (channels - first).min(2 * vector);
+        Panel { first, used, lanes: used.next_multiple_of(vector) }
+    };
+    (0..channels).step_by(2 * vector).map(panel).collect()
 }
 
-/// One phase of one image.
+/// A panel of one phase of one image.
 pub(super) struct Correlate<'a> {
     /// The framed image.
     pub source: &'a [f32],
     pub pitch: usize,
     pub phase: &'a Phase,
+    pub lanes: usize,
+    /// `[rows · run, lanes]`
+    pub weights: &'a [f32],
     /// `[channels, plane]`
     pub result: &'a mut [f32],
     pub plane: usize,
-    pub channels: usize,
 }
 
 impl WithSimd for Correlate<'_> {
@@ -41,7 +59,7 @@ impl WithSimd for Correlate<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         // As many sums as the registers hold, beside the factors.
-        match (S::REGISTER_COUNT >= 32, self.channels > S::F32_LANES) {
+        match (S::REGISTER_COUNT >= 32, self.lanes > S::F32_LANES) {
             (true, true) => self.tiles::<S, 8, 2>(simd),
             (false, true) => self.tiles::<S, 6, 2>(simd),
             (_, false) => self.tiles::<S, MOST_PIXELS, 1>(simd),
@@ -52,35 +70,30 @@ impl WithSimd for Correlate<'_> {
 impl Correlate<'_> {
     #[inline(always)]
     fn tiles<S: Simd, const TILE: usize, const VECTORS: usize>(self, simd: S) {
-        let Self { source, pitch, phase, result, plane, .. } = self;
-        let lanes = VECTORS * S::F32_LANES;
-        let taps = phase.rows * phase.run;
-        for (panel, channels) in result.chunks_mut(lanes * plane).enumerate() {
-            let weights = S::as_simd_f32s(&phase.weights[panel * taps * lanes..][..taps * lanes]).0;
-            let weights = weights.as_chunks::<VECTORS>().0;
-            for (starts, targets) in phase.starts.chunks(TILE).zip(phase.targets.chunks(TILE)) {
-                // The last tile repeats its last pixel.
-                let starts: [usize; TILE] = std::array::from_fn(|pixel| starts[pixel.min(starts.len() - 1)]);
-                let mut sums = [[simd.splat_f32s(0.0); VECTORS]; TILE];
-                for row in 0..phase.rows {
-                    let mut runs = [&source[..0]; TILE];
-                    for pixel in 0..TILE {
-                        runs[pixel] = &source[starts[pixel] + row * pitch..][..phase.run];
-                    }
-                    let weights = &weights[row * phase.run..][..phase.run];
-                    let (blocks, rest) = weights.as_chunks::<TAPS>();
-                    for (block, weights) in blocks.iter().enumerate() {
-                        multiply(simd, &runs, block * TAPS, weights, &mut sums);
-                    }
-                    for (tap, weights) in rest.iter().enumerate() {
-                        multiply(simd, &runs, blocks.len() * TAPS + tap, &[*weights], &mut sums);
-                    }
+        let Self { source, pitch, phase, weights, result, plane, .. } = self;
+        let weights = S::as_simd_f32s(weights).0.as_chunks::<VECTORS>().0;
+        for (starts, targets) in phase.starts.chunks(TILE).zip(phase.targets.chunks(TILE)) {
+            // The last tile repeats its last pixel.
+            let starts: [usize; TILE] = std::array::from_fn(|pixel| starts[pixel.min(starts.len() - 1)]);
+            let mut sums = [[simd.splat_f32s(0.0); VECTORS]; TILE];
+            for row in 0..phase.rows {
+                let mut runs = [&source[..0]; TILE];
+                for pixel in 0..TILE {
+                    runs[pixel] = &source[starts[pixel] + row * pitch..][..phase.run];
                 }
-                let sums: [&[f32]; TILE] = std::array::from_fn(|pixel| bytemuck::cast_slice(&sums[pixel]));
-                for (channel, values) in channels.chunks_exact_mut(plane).enumerate() {
-                    for (pixel, target) in targets.iter().enumerate() {
-                        values[*target] = sums[pixel][channel];
-                    }
+                let weights = &weights[row * phase.run..][..phase.run];
+                let (blocks, rest) = weights.as_chunks::<TAPS>();
+                for (block, weights) in blocks.iter().enumerate() {
+                    multiply(simd, &runs, block * TAPS, weights, &mut sums);
+                }
+                for (tap, weights) in rest.iter().enumerate() {
+                    multiply(simd, &runs, blocks.len() * TAPS + tap, &[*weights], &mut sums);
+                }
+            }
+            let sums: [&[f32]; TILE] = std::array::from_fn(|pixel| bytemuck::cast_slice(&sums[pixel]));
+            for (channel, values) in result.chunks_exact_mut(plane).enumerate() {
+                for (pixel, target) in targets.iter().enumerate() {
+                    values[*target] = sums[pixel][channel];
                 }
             }
         }
