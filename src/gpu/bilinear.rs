@@ -46,10 +46,14 @@ impl<B: Backend, G: Copy + Send + std::fmt::Debug + 'static> Backward<B, 2> for 
         let cotangent = grads.consume::<B>(&ops.node);
         let [left_node, right_node] = ops.parents;
         let (left, right, form) = ops.state;
+        // The last use of the cotangent gives it away, so that its memory can be used again.
+        let mut cotangent = Some(cotangent);
         if let (Some(node), Some(right)) = (left_node, right) {
-            grads.register::<B>(node.id, (self.to_left)(cotangent.clone(), right, form));
+            let given = if right_node.is_some() { cotangent.clone() } else { cotangent.take() };
+            let given = given.expect("not given away");
+            grads.register::<B>(node.id, (self.to_left)(given, right, form));
         }
-        if let (Some(node), Some(left)) = (right_node, left) {
+        if let (Some(node), Some(left), Some(cotangent)) = (right_node, left, cotangent) {
             grads.register::<B>(node.id, (self.to_right)(cotangent, left, form));
         }
     }

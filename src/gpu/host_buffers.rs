@@ -4,7 +4,7 @@
 //! thread while the others wait, only to be overwritten.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
@@ -12,65 +12,90 @@ use burn::tensor::DType;
 
 use super::real::Real;
 
-/// Bytes below which a tensor is not worth a place, and bytes of all that is kept: what a step of the largest network
-/// has between two uses is less.
+/// Bytes below which a tensor is not worth a place, and bytes of all that is kept.
 const LEAST_BYTES: usize = 1 << 14;
 const MOST_BYTES: usize = 1 << 28;
+/// For how many others a vector waits to be used: those of some steps of the deepest network. What is made elsewhere and
+/// ends here would else pile up.
+const PATIENCE: u64 = 1 << 10;
 
-/// Vectors of one type that are in no use, the one that was used last at the end.
+/// Vectors of one type that are in no use, the one that was used last at the end, each with its number.
 #[derive(Debug)]
 pub(super) struct Free<T> {
-    vectors: VecDeque<Vec<T>>,
+    vectors: VecDeque<(u64, Vec<T>)>,
     bytes: usize,
+    /// How many there have been.
+    count: u64,
 }
 
 impl<T> Free<T> {
     /// Nothing.
     pub const fn new() -> Self {
-        Self { vectors: VecDeque::new(), bytes: 0 }
+        Self { vectors: VecDeque::new(), bytes: 0, count: 0 }
     }
 
     fn take(&mut self, length: usize) -> Option<Vec<T>> {
-        let place = self.vectors.iter().rposition(|vector| vector.len() == length)?;
-        let vector = self.vectors.remove(place)?;
+        let place = self.vectors.iter().rposition(|(_, vector)| vector.len() == length)?;
+        let (_, vector) = self.vectors.remove(place)?;
         self.bytes -= size_of_val(vector.as_slice());
         Some(vector)
     }
 
-    /// Keeps a vector, and what was put before it as far as there is room.
+    /// Keeps a vector, and those before it as far as there is room and patience.
     fn put(&mut self, vector: Vec<T>) {
         let bytes = size_of_val(vector.as_slice());
         if !(LEAST_BYTES..=MOST_BYTES).contains(&bytes) {
             return;
         }
         self.bytes += bytes;
-        self.vectors.push_back(vector);
-        while self.bytes > MOST_BYTES
-            && let Some(oldest) = self.vectors.pop_front()
+        self.count += 1;
+        self.vectors.push_back((self.count, vector));
+        let is_full = |free: &Self, number: u64| free.bytes > MOST_BYTES || free.count - number > PATIENCE;
+        while self.vectors.front().is_some_and(|(number, _)| is_full(self, *number))
+            && let Some((_, oldest)) = self.vectors.pop_front()
         {
             self.bytes -= size_of_val(oldest.as_slice());
         }
     }
 }
 
+/// Tensors of others that are recycled as soon as those drop them.
+static LENT: Mutex<Vec<FlexTensor>> = Mutex::new(Vec::new());
+
 /// So many values, of whatever an earlier tensor held.
 pub(super) fn buffer<T: Real>(length: usize) -> Vec<T> {
-    let kept = T::free().lock().unwrap_or_else(PoisonError::into_inner).take(length);
+    let take = || T::free().lock().unwrap_or_else(PoisonError::into_inner).take(length);
+    let kept = take().or_else(|| {
+        recycle_lent(None);
+        take()
+    });
     kept.unwrap_or_else(|| vec![T::ZERO; length])
+}
+
+/// Has the memory of a tensor recycled where others drop it: autodiff, once it has added the tensor to another one. Until
+/// then it counts as held, so that nobody changes it in place.
+pub(super) fn lend(tensor: &FlexTensor) {
+    recycle_lent(Some(tensor.clone()));
+}
+
+fn recycle_lent(another: Option<FlexTensor>) {
+    let mut lent = LENT.lock().unwrap_or_else(PoisonError::into_inner);
+    recycle(lent.extract_if(.., |tensor| tensor.is_unique()));
+    lent.extend(another);
 }
 
 /// Keeps the memory of tensors that nobody else holds.
 pub(super) fn recycle(tensors: impl IntoIterator<Item = FlexTensor>) {
     for tensor in tensors {
         match tensor.dtype() {
-            DType::F32 => keep::<f32>(tensor),
-            DType::F64 => keep::<f64>(tensor),
+            DType::F32 => keep_tensor::<f32>(tensor),
+            DType::F64 => keep_tensor::<f64>(tensor),
             _ => {}
         }
     }
 }
 
-fn keep<T: Real>(tensor: FlexTensor) {
+fn keep_tensor<T: Real>(tensor: FlexTensor) {
     let is_whole =
         tensor.is_contiguous() && tensor.bytes().len() == tensor.shape().num_elements() * size_of::<T>();
     if is_whole
@@ -78,8 +103,13 @@ fn keep<T: Real>(tensor: FlexTensor) {
         // Fails where memory was had for another type.
         && let Ok(vector) = tensor.into_data().try_into_vec::<T>()
     {
-        T::free().lock().unwrap_or_else(PoisonError::into_inner).put(vector);
+        keep(vector);
     }
+}
+
+/// Keeps a vector for the next [`buffer`] of its length.
+pub(super) fn keep<T: Real>(vector: Vec<T>) {
+    T::free().lock().unwrap_or_else(PoisonError::into_inner).put(vector);
 }
 
 #[cfg(test)]
@@ -106,6 +136,19 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_takes_is_given_up() {
+        let mut free = Free::new();
+        free.put(vec![0u8; LEAST_BYTES + 1]);
+        for _ in 0..2 * PATIENCE {
+            free.put(vec![0; LEAST_BYTES]);
+            free.put(vec![1; LEAST_BYTES]);
+            free.take(LEAST_BYTES);
+        }
+        assert_eq!(free.take(LEAST_BYTES + 1), None);
+        assert!(free.vectors.len() as u64 <= PATIENCE / 2 + 1, "{}", free.vectors.len());
+    }
+
+    #[test]
     fn only_what_nobody_holds_is_kept() {
         // Sizes that no other test has.
         let length = 10_007;
@@ -115,5 +158,11 @@ mod tests {
         recycle([tensor]);
         assert_eq!(buffer::<f64>(length), vec![1.0; length], "nobody filled it");
         assert_eq!(buffer::<f64>(length)[0], 0.0, "it is in use");
+
+        let lent = host_tensor(vec![2.0f64; length], [length]);
+        lend(&lent);
+        assert_eq!(buffer::<f64>(length)[0], 0.0, "it is held here");
+        drop(lent);
+        assert_eq!(buffer::<f64>(length), vec![2.0; length], "nobody else holds it");
     }
 }

@@ -8,7 +8,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::convolution::Geometry;
-use super::host_buffers::buffer;
+use super::host_buffers::{buffer, keep};
 use tiles::{Accumulate, Correlate, MOST_PIXELS, Panel, panels};
 
 #[cfg(test)]
@@ -148,7 +148,7 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let (image, gy_image, plane) = (sizes.image(), sizes.output(), rows * columns);
     // [task, panel, taps, lanes]
     let of_task = sizes.taps() * padded(&panels);
-    let mut sums = vec![0.0; batch.div_ceil(images) * of_task];
+    let mut sums = buffer(batch.div_ceil(images) * of_task);
     let cotangent_frame =
         |panel: &Panel| Frame { channels: panel.lanes, height: rows, width: columns, border: 0 };
     // Lanes beyond the last output stay zero.
@@ -157,6 +157,7 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     sums.par_chunks_mut(of_task.max(1)).enumerate().for_each_init(
         staged,
         |(source, cotangents), (task, sums)| {
+            sums.fill(0.0);
             for index in task * images..batch.min((task + 1) * images) {
                 frame.fill(source, &x[index * image..][..image], channels);
                 let mut rest = &mut *sums;
@@ -190,6 +191,7 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
             }
         }
     }
+    keep(sums);
     gradient
 }
 

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, NormForm, Operands};
 use super::host::{Curve, WithCurve, map, sums, with_curve};
-use super::host_buffers::{buffer, recycle};
+use super::host_buffers::{buffer, lend, recycle};
 use super::profile;
 use super::real::{Real, host_tensor};
 
@@ -121,6 +121,8 @@ fn back_again<T: Real>(
     let weights = weights.then(|| sum_parts(&parts, shape[1]));
     recycle([held.x, gy, v]);
     let [x, gy] = [to_x, to_gy].map(|values| host_tensor(values, shape.clone()));
+    // The way back through the norm itself gives another cotangent of x, and autodiff adds them.
+    lend(&x);
     (Cotangents { x, weights }, gy)
 }
 
