@@ -11,6 +11,7 @@ use super::convolution::Geometry;
 use super::host_buffers::{buffer, keep};
 use tiles::{Accumulate, Correlate, MOST_PIXELS, Panel, panels};
 
+mod planes;
 #[cfg(test)]
 mod tests;
 mod tiles;
@@ -70,6 +71,9 @@ pub(super) fn conv2d(x: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
         (sizes.batch * sizes.image(), sizes.outputs * sizes.taps()),
         "{sizes:?}"
     );
+    if sizes.channels <= planes::FEW {
+        return planes::conv2d(x, weight, sizes);
+    }
     let Sizes { channels, outputs, geometry, .. } = sizes;
     let Geometry { kernel, stride, height, width } = geometry;
     let [rows, columns] = geometry.output();
@@ -96,6 +100,9 @@ pub(super) fn input_vjp(gy: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
         (sizes.batch * sizes.output(), sizes.outputs * sizes.taps()),
         "{sizes:?}"
     );
+    if sizes.channels <= planes::FEW {
+        return planes::input_vjp(gy, weight, sizes);
+    }
     let Sizes { channels, outputs, geometry, .. } = sizes;
     let Geometry { kernel, stride, height, width } = geometry;
     let [out_height, out_width] = geometry.output();
@@ -137,6 +144,9 @@ pub(super) fn input_vjp(gy: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
 /// As [`conv2d`].
 pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     assert_eq!((x.len(), gy.len()), (sizes.batch * sizes.image(), sizes.batch * sizes.output()), "{sizes:?}");
+    if sizes.channels <= planes::FEW {
+        return planes::weight_vjp(x, gy, sizes);
+    }
     let Sizes { batch, channels, outputs, geometry } = sizes;
     let Geometry { kernel, stride, height, width } = geometry;
     let [rows, columns] = geometry.output();

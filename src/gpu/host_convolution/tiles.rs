@@ -24,6 +24,16 @@ pub(super) struct Panel {
 
 /// So many channels in panels of two vectors, and one of a single vector where that holds the last ones.
 pub(super) fn panels(channels: usize) -> Vec<Panel> {
+    let vector = vector();
+    let panel = |first: usize| {
+        let used = (channels - first).min(2 * vector);
+        Panel { first, used, lanes: used.next_multiple_of(vector) }
+    };
+    (0..channels).step_by(2 * vector).map(panel).collect()
+}
+
+/// Floats in a vector of this machine.
+pub(super) fn vector() -> usize {
     struct Lanes;
     impl WithSimd for Lanes {
         type Output = usize;
@@ -31,12 +41,7 @@ pub(super) fn panels(channels: usize) -> Vec<Panel> {
             S::F32_LANES
         }
     }
-    let vector = Arch::new().dispatch(Lanes);
-    let panel = |first: usize| {
-        let used = (channels - first).min(2 * vector);
-        Panel { first, used, lanes: used.next_multiple_of(vector) }
-    };
-    (0..channels).step_by(2 * vector).map(panel).collect()
+    Arch::new().dispatch(Lanes)
 }
 
 /// A panel of one phase of one image.
