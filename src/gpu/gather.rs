@@ -8,6 +8,7 @@ use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
 use cubecl::prelude::KernelId;
 use rayon::prelude::*;
 
+use super::host_buffers::buffer;
 use super::images::{Batch, Take};
 use super::info::info_once;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, allocate, dispatch};
@@ -123,7 +124,7 @@ impl Gather for Flex {
                 &blocks[index / packing.records][index % packing.records * words..][..words]
             })
             .collect();
-        let mut images = vec![0.0f32; takes.len() * packing.pixels()];
+        let mut images = buffer::<f32>(takes.len() * packing.pixels());
         profile::moving_on_host("gather", takes.len() * packing.pixels(), || {
             let rows = images.par_chunks_mut(packing.pixels().max(1)).zip(&takes).zip(&records);
             rows.for_each(|((image, take), record)| copy(image, record, packing.shape, take, &fractions));
@@ -152,6 +153,7 @@ fn copy(
     take: &Take,
     fractions: &[f32; 256],
 ) {
+    image.fill(0.0);
     for (row, pixels) in image.chunks_exact_mut(width).enumerate() {
         let Some(y) = (row % height).checked_add_signed(take.down as isize).filter(|y| *y < height) else {
             continue;

@@ -12,6 +12,7 @@ use burn_wgpu::{CubeBackend, CubeTensor};
 use rayon::prelude::*;
 
 use super::host::sums;
+use super::host_buffers::{buffer, recycle};
 use super::info::info;
 use super::kernel::{Plain, allocate, operand, unused};
 use super::real::{Real, host_tensor, in_precision};
@@ -90,7 +91,7 @@ impl<B: GradientNormalizationVjp, C: CheckpointStrategy> GradientNormalization f
 
 impl GradientNormalization for Flex {
     fn normalize_gradient(gradient: FloatTensor<Self>, scale: Scale) -> FloatTensor<Self> {
-        in_precision!(gradient, T => by_samples::<T>(&gradient, &gradient, |sample, result| {
+        in_precision!(gradient, T => by_samples::<T>(gradient.clone(), gradient, |sample, result| {
             let (_, factor) = size_and_factor(sample, scale);
             result.iter_mut().for_each(|value| *value *= factor);
         }))
@@ -103,7 +104,7 @@ impl GradientNormalizationVjp for Flex {
         cotangent: FloatTensor<Self>,
         scale: Scale,
     ) -> FloatTensor<Self> {
-        in_precision!(gradient, T => by_samples::<T>(&gradient, &cotangent, |sample, result| {
+        in_precision!(gradient, T => by_samples::<T>(gradient, cotangent, |sample, result| {
             pull_back(sample, result, scale);
         }))
     }
@@ -111,16 +112,22 @@ impl GradientNormalizationVjp for Flex {
 
 /// A copy of `start`, each sample of it changed together with that of `gradient`.
 fn by_samples<T: Real>(
-    gradient: &FlexTensor,
-    start: &FlexTensor,
+    gradient: FlexTensor,
+    start: FlexTensor,
     change: impl Fn(&[T], &mut [T]) + Sync,
 ) -> FlexTensor {
     let shape = gradient.shape();
     let pixels = shape.num_elements().checked_div(shape[0]).unwrap_or(0).max(1);
-    let (gradient, start) = (gradient.to_contiguous(), start.to_contiguous());
-    let mut result = start.storage::<T>().to_vec();
-    let samples = gradient.storage::<T>().par_chunks_exact(pixels);
-    result.par_chunks_exact_mut(pixels).zip(samples).for_each(|(result, sample)| change(sample, result));
+    let [gradient, start] = [gradient, start].map(|tensor| tensor.to_contiguous());
+    let mut result = buffer(shape.num_elements());
+    let samples = [&gradient, &start].map(|tensor| tensor.storage::<T>().par_chunks_exact(pixels));
+    let [samples, starts] = samples;
+    let results = result.par_chunks_exact_mut(pixels).zip(samples).zip(starts);
+    results.for_each(|((result, sample), start)| {
+        result.copy_from_slice(start);
+        change(sample, result);
+    });
+    recycle([gradient, start]);
     host_tensor(result, shape)
 }
 

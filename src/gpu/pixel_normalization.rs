@@ -9,6 +9,7 @@ use burn_wgpu::CubeBackend;
 use rayon::prelude::*;
 
 use super::affine::Affine;
+use super::host_buffers::{buffer, recycle};
 use super::info::info;
 use super::kernel::{Plain, allocate, operand};
 use super::real::{Real, host_tensor, in_precision};
@@ -67,18 +68,23 @@ impl PixelNormalization for Flex {
         let x = x.to_contiguous();
         let [_, _, height, width] = x.shape().dims::<4>();
         in_precision!(x, T => {
-            host_tensor(normalized::<T>(x.storage(), height * width, &channels), x.shape())
+            let y = normalized::<T>(x.storage(), height * width, &channels);
+            let shape = x.shape();
+            recycle([x]);
+            host_tensor(y, shape)
         })
     }
 }
 
 fn normalized<T: Real>(x: &[T], plane: usize, Channels { means, deviations }: &Channels) -> Vec<T> {
-    let mut y = x.to_vec();
-    y.par_chunks_mut(plane.max(1)).with_min_len(8).enumerate().for_each(|(index, plane)| {
+    let mut y = buffer(x.len());
+    let plane = plane.max(1);
+    let planes = y.par_chunks_mut(plane).zip(x.par_chunks(plane)).with_min_len(8);
+    planes.enumerate().for_each(|(index, (y, x))| {
         let channel = index % means.len();
         let [mean, deviation] = [means, deviations].map(|values| T::of(f64::from(values[channel])));
-        for value in plane {
-            *value = (*value - mean) / deviation;
+        for (y, x) in y.iter_mut().zip(x) {
+            *y = (*x - mean) / deviation;
         }
     });
     y

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::affine::Affine;
 use super::host::sums;
+use super::host_buffers::buffer;
 use super::info::info;
 use super::kernel::{Plain, allocate, operand};
 use super::real::{Real, host_tensor, in_precision};
@@ -69,10 +70,9 @@ impl Pooling for Flex {
         let plane = height * width;
         in_precision!(gy, T => {
             let gy = gy.to_contiguous();
-            let mut spread = Vec::with_capacity(n * channels * plane);
-            for value in gy.storage::<T>() {
-                spread.resize(spread.len() + plane, *value / T::of(plane as f64));
-            }
+            let mut spread = buffer(n * channels * plane);
+            let planes = spread.par_chunks_mut(plane.max(1)).zip(gy.storage::<T>()).with_min_len(64);
+            planes.for_each(|(plane, value)| plane.fill(*value / T::of(plane.len() as f64)));
             host_tensor(spread, [n, channels, height, width])
         })
     }
