@@ -2,11 +2,11 @@
 // each weight and each cotangent beside its patches. An invocation sums 2 · ROWS × 8 pixels in 8 channels.
 
 // [batch, outputs, out height, out width], a row in vectors of four where it has so many
-@group(0) @binding(0) var<storage, read_write> gy: array<{{ first }}>;
+@group(0) @binding(0) var<storage, read_write> gy: array<{{ element }}>;
 // [outputs, channels, KERNEL, KERNEL]
 @group(0) @binding(1) var<storage, read_write> kernel: array<f32>;
 // [batch, channels, height, width], likewise
-@group(0) @binding(2) var<storage, read_write> gx: array<{{ second }}>;
+@group(0) @binding(2) var<storage, read_write> gx: array<{{ element }}>;
 // Batch, channels, height, width, outputs, out height, out width, 0, patches in a row: 1, 2, 4 or a multiple of 8; up
 // to 8, an invocation's neighbours have the patches left and right.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;

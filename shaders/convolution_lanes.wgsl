@@ -2,11 +2,11 @@
 // weight and each pixel beside its patches. An invocation sums ROWS × 4 pixels in 8 output channels.
 
 // [batch, channels, height, width], a row in vectors of four where it has so many
-@group(0) @binding(0) var<storage, read_write> x: array<{{ first }}>;
+@group(0) @binding(0) var<storage, read_write> x: array<{{ element }}>;
 // Convolution: [outputs, channels, KERNEL, KERNEL]; vector-Jacobian product: [channels, outputs, KERNEL, KERNEL].
 @group(0) @binding(1) var<storage, read_write> kernel: array<f32>;
 // [batch, outputs, out height, out width], likewise
-@group(0) @binding(2) var<storage, read_write> y: array<{{ second }}>;
+@group(0) @binding(2) var<storage, read_write> y: array<{{ element }}>;
 // Batch, channels, height, width, outputs, out height, out width, 1 for the vector-Jacobian product, patches in a row:
 // 1, 2, 4 or a multiple of 8; up to 8, an invocation's neighbours have the patches left and right.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;

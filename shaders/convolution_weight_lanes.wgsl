@@ -2,9 +2,9 @@
 // the taps of CHANNELS input channels and OUTPUTS outputs over its share of all patches of ROWS × 4 output pixels.
 
 // [batch, channels, height, width], a row in vectors of four where it has so many
-@group(0) @binding(0) var<storage, read_write> x: array<{{ first }}>;
+@group(0) @binding(0) var<storage, read_write> x: array<{{ element }}>;
 // [batch, outputs, out height, out width], likewise
-@group(0) @binding(1) var<storage, read_write> gy: array<{{ second }}>;
+@group(0) @binding(1) var<storage, read_write> gy: array<{{ element }}>;
 // [parts, outputs, channels, KERNEL, KERNEL]
 @group(0) @binding(2) var<storage, read_write> partial_sums: array<f32>;
 // Batch, channels, height, width, outputs, out height, out width, parts, patches in a row: 1, 2, 4 or a multiple of 8;

@@ -33,10 +33,9 @@ pub(super) fn suit(tensor: &CubeTensor) -> bool {
 pub(super) struct Kernel {
     kind: Kind,
     kernel: usize,
-    /// Whether the rows of the first operand are loaded in vectors of four.
-    first_in_vectors: bool,
-    /// Whether those of the second operand of a weight gradient are, or the result's are stored so.
-    second_in_vectors: bool,
+    /// Whether rows are loaded and stored in vectors of four: where that fits all of them, because each combination would
+    /// be another pipeline, for which the driver takes longer than it saves.
+    in_vectors: bool,
     /// Whether a row has more patches than a subgroup, so that lanes load what is beside their patch themselves.
     is_wide: bool,
     /// Whether there is but one input channel, for [`Kind::Weight`].
@@ -47,15 +46,10 @@ pub(super) struct Kernel {
 impl Kernel {
     pub(super) fn new(kind: Kind, sizes: Sizes, storage: Storage) -> Self {
         let [width, out_width] = [sizes.geometry.width, sizes.geometry.output()[1]];
-        let [first, second] = match kind {
-            Kind::Output { .. } | Kind::Weight { .. } => [width, out_width],
-            Kind::Input => [out_width, width],
-        };
         Self {
             kind,
             kernel: sizes.geometry.kernel,
-            first_in_vectors: first % 4 == 0,
-            second_in_vectors: second % 4 == 0,
+            in_vectors: width % 4 == 0 && out_width % 4 == 0,
             is_wide: out_width > (4 * LANES) as usize,
             is_single: matches!(kind, Kind::Weight { .. }) && sizes.channels == 1,
             storage,
@@ -133,21 +127,20 @@ impl KernelSource for Kernel {
             ("four", 4),
             // Those that are 0 or 1 say whether what they enclose is there.
             ("halo", u32::from(kernel > 1 && !self.is_wide)),
-            ("far_vectors", u32::from(kernel > 1 && self.is_wide && self.first_in_vectors)),
-            ("far_singles", u32::from(kernel > 1 && self.is_wide && !self.first_in_vectors)),
-            ("vectors", if self.first_in_vectors { vectors } else { 0 }),
-            ("singles", if self.first_in_vectors { 0 } else { 4 * vectors }),
-            ("whole", u32::from(self.second_in_vectors)),
-            ("apart", u32::from(!self.second_in_vectors)),
+            ("far_vectors", u32::from(kernel > 1 && self.is_wide && self.in_vectors)),
+            ("far_singles", u32::from(kernel > 1 && self.is_wide && !self.in_vectors)),
+            ("vectors", if self.in_vectors { vectors } else { 0 }),
+            ("singles", if self.in_vectors { 0 } else { 4 * vectors }),
+            ("whole", u32::from(self.in_vectors)),
+            ("apart", u32::from(!self.in_vectors)),
         ];
         let stored = self.storage.name();
-        let element = |in_vectors| if in_vectors { format!("vec4<{stored}>") } else { stored.into() };
+        let element = if self.in_vectors { format!("vec4<{stored}>") } else { stored.into() };
         let source = SourceTemplate::new(self.storage.enabled(&unroll(text, &counts)))
             .register("stored", stored)
             .register("workgroup", WORKGROUP.to_string())
             .register("stride", stride.to_string())
-            .register("first", element(self.first_in_vectors))
-            .register("second", element(self.second_in_vectors));
+            .register("element", element);
         counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
     }
 
@@ -163,17 +156,15 @@ impl KernelSource for Kernel {
 /// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
-    for variant in 0..64 {
+    for variant in 0..32 {
         let is = |bit: u32| variant >> bit & 1 == 1;
-        let (kernel, [first_in_vectors, second_in_vectors]) = (if is(0) { 1 } else { 3 }, [is(1), is(2)]);
-        let is_wide = is(4);
-        let storage = Storage::ALL[usize::from(is(5))];
+        let (kernel, in_vectors, is_wide) = (if is(0) { 1 } else { 3 }, is(1), is(2));
+        let storage = Storage::ALL[usize::from(is(3))];
         let mut add = |name, kind, is_single| {
-            let kernel =
-                Kernel { kind, kernel, first_in_vectors, second_in_vectors, is_wide, is_single, storage };
+            let kernel = Kernel { kind, kernel, in_vectors, is_wide, is_single, storage };
             shaders.push((name, kernel.source().complete()));
         };
-        let stride = if is(3) { 2 } else { 1 };
+        let stride = if is(4) { 2 } else { 1 };
         add("convolution_lanes.wgsl", Kind::Output { stride }, false);
         add("convolution_weight_lanes.wgsl", Kind::Weight { stride }, false);
         add("convolution_weight_lanes.wgsl", Kind::Weight { stride }, true);
