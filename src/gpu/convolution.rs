@@ -6,7 +6,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
-use burn::tensor::{Shape, Slice, Tensor};
+use burn::tensor::{DType, Shape, Slice, Tensor};
 
 use super::bilinear::Bilinear;
 use super::host_buffers::recycle;
@@ -122,13 +122,13 @@ pub trait Convolution: Backend {
 
 impl Convolution for Flex {
     fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+        if !are_single([&x, &weight]) {
+            return convolution_reference::<Self>(x, weight, geometry);
+        }
         let sizes = Sizes::of(&x.shape(), weight.shape()[0], geometry);
         let [rows, columns] = geometry.output();
         let shape = [sizes.batch, sizes.outputs, rows, columns];
-        on_host("convolution", sizes, [x, weight], shape, |x, weight| {
-            host_convolution::conv2d(x, weight, sizes)
-        })
-        .unwrap_or_else(|[x, weight]| convolution_reference::<Self>(x, weight, geometry))
+        on_host("convolution", sizes, [x, weight], shape, host_convolution::conv2d)
     }
 
     fn convolution_input_vjp(
@@ -136,12 +136,12 @@ impl Convolution for Flex {
         weight: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
+        if !are_single([&gy, &weight]) {
+            return input_vjp_reference::<Self>(gy, weight, geometry);
+        }
         let shape = [gy.shape()[0], weight.shape()[1], geometry.height, geometry.width];
         let sizes = Sizes::of(&Shape::from(shape), weight.shape()[0], geometry);
-        on_host("convolution input", sizes, [gy, weight], shape, |gy, weight| {
-            host_convolution::input_vjp(gy, weight, sizes)
-        })
-        .unwrap_or_else(|[gy, weight]| input_vjp_reference::<Self>(gy, weight, geometry))
+        on_host("convolution input", sizes, [gy, weight], shape, host_convolution::input_vjp)
     }
 
     fn convolution_weight_vjp(
@@ -149,33 +149,37 @@ impl Convolution for Flex {
         gy: FloatTensor<Self>,
         geometry: Geometry,
     ) -> FloatTensor<Self> {
+        if !are_single([&x, &gy]) {
+            return weight_vjp_reference::<Self>(x, gy, geometry);
+        }
         let sizes = Sizes::of(&x.shape(), gy.shape()[1], geometry);
         let shape = [sizes.outputs, sizes.channels, geometry.kernel, geometry.kernel];
-        on_host("convolution weight", sizes, [x, gy], shape, |x, gy| {
-            host_convolution::weight_vjp(x, gy, sizes)
-        })
-        .unwrap_or_else(|[x, gy]| weight_vjp_reference::<Self>(x, gy, geometry))
+        on_host("convolution weight", sizes, [x, gy], shape, host_convolution::weight_vjp)
     }
 }
 
-/// An operation on the values of two tensors, or these where they are not in single precision.
+/// Whether the operations of [`host_convolution`] take these; burn's take double precision, too.
+fn are_single(tensors: [&FlexTensor; 2]) -> bool {
+    tensors.into_iter().all(|tensor| tensor.dtype() == DType::F32)
+}
+
+/// An operation on the values of two tensors of single precision.
 fn on_host(
     name: &str,
-    Sizes { batch, channels, outputs, geometry }: Sizes,
+    sizes: Sizes,
     tensors: [FlexTensor; 2],
     shape: [usize; 4],
-    operation: impl FnOnce(&[f32], &[f32]) -> Vec<f32>,
-) -> Result<FlexTensor, [FlexTensor; 2]> {
+    operation: impl FnOnce(&[f32], &[f32], Sizes) -> Vec<f32>,
+) -> FlexTensor {
     let tensors = tensors.map(|tensor| tensor.to_contiguous());
-    let [Some(left), Some(right)] = tensors.each_ref().map(FlexTensor::as_slice::<f32>) else {
-        return Err(tensors);
-    };
+    let [left, right] = tensors.each_ref().map(FlexTensor::storage::<f32>);
+    let Sizes { batch, channels, outputs, geometry } = sizes;
     let floats = left.len() + right.len() + shape.iter().product::<usize>();
     let operations = geometry.operations(batch, channels, outputs);
     let work = Work { bytes: 4 * floats as u64, operations };
-    let values = profile::on_host(name, work, || operation(left, right));
+    let values = profile::on_host(name, work, || operation(left, right, sizes));
     recycle(tensors);
-    Ok(host_tensor(values, shape))
+    host_tensor(values, shape)
 }
 
 /// What [`conv2d`] computes, by burn's convolution.

@@ -65,9 +65,8 @@ pub(super) fn map<T: Real, const INPUTS: usize, const OUTPUTS: usize>(
                 }
             }
             for output in 0..OUTPUTS {
-                // Those that are not new come out as before, and are as many as there are in all but for a short input.
-                let (from, to) = (if new.end < LANES { new.end } else { LANES }, start);
-                outputs[output][to..to + from].copy_from_slice(&results[output][..from]);
+                // Those that are not new come out as they did before.
+                outputs[output][start..start + new.end].copy_from_slice(&results[output][..new.end]);
             }
         },
     );

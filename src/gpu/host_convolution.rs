@@ -1,7 +1,8 @@
 //! Convolution and its two gradients on the host, in single precision: the same bits whatever the number of threads.
 //!
 //! No operation unrolls its image. Each image is copied once, channels innermost and framed by zeros, so that what a
-//! kernel's row sees from one pixel is one run of floats; the products are taken straight from those runs.
+//! kernel's row sees from one pixel is one run of floats; the products are taken straight from those runs. An image of few
+//! channels, whose runs would be short, is for [`planes`].
 
 use burn::tensor::Shape;
 use pulp::Arch;
@@ -16,9 +17,11 @@ mod planes;
 mod tests;
 mod tiles;
 
-/// Tasks of a weight gradient, each with some of the images: fixed, so that neither threads nor their order reach a bit of the result.
+/// Tasks of a weight gradient, at the least: fixed, so that neither threads nor their order reach a bit of the result.
 const TASKS: usize = 16;
-/// Sums of all tasks that are added up together.
+/// Panels of a weight gradient for which a task copies an image.
+const PANELS: usize = 2;
+/// Sums of all parts that are added up together.
 const SUMMED: usize = 1 << 12;
 /// Channels, and pixels, that are copied into a frame together.
 const BLOCK: usize = 4;
@@ -154,24 +157,31 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let run = kernel * channels;
     let frame = Frame { channels, height, width, border: geometry.padding() };
     let starts = grid([rows, columns], |row, column| frame.start(row * stride, column * stride));
-    let images = batch.div_ceil(TASKS).max(1);
+    // A task sums some panels over part of the images: many panels need few parts, which are added up afterwards.
+    let groups: Vec<&[Panel]> = panels.chunks(PANELS).collect();
+    let images = batch.div_ceil(TASKS.div_ceil(groups.len().max(1))).max(1);
     let (image, gy_image, plane) = (sizes.image(), sizes.output(), rows * columns);
-    // [task, panel, taps, lanes]
-    let of_task = sizes.taps() * padded(&panels);
-    let mut sums = buffer(batch.div_ceil(images) * of_task);
+    // [part, group, panel, taps, lanes]; the last group may have room that it does not need.
+    let of_task = sizes.taps() * groups.first().map_or(0, |group| padded(group));
+    let of_part = groups.len() * of_task;
+    let mut sums = buffer(batch.div_ceil(images) * of_part);
     let cotangent_frame =
         |panel: &Panel| Frame { channels: panel.lanes, height: rows, width: columns, border: 0 };
     // Lanes beyond the last output stay zero.
-    let staged =
-        || (frame.empty(), panels.iter().map(|panel| cotangent_frame(panel).empty()).collect::<Vec<_>>());
+    let staged = || {
+        let cotangents = panels.iter().map(|panel| cotangent_frame(panel).empty());
+        (frame.empty(), cotangents.collect::<Vec<_>>())
+    };
     sums.par_chunks_mut(of_task.max(1)).enumerate().for_each_init(
         staged,
         |(source, cotangents), (task, sums)| {
             sums.fill(0.0);
-            for index in task * images..batch.min((task + 1) * images) {
+            let (part, group) = (task / groups.len(), task % groups.len());
+            for index in part * images..batch.min((part + 1) * images) {
                 frame.fill(source, &x[index * image..][..image], channels);
                 let mut rest = &mut *sums;
-                for (panel, cotangent) in panels.iter().zip(&mut *cotangents) {
+                let cotangents = &mut cotangents[group * PANELS..];
+                for (panel, cotangent) in groups[group].iter().zip(cotangents) {
                     let gy = &gy[index * gy_image + panel.first * plane..][..panel.used * plane];
                     cotangent_frame(panel).fill(cotangent, gy, panel.used);
                     let sum;
@@ -182,19 +192,15 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
             }
         },
     );
-    let (sum, others) = sums.split_at_mut(if batch > 0 { of_task } else { 0 });
-    sum.par_chunks_mut(SUMMED).enumerate().for_each(|(chunk, sum)| {
-        for other in others.chunks_exact(of_task.max(1)) {
-            for (sum, other) in sum.iter_mut().zip(&other[chunk * SUMMED..]) {
-                *sum += other;
-            }
-        }
-    });
+    let sum = add_parts(&mut sums, of_part);
     let mut gradient = vec![0.0; outputs * sizes.taps()];
     let square = kernel * kernel;
-    for panel in &panels {
-        let sums = sum.get(sizes.taps() * panel.first..).unwrap_or_default().chunks_exact(panel.lanes);
-        for (tap, sums) in sums.take(sizes.taps()).enumerate() {
+    let panels = groups.iter().zip(sum.chunks_exact(of_task.max(1))).flat_map(|(group, sums)| {
+        let first = group[0].first;
+        group.iter().map(move |panel| (panel, &sums[(panel.first - first) * sizes.taps()..]))
+    });
+    for (panel, sums) in panels {
+        for (tap, sums) in sums.chunks_exact(panel.lanes).take(sizes.taps()).enumerate() {
             let tap = tap % channels * square + tap / channels;
             for (output, sum) in sums[..panel.used].iter().enumerate() {
                 gradient[(panel.first + output) * sizes.taps() + tap] = *sum;
@@ -203,6 +209,17 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     }
     keep(sums);
     gradient
+}
+
+/// Adds up parts of so many sums each, where there are any, into the first.
+fn add_parts(sums: &mut [f32], of_part: usize) -> &[f32] {
+    let (sum, others) = sums.split_at_mut(of_part.min(sums.len()));
+    sum.par_chunks_mut(SUMMED).enumerate().for_each(|(chunk, sum)| {
+        for other in others.chunks_exact(of_part.max(1)) {
+            sum.iter_mut().zip(&other[chunk * SUMMED..]).for_each(|(sum, other)| *sum += other);
+        }
+    });
+    sum
 }
 
 /// An image copied with its channels innermost, `border` zeros on every side.
@@ -294,16 +311,16 @@ fn grid<T>([rows, columns]: [usize; 2], value: impl Fn(usize, usize) -> T) -> Ve
 fn pack(weight: &[f32], channels: usize, step: usize, offsets: &[usize]) -> Vec<f32> {
     let panels = panels(channels);
     let mut packed = vec![0.0; padded(&panels) * offsets.len()];
-    let mut rest = packed.as_mut_slice();
-    for Panel { first, used, lanes } in panels {
-        let packed;
-        (packed, rest) = rest.split_at_mut(offsets.len() * lanes);
-        for (row, offset) in packed.chunks_exact_mut(lanes).zip(offsets) {
-            for (lane, value) in row[..used].iter_mut().enumerate() {
+    // All panels but the last are as large as the first.
+    let largest = panels.first().map_or(0, |panel| panel.lanes) * offsets.len();
+    let parts = packed.par_chunks_mut(largest.max(1)).zip(&panels);
+    parts.for_each(|(packed, Panel { first, used, lanes })| {
+        for (row, offset) in packed.chunks_exact_mut(*lanes).zip(offsets) {
+            for (lane, value) in row[..*used].iter_mut().enumerate() {
                 *value = weight[(first + lane) * step + offset];
             }
         }
-    }
+    });
     packed
 }
 

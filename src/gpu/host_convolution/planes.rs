@@ -4,8 +4,8 @@ use pulp::{Arch, Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
 use super::tiles::vector;
-use super::{Sizes, TASKS, grid};
-use crate::gpu::host_buffers::buffer;
+use super::{Sizes, TASKS, add_parts, grid};
+use crate::gpu::host_buffers::{buffer, keep};
 
 /// Channels up to which these are the faster loops.
 pub(super) const FEW: usize = 4;
@@ -74,10 +74,11 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     taps.resize(used.next_multiple_of(TAPS), 0);
     let of_task = outputs * taps.len() * lanes;
     let images = batch.div_ceil(TASKS).max(1);
-    let mut sums = vec![0.0; batch.div_ceil(images) * of_task];
+    let mut sums = buffer(batch.div_ceil(images) * of_task);
     sums.par_chunks_mut(of_task.max(1)).enumerate().for_each_init(
         || planes.empty(),
         |source, (task, sums)| {
+            sums.fill(0.0);
             for index in task * images..batch.min((task + 1) * images) {
                 planes.fill(source, &x[index * sizes.image()..][..sizes.image()]);
                 let cotangent = &gy[index * sizes.output()..][..sizes.output()];
@@ -87,10 +88,7 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
             }
         },
     );
-    let (sum, others) = sums.split_at_mut(if batch > 0 { of_task } else { 0 });
-    for other in others.chunks_exact(of_task.max(1)) {
-        sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
-    }
+    let sum = add_parts(&mut sums, of_task);
     let mut gradient = vec![0.0; outputs * used];
     for (output, gradient) in gradient.chunks_exact_mut(used.max(1)).enumerate() {
         let sums = sum[(output * taps.len() * lanes).min(sum.len())..].chunks_exact(lanes);
@@ -98,6 +96,7 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
             *gradient = lanes.iter().sum();
         }
     }
+    keep(sums);
     gradient
 }
 

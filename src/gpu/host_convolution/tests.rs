@@ -1,6 +1,6 @@
 //! The three operations against their definition, and against themselves on other numbers of threads.
 
-use super::{Geometry, Sizes, conv2d, input_vjp, weight_vjp};
+use super::{Geometry, Sizes, conv2d, input_vjp, keep, weight_vjp};
 
 /// Every (input, weight, output) triple of indices that the definition of convolution multiplies.
 fn products(sizes: Sizes, mut product: impl FnMut(usize, usize, usize)) {
@@ -82,6 +82,20 @@ fn bits_do_not_depend_on_the_number_of_threads() {
     let expected = run(1);
     for threads in [2, 3, 7] {
         assert_eq!(run(threads), expected, "{threads} threads");
+    }
+}
+
+/// What a recycled buffer held before reaches no result.
+#[test]
+fn results_are_written_in_full() {
+    for (channels, outputs, kernel, stride) in [(1, 24, 3, 1), (3, 40, 3, 2), (40, 24, 1, 2), (24, 40, 3, 2)]
+    {
+        let geometry = Geometry { kernel, stride, height: 17, width: 18 };
+        let sizes = Sizes { batch: 17, channels, outputs, geometry };
+        for floats in [sizes.batch * sizes.image(), sizes.batch * sizes.output()] {
+            keep(vec![f32::NAN; floats]);
+        }
+        check(sizes);
     }
 }
 
