@@ -46,15 +46,19 @@ impl<B: Backend, G: Copy + Send + std::fmt::Debug + 'static> Backward<B, 2> for 
         let cotangent = grads.consume::<B>(&ops.node);
         let [left_node, right_node] = ops.parents;
         let (left, right, form) = ops.state;
-        // The last use of the cotangent gives it away, so that its memory can be used again.
-        let mut cotangent = Some(cotangent);
-        if let (Some(node), Some(right)) = (left_node, right) {
-            let given = if right_node.is_some() { cotangent.clone() } else { cotangent.take() };
-            let given = given.expect("not given away");
-            grads.register::<B>(node.id, (self.to_left)(given, right, form));
-        }
-        if let (Some(node), Some(left), Some(cotangent)) = (right_node, left, cotangent) {
-            grads.register::<B>(node.id, (self.to_right)(cotangent, left, form));
+        let (to_left, to_right) = (left_node.zip(right), right_node.zip(left));
+        // The last to use the cotangent is given it whole, so that its memory can be used again.
+        match (to_left, to_right) {
+            (Some((node, right)), None) => {
+                grads.register::<B>(node.id, (self.to_left)(cotangent, right, form));
+            }
+            (to_left, Some((right_node, left))) => {
+                if let Some((node, right)) = to_left {
+                    grads.register::<B>(node.id, (self.to_left)(cotangent.clone(), right, form));
+                }
+                grads.register::<B>(right_node.id, (self.to_right)(cotangent, left, form));
+            }
+            (None, None) => {}
         }
     }
 }
