@@ -115,7 +115,7 @@ fn reference_norm([x, gy]: [Tensor<4>; 2], [scale, shift]: [Tensor<1>; 2], form:
 /// `y` and `gx` by ours.
 fn our_norm([x, gy]: [Tensor<4>; 2], [scale, shift]: [Tensor<1>; 2], form: NormForm) -> [Tensor<4>; 2] {
     let (y, statistics) = group_norm(x.clone(), scale.clone(), shift.clone(), form);
-    assert_eq!(statistics.dims(), [x.dims()[0], form.groups, 2]);
+    assert_eq!(statistics.values.dims(), [x.dims()[0], form.groups, 2]);
     let gx = group_norm_input_vjp(x, statistics, scale, shift, gy, form);
     [y, gx]
 }
@@ -190,6 +190,52 @@ fn norms_and_their_derivatives_are_burns() {
                         tolerance,
                         &format!("{name} {sizes:?} {activation:?} {part}"),
                     );
+                }
+            }
+        }
+    }
+}
+
+/// As in a network: `y`, and `gx` of a cotangent that depends on `y`.
+fn our_chain([x, gy]: [Tensor<4>; 2], [scale, shift]: [Tensor<1>; 2], form: NormForm) -> [Tensor<4>; 2] {
+    let (y, statistics) = group_norm(x.clone(), scale.clone(), shift.clone(), form);
+    let gx = group_norm_input_vjp(x, statistics, scale, shift, gy + y.clone(), form);
+    [y, gx]
+}
+
+fn reference_chain([x, gy]: [Tensor<4>; 2], weights: [Tensor<1>; 2], form: NormForm) -> [Tensor<4>; 2] {
+    let [y, _] = reference_norm([x.clone(), gy.clone()], weights.clone(), form);
+    let [_, gx] = reference_norm([x, gy + y.clone()], weights, form);
+    [y, gx]
+}
+
+/// The gradients of `Σ (y + gx) v` in x, scale and shift, where x is a leaf of the graph, or is not.
+fn of_both(operands: &Operands, form: NormForm, is_leaf: bool, norm: Norm, device: &Device) -> [Vec<f32>; 3] {
+    let device = device.clone().autodiff();
+    let [leaf, gy, v] = [0, 3, 4].map(|operand| operands.image(operand, &device));
+    let [scale, shift] = [1, 2].map(|operand| operands.weight(operand, &device).require_grad());
+    let leaf = leaf.require_grad();
+    let x = if is_leaf { leaf.clone() } else { leaf.clone() * 1.0 };
+    let [y, gx] = norm([x, gy], [scale.clone(), shift.clone()], form);
+    let gradients = ((y + gx) * v).sum().backward();
+    let gradient = |weight: Tensor<1>| weight.grad(&gradients).map(values).unwrap_or_default();
+    [leaf.grad(&gradients).map(values).unwrap_or_default(), gradient(scale), gradient(shift)]
+}
+
+#[test]
+fn cotangents_from_both_ways_back_add_up() {
+    let chains: [[Norm; 2]; 2] = [[our_norm, reference_norm], [our_chain, reference_chain]];
+    for (name, device) in devices() {
+        for sizes in [[2, 6, 3, 5, 2], [33, 24, 2, 2, 8], [0, 4, 3, 3, 2]] {
+            for (activation, is_leaf) in ACTIVATIONS.iter().flat_map(|kind| [(*kind, true), (*kind, false)]) {
+                for (chain, [ours, reference]) in chains.iter().enumerate() {
+                    let (form, operands) = (NormForm { groups: sizes[4], activation }, Operands::new(sizes));
+                    let got = of_both(&operands, form, is_leaf, *ours, &device);
+                    let expected = of_both(&operands, form, is_leaf, *reference, &Device::flex());
+                    for (part, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                        let what = format!("{name} {sizes:?} {activation:?} {is_leaf} {chain} {part}");
+                        assert_close(got, expected, 5e-5, &what);
+                    }
                 }
             }
         }

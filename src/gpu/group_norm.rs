@@ -1,5 +1,8 @@
 //! Group normalisation with an activation behind it, and its input vector-Jacobian product, which has a derivative too.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -23,11 +26,24 @@ pub struct NormForm {
     pub activation: Option<Activation>,
 }
 
+/// What a forward pass leaves for the way back: how each group of each sample was normalised.
+#[derive(Clone, Debug)]
+pub struct NormStatistics {
+    /// `[batch, groups, 2]`: mean and `r`, outside every autodiff graph.
+    pub values: Tensor<3>,
+    again: Again,
+}
+
+/// Whether the way back has come through [`group_norm_input_vjp`] and given its input a cotangent. That of [`group_norm`],
+/// which comes after it where both are, then adds its own to it in the same loop rather than leave that to autodiff.
+#[derive(Clone, Debug, Default)]
+pub struct Again(Arc<AtomicBool>);
+
 /// Group normalisation (Wu & He 2018) of `x` `[batch, channels, height, width]`: `y = act(γ x̂ + β)`, shaped like `x`,
-/// with `scale` γ and `shift` β `[channels]`, and the statistics `[batch, groups, 2]` behind `x̂`.
+/// with `scale` γ and `shift` β `[channels]`, and the statistics behind `x̂`.
 ///
-/// `x̂ = r (x − mean)` with `r = 1 / √(variance + ε)`, group by group of a sample. The statistics, mean and `r`, carry no
-/// autodiff graph: the way back knows how they depend on `x`.
+/// `x̂ = r (x − mean)` with `r = 1 / √(variance + ε)`, group by group of a sample. The statistics carry no autodiff graph:
+/// the way back knows how they depend on `x`.
 ///
 /// # Panics
 /// Where the channels are no multiple of the groups or not as many as those of scale and shift; where a tensor on a GPU
@@ -38,7 +54,7 @@ pub fn group_norm(
     scale: Tensor<1>,
     shift: Tensor<1>,
     form: NormForm,
-) -> (Tensor<4>, Tensor<3>) {
+) -> (Tensor<4>, NormStatistics) {
     let [_, channels, ..] = x.dims();
     assert_eq!(
         [channels; 2],
@@ -46,9 +62,11 @@ pub fn group_norm(
         "group_norm: channels of x, scale and shift"
     );
     assert_eq!(channels % form.groups, 0, "group_norm: {channels} channels in {form:?}");
-    let (y, statistics) =
-        Dispatch::group_norm(x.into_dispatch(), scale.into_dispatch(), shift.into_dispatch(), form);
-    (Tensor::from_dispatch(y), Tensor::from_dispatch(statistics).without_autodiff())
+    let again = Again::default();
+    let [x, scale, shift] = [x.into_dispatch(), scale.into_dispatch(), shift.into_dispatch()];
+    let (y, values) = Dispatch::group_norm(x, scale, shift, form, again.clone());
+    let values = Tensor::from_dispatch(values).without_autodiff();
+    (Tensor::from_dispatch(y), NormStatistics { values, again })
 }
 
 /// `gyᵀ · ∂y/∂x` of [`group_norm`], from its input and statistics: `r (u − m(u) − x̂ m(u x̂))` with
@@ -60,7 +78,7 @@ pub fn group_norm(
 /// As [`group_norm`], or where `x`, `gy` and the statistics do not fit.
 pub fn group_norm_input_vjp(
     x: Tensor<4>,
-    statistics: Tensor<3>,
+    statistics: NormStatistics,
     scale: Tensor<1>,
     shift: Tensor<1>,
     gy: Tensor<4>,
@@ -68,7 +86,8 @@ pub fn group_norm_input_vjp(
 ) -> Tensor<4> {
     let [batch, channels, ..] = x.dims();
     assert_eq!(x.dims(), gy.dims(), "group_norm_input_vjp: x and gy differ in shape");
-    assert_eq!(statistics.dims(), [batch, form.groups, 2], "group_norm_input_vjp: the statistics");
+    let NormStatistics { values, again } = statistics;
+    assert_eq!(values.dims(), [batch, form.groups, 2], "group_norm_input_vjp: the statistics");
     assert_eq!(
         [channels; 2],
         [scale.dims()[0], shift.dims()[0]],
@@ -76,11 +95,12 @@ pub fn group_norm_input_vjp(
     );
     Tensor::from_dispatch(Dispatch::group_norm_input_vjp(
         x.into_dispatch(),
-        statistics.into_dispatch(),
+        values.into_dispatch(),
         scale.into_dispatch(),
         shift.into_dispatch(),
         gy.into_dispatch(),
         form,
+        again,
     ))
 }
 
@@ -93,6 +113,7 @@ pub trait GroupNorm: Backend {
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         form: NormForm,
+        again: Again,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// See [`group_norm_input_vjp`].
@@ -103,6 +124,7 @@ pub trait GroupNorm: Backend {
         shift: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         form: NormForm,
+        again: Again,
     ) -> FloatTensor<Self>;
 }
 
@@ -133,11 +155,12 @@ pub trait GroupNormPasses: Backend {
     /// See [`group_norm`].
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// The cotangents of all operands of [`group_norm`] from that of `y`.
+    /// The cotangents of all operands of [`group_norm`] from that of `y`; `earlier`, if any, is added to that of `x`.
     fn back(
         operands: Operands<Self>,
         statistics: FloatTensor<Self>,
         gy: FloatTensor<Self>,
+        earlier: Option<FloatTensor<Self>>,
         weights: bool,
     ) -> Cotangents<Self>;
 
@@ -165,6 +188,7 @@ macro_rules! by_passes {
                 scale: FloatTensor<Self>,
                 shift: FloatTensor<Self>,
                 form: NormForm,
+                _: Again,
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
                 Self::forward(Operands { x, scale, shift, form })
             }
@@ -176,8 +200,9 @@ macro_rules! by_passes {
                 shift: FloatTensor<Self>,
                 gy: FloatTensor<Self>,
                 form: NormForm,
+                _: Again,
             ) -> FloatTensor<Self> {
-                Self::back(Operands { x, scale, shift, form }, statistics, gy, false).x
+                Self::back(Operands { x, scale, shift, form }, statistics, gy, None, false).x
             }
         }
     };
@@ -191,6 +216,7 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         form: NormForm,
+        again: Again,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let ((x, x_node), (scale, scale_node), (shift, shift_node)) =
             (x.into_parts(), scale.into_parts(), shift.into_parts());
@@ -198,7 +224,7 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
         let prepared = Back.prepare::<C>([x_node, scale_node, shift_node]).compute_bound().stateful();
         let (y, statistics) = B::forward(operands.clone());
         let y = match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics.clone()), y),
+            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics.clone(), again), y),
             OpsKind::UnTracked(prepared) => prepared.finish(y),
         };
         (y, FloatTensor::<Self>::new(statistics))
@@ -211,6 +237,7 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
         shift: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         form: NormForm,
+        again: Again,
     ) -> FloatTensor<Self> {
         // Only a curved activation makes the product depend on the shift.
         let is_curved = form.activation == Some(Activation::Silu);
@@ -221,9 +248,9 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
         let statistics = statistics.into_primitive();
         let nodes = [x_node, scale_node, shift_node, gy_node];
         let prepared = BackAgain.prepare::<C>(nodes).compute_bound().stateful();
-        let gx = B::back(operands.clone(), statistics.clone(), gy.clone(), false).x;
+        let gx = B::back(operands.clone(), statistics.clone(), gy.clone(), None, false).x;
         match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics, gy), gx),
+            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics, gy, again), gx),
             OpsKind::UnTracked(prepared) => prepared.finish(gx),
         }
     }
@@ -234,15 +261,19 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
 struct Back;
 
 impl<B: GroupNormPasses> Backward<B, 3> for Back {
-    /// The statistics last.
-    type State = (Operands<B>, FloatTensor<B>);
+    /// The statistics second.
+    type State = (Operands<B>, FloatTensor<B>, Again);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gy = grads.consume::<B>(&ops.node);
-        let (operands, statistics) = ops.state;
+        let (operands, statistics, Again(again)) = ops.state;
+        // That of a leaf would stay where it is when it is read.
+        let has_earlier = |order: usize| order > 0 && again.load(Ordering::Relaxed);
+        let earlier = ops.parents[0].as_ref().filter(|node| has_earlier(node.order));
+        let earlier = earlier.map(|node| grads.consume::<B>(node));
         let [x_node, scale_node, shift_node] = ops.parents.map(|parent| parent.map(|node| node.id));
         let weights = scale_node.is_some() || shift_node.is_some();
-        let cotangents = B::back(operands, statistics, gy, weights);
+        let cotangents = B::back(operands, statistics, gy, earlier, weights);
         register_all(grads, [x_node, scale_node, shift_node], cotangents);
     }
 }
@@ -252,16 +283,17 @@ impl<B: GroupNormPasses> Backward<B, 3> for Back {
 struct BackAgain;
 
 impl<B: GroupNormPasses> Backward<B, 4> for BackAgain {
-    /// The statistics and `gy` last.
-    type State = (Operands<B>, FloatTensor<B>, FloatTensor<B>);
+    /// The statistics and `gy` after the operands.
+    type State = (Operands<B>, FloatTensor<B>, FloatTensor<B>, Again);
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
         let v = grads.consume::<B>(&ops.node);
-        let (operands, statistics, gy) = ops.state;
+        let (operands, statistics, gy, Again(again)) = ops.state;
         let [x_node, scale_node, shift_node, gy_node] = ops.parents.map(|parent| parent.map(|node| node.id));
         let weights = scale_node.is_some() || shift_node.is_some();
         let (cotangents, to_gy) = B::back_again(operands, statistics, gy, v, weights);
         register_all(grads, [x_node, scale_node, shift_node], cotangents);
+        again.store(x_node.is_some(), Ordering::Relaxed);
         if let Some(node) = gy_node {
             grads.register::<B>(node, to_gy);
         }

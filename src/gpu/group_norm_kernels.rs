@@ -1,6 +1,7 @@
 //! The three passes of [`group_norm`](super::group_norm) on the GPU: a launch each, and one that adds up over the batch
 //! what each sample does to the weights.
 
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, Shape};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
@@ -41,9 +42,14 @@ impl GroupNormPasses for CubeBackend {
         operands: Operands<Self>,
         statistics: FloatTensor<Self>,
         gy: FloatTensor<Self>,
+        earlier: Option<FloatTensor<Self>>,
         weights: bool,
     ) -> Cotangents<Self> {
-        way_back(Pass::Back, operands, statistics, vec![gy], weights).0
+        let cotangents = way_back(Pass::Back, operands, statistics, vec![gy], weights).0;
+        match earlier {
+            Some(earlier) => Cotangents { x: Self::float_add(cotangents.x, earlier), ..cotangents },
+            None => cotangents,
+        }
     }
 
     fn back_again(

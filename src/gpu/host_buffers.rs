@@ -4,7 +4,7 @@
 //! thread while the others wait, only to be overwritten.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
@@ -59,29 +59,10 @@ impl<T> Free<T> {
     }
 }
 
-/// Tensors of others that are recycled as soon as those drop them.
-static LENT: Mutex<Vec<FlexTensor>> = Mutex::new(Vec::new());
-
 /// So many values, of whatever an earlier tensor held.
 pub(super) fn buffer<T: Real>(length: usize) -> Vec<T> {
-    let take = || T::free().lock().unwrap_or_else(PoisonError::into_inner).take(length);
-    let kept = take().or_else(|| {
-        recycle_lent(None);
-        take()
-    });
+    let kept = T::free().lock().unwrap_or_else(PoisonError::into_inner).take(length);
     kept.unwrap_or_else(|| vec![T::ZERO; length])
-}
-
-/// Has the memory of a tensor recycled where others drop it: autodiff, once it has added the tensor to another one. Until
-/// then it counts as held, so that nobody changes it in place.
-pub(super) fn lend(tensor: &FlexTensor) {
-    recycle_lent(Some(tensor.clone()));
-}
-
-fn recycle_lent(another: Option<FlexTensor>) {
-    let mut lent = LENT.lock().unwrap_or_else(PoisonError::into_inner);
-    recycle(lent.extract_if(.., |tensor| tensor.is_unique()));
-    lent.extend(another);
 }
 
 /// Keeps the memory of tensors that nobody else holds.
@@ -158,11 +139,5 @@ mod tests {
         recycle([tensor]);
         assert_eq!(buffer::<f64>(length), vec![1.0; length], "nobody filled it");
         assert_eq!(buffer::<f64>(length)[0], 0.0, "it is in use");
-
-        let lent = host_tensor(vec![2.0f64; length], [length]);
-        lend(&lent);
-        assert_eq!(buffer::<f64>(length)[0], 0.0, "it is held here");
-        drop(lent);
-        assert_eq!(buffer::<f64>(length), vec![2.0; length], "nobody else holds it");
     }
 }

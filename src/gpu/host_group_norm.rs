@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, NormForm, Operands};
 use super::host::{Curve, WithCurve, map, sums, with_curve};
-use super::host_buffers::{buffer, lend, recycle};
+use super::host_buffers::{buffer, recycle};
 use super::profile;
 use super::real::{Real, host_tensor};
 
@@ -33,11 +33,13 @@ impl GroupNormPasses for Flex {
         operands: Operands<Self>,
         statistics: FloatTensor<Self>,
         gy: FloatTensor<Self>,
+        earlier: Option<FloatTensor<Self>>,
         weights: bool,
     ) -> Cotangents<Self> {
         let entries = operands.x.shape().num_elements();
-        profile::moving_on_host("group norm back", 3 * entries, || {
-            in_precision!(operands, back(statistics, gy, weights))
+        let floats = (3 + usize::from(earlier.is_some())) * entries;
+        profile::moving_on_host("group norm back", floats, || {
+            in_precision!(operands, back(statistics, gy, earlier, weights))
         })
     }
 
@@ -74,24 +76,29 @@ fn back<T: Real>(
     operands: Operands<Flex>,
     statistics: FlexTensor,
     gy: FlexTensor,
+    earlier: Option<FlexTensor>,
     weights: bool,
 ) -> Cotangents<Flex> {
     let shape = operands.x.shape();
     let held = Held::of(operands);
     let groups = held.groups::<T>();
     let [statistics, gy] = [statistics, gy].map(|tensor| tensor.to_contiguous());
+    let earlier = earlier.map(|earlier| earlier.to_contiguous());
     let [statistics, gy_values] = [&statistics, &gy].map(FlexTensor::storage::<T>);
+    let earlier_values = earlier.as_ref().map(FlexTensor::storage::<T>);
     let mut gx = buffer(shape.num_elements());
     let mut parts = vec![T::of(0.0); 2 * shape[0] * shape[1]];
     let entries = held.entries();
     let results = gx.par_chunks_mut(entries).zip(parts.par_chunks_mut(2 * held.channels));
     results.enumerate().for_each(|(index, (gx, parts))| {
         let gy = &gy_values[index * entries..][..entries];
+        let earlier = earlier_values.map(|values| &values[index * entries..][..entries]);
         let statistics = [statistics[2 * index], statistics[2 * index + 1]];
-        with_curve(held.form.activation, Back { group: groups.at(index), statistics, gy, gx, parts });
+        let group = groups.at(index);
+        with_curve(held.form.activation, Back { group, statistics, gy, earlier, gx, parts });
     });
     let weights = weights.then(|| sum_parts(&parts, shape[1]));
-    recycle([held.x, gy]);
+    recycle([held.x, gy].into_iter().chain(earlier));
     Cotangents { x: host_tensor(gx, shape), weights }
 }
 
@@ -115,14 +122,13 @@ fn back_again<T: Real>(
     results.enumerate().for_each(|(index, ((to_x, to_gy), parts))| {
         let [gy, v] = [gy_values, v_values].map(|values| &values[index * entries..][..entries]);
         let statistics = [statistics[2 * index], statistics[2 * index + 1]];
-        let back = Back { group: groups.at(index), statistics, gy, gx: to_x, parts };
+        let group = groups.at(index);
+        let back = Back { group, statistics, gy, earlier: None, gx: to_x, parts };
         with_curve(held.form.activation, BackAgain { back, v, to_gy });
     });
     let weights = weights.then(|| sum_parts(&parts, shape[1]));
     recycle([held.x, gy, v]);
     let [x, gy] = [to_x, to_gy].map(|values| host_tensor(values, shape.clone()));
-    // The way back through the norm itself gives another cotangent of x, and autodiff adds them.
-    lend(&x);
     (Cotangents { x, weights }, gy)
 }
 
@@ -248,6 +254,8 @@ struct Back<'a, T> {
     group: Group<'a, T>,
     statistics: [T; 2],
     gy: &'a [T],
+    /// What is added to the result.
+    earlier: Option<&'a [T]>,
     gx: &'a mut [T],
     /// `[channels, 2]`: what this group adds to the cotangents of scale and shift.
     parts: &'a mut [T],
@@ -256,7 +264,7 @@ struct Back<'a, T> {
 impl<T: Real> WithCurve for Back<'_, T> {
     #[inline(always)]
     fn with<A: Curve>(self, _: A) {
-        let Self { group, statistics: [mean, inverse], gy, gx, parts } = self;
+        let Self { group, statistics: [mean, inverse], gy, earlier, gx, parts } = self;
         let entries = T::of(group.x.len() as f64);
         let (mut u_mean, mut along) = (T::of(0.0), T::of(0.0));
         for (channel, place, gamma, beta) in group.channels() {
@@ -274,20 +282,41 @@ impl<T: Real> WithCurve for Back<'_, T> {
             along += gamma * h_n;
         }
         (u_mean, along) = (u_mean / entries, along / entries);
+        let means = [u_mean, along];
         for (_, place, gamma, beta) in group.channels() {
-            let inputs = [&group.x[place.clone()], &gy[place.clone()]];
-            map(
-                inputs,
-                [&mut gx[place]],
-                #[inline(always)]
-                |[x, gy]| {
-                    let n = (x - mean) * inverse;
-                    let u = gamma * gy * A::slope(gamma * n + beta);
-                    [inverse * (u - u_mean - n * along)]
-                },
-            );
+            let [x, gy] = [&group.x[place.clone()], &gy[place.clone()]];
+            let (affine, gx) = ([gamma, beta], [&mut gx[place.clone()]]);
+            match earlier {
+                None => map(
+                    [x, gy],
+                    gx,
+                    #[inline(always)]
+                    |entries| [pulled_back::<T, A>(entries, [mean, inverse], affine, means)],
+                ),
+                Some(earlier) => map(
+                    [x, gy, &earlier[place]],
+                    gx,
+                    #[inline(always)]
+                    |[x, gy, earlier]| {
+                        [earlier + pulled_back::<T, A>([x, gy], [mean, inverse], affine, means)]
+                    },
+                ),
+            }
         }
     }
+}
+
+/// `r (u − m(u) − x̂ m(u x̂))` of an entry, from both means.
+#[inline(always)]
+fn pulled_back<T: Real, A: Curve>(
+    [x, gy]: [T; 2],
+    [mean, inverse]: [T; 2],
+    [gamma, beta]: [T; 2],
+    [u_mean, along]: [T; 2],
+) -> T {
+    let n = (x - mean) * inverse;
+    let u = gamma * gy * A::slope(gamma * n + beta);
+    inverse * (u - u_mean - n * along)
 }
 
 /// `gx` and `parts` of the first pass back are here the cotangent of x and what this group adds to the others.
@@ -311,7 +340,8 @@ type ProductSums<T> = [T; 10];
 impl<T: Real> BackAgain<'_, T> {
     #[inline(always)]
     fn run<A: Curve>(self) {
-        let Self { back: Back { group, statistics: [mean, inverse], gy, gx: to_x, parts }, v, to_gy } = self;
+        let Self { back: Back { group, statistics: [mean, inverse], gy, gx: to_x, parts, .. }, v, to_gy } =
+            self;
         let zero = T::of(0.0);
         let entries = T::of(group.x.len() as f64);
         let mut by_channel = vec![[zero; 10]; group.scale.len()];

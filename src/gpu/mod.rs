@@ -53,7 +53,7 @@ pub use boundary_step::{Reach, boundary_step};
 pub use convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 pub use device::{Choice, DeviceError, Opened, adapters, open};
 pub use gradient_normalization::normalize_gradient;
-pub use group_norm::{NormForm, group_norm, group_norm_input_vjp};
+pub use group_norm::{NormForm, NormStatistics, group_norm, group_norm_input_vjp};
 pub use histogram::{HistogramCounts, histogram};
 pub use hits::{Hits, hits};
 pub use info::forget_infos;

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::affine::Affine;
 use super::host::sums;
-use super::host_buffers::buffer;
+use super::host_buffers::{buffer, recycle};
 use super::info::info;
 use super::kernel::{Plain, allocate, operand};
 use super::real::{Real, host_tensor, in_precision};
@@ -60,7 +60,9 @@ impl Pooling for Flex {
     fn global_mean(x: FloatTensor<Self>, [height, width]: [usize; 2]) -> FloatTensor<Self> {
         let [n, channels, ..] = x.shape().dims::<4>();
         in_precision!(x, T => {
-            let means = means::<T>(&x.to_contiguous(), height * width);
+            let x = x.to_contiguous();
+            let means = means::<T>(&x, height * width);
+            recycle([x]);
             host_tensor(means, [n, channels, 1, 1])
         })
     }

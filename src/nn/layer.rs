@@ -9,8 +9,9 @@ use burn::tensor::{Distribution, FloatDType, Tensor};
 use super::Weights;
 use crate::config::Activation;
 use crate::gpu::{
-    Layout, NormForm, activate, activate_vjp, conv2d, conv2d_input_vjp, global_mean, global_mean_vjp,
-    group_norm, group_norm_input_vjp, linear, matrix_product, normalize_pixels, normalize_pixels_vjp,
+    Layout, NormForm, NormStatistics, activate, activate_vjp, conv2d, conv2d_input_vjp, global_mean,
+    global_mean_vjp, group_norm, group_norm_input_vjp, linear, matrix_product, normalize_pixels,
+    normalize_pixels_vjp,
 };
 
 /// One layer; `usize` fields named after weights are positions in [`Weights`].
@@ -103,8 +104,8 @@ pub enum Tape {
     Shape([usize; 4]),
     /// The activation's input.
     Input(Tensor<4>),
-    /// GroupNorm: its input, and the statistics `[N, G, 2]` of its groups.
-    Grouped(Tensor<4>, Tensor<3>),
+    /// GroupNorm: its input, and the statistics of its groups.
+    Grouped(Tensor<4>, NormStatistics),
     /// The tapes of both ways.
     Residual(Vec<Tape>, Vec<Tape>),
 }
@@ -116,9 +117,7 @@ impl Tape {
         match self {
             Self::Nothing | Self::Shape(_) => self,
             Self::Input(x) => Self::Input(x.without_autodiff()),
-            Self::Grouped(x, statistics) => {
-                Self::Grouped(x.without_autodiff(), statistics.without_autodiff())
-            }
+            Self::Grouped(x, statistics) => Self::Grouped(x.without_autodiff(), statistics),
             Self::Residual(body, shortcut) => Self::Residual(all(body), all(shortcut)),
         }
     }
