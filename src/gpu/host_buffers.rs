@@ -94,9 +94,19 @@ pub(super) fn keep<T: Real>(vector: Vec<T>) {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 mod tests {
+    use burn::tensor::{Device, Tensor, TensorData};
+
     use super::*;
+    use crate::config::Activation;
+    use crate::gpu::gradient_normalization::Scale;
+    use crate::gpu::images::{DeviceImages, Take};
     use crate::gpu::real::host_tensor;
+    use crate::gpu::{
+        NormForm, activate, activate_vjp, global_mean, global_mean_vjp, group_norm, group_norm_input_vjp,
+        normalize_gradient, normalize_pixels,
+    };
 
     #[test]
     fn what_was_kept_last_comes_first_and_the_oldest_makes_room() {
@@ -139,5 +149,59 @@ mod tests {
         recycle([tensor]);
         assert_eq!(buffer::<f64>(length), vec![1.0; length], "nobody filled it");
         assert_eq!(buffer::<f64>(length)[0], 0.0, "it is in use");
+    }
+
+    /// Batch, channels, height and width of the images below, and how many entries they have: a number of no other test.
+    const SHAPE: [usize; 4] = [7, 8, 9, 11];
+    const ENTRIES: usize = SHAPE[0] * SHAPE[1] * SHAPE[2] * SHAPE[3];
+
+    fn image(seed: usize, device: &Device) -> Tensor<4> {
+        let values: Vec<f32> = (0..ENTRIES).map(|index| ((index + seed) as f32).sin()).collect();
+        Tensor::from_data(TensorData::new(values, SHAPE), device)
+    }
+
+    /// What the operations and their derivatives give that take their results' memory from here, but for convolutions,
+    /// which have a test of their own.
+    fn everything() -> Vec<Vec<f32>> {
+        let values = |tensor: Tensor<4>| tensor.into_data().try_to_vec::<f32>().expect("they are floats");
+        let device = Device::flex().autodiff();
+        let mut results = Vec::new();
+        for activation in [Activation::Relu, Activation::Silu] {
+            let [x, gy, v] = [1, 2, 3].map(|seed| image(seed, &device).require_grad());
+            let [scale, shift] = [0.9, -0.1].map(|value| Tensor::<1>::full([SHAPE[1]], value, &device));
+            let form = NormForm { groups: 2, activation: Some(activation) };
+            let inner = x.clone() * 1.0;
+            let (y, statistics) = group_norm(inner.clone(), scale.clone(), shift.clone(), form);
+            let gx = group_norm_input_vjp(inner, statistics, scale, shift, gy.clone() + y.clone(), form);
+            let curve = activate(gx, activation) + activate_vjp(y, gy.clone(), activation);
+            let pixels = normalize_pixels(curve, &[0.5; SHAPE[1]], &[0.25; SHAPE[1]]);
+            let spread = global_mean_vjp(global_mean(pixels), [SHAPE[2], SHAPE[3]]);
+            let read =
+                [Scale::RootMeanSquare, Scale::Largest].map(|scale| normalize_gradient(x.clone(), scale));
+            let [first, second] = read;
+            let sum = (spread + first) * v.clone() + second;
+            results.push(values(sum.clone()));
+            let gradients = sum.sum().backward();
+            results.extend([x, gy, v].map(|leaf| values(leaf.grad(&gradients).expect("it is tracked"))));
+        }
+        let pixels: Vec<u8> = (0..ENTRIES).map(|index| (index % 251) as u8).collect();
+        let labels = [0; SHAPE[0]];
+        let shape = [SHAPE[1], SHAPE[2], SHAPE[3]];
+        let images = DeviceImages::upload(&pixels, &labels, shape, 1, &Device::flex());
+        let beyond = Take { index: 3, down: 4, ..Take::default() };
+        let mut takes: Vec<Take> = (0..7).map(|index| Take { index, ..Take::default() }).collect();
+        takes[6] = beyond;
+        results.push(values(images.take(&takes).images));
+        results
+    }
+
+    #[test]
+    fn what_memory_held_before_reaches_no_result() {
+        let expected = everything();
+        assert!(expected.iter().flatten().all(|value| value.is_finite()));
+        for _ in 0..64 {
+            keep(vec![f32::NAN; ENTRIES]);
+        }
+        assert_eq!(everything(), expected);
     }
 }

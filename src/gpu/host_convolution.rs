@@ -167,21 +167,18 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let mut sums = buffer(batch.div_ceil(images) * of_part);
     let cotangent_frame =
         |panel: &Panel| Frame { channels: panel.lanes, height: rows, width: columns, border: 0 };
-    // Lanes beyond the last output stay zero.
-    let staged = || {
-        let cotangents = panels.iter().map(|panel| cotangent_frame(panel).empty());
-        (frame.empty(), cotangents.collect::<Vec<_>>())
-    };
+    // Panels but the last are as large as the first. What is in lanes beyond the last output is summed and left.
+    let staged =
+        || (frame.empty(), panels.first().map_or_else(Vec::new, |panel| cotangent_frame(panel).empty()));
     sums.par_chunks_mut(of_task.max(1)).enumerate().for_each_init(
         staged,
-        |(source, cotangents), (task, sums)| {
+        |(source, cotangent), (task, sums)| {
             sums.fill(0.0);
             let (part, group) = (task / groups.len(), task % groups.len());
             for index in part * images..batch.min((part + 1) * images) {
                 frame.fill(source, &x[index * image..][..image], channels);
                 let mut rest = &mut *sums;
-                let cotangents = &mut cotangents[group * PANELS..];
-                for (panel, cotangent) in groups[group].iter().zip(cotangents) {
+                for panel in groups[group] {
                     let gy = &gy[index * gy_image + panel.first * plane..][..panel.used * plane];
                     cotangent_frame(panel).fill(cotangent, gy, panel.used);
                     let sum;
