@@ -1,7 +1,6 @@
 //! Group normalisation with an activation behind it, and its input vector-Jacobian product, which has a derivative too.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -34,10 +33,20 @@ pub struct NormStatistics {
     again: Again,
 }
 
-/// Whether the way back has come through [`group_norm_input_vjp`] and given its input a cotangent. That of [`group_norm`],
-/// which comes after it where both are, then adds its own to it in the same loop rather than leave that to autodiff.
+/// To whom the way back through [`group_norm_input_vjp`] has given a cotangent of `x`, if it has come there. That through
+/// [`group_norm`], which mostly comes later, then adds its own to it in its loop rather than leave that to autodiff.
 #[derive(Clone, Debug, Default)]
-pub struct Again(Arc<AtomicBool>);
+pub struct Again(Arc<Mutex<Option<NodeId>>>);
+
+impl Again {
+    fn came_to(&self, x: NodeId) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(x);
+    }
+
+    fn has_come_to(&self, x: NodeId) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Some(x)
+    }
+}
 
 /// Group normalisation (Wu & He 2018) of `x` `[batch, channels, height, width]`: `y = act(γ x̂ + β)`, shaped like `x`,
 /// with `scale` γ and `shift` β `[channels]`, and the statistics behind `x̂`.
@@ -266,11 +275,11 @@ impl<B: GroupNormPasses> Backward<B, 3> for Back {
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gy = grads.consume::<B>(&ops.node);
-        let (operands, statistics, Again(again)) = ops.state;
-        // That of a leaf would stay where it is when it is read.
-        let has_earlier = |order: usize| order > 0 && again.load(Ordering::Relaxed);
-        let earlier = ops.parents[0].as_ref().filter(|node| has_earlier(node.order));
-        let earlier = earlier.map(|node| grads.consume::<B>(node));
+        let (operands, statistics, again) = ops.state;
+        // A leaf, which nothing comes before, would keep what is read of it.
+        let x_node = ops.parents[0].as_ref();
+        let inner_node = x_node.filter(|node| node.order > 0 && again.has_come_to(node.id));
+        let earlier = inner_node.map(|node| grads.consume::<B>(node));
         let [x_node, scale_node, shift_node] = ops.parents.map(|parent| parent.map(|node| node.id));
         let weights = scale_node.is_some() || shift_node.is_some();
         let cotangents = B::back(operands, statistics, gy, earlier, weights);
@@ -288,12 +297,14 @@ impl<B: GroupNormPasses> Backward<B, 4> for BackAgain {
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
         let v = grads.consume::<B>(&ops.node);
-        let (operands, statistics, gy, Again(again)) = ops.state;
+        let (operands, statistics, gy, again) = ops.state;
         let [x_node, scale_node, shift_node, gy_node] = ops.parents.map(|parent| parent.map(|node| node.id));
         let weights = scale_node.is_some() || shift_node.is_some();
         let (cotangents, to_gy) = B::back_again(operands, statistics, gy, v, weights);
         register_all(grads, [x_node, scale_node, shift_node], cotangents);
-        again.store(x_node.is_some(), Ordering::Relaxed);
+        if let Some(node) = x_node {
+            again.came_to(node);
+        }
         if let Some(node) = gy_node {
             grads.register::<B>(node, to_gy);
         }
