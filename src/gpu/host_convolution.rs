@@ -5,7 +5,7 @@
 //! channels, whose runs would be short, is for [`planes`].
 
 use burn::tensor::Shape;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::convolution::Geometry;
@@ -23,8 +23,8 @@ const TASKS: usize = 16;
 const PANELS: usize = 2;
 /// Sums of all parts that are added up together.
 const SUMMED: usize = 1 << 12;
-/// Channels, and pixels, that are copied into a frame together.
-const BLOCK: usize = 4;
+/// Channels that are copied into a frame together.
+const BLOCK: usize = 8;
 
 /// The sizes that the three operations share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,11 +165,10 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let of_task = sizes.taps() * groups.first().map_or(0, |group| padded(group));
     let of_part = groups.len() * of_task;
     let mut sums = buffer(batch.div_ceil(images) * of_part);
-    let cotangent_frame =
-        |panel: &Panel| Frame { channels: panel.lanes, height: rows, width: columns, border: 0 };
+    let cotangent_frame = |lanes| Frame { channels: lanes, height: rows, width: columns, border: 0 };
     // Panels but the last are as large as the first. What is in lanes beyond the last output is summed and left.
-    let staged =
-        || (frame.empty(), panels.first().map_or_else(Vec::new, |panel| cotangent_frame(panel).empty()));
+    let most_lanes = panels.first().map_or(0, |panel| panel.lanes);
+    let staged = || (frame.empty(), cotangent_frame(most_lanes).empty());
     sums.par_chunks_mut(of_task.max(1)).enumerate().for_each_init(
         staged,
         |(source, cotangent), (task, sums)| {
@@ -180,10 +179,11 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
                 let mut rest = &mut *sums;
                 for panel in groups[group] {
                     let gy = &gy[index * gy_image + panel.first * plane..][..panel.used * plane];
-                    cotangent_frame(panel).fill(cotangent, gy, panel.used);
+                    cotangent_frame(panel.lanes).fill(cotangent, gy, panel.used);
                     let sum;
                     (sum, rest) = rest.split_at_mut(sizes.taps() * panel.lanes);
                     let (pitch, starts, lanes) = (frame.pitch(), &starts, panel.lanes);
+                    let [source, cotangent] = [&source.framed, &cotangent.framed].map(Vec::as_slice);
                     Arch::new().dispatch(Accumulate { source, cotangent, starts, pitch, run, lanes, sum });
                 }
             }
@@ -240,47 +240,78 @@ impl Frame {
     }
 
     /// A frame of zeros, with what a tile may read, and ignore, beyond its end.
-    fn empty(self) -> Vec<f32> {
-        vec![0.0; (self.height + 2 * self.border) * self.pitch() + MOST_PIXELS]
+    fn empty(self) -> Staged {
+        let floats = (self.height + 2 * self.border) * self.pitch() + MOST_PIXELS;
+        Staged { framed: vec![0.0; floats], turned: vec![[0.0; BLOCK]; self.height * self.width] }
     }
 
     /// Copies an image of `channels` planes, at most as many as the frame has, into the frame.
-    fn fill(self, staged: &mut [f32], image: &[f32], channels: usize) {
-        let plane = self.height * self.width;
-        let in_blocks = if self.width < BLOCK { 0 } else { channels / BLOCK * BLOCK };
-        for row in 0..self.height {
-            let start = self.start(row + self.border, self.border);
-            let pixels = &mut staged[start..][..self.width * self.channels];
-            let line = |channel: usize| &image[channel * plane + row * self.width..][..self.width];
-            for first in (0..in_blocks).step_by(BLOCK) {
-                let lines = std::array::from_fn(|channel| line(first + channel));
-                side_by_side(lines, &mut pixels[first..], self.channels);
-            }
-            for channel in in_blocks..channels {
-                for (pixel, value) in pixels.chunks_exact_mut(self.channels).zip(line(channel)) {
-                    pixel[channel] = *value;
-                }
+    fn fill(self, staged: &mut Staged, image: &[f32], channels: usize) {
+        Arch::new().dispatch(Fill { frame: self, staged, image, channels });
+    }
+
+    /// Puts values of some channels, from one on, into every pixel.
+    #[inline(always)]
+    fn place<const CHANNELS: usize>(self, framed: &mut [f32], first: usize, values: &[[f32; CHANNELS]]) {
+        for (row, line) in values.chunks_exact(self.width.max(1)).enumerate() {
+            let start = self.start(row + self.border, self.border) + first;
+            for (pixel, values) in framed[start..].chunks_mut(self.channels).zip(line) {
+                pixel[..CHANNELS].copy_from_slice(values);
             }
         }
     }
 }
 
-/// Makes some lines, of at least [`BLOCK`] values each, neighbours in pixels that are `pitch` apart: blocks of the lines
-/// are turned in registers.
+/// Memory for a [`Frame`].
+struct Staged {
+    framed: Vec<f32>,
+    /// Some channels of the unframed image, side by side.
+    turned: Vec<[f32; BLOCK]>,
+}
+
+/// [`Frame::fill`]. Most images come from memory rather than a cache, which is fastest when they are read from end to end:
+/// some planes at a time, not row by row of all.
+struct Fill<'a> {
+    frame: Frame,
+    staged: &'a mut Staged,
+    image: &'a [f32],
+    channels: usize,
+}
+
+impl WithSimd for Fill<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { frame, staged: Staged { framed, turned }, image, channels } = self;
+        let plane = turned.len();
+        let in_blocks = channels / BLOCK * BLOCK;
+        let (blocks, rest) = image[..channels * plane].split_at(in_blocks * plane);
+        for (block, planes) in blocks.chunks_exact((BLOCK * plane).max(1)).enumerate() {
+            side_by_side(planes, turned);
+            frame.place(framed, block * BLOCK, turned);
+        }
+        for (channel, values) in rest.chunks_exact(plane.max(1)).enumerate() {
+            frame.place(framed, in_blocks + channel, values.as_chunks::<1>().0);
+        }
+    }
+}
+
+/// Makes the values of planes neighbours. Written out, because the compiler makes vectors of this loop and of no shorter
+/// form of it.
 #[inline(always)]
-fn side_by_side(lines: [&[f32]; BLOCK], pixels: &mut [f32], pitch: usize) {
-    let width = lines[0].len();
-    for first in (0..width).step_by(BLOCK) {
-        // The last block may repeat values of the one before.
-        let first = first.min(width - BLOCK);
-        let mut block = [[0.0; BLOCK]; BLOCK];
-        for (values, line) in block.iter_mut().zip(lines) {
-            values.copy_from_slice(&line[first..][..BLOCK]);
-        }
-        for pixel in 0..BLOCK {
-            let values = [block[0][pixel], block[1][pixel], block[2][pixel], block[3][pixel]];
-            pixels[(first + pixel) * pitch..][..BLOCK].copy_from_slice(&values);
-        }
+fn side_by_side(planes: &[f32], turned: &mut [[f32; BLOCK]]) {
+    let plane = turned.len();
+    let (a, planes) = planes.split_at(plane);
+    let (b, planes) = planes.split_at(plane);
+    let (c, planes) = planes.split_at(plane);
+    let (d, planes) = planes.split_at(plane);
+    let (e, planes) = planes.split_at(plane);
+    let (f, planes) = planes.split_at(plane);
+    let (g, planes) = planes.split_at(plane);
+    let h = &planes[..plane];
+    for pixel in 0..plane {
+        turned[pixel] = [a[pixel], b[pixel], c[pixel], d[pixel], e[pixel], f[pixel], g[pixel], h[pixel]];
     }
 }
 
@@ -340,14 +371,14 @@ fn correlate(
     let panels = panels(channels);
     result.par_chunks_mut((channels * plane).max(1)).enumerate().for_each_init(
         || frame.empty(),
-        |source, (index, result)| {
-            frame.fill(source, &images[index * image..][..image], frame.channels);
+        |staged, (index, result)| {
+            frame.fill(staged, &images[index * image..][..image], frame.channels);
             for phase in phases {
                 for Panel { first, used, lanes } in panels.iter().copied() {
                     let taps = phase.rows * phase.run;
                     let weights = &phase.weights[first * taps..][..lanes * taps];
                     let result = &mut result[first * plane..][..used * plane];
-                    let pitch = frame.pitch();
+                    let (source, pitch) = (&staged.framed, frame.pitch());
                     Arch::new().dispatch(Correlate { source, pitch, phase, lanes, weights, result, plane });
                 }
             }
