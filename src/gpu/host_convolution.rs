@@ -5,17 +5,21 @@
 //! channels, whose runs would be short, is for [`planes`].
 
 use burn::tensor::Shape;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::convolution::Geometry;
 use super::host_buffers::{buffer, keep};
-use tiles::{Accumulate, Correlate, MOST_PIXELS, Panel, panels};
+use frames::{Frame, Stage};
+use tiles::{Accumulate, Correlate, Panel, panels};
+use weights::{pack, padded, unpack};
 
+mod frames;
 mod planes;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod weights;
 
 /// Tasks of a weight gradient, at the least: fixed, so that neither threads nor their order reach a bit of the result.
 const TASKS: usize = 16;
@@ -23,8 +27,8 @@ const TASKS: usize = 16;
 const PANELS: usize = 2;
 /// Sums of all parts that are added up together.
 const SUMMED: usize = 1 << 12;
-/// Channels that are copied into a frame together.
-const BLOCK: usize = 8;
+/// Share of the threads' time that a convolution of few images should use.
+const BUSY: f64 = 0.9;
 
 /// The sizes that the three operations share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +94,7 @@ pub(super) fn conv2d(x: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
         run: kernel * channels,
         weights: pack(weight, outputs, sizes.taps(), &offsets),
     };
-    correlate(x, frame, &[phase], sizes.batch, outputs, rows * columns)
+    correlate(x, frame, vec![phase], sizes.batch, outputs, rows * columns)
 }
 
 /// `gyᵀ · ∂y/∂x` of [`conv2d`]: the cotangent of the input, from that of the output.
@@ -138,7 +142,7 @@ pub(super) fn input_vjp(gy: &[f32], weight: &[f32], sizes: Sizes) -> Vec<f32> {
             weights: pack(weight, channels, kernel * kernel, &offsets),
         }
     });
-    correlate(gy, frame, &phases, sizes.batch, channels, height * width)
+    correlate(gy, frame, phases, sizes.batch, channels, height * width)
 }
 
 /// `gyᵀ · ∂y/∂w` of [`conv2d`]: the gradient of the weight, summed over the images in an order of its own.
@@ -168,7 +172,7 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let cotangent_frame = |lanes| Frame { channels: lanes, height: rows, width: columns, border: 0 };
     // Panels but the last are as large as the first. What is in lanes beyond the last output is summed and left.
     let most_lanes = panels.first().map_or(0, |panel| panel.lanes);
-    let staged = || (frame.empty(), cotangent_frame(most_lanes).empty());
+    let staged = || (frame.stage(), cotangent_frame(most_lanes).stage());
     sums.par_chunks_mut(of_task.max(1)).enumerate().for_each_init(
         staged,
         |(source, cotangent), (task, sums)| {
@@ -183,7 +187,7 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
                     let sum;
                     (sum, rest) = rest.split_at_mut(sizes.taps() * panel.lanes);
                     let (pitch, starts, lanes) = (frame.pitch(), &starts, panel.lanes);
-                    let [source, cotangent] = [&source.framed, &cotangent.framed].map(Vec::as_slice);
+                    let [source, cotangent] = [&*source, &*cotangent].map(Stage::framed);
                     Arch::new().dispatch(Accumulate { source, cotangent, starts, pitch, run, lanes, sum });
                 }
             }
@@ -191,19 +195,13 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     );
     let sum = add_parts(&mut sums, of_part);
     let mut gradient = vec![0.0; outputs * sizes.taps()];
-    let square = kernel * kernel;
-    let panels = groups.iter().zip(sum.chunks_exact(of_task.max(1))).flat_map(|(group, sums)| {
-        let first = group[0].first;
-        group.iter().map(move |panel| (panel, &sums[(panel.first - first) * sizes.taps()..]))
+    // Panels but the last are as large as the first, here too.
+    let largest = panels.first().map_or(0, |panel| panel.used) * sizes.taps();
+    gradient.par_chunks_mut(largest.max(1)).enumerate().for_each(|(panel, gradient)| {
+        let lanes = panels[panel].lanes;
+        let sums = &sum[panel / PANELS * of_task + panel % PANELS * largest..][..lanes * sizes.taps()];
+        unpack(sums, lanes, channels, gradient);
     });
-    for (panel, sums) in panels {
-        for (tap, sums) in sums.chunks_exact(panel.lanes).take(sizes.taps()).enumerate() {
-            let tap = tap % channels * square + tap / channels;
-            for (output, sum) in sums[..panel.used].iter().enumerate() {
-                gradient[(panel.first + output) * sizes.taps() + tap] = *sum;
-            }
-        }
-    }
     keep(sums);
     gradient
 }
@@ -217,102 +215,6 @@ fn add_parts(sums: &mut [f32], of_part: usize) -> &[f32] {
         }
     });
     sum
-}
-
-/// An image copied with its channels innermost, `border` zeros on every side.
-#[derive(Clone, Copy)]
-struct Frame {
-    channels: usize,
-    height: usize,
-    width: usize,
-    border: usize,
-}
-
-impl Frame {
-    /// Floats from one row to the next.
-    fn pitch(self) -> usize {
-        (self.width + 2 * self.border) * self.channels
-    }
-
-    /// Where a pixel, counted from the frame's corner, starts.
-    fn start(self, row: usize, column: usize) -> usize {
-        row * self.pitch() + column * self.channels
-    }
-
-    /// A frame of zeros, with what a tile may read, and ignore, beyond its end.
-    fn empty(self) -> Staged {
-        let floats = (self.height + 2 * self.border) * self.pitch() + MOST_PIXELS;
-        Staged { framed: vec![0.0; floats], turned: vec![[0.0; BLOCK]; self.height * self.width] }
-    }
-
-    /// Copies an image of `channels` planes, at most as many as the frame has, into the frame.
-    fn fill(self, staged: &mut Staged, image: &[f32], channels: usize) {
-        Arch::new().dispatch(Fill { frame: self, staged, image, channels });
-    }
-
-    /// Puts values of some channels, from one on, into every pixel.
-    #[inline(always)]
-    fn place<const CHANNELS: usize>(self, framed: &mut [f32], first: usize, values: &[[f32; CHANNELS]]) {
-        for (row, line) in values.chunks_exact(self.width.max(1)).enumerate() {
-            let start = self.start(row + self.border, self.border) + first;
-            for (pixel, values) in framed[start..].chunks_mut(self.channels).zip(line) {
-                pixel[..CHANNELS].copy_from_slice(values);
-            }
-        }
-    }
-}
-
-/// Memory for a [`Frame`].
-struct Staged {
-    framed: Vec<f32>,
-    /// Some channels of the unframed image, side by side.
-    turned: Vec<[f32; BLOCK]>,
-}
-
-/// [`Frame::fill`]. Most images come from memory rather than a cache, which is fastest when they are read from end to end:
-/// some planes at a time, not row by row of all.
-struct Fill<'a> {
-    frame: Frame,
-    staged: &'a mut Staged,
-    image: &'a [f32],
-    channels: usize,
-}
-
-impl WithSimd for Fill<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { frame, staged: Staged { framed, turned }, image, channels } = self;
-        let plane = turned.len();
-        let in_blocks = channels / BLOCK * BLOCK;
-        let (blocks, rest) = image[..channels * plane].split_at(in_blocks * plane);
-        for (block, planes) in blocks.chunks_exact((BLOCK * plane).max(1)).enumerate() {
-            side_by_side(planes, turned);
-            frame.place(framed, block * BLOCK, turned);
-        }
-        for (channel, values) in rest.chunks_exact(plane.max(1)).enumerate() {
-            frame.place(framed, in_blocks + channel, values.as_chunks::<1>().0);
-        }
-    }
-}
-
-/// Makes the values of planes neighbours. Written out, because the compiler makes vectors of this loop and of no shorter
-/// form of it.
-#[inline(always)]
-fn side_by_side(planes: &[f32], turned: &mut [[f32; BLOCK]]) {
-    let plane = turned.len();
-    let (a, planes) = planes.split_at(plane);
-    let (b, planes) = planes.split_at(plane);
-    let (c, planes) = planes.split_at(plane);
-    let (d, planes) = planes.split_at(plane);
-    let (e, planes) = planes.split_at(plane);
-    let (f, planes) = planes.split_at(plane);
-    let (g, planes) = planes.split_at(plane);
-    let h = &planes[..plane];
-    for pixel in 0..plane {
-        turned[pixel] = [a[pixel], b[pixel], c[pixel], d[pixel], e[pixel], f[pixel], g[pixel], h[pixel]];
-    }
 }
 
 /// The pixels of a result that see the same taps, and those taps.
@@ -335,33 +237,11 @@ fn grid<T>([rows, columns]: [usize; 2], value: impl Fn(usize, usize) -> T) -> Ve
     (0..rows).flat_map(|row| (0..columns).map(move |column| value(row, column))).collect()
 }
 
-/// `[panel, taps, lanes]` from a weight whose channels are `step` apart, with a channel's taps at these offsets.
-fn pack(weight: &[f32], channels: usize, step: usize, offsets: &[usize]) -> Vec<f32> {
-    let panels = panels(channels);
-    let mut packed = vec![0.0; padded(&panels) * offsets.len()];
-    // All panels but the last are as large as the first.
-    let largest = panels.first().map_or(0, |panel| panel.lanes) * offsets.len();
-    let parts = packed.par_chunks_mut(largest.max(1)).zip(&panels);
-    parts.for_each(|(packed, Panel { first, used, lanes })| {
-        for (row, offset) in packed.chunks_exact_mut(*lanes).zip(offsets) {
-            for (lane, value) in row[..*used].iter_mut().enumerate() {
-                *value = weight[(first + lane) * step + offset];
-            }
-        }
-    });
-    packed
-}
-
-/// Channels with those that are there only to fill panels.
-fn padded(panels: &[Panel]) -> usize {
-    panels.iter().map(|panel| panel.lanes).sum()
-}
-
 /// `[batch, channels, plane]` from images as `frame` says, which the phases cover.
 fn correlate(
     images: &[f32],
     frame: Frame,
-    phases: &[Phase],
+    phases: Vec<Phase>,
     batch: usize,
     channels: usize,
     plane: usize,
@@ -369,20 +249,48 @@ fn correlate(
     let mut result = buffer(batch * channels * plane);
     let image = frame.channels * frame.height * frame.width;
     let panels = panels(channels);
-    result.par_chunks_mut((channels * plane).max(1)).enumerate().for_each_init(
-        || frame.empty(),
-        |staged, (index, result)| {
-            frame.fill(staged, &images[index * image..][..image], frame.channels);
-            for phase in phases {
+    let parts = parts(batch, channels, &panels);
+    let of_part = panels.len() / parts;
+    result.par_chunks_mut((channels * plane / parts).max(1)).enumerate().for_each_init(
+        || frame.stage(),
+        |stage, (task, result)| {
+            let (index, part) = (task / parts, task % parts);
+            frame.fill(stage, &images[index * image..][..image], frame.channels);
+            let panels = &panels[part * of_part..][..of_part];
+            for phase in &phases {
                 for Panel { first, used, lanes } in panels.iter().copied() {
                     let taps = phase.rows * phase.run;
                     let weights = &phase.weights[first * taps..][..lanes * taps];
-                    let result = &mut result[first * plane..][..used * plane];
-                    let (source, pitch) = (&staged.framed, frame.pitch());
+                    let result = &mut result[(first - panels[0].first) * plane..][..used * plane];
+                    let (source, pitch) = (stage.framed(), frame.pitch());
                     Arch::new().dispatch(Correlate { source, pitch, phase, lanes, weights, result, plane });
                 }
             }
         },
     );
+    for phase in phases {
+        keep(phase.weights);
+    }
     result
+}
+
+/// Into how many parts each image's panels are divided: the fewest, since each part frames the image anew, that leave
+/// threads little idle.
+fn parts(batch: usize, channels: usize, panels: &[Panel]) -> usize {
+    let (threads, all) = (rayon::current_num_threads(), panels.len());
+    let are_alike = panels.first().is_some_and(|first| first.lanes * all == channels);
+    if !are_alike || batch == 0 {
+        return 1;
+    }
+    let busy = |parts: usize| {
+        let tasks = batch * parts;
+        tasks as f64 / tasks.next_multiple_of(threads) as f64
+    };
+    let mut best = 1;
+    for parts in (2..=all).filter(|parts| all.is_multiple_of(*parts)) {
+        if busy(best) < BUSY && busy(parts) > busy(best) {
+            best = parts;
+        }
+    }
+    best
 }

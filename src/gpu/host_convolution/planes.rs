@@ -3,6 +3,7 @@
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
+use super::frames::{Layout, Stage};
 use super::tiles::vector;
 use super::{Sizes, TASKS, add_parts, grid};
 use crate::gpu::host_buffers::{buffer, keep};
@@ -76,14 +77,14 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let images = batch.div_ceil(TASKS).max(1);
     let mut sums = buffer(batch.div_ceil(images) * of_task);
     sums.par_chunks_mut(of_task.max(1)).enumerate().for_each_init(
-        || planes.empty(),
-        |source, (task, sums)| {
+        || planes.stage(),
+        |stage, (task, sums)| {
             sums.fill(0.0);
             for index in task * images..batch.min((task + 1) * images) {
-                planes.fill(source, &x[index * sizes.image()..][..sizes.image()]);
+                planes.fill(stage.framed_mut(), &x[index * sizes.image()..][..sizes.image()]);
                 let cotangent = &gy[index * sizes.output()..][..sizes.output()];
                 let (taps, [rows, columns]) = (&taps, sizes.geometry.output());
-                let pitch = planes.pitch;
+                let (source, pitch) = (stage.framed(), planes.pitch);
                 Arch::new().dispatch(Accumulate { source, pitch, cotangent, rows, columns, taps, sums });
             }
         },
@@ -145,9 +146,11 @@ impl Planes {
         (plane * rows + down / stride) * pitch + right / stride
     }
 
-    /// Zeros, and what a vector may read, and leave, beyond the end.
-    fn empty(self) -> Vec<f32> {
-        vec![0.0; self.channels * self.stride.pow(2) * self.rows * self.pitch + SPARE]
+    /// Memory for them, with what a vector may read, and leave, beyond the end.
+    fn stage(self) -> Stage {
+        let Self { channels, height, width, border, stride, rows, pitch } = self;
+        let layout = Layout { channels, height, width, border, stride: Some(stride) };
+        Stage::of(layout, channels * stride.pow(2) * rows * pitch + SPARE)
     }
 
     fn fill(self, staged: &mut [f32], image: &[f32]) {
@@ -237,14 +240,14 @@ fn correlate(
     let image = planes.channels * planes.height * planes.width;
     let width = width(channels);
     result.par_chunks_mut((channels * plane).max(1)).enumerate().for_each_init(
-        || planes.empty(),
-        |source, (index, result)| {
-            planes.fill(source, &images[index * image..][..image]);
+        || planes.stage(),
+        |stage, (index, result)| {
+            planes.fill(stage.framed_mut(), &images[index * image..][..image]);
             for phase in phases {
                 let panels = result.chunks_mut(width * plane);
                 for (panel, result) in panels.enumerate() {
                     let size = phase.taps.len() * width;
-                    let weights = &phase.weights[panel * size..][..size];
+                    let (source, weights) = (stage.framed(), &phase.weights[panel * size..][..size]);
                     Arch::new().dispatch(Correlate { source, phase, weights, result, plane, width });
                 }
             }

@@ -56,6 +56,8 @@ fn operations_are_their_definition() {
         (1, 40, 3, 2, 2),
         (35, 2, 3, 3, 4),
         (1, 2, 70, 13, 15),
+        (1, 64, 64, 5, 6),
+        (3, 24, 96, 4, 3),
     ];
     for (batch, channels, outputs, height, width) in shapes {
         for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2)] {
@@ -67,7 +69,12 @@ fn operations_are_their_definition() {
 #[test]
 fn bits_do_not_depend_on_the_number_of_threads() {
     let geometry = Geometry { kernel: 3, stride: 2, height: 9, width: 11 };
-    let sizes = Sizes { batch: 37, channels: 5, outputs: 19, geometry };
+    for (batch, channels, outputs) in [(37, 5, 19), (3, 64, 128)] {
+        check_bits(Sizes { batch, channels, outputs, geometry });
+    }
+}
+
+fn check_bits(sizes: Sizes) {
     let fractions = |len: usize| -> Vec<f32> { (1..=len).map(|index| (index as f32).sin()).collect() };
     let x = fractions(sizes.batch * sizes.image());
     let weight = fractions(sizes.outputs * sizes.taps());
@@ -94,6 +101,23 @@ fn results_are_written_in_full() {
         let sizes = Sizes { batch: 17, channels, outputs, geometry };
         for floats in [sizes.batch * sizes.image(), sizes.batch * sizes.output()] {
             keep(vec![f32::NAN; floats]);
+        }
+        check(sizes);
+    }
+}
+
+/// Nor does what a thread framed before.
+#[test]
+fn frames_forget_the_images_before() {
+    for (channels, outputs, kernel, stride) in [(1, 24, 3, 2), (3, 5, 1, 2), (12, 20, 3, 1), (24, 40, 3, 2)] {
+        let geometry = Geometry { kernel, stride, height: 7, width: 6 };
+        let sizes = Sizes { batch: 9, channels, outputs, geometry };
+        let no_numbers = |len: usize| vec![f32::NAN; len];
+        let x = no_numbers(sizes.batch * sizes.image());
+        let (weight, gy) = (no_numbers(outputs * sizes.taps()), no_numbers(sizes.batch * sizes.output()));
+        for result in [conv2d(&x, &weight, sizes), input_vjp(&gy, &weight, sizes), weight_vjp(&x, &gy, sizes)]
+        {
+            assert!(result.iter().all(|value| value.is_nan() || *value == 0.0), "{sizes:?}");
         }
         check(sizes);
     }
