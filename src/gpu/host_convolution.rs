@@ -23,8 +23,8 @@ mod weights;
 
 /// Tasks of a weight gradient, at the least: fixed, so that neither threads nor their order reach a bit of the result.
 const TASKS: usize = 16;
-/// Panels of a weight gradient for which a task copies an image.
-const PANELS: usize = 2;
+/// Outputs of a weight gradient for which a task copies an image.
+const OUTPUTS: usize = 64;
 /// Sums of all parts that are added up together.
 const SUMMED: usize = 1 << 12;
 /// Share of the threads' time that a convolution of few images should use.
@@ -162,7 +162,10 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let frame = Frame { channels, height, width, border: geometry.padding() };
     let starts = grid([rows, columns], |row, column| frame.start(row * stride, column * stride));
     // A task sums some panels over part of the images: many panels need few parts, which are added up afterwards.
-    let groups: Vec<&[Panel]> = panels.chunks(PANELS).collect();
+    // Panels but the last are as large as the first.
+    let most_lanes = panels.first().map_or(1, |panel| panel.lanes);
+    let in_group = (OUTPUTS / most_lanes).max(1);
+    let groups: Vec<&[Panel]> = panels.chunks(in_group).collect();
     let images = batch.div_ceil(TASKS.div_ceil(groups.len().max(1))).max(1);
     let (image, gy_image, plane) = (sizes.image(), sizes.output(), rows * columns);
     // [part, group, panel, taps, lanes]; the last group may have room that it does not need.
@@ -170,8 +173,7 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     let of_part = groups.len() * of_task;
     let mut sums = buffer(batch.div_ceil(images) * of_part);
     let cotangent_frame = |lanes| Frame { channels: lanes, height: rows, width: columns, border: 0 };
-    // Panels but the last are as large as the first. What is in lanes beyond the last output is summed and left.
-    let most_lanes = panels.first().map_or(0, |panel| panel.lanes);
+    // What is in lanes beyond the last output is summed and left.
     let staged = || (frame.stage(), cotangent_frame(most_lanes).stage());
     sums.par_chunks_mut(of_task.max(1)).enumerate().for_each_init(
         staged,
@@ -195,13 +197,13 @@ pub(super) fn weight_vjp(x: &[f32], gy: &[f32], sizes: Sizes) -> Vec<f32> {
     );
     let sum = add_parts(&mut sums, of_part);
     let mut gradient = vec![0.0; outputs * sizes.taps()];
-    // Panels but the last are as large as the first, here too.
-    let largest = panels.first().map_or(0, |panel| panel.used) * sizes.taps();
-    gradient.par_chunks_mut(largest.max(1)).enumerate().for_each(|(panel, gradient)| {
-        let lanes = panels[panel].lanes;
-        let sums = &sum[panel / PANELS * of_task + panel % PANELS * largest..][..lanes * sizes.taps()];
-        unpack(sums, lanes, channels, gradient);
-    });
+    let largest = most_lanes * sizes.taps();
+    gradient.par_chunks_mut(largest.max(1)).zip(&panels).enumerate().for_each(
+        |(index, (gradient, panel))| {
+            let sums = &sum[index / in_group * of_task + index % in_group * largest..];
+            unpack(&sums[..panel.lanes * sizes.taps()], panel.lanes, channels, gradient);
+        },
+    );
     keep(sums);
     gradient
 }
