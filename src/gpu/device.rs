@@ -216,7 +216,10 @@ fn open_adapter(adapter: &Adapter) -> Result<Opened, DeviceError> {
     }
     let is_gpu = adapter.kind != AdapterKind::Software;
     let notice = (!is_gpu).then(|| {
-        format!("{} computes on the processor, slowly: --device cpu is about ten times faster.", adapter.name)
+        format!(
+            "{} computes on the processor, slowly: --device cpu is ten to thirty times faster.",
+            adapter.name
+        )
     });
     let (name, backend) = (adapter.name.clone(), adapter.backend.clone());
     let info = DeviceInfo { name, backend, is_gpu, has_f16: has_f16(&setup), notice };
