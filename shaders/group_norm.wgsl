@@ -14,10 +14,13 @@
 // Forward: y. Back: the cotangent of x, and parts of those of scale and shift. Again: those of x and gy, and parts.
 @group(0) @binding(4) var<storage, read_write> results: array<{{ stored }}>;
 // Batch · groups, groups, channels of a group, pixels, lanes across, where in the results gy's cotangent starts and
-// where the parts [batch, 2, padded channels] start in the results or in their own buffer, padded channels.
+// where the parts [batch, 2, padded channels] start in the results or in their own buffer, padded channels, whether there is
+// an earlier cotangent.
 @group(0) @binding(5) var<storage, read_write> info: array<u32>;
 //# for once in back
 @group(0) @binding(6) var<storage, read_write> gy: array<{{ loaded }}>;
+// Of x, to which this one is added.
+@group(0) @binding(7) var<storage, read_write> earlier: array<{{ loaded }}>;
 //# end
 //# for once in again
 @group(0) @binding(6) var<storage, read_write> gy: array<{{ loaded }}>;
@@ -227,7 +230,11 @@ fn main(
             let u = gamma * Entries(gy[i]) * steepness;
             //# end
             //# for once in back
-            store(PER * i, inverse * (u - means_0.x - n * means_0.y));
+            var to_x = inverse * (u - means_0.x - n * means_0.y);
+            if info[8] != 0u {
+                to_x += Entries(earlier[i]);
+            }
+            store(PER * i, to_x);
             //# end
             //# for once in again
             let along = Entries(v[i]) - q_mean;

@@ -5,8 +5,10 @@
 @group(0) @binding(0) var<storage, read_write> partial_sums: array<f32>;
 // [elements]
 @group(0) @binding(1) var<storage, read_write> sums: array<{{ written }}>;
-// Parts, elements, and the invocations that share an element: a power of two up to the workgroup's.
+// Parts, elements, the invocations that share an element: a power of two up to the workgroup's, and other parts.
 @group(0) @binding(2) var<storage, read_write> info: array<u32>;
+// [other parts, elements]
+@group(0) @binding(3) var<storage, read_write> others: array<f32>;
 
 const WORKGROUP = {{ workgroup }}u;
 
@@ -27,6 +29,9 @@ fn main(
     if element < elements {
         for (var part = lane / together; part < parts; part += sharing) {
             sum += partial_sums[part * elements + element];
+        }
+        for (var part = lane / together; part < info[3]; part += sharing) {
+            sum += others[part * elements + element];
         }
     }
     sums_of_lanes[lane] = sum;

@@ -9,7 +9,7 @@ use adapter::devices;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use great_lab::gpu::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
+use great_lab::gpu::{Shared, conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -114,6 +114,39 @@ fn operations_and_their_derivatives_are_burns() {
                             format!("{name} {sizes:?} {kernel}×{kernel} stride {stride}: {operation} {of}");
                         assert_close(&values(got), expected, &what);
                     }
+                }
+            }
+        }
+    }
+}
+
+/// A network reads a weight in its forward pass and on its way back, either of them once, several times or not at all.
+#[test]
+fn a_shared_weight_gets_what_every_use_contributes() {
+    for (name, device) in devices() {
+        for sizes in SIZES.into_iter().chain([[0, 3, 5, 7, 9]]) {
+            for stride in [1, 2] {
+                let operands = Operands::new(sizes, 3, stride);
+                let [_, gradient, _] = operands.expected();
+                for [forward, back] in [[1, 0], [0, 1], [1, 1], [2, 1], [1, 3]] {
+                    let [x, w, gy] = operands.on(&device.clone().autodiff());
+                    let [_, _, height, width] = x.dims();
+                    let leaf = w.reshape([-1]).require_grad();
+                    let shared = Shared::new(leaf.clone(), operands.shapes[1]);
+                    let mut sum = leaf.clone().narrow(0, 0, 1) * 0.0;
+                    for _ in 0..forward {
+                        sum = sum + (conv2d(x.clone(), shared.clone(), stride) * gy.clone()).sum();
+                    }
+                    for _ in 0..back {
+                        let gx = conv2d_input_vjp(gy.clone(), shared.clone(), stride, [height, width]);
+                        sum = sum + (gx * x.clone()).sum();
+                    }
+                    let got: Tensor<1> = leaf.grad(&sum.backward()).expect("it is tracked");
+                    let uses = (forward + back) as f32;
+                    let expected: Vec<_> = gradient.iter().map(|entry| uses * entry).collect();
+                    let got = got.into_data().try_to_vec::<f32>().expect("it is of f32");
+                    let what = format!("{name} {sizes:?} stride {stride}: {forward} forward, {back} back");
+                    assert_close(&got, &expected, &what);
                 }
             }
         }

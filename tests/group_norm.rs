@@ -114,9 +114,9 @@ fn reference_norm([x, gy]: [Tensor<4>; 2], [scale, shift]: [Tensor<1>; 2], form:
 
 /// `y` and `gx` by ours.
 fn our_norm([x, gy]: [Tensor<4>; 2], [scale, shift]: [Tensor<1>; 2], form: NormForm) -> [Tensor<4>; 2] {
-    let (y, statistics) = group_norm(x.clone(), scale.clone(), shift.clone(), form);
-    assert_eq!(statistics.values.dims(), [x.dims()[0], form.groups, 2]);
-    let gx = group_norm_input_vjp(x, statistics, scale, shift, gy, form);
+    let (y, tape) = group_norm(x.clone(), scale, shift, form);
+    assert_eq!(tape.statistics.dims(), [x.dims()[0], form.groups, 2]);
+    let gx = group_norm_input_vjp(x, tape, gy, form);
     [y, gx]
 }
 
@@ -198,8 +198,8 @@ fn norms_and_their_derivatives_are_burns() {
 
 /// As in a network: `y`, and `gx` of a cotangent that depends on `y`.
 fn our_chain([x, gy]: [Tensor<4>; 2], [scale, shift]: [Tensor<1>; 2], form: NormForm) -> [Tensor<4>; 2] {
-    let (y, statistics) = group_norm(x.clone(), scale.clone(), shift.clone(), form);
-    let gx = group_norm_input_vjp(x, statistics, scale, shift, gy + y.clone(), form);
+    let (y, tape) = group_norm(x.clone(), scale, shift, form);
+    let gx = group_norm_input_vjp(x, tape, gy + y.clone(), form);
     [y, gx]
 }
 

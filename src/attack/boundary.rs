@@ -64,7 +64,7 @@ impl Boundary<'_> {
         let n = clean.dims()[0];
         let (logits, tapes) = self.victim.network.forward(self.victim.weights, images.clone());
         let towards = self.targets.clone() - self.labels.clone();
-        let normal = self.victim.network.input_vjp(self.victim.weights, tapes, towards.clone());
+        let normal = self.victim.network.input_vjp(tapes, towards.clone());
         // How far the linearised difference of logits is above 0 at the images.
         let excess = row_sum(logits * towards).reshape([n]);
         let reach = Reach { norm: self.norm, overshoot: OVERSHOOT, most_bias: MOST_BIAS };

@@ -83,7 +83,7 @@ fn look(
     let counts = (gap * aim).greater_elem(0.0).float(); // [n, 1]
     let weight: Tensor<2> = c.clone().reshape([n, 1]);
     let cotangent = (classes.clone() - rival) * aim * counts * weight;
-    let from_logits = victim.network.input_vjp(victim.weights, tapes, cotangent);
+    let from_logits = victim.network.input_vjp(tapes, cotangent);
     let from_distance = (images.clone() - (origin.clone().tanh() * 0.5 + 0.5)) * 2.0;
     let slope = (tanh.clone() * tanh * -1.0 + 1.0) * 0.5;
     (images, (from_logits + from_distance) * slope, reached)

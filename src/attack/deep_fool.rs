@@ -51,7 +51,7 @@ pub(super) async fn nearest(
         for candidate in 1..candidates {
             let towards = at_rank(&ranks, candidate) - said.clone();
             let gap: Tensor<4> = row_sum(logits.clone() * towards.clone()).abs().reshape([n, 1, 1, 1]);
-            let gradient = victim.network.input_vjp(victim.weights, tapes.clone(), towards);
+            let gradient = victim.network.input_vjp(tapes.clone(), towards);
             pace.pass().await;
             let distance = gap / (dual_length(norm, &gradient) + LEAST_SLOPE);
             nearest = Some(match nearest {

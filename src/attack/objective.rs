@@ -81,7 +81,7 @@ impl Objective {
                 hits(logits, labels.clone()).each * -1.0 + 1.0
             }
         };
-        let gradient = victim.network.input_vjp(victim.weights, tapes, cotangent);
+        let gradient = victim.network.input_vjp(tapes, cotangent);
         View { loss: loss.reshape([n, 1, 1, 1]), gradient, reached: reached.reshape([n, 1, 1, 1]) }
     }
 

@@ -7,17 +7,31 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
+use super::shared::{Contributions, Parts, Share};
+
 /// An operation on two tensors whose sizes or form `G` tells.
 pub(super) type Product<B, G> = fn(FloatTensor<B>, FloatTensor<B>, G) -> FloatTensor<B>;
+
+/// The same as parts of a sum.
+pub(super) type PartsOfProduct<B, G> = fn(FloatTensor<B>, FloatTensor<B>, G) -> Parts<B>;
 
 /// The derivatives of an operation that is linear in each operand: each from the cotangent and the other operand.
 #[derive(Debug)]
 pub(super) struct Bilinear<B: Backend, G> {
     pub to_left: Product<B, G>,
-    pub to_right: Product<B, G>,
+    pub to_right: ToRight<B, G>,
 }
 
-impl<B: Backend, G: Copy + Send + std::fmt::Debug + 'static> Bilinear<B, G> {
+/// The derivative in the right operand.
+#[derive(Debug)]
+pub(super) enum ToRight<B: Backend, G> {
+    /// Of one that autodiff knows.
+    Alone(Product<B, G>),
+    /// Of one that is shared.
+    Together(PartsOfProduct<B, G>, Contributions),
+}
+
+impl<B: Share, G: Copy + Send + std::fmt::Debug + 'static> Bilinear<B, G> {
     /// Computes the operation, keeping of each operand what the other's derivative needs.
     pub fn record<C: CheckpointStrategy>(
         self,
@@ -38,7 +52,7 @@ impl<B: Backend, G: Copy + Send + std::fmt::Debug + 'static> Bilinear<B, G> {
     }
 }
 
-impl<B: Backend, G: Copy + Send + std::fmt::Debug + 'static> Backward<B, 2> for Bilinear<B, G> {
+impl<B: Share, G: Copy + Send + std::fmt::Debug + 'static> Backward<B, 2> for Bilinear<B, G> {
     /// The left operand where the right one is tracked, and the other way round.
     type State = (Option<FloatTensor<B>>, Option<FloatTensor<B>>, G);
 
@@ -56,7 +70,14 @@ impl<B: Backend, G: Copy + Send + std::fmt::Debug + 'static> Backward<B, 2> for 
                 if let Some((node, right)) = to_left {
                     grads.register::<B>(node.id, (self.to_left)(cotangent.clone(), right, form));
                 }
-                grads.register::<B>(right_node.id, (self.to_right)(cotangent, left, form));
+                match self.to_right {
+                    ToRight::Alone(product) => {
+                        grads.register::<B>(right_node.id, product(cotangent, left, form));
+                    }
+                    ToRight::Together(parts, contributions) => {
+                        contributions.add(parts(cotangent, left, form));
+                    }
+                }
             }
             (None, None) => {}
         }

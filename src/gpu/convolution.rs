@@ -8,11 +8,12 @@ use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{DType, Shape, Slice, Tensor};
 
-use super::bilinear::Bilinear;
+use super::bilinear::{Bilinear, ToRight};
 use super::host_buffers::recycle;
 use super::host_convolution::{self, Sizes};
 use super::profile::{self, Work};
 use super::real::host_tensor;
+use super::shared::{Contributions, Parts, Share, Shared};
 
 /// The sizes that all three operations share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,28 +56,39 @@ impl Geometry {
 ///
 /// # Panics
 /// Where `k` is not 1 or 3, the stride is not 1 or 2, or the channels differ.
-pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
+pub fn conv2d(x: Tensor<4>, weight: impl Into<Shared>, stride: usize) -> Tensor<4> {
+    let weight = weight.into();
     let [_, channels, height, width] = x.dims();
     let [_, expected, rows, kernel] = weight.dims();
     assert_eq!((channels, rows), (expected, kernel), "conv2d: x and weight do not fit");
     let geometry = Geometry::new(kernel, stride, height, width);
-    Tensor::from_dispatch(Dispatch::convolution(x.into_dispatch(), weight.into_dispatch(), geometry))
+    let Shared { tensor: weight, contributions } = weight;
+    let y = Dispatch::convolution(x.into_dispatch(), weight.into_dispatch(), geometry, contributions);
+    Tensor::from_dispatch(y)
 }
 
 /// `gyᵀ · ∂y/∂x` of [`conv2d`]: the cotangent of an input of `[height, width]`, from that of the output.
 ///
 /// # Panics
 /// As [`conv2d`], or where `gy` is not of the size that an input of that size has as output.
-pub fn conv2d_input_vjp(gy: Tensor<4>, weight: Tensor<4>, stride: usize, input: [usize; 2]) -> Tensor<4> {
+pub fn conv2d_input_vjp(
+    gy: Tensor<4>,
+    weight: impl Into<Shared>,
+    stride: usize,
+    input: [usize; 2],
+) -> Tensor<4> {
+    let weight = weight.into();
     let [_, outputs, out_height, out_width] = gy.dims();
     let [expected, _, rows, kernel] = weight.dims();
     let geometry = Geometry::new(kernel, stride, input[0], input[1]);
     assert_eq!((outputs, rows), (expected, kernel), "conv2d_input_vjp: gy and weight do not fit");
     assert_eq!([out_height, out_width], geometry.output(), "conv2d_input_vjp: gy and the input do not fit");
+    let Shared { tensor: weight, contributions } = weight;
     Tensor::from_dispatch(Dispatch::convolution_input_vjp(
         gy.into_dispatch(),
         weight.into_dispatch(),
         geometry,
+        contributions,
     ))
 }
 
@@ -97,7 +109,12 @@ pub fn conv2d_weight_vjp(x: Tensor<4>, gy: Tensor<4>, stride: usize, kernel: usi
 #[backend_extension(Autodiff, Cube, Flex)]
 pub trait Convolution: Backend {
     /// See [`conv2d`].
-    fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+    fn convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+        _contributions: Option<Contributions>,
+    ) -> FloatTensor<Self> {
         convolution_reference::<Self>(x, weight, geometry)
     }
 
@@ -106,6 +123,7 @@ pub trait Convolution: Backend {
         gy: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
+        _contributions: Option<Contributions>,
     ) -> FloatTensor<Self> {
         input_vjp_reference::<Self>(gy, weight, geometry)
     }
@@ -120,8 +138,27 @@ pub trait Convolution: Backend {
     }
 }
 
+/// What the way back asks of a convolution's weight gradient.
+pub trait ConvolutionParts: Convolution + Share {
+    /// Parts of [`conv2d_weight_vjp`]'s sum.
+    fn convolution_weight_parts(
+        x: FloatTensor<Self>,
+        gy: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> Parts<Self> {
+        Parts::sum(Self::convolution_weight_vjp(x, gy, geometry))
+    }
+}
+
+impl ConvolutionParts for Flex {}
+
 impl Convolution for Flex {
-    fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+    fn convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+        _: Option<Contributions>,
+    ) -> FloatTensor<Self> {
         if !are_single([&x, &weight]) {
             return convolution_reference::<Self>(x, weight, geometry);
         }
@@ -135,6 +172,7 @@ impl Convolution for Flex {
         gy: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
+        _: Option<Contributions>,
     ) -> FloatTensor<Self> {
         if !are_single([&gy, &weight]) {
             return input_vjp_reference::<Self>(gy, weight, geometry);
@@ -220,23 +258,50 @@ pub(super) fn weight_vjp_reference<B: Backend>(
     B::float_slice(weight, &sizes.map(|size| Slice::from(0..size)))
 }
 
-impl<B: Convolution, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
-    fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+impl<B: ConvolutionParts, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
+    fn convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+        contributions: Option<Contributions>,
+    ) -> FloatTensor<Self> {
         let backward = Bilinear::<B, Geometry> {
-            to_left: B::convolution_input_vjp,
-            to_right: |cotangent, x, geometry| B::convolution_weight_vjp(x, cotangent, geometry),
+            to_left: |gy, weight, geometry| B::convolution_input_vjp(gy, weight, geometry, None),
+            to_right: match contributions {
+                None => ToRight::Alone(|gy, x, geometry| B::convolution_weight_vjp(x, gy, geometry)),
+                Some(contributions) => ToRight::Together(
+                    |gy, x, geometry| B::convolution_weight_parts(x, gy, geometry),
+                    contributions,
+                ),
+            },
         };
-        backward.record::<C>(B::convolution, x, weight, geometry)
+        backward.record::<C>(
+            |x, weight, geometry| B::convolution(x, weight, geometry, None),
+            x,
+            weight,
+            geometry,
+        )
     }
 
     fn convolution_input_vjp(
         gy: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
+        contributions: Option<Contributions>,
     ) -> FloatTensor<Self> {
-        let backward =
-            Bilinear::<B, Geometry> { to_left: B::convolution, to_right: B::convolution_weight_vjp };
-        backward.record::<C>(B::convolution_input_vjp, gy, weight, geometry)
+        let backward = Bilinear::<B, Geometry> {
+            to_left: |v, weight, geometry| B::convolution(v, weight, geometry, None),
+            to_right: match contributions {
+                None => ToRight::Alone(B::convolution_weight_vjp),
+                Some(contributions) => ToRight::Together(B::convolution_weight_parts, contributions),
+            },
+        };
+        backward.record::<C>(
+            |gy, weight, geometry| B::convolution_input_vjp(gy, weight, geometry, None),
+            gy,
+            weight,
+            geometry,
+        )
     }
 
     fn convolution_weight_vjp(
@@ -245,8 +310,8 @@ impl<B: Convolution, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
         geometry: Geometry,
     ) -> FloatTensor<Self> {
         let backward = Bilinear::<B, Geometry> {
-            to_left: |cotangent, gy, geometry| B::convolution_input_vjp(gy, cotangent, geometry),
-            to_right: |cotangent, x, geometry| B::convolution(x, cotangent, geometry),
+            to_left: |cotangent, gy, geometry| B::convolution_input_vjp(gy, cotangent, geometry, None),
+            to_right: ToRight::Alone(|cotangent, x, geometry| B::convolution(x, cotangent, geometry, None)),
         };
         backward.record::<C>(B::convolution_weight_vjp, x, gy, geometry)
     }

@@ -1,21 +1,30 @@
 //! The three operations of [`convolution`](super::convolution) on the GPU.
 
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::DType;
 use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 use super::convolution::{
-    Convolution, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
+    Convolution, ConvolutionParts, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
 };
 use super::convolution_loops::{self, Operation};
 use super::info::info;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, upload};
+use super::shared::{Contributions, Parts, Share};
 use super::storage::Storage;
-use super::sum_parts::sum_parts;
 use super::{convolution_lanes, convolution_tiles, profile};
 
+/// Most floats of parts of a weight gradient that are left until others come.
+const MOST_WAITING: usize = 1 << 20;
+
 impl Convolution for CubeBackend {
-    fn convolution(x: FloatTensor<Self>, weight: FloatTensor<Self>, geometry: Geometry) -> FloatTensor<Self> {
+    fn convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+        _: Option<Contributions>,
+    ) -> FloatTensor<Self> {
         if !are_taken(&[&x], &[&weight]) {
             return convolution_reference::<Self>(x, weight, geometry);
         }
@@ -26,6 +35,7 @@ impl Convolution for CubeBackend {
         gy: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         geometry: Geometry,
+        _: Option<Contributions>,
     ) -> FloatTensor<Self> {
         if !are_taken(&[&gy], &[&weight]) {
             return input_vjp_reference::<Self>(gy, weight, geometry);
@@ -41,7 +51,21 @@ impl Convolution for CubeBackend {
         if !are_taken(&[&x, &gy], &[]) {
             return weight_vjp_reference::<Self>(x, gy, geometry);
         }
-        Variant::of(&x).weight_vjp(x, gy, geometry)
+        let shape = [gy.meta.shape()[1], x.meta.shape()[1], geometry.kernel, geometry.kernel];
+        Self::float_reshape(Self::sum(Variant::of(&x).weight_parts(x, gy, geometry), None), shape.into())
+    }
+}
+
+impl ConvolutionParts for CubeBackend {
+    fn convolution_weight_parts(
+        x: FloatTensor<Self>,
+        gy: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> Parts<Self> {
+        if !are_taken(&[&x, &gy], &[]) {
+            return Parts::sum(weight_vjp_reference::<Self>(x, gy, geometry));
+        }
+        Variant::of(&x).weight_parts(x, gy, geometry)
     }
 }
 
@@ -120,38 +144,36 @@ impl Variant {
         output
     }
 
-    fn weight_vjp(self, x: CubeTensor, gy: CubeTensor, geometry: Geometry) -> CubeTensor {
+    /// The weight gradient, in as many parts as the kernel makes of it.
+    fn weight_parts(self, x: CubeTensor, gy: CubeTensor, geometry: Geometry) -> Parts<CubeBackend> {
         let sizes = Sizes { batch: size(&x, 0), channels: size(&x, 1), outputs: size(&gy, 1), geometry };
-        let shape = [sizes.outputs as usize, sizes.channels as usize, geometry.kernel, geometry.kernel];
-        let elements: usize = shape.iter().product();
+        let elements = sizes.weights();
         if sizes.batch == 0 {
-            return upload(&x, shape, &vec![0f32; elements]);
+            return Parts::sum(upload(&x, [elements], &vec![0f32; elements]));
         }
         let (x, gy) = (into_contiguous(x), into_contiguous(gy));
-        let kind = Kind::Weight { stride: geometry.stride };
-        let storage = Storage::of(&x);
-        let weight = allocate::<f32>(&x, shape);
         profile::computes(sizes.operations());
-        match self {
-            Self::Tiles => convolution_tiles::sum_taps(geometry.stride, sizes, [&x, &gy], &weight),
+        let (values, parts) = match self {
+            Self::Tiles => convolution_tiles::sum_taps(geometry.stride, sizes, [&x, &gy]),
             Self::Lanes => {
-                let kernel = convolution_lanes::Kernel::new(kind, sizes, storage);
+                let kind = Kind::Weight { stride: geometry.stride };
+                let kernel = convolution_lanes::Kernel::new(kind, sizes, Storage::of(&x));
                 let [parts, subgroups] = kernel.parts(sizes);
-                let partial_sums = (parts > 1).then(|| allocate::<f32>(&x, [parts as usize * elements]));
-                let target = partial_sums.as_ref().unwrap_or(&weight);
+                let values = allocate::<f32>(&x, [parts as usize * elements]);
                 let info = sizes.info(&x, &[parts, kernel.patches(sizes)[1]]);
                 let workgroup = convolution_lanes::WORKGROUP;
                 let groups = workgroups(subgroups * convolution_lanes::LANES, 1, workgroup);
-                dispatch(&x, kernel, workgroup, groups, &[&x.handle, &gy.handle, &target.handle, &info]);
-                if let Some(partial_sums) = partial_sums {
-                    sum_parts(&partial_sums, parts, &weight);
-                }
+                dispatch(&x, kernel, workgroup, groups, &[&x.handle, &gy.handle, &values.handle, &info]);
+                (values, parts)
             }
             Self::Loops => {
-                convolution_loops::compute(Operation::WeightVjp, sizes, [&gy, &x], &weight);
+                let values = allocate::<f32>(&x, [elements]);
+                convolution_loops::compute(Operation::WeightVjp, sizes, [&gy, &x], &values);
+                (values, 1)
             }
-        }
-        weight
+        };
+        let parts = parts as usize;
+        Parts { values, parts, may_wait: parts == 1 || parts * elements <= MOST_WAITING }
     }
 }
 
@@ -187,6 +209,11 @@ impl Sizes {
         let [height, width] = [geometry.height, geometry.width].map(|size| size as u32);
         let [out_height, out_width] = geometry.output().map(|size| size as u32);
         [batch, channels, height, width, outputs, out_height, out_width]
+    }
+
+    /// Entries of a weight.
+    pub(super) fn weights(self) -> usize {
+        self.channels as usize * self.outputs as usize * self.geometry.kernel.pow(2)
     }
 
     fn operations(self) -> u64 {

@@ -70,12 +70,12 @@ pub(super) fn sum_patches(
     let workgroups = [along, groups, tiles.div_ceil(along) * parts];
     dispatch(x, kernel, kernel.workgroup(), workgroups, &[&x.handle, &weight.handle, &target.handle, &info]);
     if let Some(partial_sums) = partial_sums {
-        sum_parts(&partial_sums, parts, y);
+        sum_parts((&partial_sums, parts), None, y);
     }
 }
 
-/// Fills `weight` with a weight gradient.
-pub(super) fn sum_taps(stride: usize, sizes: Sizes, [x, gy]: [&CubeTensor; 2], weight: &CubeTensor) {
+/// Parts of a weight gradient, one after the other, and how many.
+pub(super) fn sum_taps(stride: usize, sizes: Sizes, [x, gy]: [&CubeTensor; 2]) -> (CubeTensor, u32) {
     let [batch, channels, .., outputs, out_height, out_width] = sizes.values();
     let kind = Kind::Weight { stride };
     let mut kernel = Kernel::new(kind, sizes.geometry.kernel, outputs, Storage::of(x));
@@ -93,15 +93,12 @@ pub(super) fn sum_taps(stride: usize, sizes: Sizes, [x, gy]: [&CubeTensor; 2], w
         (ENOUGH_INVOCATIONS / (groups[0] * groups[1] * kernel.workgroup())).min(patches / LEAST_PATCHES)
     };
     let [parts, of_part] = divide(patches, wanted.min(MOST_PARTS), kernel.chunk());
-    let partial_sums =
-        (parts > 1).then(|| allocate::<f32>(x, [parts as usize * weight.meta.shape().num_elements()]));
+    let partial_sums = allocate::<f32>(x, [parts as usize * sizes.weights()]);
     let info = info(x, &[sizes.values().as_slice(), &[of_part]].concat());
-    let target = partial_sums.as_ref().unwrap_or(weight);
     let workgroups = [parts, groups[0], groups[1]];
-    dispatch(x, kernel, kernel.workgroup(), workgroups, &[&x.handle, &gy.handle, &target.handle, &info]);
-    if let Some(partial_sums) = partial_sums {
-        sum_parts(&partial_sums, parts, weight);
-    }
+    let buffers = [&x.handle, &gy.handle, &partial_sums.handle, &info];
+    dispatch(x, kernel, kernel.workgroup(), workgroups, &buffers);
+    (partial_sums, parts)
 }
 
 /// About so many parts of so many summands, and the summands of a part: a multiple of a chunk.

@@ -11,6 +11,7 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::Tensor;
 use burn_wgpu::CubeBackend;
 
+use super::shared::{Contributions, Parts, Share, SharedWeights};
 use crate::config::Activation;
 
 /// Variance offset, as PyTorch's default.
@@ -25,12 +26,29 @@ pub struct NormForm {
     pub activation: Option<Activation>,
 }
 
-/// What a forward pass leaves for the way back: how each group of each sample was normalised.
+/// What a forward pass leaves for the way back: how each group of each sample was normalised, and with which weights.
 #[derive(Clone, Debug)]
-pub struct NormStatistics {
+pub struct NormTape {
     /// `[batch, groups, 2]`: mean and `r`, outside every autodiff graph.
-    pub values: Tensor<3>,
+    pub statistics: Tensor<3>,
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+    both: Both,
+}
+
+impl NormTape {
+    /// The same values outside every autodiff graph.
+    pub fn untracked(self) -> Self {
+        let [scale, shift] = [self.scale, self.shift].map(Tensor::without_autodiff);
+        Self { scale, shift, both: Both::default(), ..self }
+    }
+}
+
+/// What the ways back through both operations know of each other.
+#[derive(Clone, Debug, Default)]
+pub struct Both {
     again: Again,
+    contributions: Contributions,
 }
 
 /// To whom the way back through [`group_norm_input_vjp`] has given a cotangent of `x`, if it has come there. That through
@@ -49,7 +67,7 @@ impl Again {
 }
 
 /// Group normalisation (Wu & He 2018) of `x` `[batch, channels, height, width]`: `y = act(γ x̂ + β)`, shaped like `x`,
-/// with `scale` γ and `shift` β `[channels]`, and the statistics behind `x̂`.
+/// with `scale` γ and `shift` β `[channels]`, and what the way back reads.
 ///
 /// `x̂ = r (x − mean)` with `r = 1 / √(variance + ε)`, group by group of a sample. The statistics carry no autodiff graph:
 /// the way back knows how they depend on `x`.
@@ -58,12 +76,7 @@ impl Again {
 /// Where the channels are no multiple of the groups or not as many as those of scale and shift; where a tensor on a GPU
 /// is not of `f32` (`x` also of `f16`, and `y` then too) or a group has more than 256 channels, or one elsewhere is neither
 /// of `f32` nor of `f64`.
-pub fn group_norm(
-    x: Tensor<4>,
-    scale: Tensor<1>,
-    shift: Tensor<1>,
-    form: NormForm,
-) -> (Tensor<4>, NormStatistics) {
+pub fn group_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, form: NormForm) -> (Tensor<4>, NormTape) {
     let [_, channels, ..] = x.dims();
     assert_eq!(
         [channels; 2],
@@ -71,49 +84,48 @@ pub fn group_norm(
         "group_norm: channels of x, scale and shift"
     );
     assert_eq!(channels % form.groups, 0, "group_norm: {channels} channels in {form:?}");
-    let again = Again::default();
-    let [x, scale, shift] = [x.into_dispatch(), scale.into_dispatch(), shift.into_dispatch()];
-    let (y, values) = Dispatch::group_norm(x, scale, shift, form, again.clone());
-    let values = Tensor::from_dispatch(values).without_autodiff();
-    (Tensor::from_dispatch(y), NormStatistics { values, again })
+    let both = Both::default();
+    // In a graph the scale stands for both.
+    let (scale, shift) = (scale.into_dispatch(), shift.into_dispatch());
+    let scale = Dispatch::share_pair(scale, shift.clone(), both.contributions.clone());
+    let [scale, shift] = [scale, shift].map(Tensor::<1>::from_dispatch);
+    let shift = shift.without_autodiff();
+    let (y, statistics) = Dispatch::group_norm(
+        x.into_dispatch(),
+        scale.clone().into_dispatch(),
+        shift.clone().into_dispatch(),
+        form,
+        both.clone(),
+    );
+    let statistics = Tensor::from_dispatch(statistics).without_autodiff();
+    (Tensor::from_dispatch(y), NormTape { statistics, scale, shift, both })
 }
 
-/// `gyᵀ · ∂y/∂x` of [`group_norm`], from its input and statistics: `r (u − m(u) − x̂ m(u x̂))` with
+/// `gyᵀ · ∂y/∂x` of [`group_norm`], from its input and tape: `r (u − m(u) − x̂ m(u x̂))` with
 /// `u = γ · gy · act'(γ x̂ + β)`, where `m` is the mean over a group of a sample.
 ///
-/// It can be differentiated once with respect to `x`, `scale`, `shift` and `gy`.
+/// It can be differentiated once with respect to `x`, scale, shift and `gy`.
 ///
 /// # Panics
-/// As [`group_norm`], or where `x`, `gy` and the statistics do not fit.
-pub fn group_norm_input_vjp(
-    x: Tensor<4>,
-    statistics: NormStatistics,
-    scale: Tensor<1>,
-    shift: Tensor<1>,
-    gy: Tensor<4>,
-    form: NormForm,
-) -> Tensor<4> {
+/// As [`group_norm`], or where `x`, `gy` and the tape do not fit.
+pub fn group_norm_input_vjp(x: Tensor<4>, tape: NormTape, gy: Tensor<4>, form: NormForm) -> Tensor<4> {
     let [batch, channels, ..] = x.dims();
     assert_eq!(x.dims(), gy.dims(), "group_norm_input_vjp: x and gy differ in shape");
-    let NormStatistics { values, again } = statistics;
-    assert_eq!(values.dims(), [batch, form.groups, 2], "group_norm_input_vjp: the statistics");
-    assert_eq!(
-        [channels; 2],
-        [scale.dims()[0], shift.dims()[0]],
-        "group_norm_input_vjp: channels of x, scale and shift"
-    );
+    let NormTape { statistics, scale, shift, both } = tape;
+    assert_eq!(statistics.dims(), [batch, form.groups, 2], "group_norm_input_vjp: the statistics");
+    assert_eq!([channels], scale.dims(), "group_norm_input_vjp: channels of x, scale and shift");
     Tensor::from_dispatch(Dispatch::group_norm_input_vjp(
         x.into_dispatch(),
-        values.into_dispatch(),
+        statistics.into_dispatch(),
         scale.into_dispatch(),
         shift.into_dispatch(),
         gy.into_dispatch(),
         form,
-        again,
+        both,
     ))
 }
 
-/// How burn routes the operations.
+/// How burn routes the operations; a tracked scale stands for the shift, too, which is not tracked.
 #[backend_extension(Autodiff, Cube, Flex)]
 pub trait GroupNorm: Backend {
     /// See [`group_norm`].
@@ -122,7 +134,7 @@ pub trait GroupNorm: Backend {
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         form: NormForm,
-        again: Again,
+        both: Both,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// See [`group_norm_input_vjp`].
@@ -133,7 +145,7 @@ pub trait GroupNorm: Backend {
         shift: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         form: NormForm,
-        again: Again,
+        both: Both,
     ) -> FloatTensor<Self>;
 }
 
@@ -155,12 +167,13 @@ pub struct Operands<B: Backend> {
 pub struct Cotangents<B: Backend> {
     /// `[batch, channels, height, width]`
     pub x: FloatTensor<B>,
-    /// Of scale and shift, `[channels]` each, where they are asked for.
-    pub weights: Option<[FloatTensor<B>; 2]>,
+    /// Of scale and shift, where they are asked for: of each part the halves, the first entries of which are those of the
+    /// channels.
+    pub weights: Option<Parts<B>>,
 }
 
 /// The three passes, as each backend computes them without autodiff.
-pub trait GroupNormPasses: Backend {
+pub trait GroupNormPasses: Share {
     /// See [`group_norm`].
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
@@ -197,7 +210,7 @@ macro_rules! by_passes {
                 scale: FloatTensor<Self>,
                 shift: FloatTensor<Self>,
                 form: NormForm,
-                _: Again,
+                _: Both,
             ) -> (FloatTensor<Self>, FloatTensor<Self>) {
                 Self::forward(Operands { x, scale, shift, form })
             }
@@ -209,7 +222,7 @@ macro_rules! by_passes {
                 shift: FloatTensor<Self>,
                 gy: FloatTensor<Self>,
                 form: NormForm,
-                _: Again,
+                _: Both,
             ) -> FloatTensor<Self> {
                 Self::back(Operands { x, scale, shift, form }, statistics, gy, None, false).x
             }
@@ -225,15 +238,14 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         form: NormForm,
-        again: Again,
+        both: Both,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let ((x, x_node), (scale, scale_node), (shift, shift_node)) =
-            (x.into_parts(), scale.into_parts(), shift.into_parts());
-        let operands = Operands { x, scale, shift, form };
-        let prepared = Back.prepare::<C>([x_node, scale_node, shift_node]).compute_bound().stateful();
+        let ((x, x_node), (scale, scale_node)) = (x.into_parts(), scale.into_parts());
+        let operands = Operands { x, scale, shift: shift.into_primitive(), form };
+        let prepared = Back.prepare::<C>([x_node, scale_node]).compute_bound().stateful();
         let (y, statistics) = B::forward(operands.clone());
         let y = match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics.clone(), again), y),
+            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics.clone(), both), y),
             OpsKind::UnTracked(prepared) => prepared.finish(y),
         };
         (y, FloatTensor::<Self>::new(statistics))
@@ -246,20 +258,16 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
         shift: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         form: NormForm,
-        again: Again,
+        both: Both,
     ) -> FloatTensor<Self> {
-        // Only a curved activation makes the product depend on the shift.
-        let is_curved = form.activation == Some(Activation::Silu);
-        let shift = if is_curved { shift } else { FloatTensor::<Self>::new(shift.into_primitive()) };
-        let ((x, x_node), (scale, scale_node), (shift, shift_node), (gy, gy_node)) =
-            (x.into_parts(), scale.into_parts(), shift.into_parts(), gy.into_parts());
-        let operands = Operands { x, scale, shift, form };
+        let ((x, x_node), (scale, scale_node), (gy, gy_node)) =
+            (x.into_parts(), scale.into_parts(), gy.into_parts());
+        let operands = Operands { x, scale, shift: shift.into_primitive(), form };
         let statistics = statistics.into_primitive();
-        let nodes = [x_node, scale_node, shift_node, gy_node];
-        let prepared = BackAgain.prepare::<C>(nodes).compute_bound().stateful();
+        let prepared = BackAgain.prepare::<C>([x_node, scale_node, gy_node]).compute_bound().stateful();
         let gx = B::back(operands.clone(), statistics.clone(), gy.clone(), None, false).x;
         match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics, gy, again), gx),
+            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics, gy, both), gx),
             OpsKind::UnTracked(prepared) => prepared.finish(gx),
         }
     }
@@ -269,21 +277,24 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
 #[derive(Debug)]
 struct Back;
 
-impl<B: GroupNormPasses> Backward<B, 3> for Back {
+impl<B: GroupNormPasses> Backward<B, 2> for Back {
     /// The statistics second.
-    type State = (Operands<B>, FloatTensor<B>, Again);
+    type State = (Operands<B>, FloatTensor<B>, Both);
 
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gy = grads.consume::<B>(&ops.node);
-        let (operands, statistics, again) = ops.state;
+        let (operands, statistics, both) = ops.state;
+        let [x_node, scale_node] = ops.parents;
         // A leaf, which nothing comes before, would keep what is read of it.
-        let x_node = ops.parents[0].as_ref();
-        let inner_node = x_node.filter(|node| node.order > 0 && again.has_come_to(node.id));
+        let inner_node = x_node.as_ref().filter(|node| node.order > 0 && both.again.has_come_to(node.id));
         let earlier = inner_node.map(|node| grads.consume::<B>(node));
-        let [x_node, scale_node, shift_node] = ops.parents.map(|parent| parent.map(|node| node.id));
-        let weights = scale_node.is_some() || shift_node.is_some();
-        let cotangents = B::back(operands, statistics, gy, earlier, weights);
-        register_all(grads, [x_node, scale_node, shift_node], cotangents);
+        let Cotangents { x, weights } = B::back(operands, statistics, gy, earlier, scale_node.is_some());
+        if let Some(node) = x_node {
+            grads.register::<B>(node.id, x);
+        }
+        if let Some(weights) = weights {
+            both.contributions.add(weights);
+        }
     }
 }
 
@@ -291,39 +302,25 @@ impl<B: GroupNormPasses> Backward<B, 3> for Back {
 #[derive(Debug)]
 struct BackAgain;
 
-impl<B: GroupNormPasses> Backward<B, 4> for BackAgain {
+impl<B: GroupNormPasses> Backward<B, 3> for BackAgain {
     /// The statistics and `gy` after the operands.
-    type State = (Operands<B>, FloatTensor<B>, FloatTensor<B>, Again);
+    type State = (Operands<B>, FloatTensor<B>, FloatTensor<B>, Both);
 
-    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let v = grads.consume::<B>(&ops.node);
-        let (operands, statistics, gy, again) = ops.state;
-        let [x_node, scale_node, shift_node, gy_node] = ops.parents.map(|parent| parent.map(|node| node.id));
-        let weights = scale_node.is_some() || shift_node.is_some();
-        let (cotangents, to_gy) = B::back_again(operands, statistics, gy, v, weights);
-        register_all(grads, [x_node, scale_node, shift_node], cotangents);
+        let (operands, statistics, gy, both) = ops.state;
+        let [x_node, scale_node, gy_node] = ops.parents;
+        let (cotangents, to_gy) = B::back_again(operands, statistics, gy, v, scale_node.is_some());
+        let Cotangents { x, weights } = cotangents;
         if let Some(node) = x_node {
-            again.came_to(node);
+            grads.register::<B>(node.id, x);
+            both.again.came_to(node.id);
+        }
+        if let Some(weights) = weights {
+            both.contributions.add(weights);
         }
         if let Some(node) = gy_node {
-            grads.register::<B>(node, to_gy);
-        }
-    }
-}
-
-/// Hands the cotangents to those operands that are tracked.
-fn register_all<B: Backend>(
-    grads: &mut Gradients,
-    [x_node, scale_node, shift_node]: [Option<NodeId>; 3],
-    cotangents: Cotangents<B>,
-) {
-    if let Some(node) = x_node {
-        grads.register::<B>(node, cotangents.x);
-    }
-    let Some([to_scale, to_shift]) = cotangents.weights else { return };
-    for (node, cotangent) in [(scale_node, to_scale), (shift_node, to_shift)] {
-        if let Some(node) = node {
-            grads.register::<B>(node, cotangent);
+            grads.register::<B>(node.id, to_gy);
         }
     }
 }

@@ -1,9 +1,8 @@
 //! The three passes of [`group_norm`](super::group_norm) on the GPU: a launch each, and one that adds up over the batch
 //! what each sample does to the weights.
 
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::{DType, Shape};
+use burn::tensor::DType;
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
 use cubecl::prelude::KernelId;
 use cubecl::server::Handle;
@@ -11,9 +10,9 @@ use cubecl::server::Handle;
 use super::activation::formulas;
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, Operands};
 use super::info::info;
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, upload};
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, unused, upload, within};
+use super::shared::Parts;
 use super::storage::Storage;
-use super::sum_parts::sum_parts;
 use super::unroll::unroll;
 use crate::config::Activation;
 
@@ -34,7 +33,7 @@ impl GroupNormPasses for CubeBackend {
         let y = kernel.storage.allocate(&x, x.meta.shape().clone());
         let statistics = allocate::<f32>(&x, [sizes.batch, sizes.groups, 2]);
         let handles = [&x, &scale, &shift, &statistics, &y].map(|tensor| tensor.handle.clone());
-        launch(&x, kernel, sizes, [0; 3], handles.into());
+        launch(&x, kernel, sizes, [0; 4], handles.into());
         (y, statistics)
     }
 
@@ -45,11 +44,7 @@ impl GroupNormPasses for CubeBackend {
         earlier: Option<FloatTensor<Self>>,
         weights: bool,
     ) -> Cotangents<Self> {
-        let cotangents = way_back(Pass::Back, operands, statistics, vec![gy], weights).0;
-        match earlier {
-            Some(earlier) => Cotangents { x: Self::float_add(cotangents.x, earlier), ..cotangents },
-            None => cotangents,
-        }
+        way_back(Pass::Back, operands, statistics, vec![gy], earlier, weights).0
     }
 
     fn back_again(
@@ -59,16 +54,18 @@ impl GroupNormPasses for CubeBackend {
         v: FloatTensor<Self>,
         weights: bool,
     ) -> (Cotangents<Self>, FloatTensor<Self>) {
-        way_back(Pass::BackAgain, operands, statistics, vec![gy, v], weights)
+        way_back(Pass::BackAgain, operands, statistics, vec![gy, v], None, weights)
     }
 }
 
-/// The cotangents of x, scale and shift, and of gy where the pass gives that; else of x once more.
+/// The cotangents of x, to which an earlier one is added where the pass reads one, and of scale and shift; and of gy where
+/// the pass gives that, else of x once more.
 fn way_back(
     pass: Pass,
     operands: Operands<CubeBackend>,
     statistics: CubeTensor,
-    cotangents: Vec<CubeTensor>,
+    mut cotangents: Vec<CubeTensor>,
+    earlier: Option<CubeTensor>,
     weights: bool,
 ) -> (Cotangents<CubeBackend>, CubeTensor) {
     let sizes = Sizes::of(&operands);
@@ -76,6 +73,8 @@ fn way_back(
     let shape = operands.x.meta.shape().clone();
     let [x, scale, shift, statistics] =
         [operands.x, operands.scale, operands.shift, statistics].map(into_contiguous);
+    let adds = earlier.is_some();
+    cotangents.extend(earlier);
     let cotangents: Vec<_> = cotangents.into_iter().map(into_contiguous).collect();
     let storage = kernel.storage;
     assert!(cotangents.iter().all(|cotangent| cotangent.dtype == x.dtype), "group_norm: cotangents as x");
@@ -91,30 +90,21 @@ fn way_back(
         Storage::F16 => (storage.allocate(&x, [end]), Some(allocate::<f32>(&x, [count.max(1)])), 0),
     };
     let operands = [&x, &scale, &shift, &statistics, &results];
-    let bound = operands.into_iter().chain(&cotangents).chain(&parts);
-    launch(&x, kernel, sizes, [to_gy, start, padded], bound.map(|tensor| tensor.handle.clone()).collect());
+    let mut handles: Vec<_> =
+        operands.into_iter().chain(&cotangents).map(|tensor| tensor.handle.clone()).collect();
+    handles.extend((pass == Pass::Back && !adds).then(|| unused(&x)));
+    handles.extend(parts.as_ref().map(|parts| parts.handle.clone()));
+    launch(&x, kernel, sizes, [to_gy, start, padded, usize::from(adds)], handles);
 
     let weights = weights.then(|| {
-        let sums = if shape.num_elements() == 0 {
-            upload(&x, [2 * padded], &vec![0f32; 2 * padded])
-        } else {
-            let parts = within(parts.as_ref().unwrap_or(&results), start, [sizes.batch, 2 * padded].into());
-            let sums = allocate::<f32>(&x, [2 * padded]);
-            sum_parts(&parts, sizes.batch as u32, &sums);
-            sums
-        };
-        [0, padded].map(|start| within(&sums, start, [channels].into()))
+        if shape.num_elements() == 0 {
+            return Parts::sum(upload(&x, [2 * padded], &vec![0f32; 2 * padded]));
+        }
+        let values = within(parts.as_ref().unwrap_or(&results), start, [sizes.batch, 2 * padded].into());
+        // Among the results, they would keep all of those.
+        Parts { values, parts: sizes.batch, may_wait: false }
     });
     (Cotangents { x: within(&results, 0, shape.clone()), weights }, within(&results, to_gy, shape))
-}
-
-/// A part of a buffer, without a copy; it starts at that entry, a multiple of [`Storage::alignment`].
-fn within(buffer: &CubeTensor, start: usize, shape: Shape) -> CubeTensor {
-    let end = start + shape.num_elements();
-    let bytes = |entries: usize| (entries * buffer.dtype.size()) as u64;
-    let after = bytes(buffer.meta.shape().num_elements() - end);
-    let handle = buffer.handle.clone().offset_start(bytes(start)).offset_end(after);
-    CubeTensor::new_contiguous(buffer.client.clone(), buffer.device.clone(), shape, handle, buffer.dtype)
 }
 
 /// What the kernel reads of the sizes.
@@ -158,16 +148,17 @@ impl Sizes {
     }
 }
 
-/// Runs a pass; `places` are those of its results beside the first one.
-fn launch(beside: &CubeTensor, kernel: Kernel, sizes: Sizes, places: [usize; 3], mut handles: Vec<Handle>) {
+/// Runs a pass; `places` are those of its results beside the first one, the padded channels, and whether it adds to an
+/// earlier cotangent.
+fn launch(beside: &CubeTensor, kernel: Kernel, sizes: Sizes, places: [usize; 4], mut handles: Vec<Handle>) {
     let Sizes { batch, groups, channels, pixels } = sizes;
     let workgroups = (batch * groups) as u32;
     if workgroups as usize * channels * pixels == 0 {
         return;
     }
     let [groups, channels, pixels] = [groups, channels, pixels].map(|size| size as u32);
-    let [to_gy, parts, padded] = places.map(|place| place as u32);
-    let sizes = [workgroups, groups, channels, pixels, sizes.across(kernel.lanes), to_gy, parts, padded];
+    let own = [workgroups, groups, channels, pixels, sizes.across(kernel.lanes)];
+    let sizes = [own.as_slice(), &places.map(|place| place as u32)].concat();
     handles.insert(5, info(beside, &sizes));
     let along = workgroups.min(MOST_WORKGROUPS);
     let buffers: Vec<_> = handles.iter().collect();
@@ -247,7 +238,7 @@ impl KernelSource for Kernel {
             .register("entries", if self.in_vectors { "vec4<f32>" } else { "f32" })
             .register("bits", if self.in_vectors { "vec4<i32>" } else { "i32" })
             .register("parts", if apart { "parts" } else { "results" })
-            .register("last", if again { "8" } else { "7" })
+            .register("last", "8")
             .register("lanes", self.lanes.to_string())
             .register("slots", SLOTS.to_string())
             .register("epsilon", format!("{GROUP_NORM_EPSILON:?}"))

@@ -11,6 +11,7 @@ use super::host::{Curve, WithCurve, map, sums, with_curve};
 use super::host_buffers::{buffer, recycle};
 use super::profile;
 use super::real::{Real, host_tensor};
+use super::shared::Parts;
 
 /// Calls a function of the operands' precision.
 macro_rules! in_precision {
@@ -132,17 +133,17 @@ fn back_again<T: Real>(
     (Cotangents { x, weights }, gy)
 }
 
-/// `[channels]` each from parts `[batch, channels, 2]`.
-fn sum_parts<T: Real>(parts: &[T], channels: usize) -> [FlexTensor; 2] {
-    [0, 1].map(|operand| {
-        let mut sums = vec![T::of(0.0); channels];
-        for sample in parts.chunks_exact(2 * channels) {
-            for (sum, part) in sums.iter_mut().zip(sample.chunks_exact(2)) {
-                *sum += part[operand];
-            }
+/// `[2, channels]` from parts `[batch, channels, 2]`.
+fn sum_parts<T: Real>(parts: &[T], channels: usize) -> Parts<Flex> {
+    let mut sums = vec![T::of(0.0); 2 * channels];
+    let (scale, shift) = sums.split_at_mut(channels);
+    for sample in parts.chunks_exact(2 * channels.max(1)) {
+        for ((scale, shift), part) in scale.iter_mut().zip(&mut *shift).zip(sample.chunks_exact(2)) {
+            *scale += part[0];
+            *shift += part[1];
         }
-        host_tensor(sums, [channels])
-    })
+    }
+    Parts::sum(host_tensor(sums, [2 * channels]))
 }
 
 /// The operands, contiguous.

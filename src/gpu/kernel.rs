@@ -104,9 +104,19 @@ pub(super) fn operand(tensor: CubeTensor) -> CubeTensor {
     into_contiguous(tensor)
 }
 
-/// A buffer for a binding that a launch makes no use of: no two bindings may share one that is written.
+/// A buffer for a binding that a launch makes no use of: no two bindings may share one that is written. As long as a vector
+/// of four, because a binding has to hold an entry.
 pub(super) fn unused(beside: &CubeTensor) -> Handle {
-    beside.client.empty(size_of::<f32>())
+    beside.client.empty(size_of::<[f32; 4]>())
+}
+
+/// A part of a buffer, without a copy; it starts at that entry, a multiple of [`Storage::alignment`].
+pub(super) fn within(buffer: &CubeTensor, start: usize, shape: Shape) -> CubeTensor {
+    let end = start + shape.num_elements();
+    let bytes = |entries: usize| (entries * buffer.dtype.size()) as u64;
+    let after = bytes(buffer.meta.shape().num_elements() - end);
+    let handle = buffer.handle.clone().offset_start(bytes(start)).offset_end(after);
+    CubeTensor::new_contiguous(buffer.client.clone(), buffer.device.clone(), shape, handle, buffer.dtype)
 }
 
 /// Launches a kernel over so many workgroups of so many invocations; the buffers are the bindings 0, 1, … of group 0.

@@ -9,10 +9,11 @@ use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;
 use cubecl::server::Handle;
 
-use super::bilinear::Bilinear;
+use super::bilinear::{Bilinear, ToRight};
 use super::info::info;
 use super::kernel::{MOST_WORKGROUPS, allocate, apart, dispatch, operand, unused, upload};
 use super::profile::{self, Work};
+use super::shared::Share;
 use super::unroll::unroll;
 
 /// Invocations of a workgroup: few, so that small products still make many workgroups.
@@ -82,20 +83,20 @@ fn product_reference<B: Backend>(a: FloatTensor<B>, b: FloatTensor<B>, layout: L
     }
 }
 
-impl<B: MatrixProduct, C: CheckpointStrategy> MatrixProduct for Autodiff<B, C> {
+impl<B: MatrixProduct + Share, C: CheckpointStrategy> MatrixProduct for Autodiff<B, C> {
     fn matrix_product(a: FloatTensor<Self>, b: FloatTensor<Self>, layout: Layout) -> FloatTensor<Self> {
         let backward = match layout {
             Layout::Nn => Bilinear::<B, Layout> {
                 to_left: |cotangent, b, _| B::matrix_product(cotangent, b, Layout::Nt),
-                to_right: |cotangent, a, _| B::matrix_product(a, cotangent, Layout::Tn),
+                to_right: ToRight::Alone(|cotangent, a, _| B::matrix_product(a, cotangent, Layout::Tn)),
             },
             Layout::Nt => Bilinear {
                 to_left: |cotangent, b, _| B::matrix_product(cotangent, b, Layout::Nn),
-                to_right: |cotangent, a, _| B::matrix_product(cotangent, a, Layout::Tn),
+                to_right: ToRight::Alone(|cotangent, a, _| B::matrix_product(cotangent, a, Layout::Tn)),
             },
             Layout::Tn => Bilinear {
                 to_left: |cotangent, b, _| B::matrix_product(b, cotangent, Layout::Nt),
-                to_right: |cotangent, a, _| B::matrix_product(a, cotangent, Layout::Nn),
+                to_right: ToRight::Alone(|cotangent, a, _| B::matrix_product(a, cotangent, Layout::Nn)),
             },
         };
         backward.record::<C>(B::matrix_product, a, b, layout)

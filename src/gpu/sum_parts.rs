@@ -4,21 +4,30 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;
 
 use super::info::info;
-use super::kernel::{MOST_WORKGROUPS, WORKGROUP, dispatch};
+use super::kernel::{MOST_WORKGROUPS, WORKGROUP, dispatch, unused};
 use super::storage::Storage;
 
 /// Parts that an invocation sums at the least before another one shares its element, and most that share one.
 const LEAST_PARTS: u32 = 4;
 const MOST_SHARING: u32 = 16;
 
-/// Fills `sums` with the sum of so many parts of its size, `[parts, elements]` in `f32`; always in the same order.
-pub(super) fn sum_parts(partial_sums: &CubeTensor, parts: u32, sums: &CubeTensor) {
+/// Fills `sums` with the sum of so many parts of its size, `[parts, elements]` in `f32`, and of others, if any; always in
+/// the same order.
+pub(super) fn sum_parts(
+    (partial_sums, parts): (&CubeTensor, u32),
+    others: Option<(&CubeTensor, u32)>,
+    sums: &CubeTensor,
+) {
     let elements = sums.meta.shape().num_elements() as u32;
-    let sharing = sharing(parts);
+    let (others, other_parts) = match others {
+        Some((others, parts)) => (others.handle.clone(), parts),
+        None => (unused(partial_sums), 0),
+    };
+    let sharing = sharing(parts + other_parts);
     let groups = elements.div_ceil(WORKGROUP / sharing);
     let along = groups.clamp(1, MOST_WORKGROUPS);
-    let info = info(partial_sums, &[parts, elements, sharing]);
-    let buffers = [&partial_sums.handle, &sums.handle, &info];
+    let info = info(partial_sums, &[parts, elements, sharing, other_parts]);
+    let buffers = [&partial_sums.handle, &sums.handle, &info, &others];
     let kernel = Kernel { written: Storage::of(sums) };
     dispatch(partial_sums, kernel, WORKGROUP, [along, groups.div_ceil(along), 1], &buffers);
 }

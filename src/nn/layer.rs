@@ -9,7 +9,7 @@ use burn::tensor::{Distribution, FloatDType, Tensor};
 use super::Weights;
 use crate::config::Activation;
 use crate::gpu::{
-    Layout, NormForm, NormStatistics, activate, activate_vjp, conv2d, conv2d_input_vjp, global_mean,
+    Layout, NormForm, NormTape, Shared, activate, activate_vjp, conv2d, conv2d_input_vjp, global_mean,
     global_mean_vjp, group_norm, group_norm_input_vjp, linear, matrix_product, normalize_pixels,
     normalize_pixels_vjp,
 };
@@ -91,7 +91,7 @@ pub enum Layer {
     },
 }
 
-/// What a forward pass leaves for the way back.
+/// What a forward pass leaves for the way back, which reads the same weights.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::large_enum_variant,
@@ -104,8 +104,12 @@ pub enum Tape {
     Shape([usize; 4]),
     /// The activation's input.
     Input(Tensor<4>),
-    /// GroupNorm: its input, and the statistics of its groups.
-    Grouped(Tensor<4>, NormStatistics),
+    /// A convolution: rows and columns of its input, and its weight.
+    Convolved([usize; 2], Shared),
+    /// GroupNorm: its input, and how that was normalised.
+    Grouped(Tensor<4>, NormTape),
+    /// The linear layer: its weight, `[out, in]`.
+    Weight(Tensor<2>),
     /// The tapes of both ways.
     Residual(Vec<Tape>, Vec<Tape>),
 }
@@ -117,7 +121,9 @@ impl Tape {
         match self {
             Self::Nothing | Self::Shape(_) => self,
             Self::Input(x) => Self::Input(x.without_autodiff()),
-            Self::Grouped(x, statistics) => Self::Grouped(x.without_autodiff(), statistics),
+            Self::Convolved(input, weight) => Self::Convolved(input, weight.untracked()),
+            Self::Grouped(x, tape) => Self::Grouped(x.without_autodiff(), tape.untracked()),
+            Self::Weight(weight) => Self::Weight(weight.without_autodiff()),
             Self::Residual(body, shortcut) => Self::Residual(all(body), all(shortcut)),
         }
     }
@@ -135,8 +141,8 @@ pub fn forward(layers: &[Layer], weights: &Weights, mut x: Tensor<4>) -> (Tensor
 }
 
 /// Runs the output's cotangent `gy` back through `layers` to the input's.
-pub fn input_vjp(layers: &[Layer], weights: &Weights, tapes: Vec<Tape>, gy: Tensor<4>) -> Tensor<4> {
-    layers.iter().zip(tapes).rev().fold(gy, |gy, (layer, tape)| layer.input_vjp(weights, tape, gy))
+pub fn input_vjp(layers: &[Layer], tapes: Vec<Tape>, gy: Tensor<4>) -> Tensor<4> {
+    layers.iter().zip(tapes).rev().fold(gy, |gy, (layer, tape)| layer.input_vjp(tape, gy))
 }
 
 impl Layer {
@@ -155,20 +161,20 @@ impl Layer {
             Self::Narrow => (x.cast(FloatDType::F16), Tape::Nothing),
             Self::Widen => (x.cast(FloatDType::F32), Tape::Nothing),
             Self::Conv { weight, shape, stride } => {
-                let dims = x.dims();
-                let kernel = weights.0[*weight].clone().reshape(*shape);
-                (conv2d(x, kernel, *stride), Tape::Shape(dims))
+                let [.., height, width] = x.dims();
+                let kernel = Shared::new(weights.0[*weight].clone(), *shape);
+                (conv2d(x, kernel.clone(), *stride), Tape::Convolved([height, width], kernel))
             }
             Self::GroupNorm { scale, shift, form } => {
                 let [scale, shift] = [*scale, *shift].map(|index| weights.0[index].clone());
-                let (y, statistics) = group_norm(x.clone(), scale, shift, *form);
-                (y, Tape::Grouped(x, statistics))
+                let (y, tape) = group_norm(x.clone(), scale, shift, *form);
+                (y, Tape::Grouped(x, tape))
             }
             Self::Activation(kind) => (activate(x.clone(), *kind), Tape::Input(x)),
             Self::Grey { channels } => {
-                let dims = x.dims();
-                let kernel = mean_of_channels(*channels, &x);
-                (conv2d(x, kernel, 1), Tape::Shape(dims))
+                let [.., height, width] = x.dims();
+                let kernel = Shared::from(mean_of_channels(*channels, &x));
+                (conv2d(x, kernel.clone(), 1), Tape::Convolved([height, width], kernel))
             }
             Self::DepthToSpace { to } => {
                 let dims = x.dims();
@@ -185,8 +191,8 @@ impl Layer {
             Self::Linear { weight, bias, shape: [out, features] } => {
                 let n = x.dims()[0];
                 let matrix = weights.0[*weight].clone().reshape([*out, *features]);
-                let y = linear(x.reshape([n, *features]), matrix, weights.0[*bias].clone()); // [n, out]
-                (y.reshape([n, *out, 1, 1]), Tape::Nothing)
+                let y = linear(x.reshape([n, *features]), matrix.clone(), weights.0[*bias].clone()); // [n, out]
+                (y.reshape([n, *out, 1, 1]), Tape::Weight(matrix))
             }
             Self::Residual { body, shortcut } => {
                 let (long, body_tapes) = forward(body, weights, x.clone());
@@ -200,37 +206,30 @@ impl Layer {
     ///
     /// # Panics
     /// With the tape of another layer.
-    pub fn input_vjp(&self, weights: &Weights, tape: Tape, gy: Tensor<4>) -> Tensor<4> {
+    pub fn input_vjp(&self, tape: Tape, gy: Tensor<4>) -> Tensor<4> {
         match (self, tape) {
             (Self::Normalize { deviation, .. }, Tape::Nothing) => normalize_pixels_vjp(gy, deviation),
             (Self::Quantize { .. }, Tape::Nothing) => gy.zeros_like(),
             (Self::Noise { .. }, Tape::Nothing) => gy,
             (Self::Narrow, Tape::Nothing) => gy.cast(FloatDType::F32),
             (Self::Widen, Tape::Nothing) => gy.cast(FloatDType::F16),
-            (Self::Conv { weight, shape, stride }, Tape::Shape([.., height, width])) => {
-                let kernel = weights.0[*weight].clone().reshape(*shape);
-                conv2d_input_vjp(gy, kernel, *stride, [height, width])
+            (Self::Conv { stride, .. }, Tape::Convolved(input, weight)) => {
+                conv2d_input_vjp(gy, weight, *stride, input)
             }
-            (Self::GroupNorm { scale, shift, form }, Tape::Grouped(x, statistics)) => {
-                let [scale, shift] = [*scale, *shift].map(|index| weights.0[index].clone());
-                group_norm_input_vjp(x, statistics, scale, shift, gy, *form)
+            (Self::GroupNorm { form, .. }, Tape::Grouped(x, tape)) => {
+                group_norm_input_vjp(x, tape, gy, *form)
             }
             (Self::Activation(kind), Tape::Input(x)) => activate_vjp(x, gy, *kind),
-            (Self::Grey { channels }, Tape::Shape([.., height, width])) => {
-                let kernel = mean_of_channels(*channels, &gy);
-                conv2d_input_vjp(gy, kernel, 1, [height, width])
-            }
+            (Self::Grey { .. }, Tape::Convolved(input, kernel)) => conv2d_input_vjp(gy, kernel, 1, input),
             (Self::DepthToSpace { .. }, Tape::Shape(input)) => space_to_depth(gy, input),
             (Self::GlobalPool, Tape::Shape([.., height, width])) => global_mean_vjp(gy, [height, width]),
             (Self::Flatten, Tape::Shape(input)) => gy.reshape(input),
-            (Self::Linear { weight, shape: [out, features], .. }, Tape::Nothing) => {
+            (Self::Linear { shape: [out, features], .. }, Tape::Weight(matrix)) => {
                 let n = gy.dims()[0];
-                let matrix = weights.0[*weight].clone().reshape([*out, *features]);
                 matrix_product(gy.reshape([n, *out]), matrix, Layout::Nn).reshape([n, *features, 1, 1])
             }
             (Self::Residual { body, shortcut }, Tape::Residual(body_tapes, shortcut_tapes)) => {
-                input_vjp(body, weights, body_tapes, gy.clone())
-                    + input_vjp(shortcut, weights, shortcut_tapes, gy)
+                input_vjp(body, body_tapes, gy.clone()) + input_vjp(shortcut, shortcut_tapes, gy)
             }
             (layer, tape) => unreachable!("the tape {tape:?} is not one of {layer:?}"),
         }

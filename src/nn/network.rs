@@ -133,18 +133,18 @@ impl Network {
         self.forward(weights, x).0
     }
 
-    /// The input's cotangent `[N, C, H, W]` from the logits' `[N, K]`.
-    pub fn input_vjp(&self, weights: &Weights, tapes: Vec<Tape>, logit_gradient: Tensor<2>) -> Tensor<4> {
+    /// The input's cotangent `[N, C, H, W]` from the logits' `[N, K]`, with the weights of the forward pass.
+    pub fn input_vjp(&self, tapes: Vec<Tape>, logit_gradient: Tensor<2>) -> Tensor<4> {
         let [n, k] = logit_gradient.dims();
         if !self.is_mixed() {
-            return input_vjp(&self.layers, weights, tapes, logit_gradient.reshape([n, k, 1, 1]));
+            return input_vjp(&self.layers, tapes, logit_gradient.reshape([n, k, 1, 1]));
         }
         // A sample that the network is sure of has a cotangent that 16 bits cannot tell from 0. The product is linear in
         // it, and samples do not meet, so each is scaled by its own constant there and back.
         let largest = logit_gradient.clone().detach().abs().max_dim(1).clamp_min(LEAST_COTANGENT); // [n, 1]
         let factor = largest / LARGEST_COTANGENT;
         let cotangent = (logit_gradient / factor.clone()).reshape([n, k, 1, 1]);
-        input_vjp(&self.layers, weights, tapes, cotangent) * factor.reshape([n, 1, 1, 1])
+        input_vjp(&self.layers, tapes, cotangent) * factor.reshape([n, 1, 1, 1])
     }
 
     /// The gradient tensor `∇x Σᵢ CE(f(xᵢ), yᵢ)` and the logits it came with; `one_hot` `[N, K]` holds `y`.
@@ -155,7 +155,7 @@ impl Network {
         one_hot: Tensor<2>,
     ) -> (Tensor<4>, Tensor<2>) {
         let (logits, tapes) = self.forward(weights, x);
-        let gradient = self.input_vjp(weights, tapes, logit_gradient(logits.clone(), one_hot));
+        let gradient = self.input_vjp(tapes, logit_gradient(logits.clone(), one_hot));
         (gradient, logits)
     }
 

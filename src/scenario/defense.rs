@@ -47,6 +47,8 @@ struct Forward {
     logits: Tensor<2>,
     /// `∇x J` on the clean images; in the graph of `theta` where the main loss needs its derivative.
     gradient: Tensor<4>,
+    /// The same as the auxiliary network reads it.
+    normalized: Tensor<4>,
     /// What the mode adds to the cross-entropy, in the graph of `theta`, if anything; GREAT's part is not in it.
     penalty: Option<Tensor<1>>,
 }
@@ -128,26 +130,27 @@ impl Defense {
             Mode::Jacobian => {
                 let directions =
                     random_directions(logits.dims(), &mut self.random(step), &batch.images.device());
-                let projected = network.input_vjp(&theta, tapes.clone(), directions);
+                let projected = network.input_vjp(tapes.clone(), directions);
                 let norm = loss::jacobian_norm(projected, logits.dims()[1]);
                 Some(norm * (0.5 * hyper.jacobian_weight))
             }
             _ => None,
         };
         let gradient = if needs_second_derivative {
-            network.input_vjp(&theta, tapes, logit_gradient(logits.clone(), batch.one_hot.clone()))
+            network.input_vjp(tapes, logit_gradient(logits.clone(), batch.one_hot.clone()))
         } else if matches!(self.setup.mode, Mode::FgsmAt | Mode::FastAt | Mode::PgdAt) {
             // The gradient tensor is that of the clean image, in every mode.
             network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone()).0
         } else {
             let tapes = tapes.into_iter().map(crate::nn::Tape::untracked).collect();
             let cotangent = logit_gradient(logits.clone().without_autodiff(), batch.one_hot.clone());
-            network.input_vjp(&self.main.weights, tapes, cotangent)
+            network.input_vjp(tapes, cotangent)
         };
         if self.setup.mode == Mode::InputGradient {
             penalty = Some(loss::squared_norm(gradient.clone()) * hyper.input_gradient_weight);
         }
-        Forward { theta, logits, gradient, penalty }
+        let normalized = loss::normalize(hyper.normalization, gradient.clone());
+        Forward { theta, logits, gradient, normalized, penalty }
     }
 
     /// One step of the auxiliary network on normalised gradient tensors; its logits before the step.
@@ -161,11 +164,10 @@ impl Defense {
 
     /// One step of the main network against the auxiliary network as it stands.
     fn main_step(&mut self, forward: Forward, batch: &Batch, hyper: &Hyper, alpha: f64, rates: Rates) {
-        let Forward { theta, logits, gradient, penalty } = forward;
+        let Forward { theta, logits, normalized, penalty, .. } = forward;
         let beta = if self.setup.mode.uses_beta() { hyper.beta } else { 0.0 };
         let mut objective = if alpha > 0.0 || beta > 0.0 {
-            let read = loss::normalize(hyper.normalization, gradient);
-            let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
+            let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, normalized);
             let terms = loss::Terms { beta, alpha, adversary: hyper.adversary };
             loss::great_objective(logits, auxiliary_logits, batch.one_hot.clone(), terms)
         } else {
@@ -202,8 +204,7 @@ impl Scenario for Defense {
         let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha(hyper, step) };
         let forward = self.forward(&batch, step, hyper, alpha);
         let factor = schedule(self.setup.schedule, step, self.setup.steps);
-        let detached = forward.gradient.clone().without_autodiff();
-        let read = loss::normalize(hyper.normalization, detached.clone());
+        let read = forward.normalized.clone().without_autodiff();
 
         let mut before = None;
         if players != Players::Main {
@@ -223,7 +224,7 @@ impl Scenario for Defense {
             logits: forward.logits.clone().without_autodiff(),
             auxiliary_logits,
             one_hot: batch.one_hot.clone(),
-            gradient: detached,
+            gradient: forward.gradient.clone().without_autodiff(),
         });
         if players != Players::Auxiliary {
             let rates = Rates {

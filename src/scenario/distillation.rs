@@ -96,11 +96,11 @@ impl Distillation {
         let (logits, tapes) = network.forward(&theta, batch.images.clone());
         let gradient = if alpha > 0.0 {
             let cotangent = logit_gradient(logits.clone(), batch.one_hot.clone());
-            network.input_vjp(&theta, tapes.clone(), cotangent)
+            network.input_vjp(tapes.clone(), cotangent)
         } else {
             let cotangent = logit_gradient(logits.clone().without_autodiff(), batch.one_hot.clone());
             let tapes = tapes.iter().cloned().map(Tape::untracked).collect();
-            network.input_vjp(&self.student.weights, tapes, cotangent)
+            network.input_vjp(tapes, cotangent)
         };
         let (teacher_gradient, teacher_logits) = self.teacher.player().network.input_gradient(
             self.teacher.weights(),
@@ -140,9 +140,9 @@ impl Distillation {
             DistillationMethod::JacobianMatching => {
                 let label = batch.one_hot.clone();
                 let (student, teacher) = (&self.student.training, &self.teacher.player().network);
-                let own = student.input_vjp(&forward.theta, forward.tapes.clone(), label.clone().autodiff());
+                let own = student.input_vjp(forward.tapes.clone(), label.clone().autodiff());
                 let (_, tapes) = teacher.forward(self.teacher.weights(), batch.images.clone());
-                let wanted = teacher.input_vjp(self.teacher.weights(), tapes, label);
+                let wanted = teacher.input_vjp(tapes, label);
                 let distance = loss::direction_distance(own, wanted.autodiff());
                 on_labels + distance * hyper.jacobian_matching_weight
             }

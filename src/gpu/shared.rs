@@ -1,0 +1,237 @@
+//! Weights that several operations of a graph read: what each contributes to their gradients is summed together.
+//!
+//! A layer's forward pass and its way back read the same weights, so double backpropagation comes to each of them twice,
+//! and on a GPU what it brings is still in parts. Autodiff alone would launch a sum of the parts for each, and then one of
+//! both; here the parts of both are summed in one launch.
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::backend::autodiff::Autodiff;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::ops::FloatTensorOps;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{DType, Shape, Slice, Tensor};
+use burn_wgpu::CubeBackend;
+
+use super::kernel::{allocate, within};
+use super::sum_parts::sum_parts;
+
+/// A weight of a convolution, as its forward pass and its way back read it; of a plain tensor, as one of them does.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Nothing but the operations that know of `contributions` reads it.
+    pub(super) tensor: Tensor<4>,
+    pub(super) contributions: Option<Contributions>,
+}
+
+impl Shared {
+    /// The same entries in that shape.
+    ///
+    /// # Panics
+    /// Where the shape has another number of entries.
+    pub fn new(weight: Tensor<1>, shape: [usize; 4]) -> Self {
+        let contributions = Contributions::default();
+        let tensor = Dispatch::share(weight.into_dispatch(), shape.into(), contributions.clone());
+        Self { tensor: Tensor::from_dispatch(tensor), contributions: Some(contributions) }
+    }
+
+    /// `[outputs, channels, k, k]`
+    pub fn dims(&self) -> [usize; 4] {
+        self.tensor.dims()
+    }
+
+    /// The same entries outside every autodiff graph.
+    pub fn untracked(self) -> Self {
+        self.tensor.without_autodiff().into()
+    }
+}
+
+impl From<Tensor<4>> for Shared {
+    fn from(tensor: Tensor<4>) -> Self {
+        Self { tensor, contributions: None }
+    }
+}
+
+/// What operations have contributed so far to the gradients of weights that they share.
+#[derive(Clone, Debug, Default)]
+pub struct Contributions(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
+
+impl Contributions {
+    /// Adds what one operation contributes.
+    pub(super) fn add<B: Share>(&self, parts: Parts<B>) {
+        let earlier = self.take::<B>();
+        let together = match earlier {
+            None if parts.may_wait => parts,
+            earlier => Parts::sum(B::sum(parts, earlier)),
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(together));
+    }
+
+    fn take<B: Share>(&self) -> Option<Parts<B>> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(*held.downcast().expect("a graph is of one backend"))
+    }
+}
+
+/// Partial sums of a gradient, one after the other: `[parts, …]`.
+#[derive(Clone, Debug)]
+pub struct Parts<B: Backend> {
+    /// Contiguous.
+    pub values: FloatTensor<B>,
+    /// At least one.
+    pub parts: usize,
+    /// Whether they can be left until others come: not where their memory is large or shared with what is not needed.
+    pub may_wait: bool,
+}
+
+impl<B: Backend> Parts<B> {
+    /// A sum that is complete.
+    pub(super) fn sum(values: FloatTensor<B>) -> Self {
+        Self { values, parts: 1, may_wait: true }
+    }
+}
+
+/// How burn routes what makes weights shared; without autodiff that is nothing.
+#[backend_extension(Autodiff, Cube, Flex)]
+pub trait SharedWeights: Backend {
+    /// The weight in that shape; its gradient is what is contributed.
+    fn share(weight: FloatTensor<Self>, shape: Shape, contributions: Contributions) -> FloatTensor<Self>;
+
+    /// The first of two weights of as many entries; the gradients of both are the halves of what is contributed.
+    fn share_pair(
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        contributions: Contributions,
+    ) -> FloatTensor<Self>;
+}
+
+/// What autodiff needs of a backend to that end.
+pub trait Share: Backend {
+    /// The sum of all parts, of as many entries as each.
+    fn sum(parts: Parts<Self>, others: Option<Parts<Self>>) -> FloatTensor<Self>;
+
+    /// Of a sum, which may be padded, the first entries of both halves.
+    fn halves(sum: FloatTensor<Self>, entries: usize) -> [FloatTensor<Self>; 2];
+}
+
+macro_rules! as_it_is {
+    ($backend:ty) => {
+        impl SharedWeights for $backend {
+            fn share(weight: FloatTensor<Self>, shape: Shape, _: Contributions) -> FloatTensor<Self> {
+                Self::float_reshape(weight, shape)
+            }
+
+            fn share_pair(
+                first: FloatTensor<Self>,
+                _: FloatTensor<Self>,
+                _: Contributions,
+            ) -> FloatTensor<Self> {
+                first
+            }
+        }
+    };
+}
+as_it_is!(Flex);
+as_it_is!(CubeBackend);
+
+impl<B: Share, C: CheckpointStrategy> SharedWeights for Autodiff<B, C> {
+    fn share(weight: FloatTensor<Self>, shape: Shape, contributions: Contributions) -> FloatTensor<Self> {
+        let (weight, node) = weight.into_parts();
+        let view = B::float_reshape(weight, shape);
+        match Gather.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((contributions, view.shape().num_elements()), view),
+            OpsKind::UnTracked(prepared) => prepared.finish(view),
+        }
+    }
+
+    fn share_pair(
+        first: FloatTensor<Self>,
+        second: FloatTensor<Self>,
+        contributions: Contributions,
+    ) -> FloatTensor<Self> {
+        let ((first, first_node), (_, second_node)) = (first.into_parts(), second.into_parts());
+        match Gather.prepare::<C>([first_node, second_node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => {
+                prepared.finish((contributions, first.shape().num_elements()), first)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(first),
+        }
+    }
+}
+
+/// The derivative of making weights shared: it comes after all operations that read them, whichever of those there are.
+#[derive(Debug)]
+struct Gather;
+
+impl<B: Share> Backward<B, 1> for Gather {
+    /// With the weight's entries.
+    type State = (Contributions, usize);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (contributions, entries) = ops.state;
+        if let ([Some(node)], Some(parts)) = (ops.parents, contributions.take::<B>()) {
+            grads.register::<B>(node.id, B::float_reshape(B::sum(parts, None), [entries].into()));
+        }
+    }
+}
+
+impl<B: Share> Backward<B, 2> for Gather {
+    /// With the entries of each.
+    type State = (Contributions, usize);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (contributions, entries) = ops.state;
+        let Some(parts) = contributions.take::<B>() else { return };
+        let halves = B::halves(B::sum(parts, None), entries);
+        for (node, gradient) in ops.parents.into_iter().zip(halves) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+impl Share for Flex {
+    fn sum(parts: Parts<Self>, others: Option<Parts<Self>>) -> FloatTensor<Self> {
+        assert!(
+            parts.parts == 1 && others.iter().all(|others| others.parts == 1),
+            "the host sums parts itself"
+        );
+        match others {
+            Some(others) => Self::float_add(parts.values, others.values),
+            None => parts.values,
+        }
+    }
+
+    fn halves(sum: FloatTensor<Self>, entries: usize) -> [FloatTensor<Self>; 2] {
+        let half = sum.shape().num_elements() / 2;
+        [0, half].map(|start| Self::float_slice(sum.clone(), &[Slice::from(start..start + entries)]))
+    }
+}
+
+impl Share for CubeBackend {
+    fn sum(parts: Parts<Self>, others: Option<Parts<Self>>) -> FloatTensor<Self> {
+        match &others {
+            None if parts.parts == 1 => return parts.values,
+            // What burn's own kernels computed.
+            Some(others) if parts.values.dtype != DType::F32 => {
+                return Self::float_add(parts.values, others.values.clone());
+            }
+            _ => {}
+        }
+        let entries = parts.values.meta.shape().num_elements() / parts.parts;
+        let sums = allocate::<f32>(&parts.values, [entries]);
+        let others = others.as_ref().map(|others| (&others.values, others.parts as u32));
+        sum_parts((&parts.values, parts.parts as u32), others, &sums);
+        sums
+    }
+
+    fn halves(sum: FloatTensor<Self>, entries: usize) -> [FloatTensor<Self>; 2] {
+        let half = sum.meta.shape().num_elements() / 2;
+        [0, half].map(|start| within(&sum, start, [entries].into()))
+    }
+}
