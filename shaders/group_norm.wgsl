@@ -6,30 +6,31 @@
 // channel, then by group; last, each lane writes its entries.
 
 @group(0) @binding(0) var<storage, read_write> x: array<{{ loaded }}>;
+// [batch, groups]: mean, inverse deviation; then [channels of all groups]: scale, shift.
+@group(0) @binding(1) var<storage, read_write> tape: array<vec2<f32>>;
+// Forward: y; on the way back the cotangent of x.
+@group(0) @binding(2) var<storage, read_write> result: array<{{ stored }}>;
+// Batch · groups, groups, channels of a group, pixels, lanes across, padded channels, whether there is an earlier
+// cotangent.
+@group(0) @binding(3) var<storage, read_write> info: array<u32>;
+//# for once in forward
 // [channels of all groups]
-@group(0) @binding(1) var<storage, read_write> scale: array<f32>;
-@group(0) @binding(2) var<storage, read_write> shift: array<f32>;
-// [batch, groups]: mean, inverse deviation.
-@group(0) @binding(3) var<storage, read_write> statistics: array<vec2<f32>>;
-// Forward: y. Back: the cotangent of x, and parts of those of scale and shift. Again: those of x and gy, and parts.
-@group(0) @binding(4) var<storage, read_write> results: array<{{ stored }}>;
-// Batch · groups, groups, channels of a group, pixels, lanes across, where in the results gy's cotangent starts and
-// where the parts [batch, 2, padded channels] start in the results or in their own buffer, padded channels, whether there is
-// an earlier cotangent.
-@group(0) @binding(5) var<storage, read_write> info: array<u32>;
+@group(0) @binding(4) var<storage, read_write> scale: array<f32>;
+@group(0) @binding(5) var<storage, read_write> shift: array<f32>;
+//# end
+//# for once in backward
+@group(0) @binding(4) var<storage, read_write> gy: array<{{ loaded }}>;
+// Of the cotangents of scale and shift: [batch, 2, padded channels].
+@group(0) @binding(5) var<storage, read_write> parts: array<f32>;
+//# end
 //# for once in back
-@group(0) @binding(6) var<storage, read_write> gy: array<{{ loaded }}>;
 // Of x, to which this one is added.
-@group(0) @binding(7) var<storage, read_write> earlier: array<{{ loaded }}>;
+@group(0) @binding(6) var<storage, read_write> earlier: array<{{ loaded }}>;
 //# end
 //# for once in again
-@group(0) @binding(6) var<storage, read_write> gy: array<{{ loaded }}>;
 // The cotangent of the product.
-@group(0) @binding(7) var<storage, read_write> v: array<{{ loaded }}>;
-//# end
-//# for once in apart
-// Sums stay in f32, so the parts have a buffer of their own.
-@group(0) @binding({{ last }}) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(6) var<storage, read_write> v: array<{{ loaded }}>;
+@group(0) @binding(7) var<storage, read_write> to_gy: array<{{ stored }}>;
 //# end
 
 const LANES = {{ lanes }}u;
@@ -73,12 +74,23 @@ fn total(entries: Entries) -> f32 {
 
 fn store(start: u32, entries: Entries) {
     //# for once in single
-    results[start] = {{ stored }}(entries);
+    result[start] = {{ stored }}(entries);
     //# end
     //# for e in quad
-    results[start + $eu] = {{ stored }}(entries[$e]);
+    result[start + $eu] = {{ stored }}(entries[$e]);
     //# end
 }
+
+//# for once in again
+fn store_to_gy(start: u32, entries: Entries) {
+    //# for once in single
+    to_gy[start] = {{ stored }}(entries);
+    //# end
+    //# for e in quad
+    to_gy[start + $eu] = {{ stored }}(entries[$e]);
+    //# end
+}
+//# end
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -108,16 +120,22 @@ fn main(
     let origin = f32(x[start / PER][0]);
     //# end
     //# for once in backward
-    let mean = statistics[group].x;
-    let inverse = statistics[group].y;
+    let mean = tape[group].x;
+    let inverse = tape[group].y;
     //# end
 
     for (var channel = row; channel < channels; channel += rows) {
         //# for q in quads
         var sums_$q = Sums();
         //# end
+        //# for once in forward
         let gamma = scale[first + channel];
         let beta = shift[first + channel];
+        //# end
+        //# for once in backward
+        let gamma = tape[info[0] + first + channel].x;
+        let beta = tape[info[0] + first + channel].y;
+        //# end
         let end = (start + (channel + 1u) * pixels) / PER;
         for (var i = (start + channel * pixels) / PER + column; i < end; i += across) {
             //# for once in forward
@@ -167,9 +185,14 @@ fn main(
         //# for q in quads
         by_channel_$q[channel * across] = sums_$q;
         //# end
-        let gamma = scale[first + channel];
         //# for once in forward
         lane_sums_0 += sums_0;
+        if group < info[1] {
+            tape[info[0] + first + channel] = vec2<f32>(scale[first + channel], shift[first + channel]);
+        }
+        //# end
+        //# for once in backward
+        let gamma = tape[info[0] + first + channel].x;
         //# end
         //# for once in back
         lane_sums_0 += gamma * sums_0;
@@ -202,7 +225,7 @@ fn main(
     let mean = origin + means_0.x;
     let inverse = 1.0 / sqrt(max(means_0.y - means_0.x * means_0.x, 0.0) + EPSILON);
     if lane == 0u {
-        statistics[group] = vec2<f32>(mean, inverse);
+        tape[group] = vec2<f32>(mean, inverse);
     }
     //# end
     //# for once in again
@@ -216,8 +239,14 @@ fn main(
     //# end
 
     for (var channel = row; channel < channels; channel += rows) {
+        //# for once in forward
         let gamma = scale[first + channel];
         let beta = shift[first + channel];
+        //# end
+        //# for once in backward
+        let gamma = tape[info[0] + first + channel].x;
+        let beta = tape[info[0] + first + channel].y;
+        //# end
         let end = (start + (channel + 1u) * pixels) / PER;
         for (var i = (start + channel * pixels) / PER + column; i < end; i += across) {
             let n = (Entries(x[i]) - mean) * inverse;
@@ -231,7 +260,7 @@ fn main(
             //# end
             //# for once in back
             var to_x = inverse * (u - means_0.x - n * means_0.y);
-            if info[8] != 0u {
+            if info[6] != 0u {
                 to_x += Entries(earlier[i]);
             }
             store(PER * i, to_x);
@@ -239,7 +268,7 @@ fn main(
             //# for once in again
             let along = Entries(v[i]) - q_mean;
             let q = inverse * (along - n * q_along);
-            store(info[5] + PER * i, gamma * steepness * q);
+            store_to_gy(PER * i, gamma * steepness * q);
             var to_x = -inverse * inverse
                 * (q_along * (u - means_0.x) + means_0.y * along + n * along_n);
             //# end
@@ -256,11 +285,11 @@ fn main(
     for (var channel = lane; channel < channels; channel += LANES) {
         let slot = channel * across;
         let sums = by_channel_0[slot];
-        let part = info[6] + 2u * sample * info[7] + first + channel;
+        let part = 2u * sample * info[5] + first + channel;
         //# end
         //# for once in back
-        {{ parts }}[part] = sums.y;
-        {{ parts }}[part + info[7]] = sums.x;
+        parts[part] = sums.y;
+        parts[part + info[5]] = sums.x;
         //# end
         //# for once in again
         var to_scale = inverse * (sums.z - q_mean * sums.x - q_along * sums.y);
@@ -269,13 +298,13 @@ fn main(
         //# for once in curved
         let k = by_channel_1[slot];
         let k_squares = by_channel_2[slot];
-        let gamma = scale[first + channel];
+        let gamma = tape[info[0] + first + channel].x;
         to_scale += gamma * inverse * (k_squares.x - q_mean * k.w - q_along * k_squares.y);
         to_shift = gamma * inverse * (k.z - q_mean * k.y - q_along * k.w);
         //# end
         //# for once in again
-        {{ parts }}[part] = to_scale;
-        {{ parts }}[part + info[7]] = to_shift;
+        parts[part] = to_scale;
+        parts[part + info[5]] = to_shift;
         //# end
         //# for once in backward
     }

@@ -115,7 +115,6 @@ fn reference_norm([x, gy]: [Tensor<4>; 2], [scale, shift]: [Tensor<1>; 2], form:
 /// `y` and `gx` by ours.
 fn our_norm([x, gy]: [Tensor<4>; 2], [scale, shift]: [Tensor<1>; 2], form: NormForm) -> [Tensor<4>; 2] {
     let (y, tape) = group_norm(x.clone(), scale, shift, form);
-    assert_eq!(tape.statistics.dims(), [x.dims()[0], form.groups, 2]);
     let gx = group_norm_input_vjp(x, tape, gy, form);
     [y, gx]
 }

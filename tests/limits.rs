@@ -1,5 +1,5 @@
 //! Every shader becomes a pipeline on a device that was asked for WebGPU's default limits and for no feature but those
-//! that it is for: subgroups, or 16-bit floats, and for these nine buffers.
+//! that it is for: subgroups, or 16-bit floats.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
 #[path = "common/adapter.rs"]
@@ -33,10 +33,7 @@ fn device(features: Features) -> Device {
     let adapter = gpu().setup.expect("an adapter has a device").adapter;
     let descriptor = DeviceDescriptor {
         required_features: features,
-        required_limits: Limits {
-            max_storage_buffers_per_shader_stage: if features.contains(Features::SHADER_F16) { 9 } else { 8 },
-            ..Limits::default()
-        },
+        required_limits: Limits::default(),
         ..Default::default()
     };
     pollster::block_on(adapter.request_device(&descriptor)).expect("every adapter has the default limits").0

@@ -15,9 +15,6 @@ use super::shared::{Contributions, Parts, Share};
 use super::storage::Storage;
 use super::{convolution_lanes, convolution_tiles, profile};
 
-/// Most floats of parts of a weight gradient that are left until others come.
-const MOST_WAITING: usize = 1 << 20;
-
 impl Convolution for CubeBackend {
     fn convolution(
         x: FloatTensor<Self>,
@@ -172,8 +169,7 @@ impl Variant {
                 (values, 1)
             }
         };
-        let parts = parts as usize;
-        Parts { values, parts, may_wait: parts == 1 || parts * elements <= MOST_WAITING }
+        Parts::of(values, parts as usize)
     }
 }
 

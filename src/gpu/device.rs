@@ -14,9 +14,6 @@ use crate::config::DeviceInfo;
 /// it that could begin sooner. With cubecl's own 32, a GREAT+GREACE step of `cnn-small` took a sixth longer on llvmpipe.
 const SOFTWARE_LAUNCHES: usize = 256;
 
-/// Buffers that a kernel of 16-bit floats binds at most, one more than WebGPU promises.
-const MOST_BUFFERS_F16: u32 = 9;
-
 /// Which device is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
@@ -226,10 +223,9 @@ fn open_adapter(adapter: &Adapter) -> Result<Opened, DeviceError> {
     Ok(Opened { device, info, setup: Some(setup) })
 }
 
-/// Whether kernels can store 16-bit floats there, and bind the buffers that those which do need.
+/// Whether kernels can store 16-bit floats there.
 pub(super) fn has_f16(setup: &WgpuSetup) -> bool {
     setup.device.features().contains(wgpu::Features::SHADER_F16)
-        && setup.device.limits().max_storage_buffers_per_shader_stage >= MOST_BUFFERS_F16
 }
 
 #[cfg(test)]

@@ -29,8 +29,10 @@ pub struct NormForm {
 /// What a forward pass leaves for the way back: how each group of each sample was normalised, and with which weights.
 #[derive(Clone, Debug)]
 pub struct NormTape {
-    /// `[batch, groups, 2]`: mean and `r`, outside every autodiff graph.
-    pub statistics: Tensor<3>,
+    /// Of x.
+    dims: [usize; 4],
+    /// What the backend's forward pass leaves: mean and `r` of each group of each sample first; outside every autodiff graph.
+    record: Tensor<1>,
     scale: Tensor<1>,
     shift: Tensor<1>,
     both: Both,
@@ -69,7 +71,7 @@ impl Again {
 /// Group normalisation (Wu & He 2018) of `x` `[batch, channels, height, width]`: `y = act(γ x̂ + β)`, shaped like `x`,
 /// with `scale` γ and `shift` β `[channels]`, and what the way back reads.
 ///
-/// `x̂ = r (x − mean)` with `r = 1 / √(variance + ε)`, group by group of a sample. The statistics carry no autodiff graph:
+/// `x̂ = r (x − mean)` with `r = 1 / √(variance + ε)`, group by group of a sample. The record of both carries no autodiff graph:
 /// the way back knows how they depend on `x`.
 ///
 /// # Panics
@@ -90,15 +92,16 @@ pub fn group_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, form: NormFo
     let scale = Dispatch::share_pair(scale, shift.clone(), both.contributions.clone());
     let [scale, shift] = [scale, shift].map(Tensor::<1>::from_dispatch);
     let shift = shift.without_autodiff();
-    let (y, statistics) = Dispatch::group_norm(
+    let dims = x.dims();
+    let (y, record) = Dispatch::group_norm(
         x.into_dispatch(),
         scale.clone().into_dispatch(),
         shift.clone().into_dispatch(),
         form,
         both.clone(),
     );
-    let statistics = Tensor::from_dispatch(statistics).without_autodiff();
-    (Tensor::from_dispatch(y), NormTape { statistics, scale, shift, both })
+    let record = Tensor::from_dispatch(record).without_autodiff();
+    (Tensor::from_dispatch(y), NormTape { dims, record, scale, shift, both })
 }
 
 /// `gyᵀ · ∂y/∂x` of [`group_norm`], from its input and tape: `r (u − m(u) − x̂ m(u x̂))` with
@@ -109,14 +112,12 @@ pub fn group_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, form: NormFo
 /// # Panics
 /// As [`group_norm`], or where `x`, `gy` and the tape do not fit.
 pub fn group_norm_input_vjp(x: Tensor<4>, tape: NormTape, gy: Tensor<4>, form: NormForm) -> Tensor<4> {
-    let [batch, channels, ..] = x.dims();
     assert_eq!(x.dims(), gy.dims(), "group_norm_input_vjp: x and gy differ in shape");
-    let NormTape { statistics, scale, shift, both } = tape;
-    assert_eq!(statistics.dims(), [batch, form.groups, 2], "group_norm_input_vjp: the statistics");
-    assert_eq!([channels], scale.dims(), "group_norm_input_vjp: channels of x, scale and shift");
+    let NormTape { dims, record, scale, shift, both } = tape;
+    assert_eq!(x.dims(), dims, "group_norm_input_vjp: the tape of another x");
     Tensor::from_dispatch(Dispatch::group_norm_input_vjp(
         x.into_dispatch(),
-        statistics.into_dispatch(),
+        record.into_dispatch(),
         scale.into_dispatch(),
         shift.into_dispatch(),
         gy.into_dispatch(),
@@ -140,7 +141,7 @@ pub trait GroupNorm: Backend {
     /// See [`group_norm_input_vjp`].
     fn group_norm_input_vjp(
         x: FloatTensor<Self>,
-        statistics: FloatTensor<Self>,
+        record: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         gy: FloatTensor<Self>,
@@ -180,7 +181,7 @@ pub trait GroupNormPasses: Share {
     /// The cotangents of all operands of [`group_norm`] from that of `y`; `earlier`, if any, is added to that of `x`.
     fn back(
         operands: Operands<Self>,
-        statistics: FloatTensor<Self>,
+        record: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         earlier: Option<FloatTensor<Self>>,
         weights: bool,
@@ -194,7 +195,7 @@ pub trait GroupNormPasses: Share {
     /// `−r² (w (u − m(u)) + p (v − m(v)) + x̂ (m(u v) − m(u) m(v) − 3 p w)) + r (γ e − m(γ e) − x̂ m(γ e x̂))`.
     fn back_again(
         operands: Operands<Self>,
-        statistics: FloatTensor<Self>,
+        record: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         v: FloatTensor<Self>,
         weights: bool,
@@ -217,14 +218,14 @@ macro_rules! by_passes {
 
             fn group_norm_input_vjp(
                 x: FloatTensor<Self>,
-                statistics: FloatTensor<Self>,
+                record: FloatTensor<Self>,
                 scale: FloatTensor<Self>,
                 shift: FloatTensor<Self>,
                 gy: FloatTensor<Self>,
                 form: NormForm,
                 _: Both,
             ) -> FloatTensor<Self> {
-                Self::back(Operands { x, scale, shift, form }, statistics, gy, None, false).x
+                Self::back(Operands { x, scale, shift, form }, record, gy, None, false).x
             }
         }
     };
@@ -243,17 +244,17 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
         let ((x, x_node), (scale, scale_node)) = (x.into_parts(), scale.into_parts());
         let operands = Operands { x, scale, shift: shift.into_primitive(), form };
         let prepared = Back.prepare::<C>([x_node, scale_node]).compute_bound().stateful();
-        let (y, statistics) = B::forward(operands.clone());
+        let (y, record) = B::forward(operands.clone());
         let y = match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics.clone(), both), y),
+            OpsKind::Tracked(prepared) => prepared.finish((operands, record.clone(), both), y),
             OpsKind::UnTracked(prepared) => prepared.finish(y),
         };
-        (y, FloatTensor::<Self>::new(statistics))
+        (y, FloatTensor::<Self>::new(record))
     }
 
     fn group_norm_input_vjp(
         x: FloatTensor<Self>,
-        statistics: FloatTensor<Self>,
+        record: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         gy: FloatTensor<Self>,
@@ -263,11 +264,11 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
         let ((x, x_node), (scale, scale_node), (gy, gy_node)) =
             (x.into_parts(), scale.into_parts(), gy.into_parts());
         let operands = Operands { x, scale, shift: shift.into_primitive(), form };
-        let statistics = statistics.into_primitive();
+        let record = record.into_primitive();
         let prepared = BackAgain.prepare::<C>([x_node, scale_node, gy_node]).compute_bound().stateful();
-        let gx = B::back(operands.clone(), statistics.clone(), gy.clone(), None, false).x;
+        let gx = B::back(operands.clone(), record.clone(), gy.clone(), None, false).x;
         match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((operands, statistics, gy, both), gx),
+            OpsKind::Tracked(prepared) => prepared.finish((operands, record, gy, both), gx),
             OpsKind::UnTracked(prepared) => prepared.finish(gx),
         }
     }
@@ -278,17 +279,17 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
 struct Back;
 
 impl<B: GroupNormPasses> Backward<B, 2> for Back {
-    /// The statistics second.
+    /// The record second.
     type State = (Operands<B>, FloatTensor<B>, Both);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gy = grads.consume::<B>(&ops.node);
-        let (operands, statistics, both) = ops.state;
+        let (operands, record, both) = ops.state;
         let [x_node, scale_node] = ops.parents;
         // A leaf, which nothing comes before, would keep what is read of it.
         let inner_node = x_node.as_ref().filter(|node| node.order > 0 && both.again.has_come_to(node.id));
         let earlier = inner_node.map(|node| grads.consume::<B>(node));
-        let Cotangents { x, weights } = B::back(operands, statistics, gy, earlier, scale_node.is_some());
+        let Cotangents { x, weights } = B::back(operands, record, gy, earlier, scale_node.is_some());
         if let Some(node) = x_node {
             grads.register::<B>(node.id, x);
         }
@@ -303,14 +304,14 @@ impl<B: GroupNormPasses> Backward<B, 2> for Back {
 struct BackAgain;
 
 impl<B: GroupNormPasses> Backward<B, 3> for BackAgain {
-    /// The statistics and `gy` after the operands.
+    /// The record and `gy` after the operands.
     type State = (Operands<B>, FloatTensor<B>, FloatTensor<B>, Both);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let v = grads.consume::<B>(&ops.node);
-        let (operands, statistics, gy, both) = ops.state;
+        let (operands, record, gy, both) = ops.state;
         let [x_node, scale_node, gy_node] = ops.parents;
-        let (cotangents, to_gy) = B::back_again(operands, statistics, gy, v, scale_node.is_some());
+        let (cotangents, to_gy) = B::back_again(operands, record, gy, v, scale_node.is_some());
         let Cotangents { x, weights } = cotangents;
         if let Some(node) = x_node {
             grads.register::<B>(node.id, x);

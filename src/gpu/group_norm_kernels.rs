@@ -10,7 +10,7 @@ use cubecl::server::Handle;
 use super::activation::formulas;
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, Operands};
 use super::info::info;
-use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, unused, upload, within};
+use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, unused, upload};
 use super::shared::Parts;
 use super::storage::Storage;
 use super::unroll::unroll;
@@ -31,80 +31,69 @@ impl GroupNormPasses for CubeBackend {
         let kernel = Kernel::new(Pass::Forward, &operands, sizes);
         let [x, scale, shift] = [operands.x, operands.scale, operands.shift].map(into_contiguous);
         let y = kernel.storage.allocate(&x, x.meta.shape().clone());
-        let statistics = allocate::<f32>(&x, [sizes.batch, sizes.groups, 2]);
-        let handles = [&x, &scale, &shift, &statistics, &y].map(|tensor| tensor.handle.clone());
-        launch(&x, kernel, sizes, [0; 4], handles.into());
-        (y, statistics)
+        let tape = allocate::<f32>(&x, [2 * (sizes.batch * sizes.groups + sizes.all_channels())]);
+        launch(kernel, sizes, [0; 2], [&x, &tape, &y], &[&scale.handle, &shift.handle]);
+        (y, tape)
     }
 
     fn back(
         operands: Operands<Self>,
-        statistics: FloatTensor<Self>,
+        tape: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         earlier: Option<FloatTensor<Self>>,
         weights: bool,
     ) -> Cotangents<Self> {
-        way_back(Pass::Back, operands, statistics, vec![gy], earlier, weights).0
+        let is_added = earlier.is_some();
+        let earlier = earlier.map(into_contiguous);
+        if let Some(earlier) = &earlier {
+            assert_eq!(earlier.dtype, operands.x.dtype, "group_norm: cotangents as x");
+        }
+        let earlier = earlier.map_or_else(|| unused(&operands.x), |earlier| earlier.handle);
+        way_back(Pass::Back, operands, [tape, gy], &[&earlier], is_added, weights)
     }
 
     fn back_again(
         operands: Operands<Self>,
-        statistics: FloatTensor<Self>,
+        tape: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         v: FloatTensor<Self>,
         weights: bool,
     ) -> (Cotangents<Self>, FloatTensor<Self>) {
-        way_back(Pass::BackAgain, operands, statistics, vec![gy, v], None, weights)
+        let v = into_contiguous(v);
+        assert_eq!(v.dtype, operands.x.dtype, "group_norm: cotangents as x");
+        let to_gy = Storage::of(&v).allocate(&v, v.meta.shape().clone());
+        let more = [&v.handle, &to_gy.handle];
+        (way_back(Pass::BackAgain, operands, [tape, gy], &more, false, weights), to_gy)
     }
 }
 
-/// The cotangents of x, to which an earlier one is added where the pass reads one, and of scale and shift; and of gy where
-/// the pass gives that, else of x once more.
+/// Runs one of the ways back, whose kernel binds `more` last. It is told whether an earlier cotangent of x is to be added.
 fn way_back(
     pass: Pass,
     operands: Operands<CubeBackend>,
-    statistics: CubeTensor,
-    mut cotangents: Vec<CubeTensor>,
-    earlier: Option<CubeTensor>,
+    read: [CubeTensor; 2],
+    more: &[&Handle],
+    is_added: bool,
     weights: bool,
-) -> (Cotangents<CubeBackend>, CubeTensor) {
+) -> Cotangents<CubeBackend> {
     let sizes = Sizes::of(&operands);
     let kernel = Kernel::new(pass, &operands, sizes);
-    let shape = operands.x.meta.shape().clone();
-    let [x, scale, shift, statistics] =
-        [operands.x, operands.scale, operands.shift, statistics].map(into_contiguous);
-    let adds = earlier.is_some();
-    cotangents.extend(earlier);
-    let cotangents: Vec<_> = cotangents.into_iter().map(into_contiguous).collect();
-    let storage = kernel.storage;
-    assert!(cotangents.iter().all(|cotangent| cotangent.dtype == x.dtype), "group_norm: cotangents as x");
-
-    let entries = shape.num_elements().next_multiple_of(storage.alignment());
-    let channels = sizes.groups * sizes.channels;
-    let padded = channels.next_multiple_of(Storage::F32.alignment());
-    let to_gy = if pass == Pass::BackAgain { entries } else { 0 };
-    let (end, count) = (to_gy + entries, sizes.batch * 2 * padded);
-    // One buffer for all results, because WebGPU promises no more than eight. Adapters with 16-bit floats have more.
-    let (results, parts, start) = match storage {
-        Storage::F32 => (allocate::<f32>(&x, [end + count]), None, end),
-        Storage::F16 => (storage.allocate(&x, [end]), Some(allocate::<f32>(&x, [count.max(1)])), 0),
-    };
-    let operands = [&x, &scale, &shift, &statistics, &results];
-    let mut handles: Vec<_> =
-        operands.into_iter().chain(&cotangents).map(|tensor| tensor.handle.clone()).collect();
-    handles.extend((pass == Pass::Back && !adds).then(|| unused(&x)));
-    handles.extend(parts.as_ref().map(|parts| parts.handle.clone()));
-    launch(&x, kernel, sizes, [to_gy, start, padded, usize::from(adds)], handles);
-
+    let x = into_contiguous(operands.x);
+    let [tape, gy] = read.map(into_contiguous);
+    assert_eq!(gy.dtype, x.dtype, "group_norm: cotangents as x");
+    let shape = x.meta.shape().clone();
+    let padded = sizes.all_channels().next_multiple_of(Storage::F32.alignment());
+    let to_x = kernel.storage.allocate(&x, shape.clone());
+    let parts = allocate::<f32>(&x, [sizes.batch * 2 * padded]);
+    let places = [padded, usize::from(is_added)];
+    launch(kernel, sizes, places, [&x, &tape, &to_x], &[&[&gy.handle, &parts.handle], more].concat());
     let weights = weights.then(|| {
         if shape.num_elements() == 0 {
             return Parts::sum(upload(&x, [2 * padded], &vec![0f32; 2 * padded]));
         }
-        let values = within(parts.as_ref().unwrap_or(&results), start, [sizes.batch, 2 * padded].into());
-        // Among the results, they would keep all of those.
-        Parts { values, parts: sizes.batch, may_wait: false }
+        Parts::of(parts, sizes.batch)
     });
-    (Cotangents { x: within(&results, 0, shape.clone()), weights }, within(&results, to_gy, shape))
+    Cotangents { x: to_x, weights }
 }
 
 /// What the kernel reads of the sizes.
@@ -138,6 +127,11 @@ impl Sizes {
         Self { batch, groups: form.groups, channels, pixels: height * width }
     }
 
+    /// Of all groups.
+    fn all_channels(self) -> usize {
+        self.groups * self.channels
+    }
+
     /// Of so many lanes, those that share a channel: no more than it has loads, or than there are slots for.
     fn across(self, lanes: u32) -> u32 {
         let mut across = lanes.min((self.pixels / self.per()).next_power_of_two() as u32);
@@ -148,21 +142,27 @@ impl Sizes {
     }
 }
 
-/// Runs a pass; `places` are those of its results beside the first one, the padded channels, and whether it adds to an
-/// earlier cotangent.
-fn launch(beside: &CubeTensor, kernel: Kernel, sizes: Sizes, places: [usize; 4], mut handles: Vec<Handle>) {
+/// Runs a pass; `numbers` are how many channels parts are padded to, and whether there is an earlier cotangent.
+fn launch(
+    kernel: Kernel,
+    sizes: Sizes,
+    numbers: [usize; 2],
+    [x, tape, result]: [&CubeTensor; 3],
+    others: &[&Handle],
+) {
     let Sizes { batch, groups, channels, pixels } = sizes;
     let workgroups = (batch * groups) as u32;
     if workgroups as usize * channels * pixels == 0 {
         return;
     }
-    let [groups, channels, pixels] = [groups, channels, pixels].map(|size| size as u32);
-    let own = [workgroups, groups, channels, pixels, sizes.across(kernel.lanes)];
-    let sizes = [own.as_slice(), &places.map(|place| place as u32)].concat();
-    handles.insert(5, info(beside, &sizes));
+    let [groups, channels, pixels, padded, is_added] =
+        [groups, channels, pixels, numbers[0], numbers[1]].map(|size| size as u32);
+    let across = sizes.across(kernel.lanes);
+    let info = info(x, &[workgroups, groups, channels, pixels, across, padded, is_added]);
     let along = workgroups.min(MOST_WORKGROUPS);
-    let buffers: Vec<_> = handles.iter().collect();
-    dispatch(beside, kernel, kernel.lanes, [along, 1, workgroups.div_ceil(along)], &buffers);
+    let first = [&x.handle, &tape.handle, &result.handle, &info];
+    let groups = [along, 1, workgroups.div_ceil(along)];
+    dispatch(x, kernel, kernel.lanes, groups, &[first.as_slice(), others].concat());
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -210,9 +210,7 @@ impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
         let again = self.pass == Pass::BackAgain;
         let curved = again && self.activation == Some(Activation::Silu);
-        let apart = self.storage == Storage::F16 && self.pass != Pass::Forward;
         let flags = [
-            ("apart", apart),
             ("single", !self.in_vectors),
             ("several", self.in_vectors),
             ("forward_single", self.pass == Pass::Forward && !self.in_vectors),
@@ -237,8 +235,6 @@ impl KernelSource for Kernel {
             .register("per", if self.in_vectors { "4" } else { "1" })
             .register("entries", if self.in_vectors { "vec4<f32>" } else { "f32" })
             .register("bits", if self.in_vectors { "vec4<i32>" } else { "i32" })
-            .register("parts", if apart { "parts" } else { "results" })
-            .register("last", "8")
             .register("lanes", self.lanes.to_string())
             .register("slots", SLOTS.to_string())
             .register("epsilon", format!("{GROUP_NORM_EPSILON:?}"))

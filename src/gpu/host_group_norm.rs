@@ -68,9 +68,9 @@ fn forward<T: Real>(operands: Operands<Flex>) -> (FlexTensor, FlexTensor) {
     results.enumerate().for_each(|(index, (y, statistics))| {
         with_curve(held.form.activation, Forward { group: groups.at(index), y, statistics });
     });
-    let statistics = host_tensor(statistics, [shape[0], held.form.groups, 2]);
     recycle([held.x]);
-    (host_tensor(y, shape), statistics)
+    let record = host_tensor(statistics, [2 * shape[0] * held.form.groups]);
+    (host_tensor(y, shape), record)
 }
 
 fn back<T: Real>(

@@ -65,7 +65,7 @@ impl Contributions {
     pub(super) fn add<B: Share>(&self, parts: Parts<B>) {
         let earlier = self.take::<B>();
         let together = match earlier {
-            None if parts.may_wait => parts,
+            None if parts.may_wait() => parts,
             earlier => Parts::sum(B::sum(parts, earlier)),
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(together));
@@ -84,14 +84,25 @@ pub struct Parts<B: Backend> {
     pub values: FloatTensor<B>,
     /// At least one.
     pub parts: usize,
-    /// Whether they can be left until others come: not where their memory is large or shared with what is not needed.
-    pub may_wait: bool,
 }
 
+/// Most floats of parts that are left until others come.
+const MOST_WAITING: usize = 1 << 20;
+
 impl<B: Backend> Parts<B> {
+    /// So many parts.
+    pub(super) fn of(values: FloatTensor<B>, parts: usize) -> Self {
+        Self { values, parts }
+    }
+
     /// A sum that is complete.
     pub(super) fn sum(values: FloatTensor<B>) -> Self {
-        Self { values, parts: 1, may_wait: true }
+        Self::of(values, 1)
+    }
+
+    /// Whether they can be left until others come, being no more than the sum, or little.
+    fn may_wait(&self) -> bool {
+        self.parts == 1 || self.values.shape().num_elements() <= MOST_WAITING
     }
 }
 

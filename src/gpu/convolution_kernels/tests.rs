@@ -33,7 +33,16 @@ fn weight_vjp(variant: Variant, x: CubeTensor, gy: CubeTensor, geometry: Geometr
 }
 
 #[test]
-fn all_variants_are_the_hosts() {
+fn all_variants_of_1_by_1_are_the_hosts() {
+    check_all_variants(1);
+}
+
+#[test]
+fn all_variants_of_3_by_3_are_the_hosts() {
+    check_all_variants(3);
+}
+
+fn check_all_variants(kernel: usize) {
     // One pixel; odd sizes; one channel; rows of many patches; many channels, and many images with and without a channel
     // to share, so that sums are divided into parts.
     let sizes = [
@@ -45,7 +54,7 @@ fn all_variants_are_the_hosts() {
         [40, 1, 9, 6, 12],
     ];
     for [batch, channels, outputs, height, width] in sizes {
-        for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2)] {
+        for stride in [1, 2] {
             let geometry = Geometry { kernel, stride, height, width };
             let [rows, columns] = geometry.output();
             let sizes = Sizes { batch, channels, outputs, geometry };
