@@ -212,7 +212,7 @@ fn launch(
     let at_clean = is_same_memory(&x_adv.handle, &clean.handle);
     let gradient = apart(gradient, &[&x_adv.handle, &clean.handle]);
     let x_adv = if at_clean { x_adv } else { apart(x_adv, &[&clean.handle]) };
-    let adversarial = if at_clean { unused(&clean) } else { x_adv.handle.clone() };
+    let adversarial = if at_clean { unused(&clean, 0) } else { x_adv.handle.clone() };
     let info = info(&clean, &[constants, &[u32::from(at_clean)]].concat());
     run(&clean, &[&adversarial, &gradient.handle, &clean.handle, &output.handle, &info]);
     output

@@ -266,7 +266,7 @@ impl BoundaryStep for CubeBackend {
         let output = allocate::<f32>(&clean, shape);
         // WebGPU refuses to bind one tensor twice where a kernel may write to it.
         let at_clean = is_same_memory(&images.handle, &clean.handle);
-        let start = if at_clean { unused(&clean) } else { images.handle.clone() };
+        let start = if at_clean { unused(&clean, 0) } else { images.handle.clone() };
         let constants = [
             samples as u32,
             pixels as u32,

@@ -189,7 +189,7 @@ impl GradientNormalizationVjp for CubeBackend {
 fn launch(gradient: CubeTensor, cotangent: Option<CubeTensor>, scale: Scale) -> CubeTensor {
     let gradient = operand(gradient);
     let back = cotangent.is_some();
-    let cotangent = cotangent.map_or_else(|| unused(&gradient), |cotangent| operand(cotangent).handle);
+    let cotangent = cotangent.map_or_else(|| unused(&gradient, 0), |cotangent| operand(cotangent).handle);
     let shape = gradient.meta.shape().clone();
     let (samples, pixels) = (shape[0], shape.iter().skip(1).product::<usize>());
     let output = allocate::<f32>(&gradient, shape);

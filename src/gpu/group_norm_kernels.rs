@@ -48,7 +48,7 @@ impl GroupNormPasses for CubeBackend {
         if let Some(earlier) = &earlier {
             assert_eq!(earlier.dtype, operands.x.dtype, "group_norm: cotangents as x");
         }
-        let earlier = earlier.map_or_else(|| unused(&operands.x), |earlier| earlier.handle);
+        let earlier = earlier.map_or_else(|| unused(&operands.x, 0), |earlier| earlier.handle);
         way_back(Pass::Back, operands, [tape, gy], &[&earlier], is_added, weights)
     }
 

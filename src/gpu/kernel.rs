@@ -5,6 +5,7 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_con
 use cubecl::prelude::{CubeCount, CubeDim, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
+use super::info::info;
 use super::{
     activation, attack_step, boundary_step, convolution_kernels, convolution_loops, gather,
     gradient_normalization, group_norm_kernels, histogram, hits, matrix, measures, objective, optimizer_step,
@@ -104,10 +105,11 @@ pub(super) fn operand(tensor: CubeTensor) -> CubeTensor {
     into_contiguous(tensor)
 }
 
-/// A buffer for a binding that a launch makes no use of: no two bindings may share one that is written. As long as a vector
-/// of four, because a binding has to hold an entry.
-pub(super) fn unused(beside: &CubeTensor) -> Handle {
-    beside.client.empty(size_of::<[f32; 4]>())
+/// A buffer for a binding that a launch makes no use of: always the same one of a number, which no two bindings of a launch
+/// may share.
+pub(super) fn unused(beside: &CubeTensor, number: u32) -> Handle {
+    // No sizes that a kernel reads begin so, and a vector of four is the longest entry that a binding has to hold.
+    info(beside, &[u32::MAX, number, 0, 0])
 }
 
 /// A part of a buffer, without a copy; it starts at that entry, a multiple of [`Storage::alignment`].

@@ -108,7 +108,7 @@ impl MatrixProduct for CubeBackend {
         if [&a, &b].iter().any(|tensor| tensor.dtype != DType::F32) {
             return product_reference::<Self>(a, b, layout);
         }
-        let vector = unused(&a);
+        let vector = unused(&a, 0);
         launch(a, b, layout, Vector::Nothing, &vector)
     }
 }

@@ -247,7 +247,7 @@ impl ObjectiveGradients for CubeBackend {
     ) -> FloatTensor<Self> {
         let pass = Pass::new(logits, None, targets, NO_TERMS);
         let gradient = pass.shaped_like_logits();
-        pass.gradients(cotangent, &gradient, &unused(&gradient));
+        pass.gradients(cotangent, &gradient, &unused(&gradient, 0));
         gradient
     }
 
@@ -294,7 +294,7 @@ impl Pass {
         }
         let objective = allocate::<f32>(&self.logits, [1]);
         // One workgroup, as it is one sum.
-        self.launch(1, None, &objective.handle, &unused(&objective));
+        self.launch(1, None, &objective.handle, &unused(&objective, 0));
         objective
     }
 
@@ -317,10 +317,10 @@ impl Pass {
         let factors = [terms.beta, weight].map(|factor| (factor as f32).to_bits());
         let info =
             info(logits, &[rows, classes, flags[0], flags[1], factors[0], factors[1], u32::from(uniform)]);
-        let unread = unused(logits);
+        let unread = unused(logits, 1);
         let cotangent = cotangent.unwrap_or(&unread);
         let auxiliary =
-            auxiliary_logits.as_ref().map_or_else(|| unused(logits), |tensor| tensor.handle.clone());
+            auxiliary_logits.as_ref().map_or_else(|| unused(logits, 2), |tensor| tensor.handle.clone());
         let buffers =
             [&logits.handle, &auxiliary, &targets.handle, cotangent, output, auxiliary_output, &info];
         KERNEL.over(invocations, logits, &buffers);

@@ -246,3 +246,58 @@ impl Share for CubeBackend {
         [0, half].map(|start| within(&sum, start, [entries].into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::TensorData;
+    use burn_wgpu::WgpuDevice;
+    use cubecl::wgpu::WgpuDeviceKind;
+
+    use super::*;
+
+    /// Small integers, so that every sum is exact, whatever its order.
+    fn integers(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|index| ((index * 37 + seed) % 127 % 9) as f32 - 4.0).collect()
+    }
+
+    fn parts(values: &[f32], parts: usize) -> Parts<CubeBackend> {
+        let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
+        let data = TensorData::new(values.to_vec(), [values.len()]);
+        Parts::of(CubeBackend::float_from_data(data, &device), parts)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+    fn values(tensor: FloatTensor<CubeBackend>) -> Vec<f32> {
+        let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
+        data.try_into_vec().expect("they are floats")
+    }
+
+    /// One part or many, of one, two or three operations; the last are too long to wait.
+    #[test]
+    fn all_parts_of_all_contributions_are_summed() {
+        let long = MOST_WAITING / 2 + 3;
+        for (elements, counts) in [
+            (5, vec![1]),
+            (5, vec![3]),
+            (7, vec![1, 1]),
+            (130, vec![70, 3]),
+            (64, vec![1, 17, 2]),
+            (long, vec![2]),
+            (long, vec![1, 3]),
+        ] {
+            let mut expected = vec![0.0; elements];
+            let contributions = Contributions::default();
+            for (seed, count) in counts.iter().enumerate() {
+                let all = integers(count * elements, seed);
+                for part in all.chunks_exact(elements) {
+                    expected.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+                }
+                contributions.add(parts(&all, *count));
+            }
+            let held = contributions.take::<CubeBackend>().expect("there are some");
+            assert!(held.may_wait(), "{elements} {counts:?}");
+            assert!(values(CubeBackend::sum(held, None)) == expected, "{elements} {counts:?}");
+            assert!(contributions.take::<CubeBackend>().is_none());
+        }
+    }
+}

@@ -145,7 +145,7 @@ enum Form {
 
 fn launch(logits: CubeTensor, other: Option<CubeTensor>, form: Form) -> CubeTensor {
     let logits = operand(logits);
-    let other = other.map_or_else(|| unused(&logits), |other| operand(other).handle);
+    let other = other.map_or_else(|| unused(&logits, 0), |other| operand(other).handle);
     let [rows, classes] = logits.meta.shape().dims();
     let output = allocate::<f32>(&logits, [rows, classes]);
     let info = info(&logits, &[rows as u32, classes as u32, form as u32]);

@@ -21,7 +21,7 @@ pub(super) fn sum_parts(
     let elements = sums.meta.shape().num_elements() as u32;
     let (others, other_parts) = match others {
         Some((others, parts)) => (others.handle.clone(), parts),
-        None => (unused(partial_sums), 0),
+        None => (unused(partial_sums, 0), 0),
     };
     let sharing = sharing(parts + other_parts);
     let groups = elements.div_ceil(WORKGROUP / sharing);
