@@ -20,6 +20,39 @@ const TAPS = KERNEL * KERNEL;
 const PAD = KERNEL / 2u;
 const NEAR_ROWS = {{ near_rows }}u;
 
+// A function for each channel: a compiler of WGSL takes time by the square of a function's length.
+//# for k in lanes
+fn add_$k(
+    taps: ptr<function, array<f32, TAPS>>,
+    near: ptr<function, array<array<f32, 5>, NEAR_ROWS>>,
+    sums: ptr<function, array<array<array<vec4<f32>, 2>, 2u * ROWS>, LANES>>,
+) {
+    //# for a in kernel
+    //# for b in kernel
+    {
+        let weight = vec4<f32>(subgroupBroadcast((*taps)[$a * KERNEL + $b], $ku));
+        //# for i in rows
+        {
+            // Row r of the cotangent has its tap a on pixel row 2r + a − PAD.
+            let pixels = vec4<f32>(
+                (*near)[$i + (PAD + 1 - $a) / 2][(PAD + 1 - $b) / 2],
+                (*near)[$i + (PAD + 1 - $a) / 2][(PAD + 1 - $b) / 2 + 1],
+                (*near)[$i + (PAD + 1 - $a) / 2][(PAD + 1 - $b) / 2 + 2],
+                (*near)[$i + (PAD + 1 - $a) / 2][(PAD + 1 - $b) / 2 + 3],
+            );
+            (*sums)[$k][2 * $i + (PAD + $a) % 2][(PAD + $b) % 2] = fma(
+                weight,
+                pixels,
+                (*sums)[$k][2 * $i + (PAD + $a) % 2][(PAD + $b) % 2],
+            );
+        }
+        //# end
+    }
+    //# end
+    //# end
+}
+//# end
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -86,29 +119,7 @@ fn main(
         }
         //# end
         //# for k in lanes
-        //# for a in kernel
-        //# for b in kernel
-        {
-            let weight = vec4<f32>(subgroupBroadcast(taps[$a * KERNEL + $b], $ku));
-            //# for i in rows
-            {
-                // Row r of the cotangent has its tap a on pixel row 2r + a − PAD.
-                let pixels = vec4<f32>(
-                    near[$i + (PAD + 1 - $a) / 2][(PAD + 1 - $b) / 2],
-                    near[$i + (PAD + 1 - $a) / 2][(PAD + 1 - $b) / 2 + 1],
-                    near[$i + (PAD + 1 - $a) / 2][(PAD + 1 - $b) / 2 + 2],
-                    near[$i + (PAD + 1 - $a) / 2][(PAD + 1 - $b) / 2 + 3],
-                );
-                sums[$k][2 * $i + (PAD + $a) % 2][(PAD + $b) % 2] = fma(
-                    weight,
-                    pixels,
-                    sums[$k][2 * $i + (PAD + $a) % 2][(PAD + $b) % 2],
-                );
-            }
-            //# end
-        }
-        //# end
-        //# end
+        add_$k(&taps, &near, &sums);
         //# end
     }
     if patch_index / (across * down) >= info[0] {

@@ -22,6 +22,35 @@ const NEAR_ROWS = {{ near_rows }}u;
 // Columns under a patch, one more on either side.
 const OWN = 4u * STRIDE;
 
+// A function for each output channel: a compiler of WGSL takes time by the square of a function's length.
+//# for k in lanes
+fn add_$k(
+    taps: ptr<function, array<f32, TAPS>>,
+    near: ptr<function, array<array<f32, OWN + 2u>, NEAR_ROWS>>,
+    sums: ptr<function, array<array<vec4<f32>, ROWS>, LANES>>,
+) {
+    //# for a in kernel
+    //# for b in kernel
+    {
+        let weight = vec4<f32>(subgroupBroadcast((*taps)[$a * KERNEL + $b], $ku));
+        //# for i in rows
+        (*sums)[$k][$i] = fma(
+            weight,
+            vec4<f32>(
+                (*near)[$i * STRIDE + $a][1 - PAD + $b],
+                (*near)[$i * STRIDE + $a][1 - PAD + $b + STRIDE],
+                (*near)[$i * STRIDE + $a][1 - PAD + $b + 2 * STRIDE],
+                (*near)[$i * STRIDE + $a][1 - PAD + $b + 3 * STRIDE],
+            ),
+            (*sums)[$k][$i],
+        );
+        //# end
+    }
+    //# end
+    //# end
+}
+//# end
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -114,25 +143,7 @@ fn main(
         //# end
         //# end
         //# for k in lanes
-        //# for a in kernel
-        //# for b in kernel
-        {
-            let weight = vec4<f32>(subgroupBroadcast(taps[$a * KERNEL + $b], $ku));
-            //# for i in rows
-            sums[$k][$i] = fma(
-                weight,
-                vec4<f32>(
-                    near[$i * STRIDE + $a][1 - PAD + $b],
-                    near[$i * STRIDE + $a][1 - PAD + $b + STRIDE],
-                    near[$i * STRIDE + $a][1 - PAD + $b + 2 * STRIDE],
-                    near[$i * STRIDE + $a][1 - PAD + $b + 3 * STRIDE],
-                ),
-                sums[$k][$i],
-            );
-            //# end
-        }
-        //# end
-        //# end
+        add_$k(&taps, &near, &sums);
         //# end
     }
     if patch_index / (across * down) >= info[0] {

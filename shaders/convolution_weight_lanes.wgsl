@@ -24,6 +24,33 @@ const NEAR_ROWS = {{ near_rows }}u;
 // Columns under a patch, one more on either side.
 const OWN = 4u * STRIDE;
 
+// A function for each channel and output: a compiler of WGSL takes time by the square of a function's length.
+//# for c in channels
+//# for k in outputs
+fn add_$c_$k(
+    above: ptr<function, array<array<vec4<f32>, ROWS>, OUTPUTS>>,
+    near: ptr<function, array<array<f32, OWN + 2u>, NEAR_ROWS>>,
+    sums: ptr<function, array<array<array<f32, TAPS>, OUTPUTS>, CHANNELS>>,
+) {
+    //# for a in kernel
+    //# for b in kernel
+    //# for i in rows
+    (*sums)[$c][$k][$a * KERNEL + $b] += dot(
+        (*above)[$k][$i],
+        vec4<f32>(
+            (*near)[$i * STRIDE + $a][1 - PAD + $b],
+            (*near)[$i * STRIDE + $a][1 - PAD + $b + STRIDE],
+            (*near)[$i * STRIDE + $a][1 - PAD + $b + 2 * STRIDE],
+            (*near)[$i * STRIDE + $a][1 - PAD + $b + 3 * STRIDE],
+        ),
+    );
+    //# end
+    //# end
+    //# end
+}
+//# end
+//# end
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -140,21 +167,7 @@ fn main(
             }
             //# end
             //# for k in outputs
-            //# for a in kernel
-            //# for b in kernel
-            //# for i in rows
-            sums[$c][$k][$a * KERNEL + $b] += dot(
-                above[$k][$i],
-                vec4<f32>(
-                    near[$i * STRIDE + $a][1 - PAD + $b],
-                    near[$i * STRIDE + $a][1 - PAD + $b + STRIDE],
-                    near[$i * STRIDE + $a][1 - PAD + $b + 2 * STRIDE],
-                    near[$i * STRIDE + $a][1 - PAD + $b + 3 * STRIDE],
-                ),
-            );
-            //# end
-            //# end
-            //# end
+            add_$c_$k(&above, &near, &sums);
             //# end
         }
         //# end
