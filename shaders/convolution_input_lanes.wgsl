@@ -125,15 +125,15 @@ fn main(
     if patch_index / (across * down) >= info[0] {
         return;
     }
-    //# for k in lanes
-    if first + $ku < channels {
-        let plane = (sample * channels + first + $ku) * size.y;
+    // Stores of the first channel's sums alone, which the next one's then become: a driver takes long to compile stores.
+    for (var channel = first; channel < min(first + LANES, channels); channel += 1u) {
+        let plane = (sample * channels + channel) * size.y;
         //# for i in rows
         //# for r in two
         if 2u * (row + $iu) + $ru < size.y {
             let at = (plane + 2u * (row + $iu) + $ru) * size.x + 2u * column;
-            let even = sums[$k][2 * $i + $r][0];
-            let odd = sums[$k][2 * $i + $r][1];
+            let even = sums[0][2 * $i + $r][0];
+            let odd = sums[0][2 * $i + $r][1];
             //# for v in whole
             if 2u * column < size.x {
                 gx[at / 4u] = vec4<{{ stored }}>(vec4<f32>(even.x, odd.x, even.y, odd.y));
@@ -155,6 +155,8 @@ fn main(
         }
         //# end
         //# end
+        //# for k in moves
+        sums[$k] = sums[$k + 1];
+        //# end
     }
-    //# end
 }

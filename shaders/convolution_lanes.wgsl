@@ -73,8 +73,8 @@ fn main(
 
     // The invocation's own weight.
     let turned = info[7] == 1u;
-    let output = min(first + lane, outputs - 1u);
-    let weights = select(output * channels, output, turned) * TAPS;
+    let filter_output = min(first + lane, outputs - 1u);
+    let weights = select(filter_output * channels, filter_output, turned) * TAPS;
     let weight_step = select(1u, outputs, turned) * TAPS;
 
     //# for r in near_rows
@@ -150,26 +150,28 @@ fn main(
         return;
     }
     let out_column = 4u * patch_column;
-    //# for k in lanes
-    if first + $ku < outputs {
-        let plane = (sample * outputs + first + $ku) * out.y;
+    // Stores of the first channel's sums alone, which the next one's then become: a driver takes long to compile stores.
+    for (var output = first; output < min(first + LANES, outputs); output += 1u) {
+        let plane = (sample * outputs + output) * out.y;
         //# for i in rows
         if row + $iu < out.y {
             let at = (plane + row + $iu) * out.x + out_column;
             //# for v in whole
             if out_column < out.x {
-                y[at / 4u] = vec4<{{ stored }}>(sums[$k][$i]);
+                y[at / 4u] = vec4<{{ stored }}>(sums[0][$i]);
             }
             //# end
             //# for v in apart
             //# for j in four
             if out_column + $ju < out.x {
-                y[at + $ju] = {{ stored }}(sums[$k][$i][$j]);
+                y[at + $ju] = {{ stored }}(sums[0][$i][$j]);
             }
             //# end
             //# end
         }
         //# end
+        //# for k in moves
+        sums[$k] = sums[$k + 1];
+        //# end
     }
-    //# end
 }

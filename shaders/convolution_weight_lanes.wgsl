@@ -30,12 +30,12 @@ const OWN = 4u * STRIDE;
 fn add_$c_$k(
     above: ptr<function, array<array<vec4<f32>, ROWS>, OUTPUTS>>,
     near: ptr<function, array<array<f32, OWN + 2u>, NEAR_ROWS>>,
-    sums: ptr<function, array<array<array<f32, TAPS>, OUTPUTS>, CHANNELS>>,
+    sums: ptr<function, array<array<f32, LANES>, TAPS>>,
 ) {
     //# for a in kernel
     //# for b in kernel
     //# for i in rows
-    (*sums)[$c][$k][$a * KERNEL + $b] += dot(
+    (*sums)[$a * KERNEL + $b][$c * OUTPUTS + $k] += dot(
         (*above)[$k][$i],
         vec4<f32>(
             (*near)[$i * STRIDE + $a][1 - PAD + $b],
@@ -72,7 +72,8 @@ fn main(
     let first_output = subgroup / channel_blocks % output_blocks * OUTPUTS;
     let part = subgroup / (channel_blocks * output_blocks);
 
-    var sums: array<array<array<f32, TAPS>, OUTPUTS>, CHANNELS>;
+    // By tap, then by channel and output: as many of these as a subgroup has lanes.
+    var sums: array<array<f32, LANES>, TAPS>;
     let patches = select(0u, info[0] * down * across, part < parts);
     for (var first_patch = part * LANES; first_patch < patches; first_patch += parts * LANES) {
         let patch_index = first_patch + lane;
@@ -172,17 +173,21 @@ fn main(
         }
         //# end
     }
-    //# for c in channels
-    //# for k in outputs
-    //# for t in taps
-    {
-        let sum = subgroupAdd(sums[$c][$k][$t]);
-        if lane == 0u && part < parts && first_channel + $cu < channels && first_output + $ku < outputs {
-            let filter_index = (part * outputs + first_output + $ku) * channels + first_channel + $cu;
-            partial_sums[filter_index * TAPS + $t] = sum;
+    // A lane stores what all of them summed for its channel and output: of the first tap alone, which the next one then
+    // becomes. A driver takes long to compile what a subgroup does together, and stores.
+    let own_channel = first_channel + lane / OUTPUTS;
+    let own_output = first_output + lane % OUTPUTS;
+    let filter_start = ((part * outputs + own_output) * channels + own_channel) * TAPS;
+    for (var tap = 0u; tap < TAPS; tap += 1u) {
+        var own = 0.0;
+        //# for k in lanes
+        own = select(own, subgroupAdd(sums[0][$k]), lane == $ku);
+        //# end
+        if part < parts && own_channel < channels && own_output < outputs {
+            partial_sums[filter_start + tap] = own;
         }
+        //# for t in tap_moves
+        sums[$t] = sums[$t + 1];
+        //# end
     }
-    //# end
-    //# end
-    //# end
 }

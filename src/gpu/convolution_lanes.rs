@@ -38,7 +38,8 @@ pub(super) struct Kernel {
     in_vectors: bool,
     /// Whether a row has more patches than a subgroup, so that lanes load what is beside their patch themselves.
     is_wide: bool,
-    /// Whether there is but one input channel, for [`Kind::Weight`].
+    /// Whether a subgroup sums taps of one input channel and eight outputs, for [`Kind::Weight`], and not of two and four:
+    /// where there is but one, and with stride 2, where patches of images have more to load than those of cotangents.
     is_single: bool,
     storage: Storage,
 }
@@ -51,7 +52,8 @@ impl Kernel {
             kernel: sizes.geometry.kernel,
             in_vectors: width % 4 == 0 && out_width % 4 == 0,
             is_wide: out_width > (4 * LANES) as usize,
-            is_single: matches!(kind, Kind::Weight { .. }) && sizes.channels == 1,
+            is_single: kind == Kind::Weight { stride: 2 }
+                || kind == Kind::Weight { stride: 1 } && sizes.channels == 1,
             storage,
         }
     }
@@ -123,6 +125,8 @@ impl KernelSource for Kernel {
             ("channels", channels),
             ("outputs", outputs),
             ("lanes", LANES),
+            ("moves", LANES - 1),
+            ("tap_moves", kernel * kernel - 1),
             ("two", 2),
             ("four", 4),
             // Those that are 0 or 1 say whether what they enclose is there.
@@ -166,9 +170,10 @@ pub(super) fn shaders() -> Vec<(&'static str, String)> {
         };
         let stride = if is(4) { 2 } else { 1 };
         add("convolution_lanes.wgsl", Kind::Output { stride }, false);
-        add("convolution_weight_lanes.wgsl", Kind::Weight { stride }, false);
         add("convolution_weight_lanes.wgsl", Kind::Weight { stride }, true);
-        if stride == 2 {
+        if stride == 1 {
+            add("convolution_weight_lanes.wgsl", Kind::Weight { stride }, false);
+        } else {
             add("convolution_input_lanes.wgsl", Kind::Input, false);
         }
     }
