@@ -1,12 +1,12 @@
 // As convolution_input.wgsl, for adapters whose subgroups are 8 invocations and whose loads are dear: a subgroup shares
 // each weight and each cotangent beside its patches. An invocation sums 2 · ROWS × 8 pixels in 8 channels.
 
-// [batch, outputs, out height, out width], a row in vectors of four where it has so many
-@group(0) @binding(0) var<storage, read_write> gy: array<{{ element }}>;
+// [batch, outputs, out height, out width]
+@group(0) @binding(0) var<storage, read_write> gy: array<{{ stored }}>;
 // [outputs, channels, KERNEL, KERNEL]
 @group(0) @binding(1) var<storage, read_write> kernel: array<f32>;
-// [batch, channels, height, width], likewise
-@group(0) @binding(2) var<storage, read_write> gx: array<{{ element }}>;
+// [batch, channels, height, width]
+@group(0) @binding(2) var<storage, read_write> gx: array<{{ stored }}>;
 // Batch, channels, height, width, outputs, out height, out width, 0, patches in a row: 1, 2, 4 or a multiple of 8; up
 // to 8, an invocation's neighbours have the patches left and right.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;
@@ -73,6 +73,10 @@ fn main(
     let patch_column = patch_index % across;
     let column = 4u * patch_column;
     let has_right = column + 4u < out.x;
+    //# for j in four
+    let inside_column_$j = column + $ju < out.x;
+    let at_column_$j = min(column + $ju, out.x - 1u);
+    //# end
     let first = workgroup.y * LANES;
     // The invocation's own weight.
     let weights = min(first + lane, channels - 1u) * TAPS;
@@ -90,31 +94,14 @@ fn main(
         {
             let inside = row + $ru < out.y;
             let at = (plane + min(row + $ru, out.y - 1u)) * out.x;
-            //# for v in vectors
-            let own = vec4<f32>(gy[(at + min(column, out.x - 4u)) / 4u]);
-            //# for k in four
-            near[$r][$k] = select(0.0, own[$k], inside && column < out.x);
-            //# end
-            //# end
-            //# for j in singles
-            near[$r][$j] = select(0.0, f32(gy[at + min(column + $ju, out.x - 1u)]), inside && column + $ju < out.x);
+            //# for j in four
+            near[$r][$j] = select(0.0, f32(gy[at + at_column_$j]), inside && inside_column_$j);
             //# end
             //# for h in halo
             near[$r][4] = select(0.0, subgroupShuffle(near[$r][0], (lane + 1u) % 8u), has_right);
             //# end
-            //# for v in far_vectors
-            near[$r][4] = select(
-                0.0,
-                f32(gy[(at + min(column + 4u, out.x - 4u)) / 4u][0]),
-                inside && has_right,
-            );
-            //# end
-            //# for v in far_singles
-            near[$r][4] = select(
-                0.0,
-                f32(gy[at + min(column + 4u, out.x - 1u)]),
-                inside && has_right,
-            );
+            //# for f in far
+            near[$r][4] = select(0.0, f32(gy[at + min(column + 4u, out.x - 1u)]), inside && has_right);
             //# end
         }
         //# end
@@ -134,15 +121,6 @@ fn main(
             let at = (plane + 2u * (row + $iu) + $ru) * size.x + 2u * column;
             let even = sums[0][2 * $i + $r][0];
             let odd = sums[0][2 * $i + $r][1];
-            //# for v in whole
-            if 2u * column < size.x {
-                gx[at / 4u] = vec4<{{ stored }}>(vec4<f32>(even.x, odd.x, even.y, odd.y));
-            }
-            if 2u * column + 4u < size.x {
-                gx[at / 4u + 1u] = vec4<{{ stored }}>(vec4<f32>(even.z, odd.z, even.w, odd.w));
-            }
-            //# end
-            //# for v in apart
             //# for j in four
             if 2u * (column + $ju) < size.x {
                 gx[at + 2u * $ju] = {{ stored }}(even[$j]);
@@ -150,7 +128,6 @@ fn main(
             if 2u * (column + $ju) + 1u < size.x {
                 gx[at + 2u * $ju + 1u] = {{ stored }}(odd[$j]);
             }
-            //# end
             //# end
         }
         //# end

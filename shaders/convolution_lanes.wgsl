@@ -1,12 +1,12 @@
 // As convolution.wgsl, for adapters whose subgroups are 8 invocations and whose loads are dear: a subgroup shares each
 // weight and each pixel beside its patches. An invocation sums ROWS × 4 pixels in 8 output channels.
 
-// [batch, channels, height, width], a row in vectors of four where it has so many
-@group(0) @binding(0) var<storage, read_write> x: array<{{ element }}>;
+// [batch, channels, height, width]
+@group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;
 // Convolution: [outputs, channels, KERNEL, KERNEL]; vector-Jacobian product: [channels, outputs, KERNEL, KERNEL].
 @group(0) @binding(1) var<storage, read_write> kernel: array<f32>;
-// [batch, outputs, out height, out width], likewise
-@group(0) @binding(2) var<storage, read_write> y: array<{{ element }}>;
+// [batch, outputs, out height, out width]
+@group(0) @binding(2) var<storage, read_write> y: array<{{ stored }}>;
 // Batch, channels, height, width, outputs, out height, out width, 1 for the vector-Jacobian product, patches in a row:
 // 1, 2, 4 or a multiple of 8; up to 8, an invocation's neighbours have the patches left and right.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;
@@ -83,6 +83,10 @@ fn main(
     let at_$r = min(max(row_$r, PAD) - PAD, size.y - 1u);
     //# end
     let column = patch_column * OWN;
+    //# for j in own
+    let inside_column_$j = column + $ju < size.x;
+    let at_column_$j = min(column + $ju, size.x - 1u);
+    //# end
     let has_left = patch_column > 0u;
     let has_right = column + OWN < size.x;
 
@@ -96,50 +100,17 @@ fn main(
         //# end
         var near: array<array<f32, OWN + 2u>, NEAR_ROWS>;
         //# for r in near_rows
-        //# for v in vectors
-        {
-            let at = column + 4u * $vu;
-            let inside = inside_$r && at < size.x;
-            let own = vec4<f32>(x[((plane + at_$r) * size.x + min(at, size.x - 4u)) / 4u]);
-            //# for k in four
-            near[$r][4 * $v + $k + 1] = select(0.0, own[$k], inside);
-            //# end
-        }
-        //# end
-        //# for j in singles
-        near[$r][$j + 1] = select(
-            0.0,
-            f32(x[(plane + at_$r) * size.x + min(column + $ju, size.x - 1u)]),
-            inside_$r && column + $ju < size.x,
-        );
+        let start_$r = (plane + at_$r) * size.x;
+        //# for j in own
+        near[$r][$j + 1] = select(0.0, f32(x[start_$r + at_column_$j]), inside_$r && inside_column_$j);
         //# end
         //# for h in halo
         near[$r][0] = select(0.0, subgroupShuffle(near[$r][OWN], (lane + 7u) % 8u), has_left);
         near[$r][OWN + 1u] = select(0.0, subgroupShuffle(near[$r][1], (lane + 1u) % 8u), has_right);
         //# end
-        //# for v in far_vectors
-        near[$r][0] = select(
-            0.0,
-            f32(x[((plane + at_$r) * size.x + min(max(column, 4u) - 4u, size.x - 4u)) / 4u][3]),
-            inside_$r && has_left,
-        );
-        near[$r][OWN + 1u] = select(
-            0.0,
-            f32(x[((plane + at_$r) * size.x + min(column + OWN, size.x - 4u)) / 4u][0]),
-            inside_$r && has_right,
-        );
-        //# end
-        //# for v in far_singles
-        near[$r][0] = select(
-            0.0,
-            f32(x[(plane + at_$r) * size.x + min(max(column, 1u) - 1u, size.x - 1u)]),
-            inside_$r && has_left,
-        );
-        near[$r][OWN + 1u] = select(
-            0.0,
-            f32(x[(plane + at_$r) * size.x + min(column + OWN, size.x - 1u)]),
-            inside_$r && has_right,
-        );
+        //# for f in far
+        near[$r][0] = select(0.0, f32(x[start_$r + max(column, 1u) - 1u]), inside_$r && has_left);
+        near[$r][OWN + 1u] = select(0.0, f32(x[start_$r + min(column + OWN, size.x - 1u)]), inside_$r && has_right);
         //# end
         //# end
         //# for k in lanes
@@ -156,17 +127,10 @@ fn main(
         //# for i in rows
         if row + $iu < out.y {
             let at = (plane + row + $iu) * out.x + out_column;
-            //# for v in whole
-            if out_column < out.x {
-                y[at / 4u] = vec4<{{ stored }}>(sums[0][$i]);
-            }
-            //# end
-            //# for v in apart
             //# for j in four
             if out_column + $ju < out.x {
                 y[at + $ju] = {{ stored }}(sums[0][$i][$j]);
             }
-            //# end
             //# end
         }
         //# end

@@ -1,14 +1,14 @@
 // As convolution_weight.wgsl, for adapters whose subgroups are 8 invocations and whose loads are dear: a subgroup sums
-// the taps of CHANNELS input channels and OUTPUTS outputs over its share of all patches of ROWS × 4 output pixels.
+// the taps of CHANNELS input channels and as many outputs as it has lanes, over its share of all patches of ROWS × COLUMNS
+// output pixels. A lane has an output: it loads the cotangent of its patch, and a share of the image under it.
 
-// [batch, channels, height, width], a row in vectors of four where it has so many
-@group(0) @binding(0) var<storage, read_write> x: array<{{ element }}>;
-// [batch, outputs, out height, out width], likewise
-@group(0) @binding(1) var<storage, read_write> gy: array<{{ element }}>;
+// [batch, channels, height, width]
+@group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;
+// [batch, outputs, out height, out width]
+@group(0) @binding(1) var<storage, read_write> gy: array<{{ stored }}>;
 // [parts, outputs, channels, KERNEL, KERNEL]
 @group(0) @binding(2) var<storage, read_write> partial_sums: array<f32>;
-// Batch, channels, height, width, outputs, out height, out width, parts, patches in a row: 1, 2, 4 or a multiple of 8;
-// up to 8, an invocation's neighbours have the patches left and right.
+// Batch, channels, height, width, outputs, out height, out width, parts.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;
 
 const WORKGROUP = {{ workgroup }}u;
@@ -16,40 +16,44 @@ const LANES = {{ lanes }}u;
 const KERNEL = {{ kernel }}u;
 const STRIDE = {{ stride }}u;
 const ROWS = {{ rows }}u;
+const COLUMNS = {{ columns }}u;
 const CHANNELS = {{ channels }}u;
-const OUTPUTS = {{ outputs }}u;
 const TAPS = KERNEL * KERNEL;
 const PAD = KERNEL / 2u;
-const NEAR_ROWS = {{ near_rows }}u;
-// Columns under a patch, one more on either side.
-const OWN = 4u * STRIDE;
+// Pixels of the image under a patch, and how many of them a lane loads.
+const NEAR_COLUMNS = {{ near_columns }}u;
+const NEAR = {{ near }}u;
+const LOADS = {{ loads }}u;
 
-// A function for each channel and output: a compiler of WGSL takes time by the square of a function's length.
-//# for c in channels
-//# for k in outputs
-fn add_$c_$k(
-    above: ptr<function, array<array<vec4<f32>, ROWS>, OUTPUTS>>,
-    near: ptr<function, array<array<f32, OWN + 2u>, NEAR_ROWS>>,
-    sums: ptr<function, array<array<f32, LANES>, TAPS>>,
+// A function for each row of the patch: a compiler of WGSL takes time by the square of a function's length.
+//# for i in rows
+fn add_$i(
+    above: ptr<function, array<f32, ROWS * COLUMNS>>,
+    near: ptr<function, array<f32, NEAR>>,
+    sums: ptr<function, array<array<f32, TAPS>, CHANNELS>>,
 ) {
+    //# for j in columns
     //# for a in kernel
     //# for b in kernel
-    //# for i in rows
-    (*sums)[$a * KERNEL + $b][$c * OUTPUTS + $k] += dot(
-        (*above)[$k][$i],
-        vec4<f32>(
-            (*near)[$i * STRIDE + $a][1 - PAD + $b],
-            (*near)[$i * STRIDE + $a][1 - PAD + $b + STRIDE],
-            (*near)[$i * STRIDE + $a][1 - PAD + $b + 2 * STRIDE],
-            (*near)[$i * STRIDE + $a][1 - PAD + $b + 3 * STRIDE],
-        ),
+    (*sums)[0][$a * KERNEL + $b] = fma(
+        (*above)[$i * COLUMNS + $j],
+        (*near)[($i * STRIDE + $a) * NEAR_COLUMNS + $j * STRIDE + $b],
+        (*sums)[0][$a * KERNEL + $b],
     );
     //# end
     //# end
     //# end
 }
 //# end
-//# end
+
+// The next channel's sums become the first.
+fn turn(sums: ptr<function, array<array<f32, TAPS>, CHANNELS>>) {
+    let first = (*sums)[0];
+    //# for c in moves
+    (*sums)[$c] = (*sums)[$c + 1];
+    //# end
+    (*sums)[CHANNELS - 1u] = first;
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -58,136 +62,99 @@ fn main(
     @builtin(local_invocation_index) invocation: u32,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
+    let batch = info[0];
     let channels = info[1];
     let size = vec2<u32>(info[3], info[2]);
     let outputs = info[4];
     let out = vec2<u32>(info[6], info[5]);
     let parts = info[7];
-    let across = info[8];
+    let across = (out.x + COLUMNS - 1u) / COLUMNS;
     let down = (out.y + ROWS - 1u) / ROWS;
     let channel_blocks = (channels + CHANNELS - 1u) / CHANNELS;
-    let output_blocks = (outputs + OUTPUTS - 1u) / OUTPUTS;
+    let output_blocks = (outputs + LANES - 1u) / LANES;
     let subgroup = ((workgroup.z * workgroups.x + workgroup.x) * WORKGROUP + invocation) / LANES;
     let first_channel = subgroup % channel_blocks * CHANNELS;
-    let first_output = subgroup / channel_blocks % output_blocks * OUTPUTS;
+    let own_output = subgroup / channel_blocks % output_blocks * LANES + lane;
+    let output = min(own_output, outputs - 1u);
     let part = subgroup / (channel_blocks * output_blocks);
 
-    // By tap, then by channel and output: as many of these as a subgroup has lanes.
-    var sums: array<array<f32, LANES>, TAPS>;
-    let patches = select(0u, info[0] * down * across, part < parts);
-    for (var first_patch = part * LANES; first_patch < patches; first_patch += parts * LANES) {
-        let patch_index = first_patch + lane;
-        let within = patch_index < patches;
-        let sample = min(patch_index / (across * down), info[0] - 1u);
-        let row = patch_index / across % down * ROWS;
-        let patch_column = patch_index % across;
-        let column = patch_column * OWN;
-        let out_column = patch_column * 4u;
-        let has_left = patch_column > 0u;
-        let has_right = column + OWN < size.x;
+    // Where under a patch the pixels are that a lane loads.
+    //# for l in loads
+    let near_row_$l = (lane + $lu * LANES) / NEAR_COLUMNS;
+    let near_column_$l = (lane + $lu * LANES) % NEAR_COLUMNS;
+    //# end
 
-        var above: array<array<vec4<f32>, ROWS>, OUTPUTS>;
-        //# for k in outputs
+    var sums: array<array<f32, TAPS>, CHANNELS>;
+    // Every so many patches, counted up without a division.
+    var sample = select(batch, part / (across * down), part < parts);
+    var row = part / across % down;
+    var column = part % across;
+    while sample < batch {
+        var above: array<f32, ROWS * COLUMNS>;
         //# for i in rows
         {
-            let output = min(first_output + $ku, outputs - 1u);
-            let at = ((sample * outputs + output) * out.y + min(row + $iu, out.y - 1u)) * out.x;
-            let inside = within && row + $iu < out.y;
-            //# for v in whole
-            above[$k][$i] = select(
-                vec4<f32>(),
-                vec4<f32>(gy[(at + min(out_column, out.x - 4u)) / 4u]),
-                inside && out_column < out.x,
-            );
-            //# end
-            //# for v in apart
-            //# for j in four
-            above[$k][$i][$j] = select(
-                0.0,
-                f32(gy[at + min(out_column + $ju, out.x - 1u)]),
-                inside && out_column + $ju < out.x,
-            );
-            //# end
-            //# end
-        }
-        //# end
-        //# end
-        //# for c in channels
-        {
-            let plane = (sample * channels + min(first_channel + $cu, channels - 1u)) * size.y;
-            var near: array<array<f32, OWN + 2u>, NEAR_ROWS>;
-            //# for r in near_rows
+            let line = row * ROWS + $iu;
+            let at = ((sample * outputs + output) * out.y + min(line, out.y - 1u)) * out.x;
+            //# for j in columns
             {
-                let near_row = row * STRIDE + $ru;
-                let inside = within && near_row >= PAD && near_row < size.y + PAD;
-                let at = (plane + min(max(near_row, PAD) - PAD, size.y - 1u)) * size.x;
-                //# for v in vectors
-                {
-                    let at_vector = column + 4u * $vu;
-                    let own = vec4<f32>(x[(at + min(at_vector, size.x - 4u)) / 4u]);
-                    //# for k in four
-                    near[$r][4 * $v + $k + 1] = select(0.0, own[$k], inside && at_vector < size.x);
-                    //# end
-                }
-                //# end
-                //# for j in singles
-                near[$r][$j + 1] = select(
-                    0.0,
-                    f32(x[at + min(column + $ju, size.x - 1u)]),
-                    inside && column + $ju < size.x,
-                );
-                //# end
-                //# for h in halo
-                near[$r][0] = select(0.0, subgroupShuffle(near[$r][OWN], (lane + 7u) % 8u), has_left);
-                near[$r][OWN + 1u] = select(0.0, subgroupShuffle(near[$r][1], (lane + 1u) % 8u), has_right);
-                //# end
-                //# for v in far_vectors
-                near[$r][0] = select(
-                    0.0,
-                    f32(x[(at + min(max(column, 4u) - 4u, size.x - 4u)) / 4u][3]),
-                    inside && has_left,
-                );
-                near[$r][OWN + 1u] = select(
-                    0.0,
-                    f32(x[(at + min(column + OWN, size.x - 4u)) / 4u][0]),
-                    inside && has_right,
-                );
-                //# end
-                //# for v in far_singles
-                near[$r][0] = select(
-                    0.0,
-                    f32(x[at + min(max(column, 1u) - 1u, size.x - 1u)]),
-                    inside && has_left,
-                );
-                near[$r][OWN + 1u] = select(
-                    0.0,
-                    f32(x[at + min(column + OWN, size.x - 1u)]),
-                    inside && has_right,
-                );
-                //# end
+                let place = column * COLUMNS + $ju;
+                above[$i * COLUMNS + $j] =
+                    select(0.0, f32(gy[at + min(place, out.x - 1u)]), line < out.y && place < out.x);
             }
             //# end
-            //# for k in outputs
-            add_$c_$k(&above, &near, &sums);
+        }
+        //# end
+        var inside: array<bool, LOADS>;
+        var at: array<u32, LOADS>;
+        //# for l in loads
+        {
+            // Before the first line or column they wrap around, to beyond the last.
+            let line = row * ROWS * STRIDE + near_row_$l - PAD;
+            let place = column * COLUMNS * STRIDE + near_column_$l - PAD;
+            inside[$l] = line < size.y && place < size.x;
+            at[$l] = select(0u, line * size.x + place, inside[$l]);
+        }
+        //# end
+        let last_channel = min(first_channel + CHANNELS, channels);
+        var channel = first_channel;
+        for (; channel < last_channel; channel += 1u) {
+            let plane = (sample * channels + channel) * size.y * size.x;
+            var own: array<f32, LOADS>;
+            //# for l in loads
+            own[$l] = select(0.0, f32(x[plane + at[$l]]), inside[$l]);
+            //# end
+            var near: array<f32, NEAR>;
+            //# for v in near
+            near[$v] = subgroupBroadcast(own[$vu / LANES], $vu % LANES);
+            //# end
+            //# for i in rows
+            add_$i(&above, &near, &sums);
+            //# end
+            turn(&sums);
+        }
+        for (; channel < first_channel + CHANNELS; channel += 1u) {
+            turn(&sums);
+        }
+
+        column += parts % across;
+        row += parts / across % down;
+        sample += parts / (across * down);
+        if column >= across {
+            column -= across;
+            row += 1u;
+        }
+        if row >= down {
+            row -= down;
+            sample += 1u;
+        }
+    }
+    for (var channel = first_channel; channel < min(first_channel + CHANNELS, channels); channel += 1u) {
+        if part < parts && own_output < outputs {
+            let start = ((part * outputs + own_output) * channels + channel) * TAPS;
+            //# for t in taps
+            partial_sums[start + $tu] = sums[0][$t];
             //# end
         }
-        //# end
-    }
-    // A lane stores what all of them summed for its channel and output: of the first tap alone, which the next one then
-    // becomes. A driver takes long to compile what a subgroup does together, and stores.
-    let own_channel = first_channel + lane / OUTPUTS;
-    let own_output = first_output + lane % OUTPUTS;
-    let filter_start = ((part * outputs + own_output) * channels + own_channel) * TAPS;
-    for (var tap = 0u; tap < TAPS; tap += 1u) {
-        var own = 0.0;
-        //# for k in lanes
-        own = select(own, subgroupAdd(sums[0][$k]), lane == $ku);
-        //# end
-        if part < parts && own_channel < channels && own_output < outputs {
-            partial_sums[filter_start + tap] = own;
-        }
-        //# for t in tap_moves
-        sums[$t] = sums[$t + 1];
-        //# end
+        turn(&sums);
     }
 }

@@ -37,7 +37,7 @@ const LANES = {{ lanes }}u;
 const SLOTS = {{ slots }}u;
 const EPSILON = {{ epsilon }};
 alias Sums = {{ sums }};
-// What is loaded at a time: an entry, or four where channels have a multiple of that.
+// What is loaded at a time: an entry, or four where channels have a multiple of that and a load takes several at once.
 const PER = {{ per }}u;
 alias Entries = {{ entries }};
 alias Bits = {{ bits }};

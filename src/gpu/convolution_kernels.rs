@@ -13,7 +13,7 @@ use super::info::info;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, upload};
 use super::shared::{Contributions, Parts, Share};
 use super::storage::Storage;
-use super::{convolution_lanes, convolution_tiles, profile};
+use super::{convolution_lanes, convolution_tiles, convolution_weight_lanes, profile};
 
 impl Convolution for CubeBackend {
     fn convolution(
@@ -152,17 +152,7 @@ impl Variant {
         profile::computes(sizes.operations());
         let (values, parts) = match self {
             Self::Tiles => convolution_tiles::sum_taps(geometry.stride, sizes, [&x, &gy]),
-            Self::Lanes => {
-                let kind = Kind::Weight { stride: geometry.stride };
-                let kernel = convolution_lanes::Kernel::new(kind, sizes, Storage::of(&x));
-                let [parts, subgroups] = kernel.parts(sizes);
-                let values = allocate::<f32>(&x, [parts as usize * elements]);
-                let info = sizes.info(&x, &[parts, kernel.patches(sizes)[1]]);
-                let workgroup = convolution_lanes::WORKGROUP;
-                let groups = workgroups(subgroups * convolution_lanes::LANES, 1, workgroup);
-                dispatch(&x, kernel, workgroup, groups, &[&x.handle, &gy.handle, &values.handle, &info]);
-                (values, parts)
-            }
+            Self::Lanes => convolution_weight_lanes::sum_taps(geometry.stride, sizes, [&x, &gy]),
             Self::Loops => {
                 let values = allocate::<f32>(&x, [elements]);
                 convolution_loops::compute(Operation::WeightVjp, sizes, [&gy, &x], &values);
@@ -219,7 +209,7 @@ impl Sizes {
 }
 
 /// Workgroups for so many invocations in each of `blocks`.
-fn workgroups(invocations: u32, blocks: u32, workgroup: u32) -> [u32; 3] {
+pub(super) fn workgroups(invocations: u32, blocks: u32, workgroup: u32) -> [u32; 3] {
     let groups = invocations.div_ceil(workgroup);
     let along = groups.clamp(1, MOST_WORKGROUPS);
     [along, blocks, groups.div_ceil(along)]
@@ -236,9 +226,18 @@ pub(super) enum Kind {
     Weight { stride: usize },
 }
 
+impl Kind {
+    pub(super) fn stride(self) -> usize {
+        match self {
+            Self::Output { stride } | Self::Weight { stride } => stride,
+            Self::Input => 2,
+        }
+    }
+}
+
 /// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
-    [convolution_lanes::shaders(), convolution_tiles::shaders()].concat()
+    [convolution_lanes::shaders(), convolution_tiles::shaders(), convolution_weight_lanes::shaders()].concat()
 }
 
 #[cfg(test)]

@@ -15,10 +15,6 @@ use super::unroll::unroll;
 pub(super) const LANES: u32 = 8;
 /// Invocations of a workgroup.
 pub(super) const WORKGROUP: u32 = 4 * LANES;
-/// Subgroups beyond which a weight gradient is not divided further: some for each of a processor's cores.
-const ENOUGH_SUBGROUPS: u32 = 256;
-/// Most parts into which the sums of a weight gradient are divided: they are added up one after the other.
-const MOST_PARTS: u32 = 128;
 
 /// Whether these kernels are for the adapter of a tensor.
 ///
@@ -31,61 +27,38 @@ pub(super) fn suit(tensor: &CubeTensor) -> bool {
 /// A kernel whose invocations sum patches four outputs wide, and all that its source depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Kernel {
-    kind: Kind,
-    kernel: usize,
-    /// Whether rows are loaded and stored in vectors of four: where that fits all of them, because each combination would
-    /// be another pipeline, for which the driver takes longer than it saves.
-    in_vectors: bool,
+    /// Whether it is the input vector-Jacobian product of stride 2, and no convolution.
+    is_input: bool,
+    stride: u32,
+    kernel: u32,
     /// Whether a row has more patches than a subgroup, so that lanes load what is beside their patch themselves.
     is_wide: bool,
-    /// Whether a subgroup sums taps of one input channel and eight outputs, for [`Kind::Weight`], and not of two and four:
-    /// where there is but one, and with stride 2, where patches of images have more to load than those of cotangents.
-    is_single: bool,
     storage: Storage,
 }
 
 impl Kernel {
     pub(super) fn new(kind: Kind, sizes: Sizes, storage: Storage) -> Self {
-        let [width, out_width] = [sizes.geometry.width, sizes.geometry.output()[1]];
-        Self {
-            kind,
-            kernel: sizes.geometry.kernel,
-            in_vectors: width % 4 == 0 && out_width % 4 == 0,
-            is_wide: out_width > (4 * LANES) as usize,
-            is_single: kind == Kind::Weight { stride: 2 }
-                || kind == Kind::Weight { stride: 1 } && sizes.channels == 1,
-            storage,
-        }
+        let is_wide = sizes.geometry.output()[1] > (4 * LANES) as usize;
+        let kernel = sizes.geometry.kernel as u32;
+        Self { is_input: kind == Kind::Input, stride: kind.stride() as u32, kernel, is_wide, storage }
     }
 
     /// Rows of the output, or its cotangent, in a patch.
     fn rows(self) -> u32 {
-        match self.kind {
-            Kind::Output { stride: 1 } => 4,
-            Kind::Output { .. } | Kind::Weight { .. } => 2,
-            Kind::Input => 1,
+        match (self.is_input, self.stride) {
+            (true, _) => 1,
+            (false, 1) => 4,
+            (false, _) => 2,
         }
     }
 
     /// Rows of the first operand that a patch meets.
     fn near_rows(self) -> u32 {
-        let kernel = self.kernel as u32;
-        match self.kind {
-            Kind::Output { stride } | Kind::Weight { stride } => (self.rows() - 1) * stride as u32 + kernel,
-            Kind::Input => self.rows() + kernel / 2,
+        if self.is_input {
+            self.rows() + self.kernel / 2
+        } else {
+            (self.rows() - 1) * self.stride + self.kernel
         }
-    }
-
-    fn stride(self) -> u32 {
-        match self.kind {
-            Kind::Output { stride } | Kind::Weight { stride } => stride as u32,
-            Kind::Input => 2,
-        }
-    }
-
-    /// Input channels and outputs of a weight gradient whose taps a subgroup sums.
-    fn block(self) -> [u32; 2] {
-        if self.is_single { [1, 8] } else { [2, 4] }
     }
 
     /// Patches, and patches in a row: 1, 2, 4 or a multiple of 8, so that rows begin with a lane that begins a subgroup
@@ -96,55 +69,34 @@ impl Kernel {
         let across = if across > LANES { across.next_multiple_of(LANES) } else { across.next_power_of_two() };
         [sizes.batch * rows.div_ceil(self.rows()) * across, across]
     }
-
-    /// Parts of a weight gradient, and subgroups for all of them.
-    pub(super) fn parts(self, sizes: Sizes) -> [u32; 2] {
-        let [channels, outputs] = self.block();
-        let blocks = sizes.channels.div_ceil(channels) * sizes.outputs.div_ceil(outputs);
-        let steps = self.patches(sizes)[0].div_ceil(LANES);
-        let parts = (ENOUGH_SUBGROUPS / blocks).min(MOST_PARTS).min(steps).max(1);
-        [parts, blocks * parts]
-    }
 }
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
-        let text = match self.kind {
-            Kind::Output { .. } => include_str!("../../shaders/convolution_lanes.wgsl"),
-            Kind::Input => include_str!("../../shaders/convolution_input_lanes.wgsl"),
-            Kind::Weight { .. } => include_str!("../../shaders/convolution_weight_lanes.wgsl"),
+        let text = if self.is_input {
+            include_str!("../../shaders/convolution_input_lanes.wgsl")
+        } else {
+            include_str!("../../shaders/convolution_lanes.wgsl")
         };
-        let (kernel, stride, [channels, outputs]) = (self.kernel as u32, self.stride(), self.block());
-        // Vectors of the first operand under a patch, or its single values.
-        let vectors = if self.kind == Kind::Input { 1 } else { stride };
+        let Self { kernel, stride, .. } = *self;
         let counts = [
             ("kernel", kernel),
             ("taps", kernel * kernel),
             ("rows", self.rows()),
             ("near_rows", self.near_rows()),
-            ("channels", channels),
-            ("outputs", outputs),
+            ("own", 4 * stride),
             ("lanes", LANES),
             ("moves", LANES - 1),
-            ("tap_moves", kernel * kernel - 1),
             ("two", 2),
             ("four", 4),
             // Those that are 0 or 1 say whether what they enclose is there.
             ("halo", u32::from(kernel > 1 && !self.is_wide)),
-            ("far_vectors", u32::from(kernel > 1 && self.is_wide && self.in_vectors)),
-            ("far_singles", u32::from(kernel > 1 && self.is_wide && !self.in_vectors)),
-            ("vectors", if self.in_vectors { vectors } else { 0 }),
-            ("singles", if self.in_vectors { 0 } else { 4 * vectors }),
-            ("whole", u32::from(self.in_vectors)),
-            ("apart", u32::from(!self.in_vectors)),
+            ("far", u32::from(kernel > 1 && self.is_wide)),
         ];
-        let stored = self.storage.name();
-        let element = if self.in_vectors { format!("vec4<{stored}>") } else { stored.into() };
         let source = SourceTemplate::new(self.storage.enabled(&unroll(text, &counts)))
-            .register("stored", stored)
+            .register("stored", self.storage.name())
             .register("workgroup", WORKGROUP.to_string())
-            .register("stride", stride.to_string())
-            .register("element", element);
+            .register("stride", stride.to_string());
         counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
     }
 
@@ -160,22 +112,15 @@ impl KernelSource for Kernel {
 /// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
-    for variant in 0..32 {
+    for variant in 0..8 {
         let is = |bit: u32| variant >> bit & 1 == 1;
-        let (kernel, in_vectors, is_wide) = (if is(0) { 1 } else { 3 }, is(1), is(2));
-        let storage = Storage::ALL[usize::from(is(3))];
-        let mut add = |name, kind, is_single| {
-            let kernel = Kernel { kind, kernel, in_vectors, is_wide, is_single, storage };
-            shaders.push((name, kernel.source().complete()));
-        };
-        let stride = if is(4) { 2 } else { 1 };
-        add("convolution_lanes.wgsl", Kind::Output { stride }, false);
-        add("convolution_weight_lanes.wgsl", Kind::Weight { stride }, true);
-        if stride == 1 {
-            add("convolution_weight_lanes.wgsl", Kind::Weight { stride }, false);
-        } else {
-            add("convolution_input_lanes.wgsl", Kind::Input, false);
-        }
+        let storage = Storage::ALL[usize::from(is(0))];
+        let convolution =
+            Kernel { is_input: false, stride: 1, kernel: if is(1) { 1 } else { 3 }, is_wide: is(2), storage };
+        let mut add = |name, kernel: Kernel| shaders.push((name, kernel.source().complete()));
+        add("convolution_lanes.wgsl", convolution);
+        add("convolution_lanes.wgsl", Kernel { stride: 2, ..convolution });
+        add("convolution_input_lanes.wgsl", Kernel { stride: 2, is_input: true, ..convolution });
     }
     shaders
 }

@@ -208,13 +208,12 @@ impl Kernel {
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
-        let (text, stride) = match self.kind {
-            Kind::Output { stride } => (include_str!("../../shaders/convolution.wgsl"), stride),
-            Kind::Input => (include_str!("../../shaders/convolution.wgsl"), 2),
-            Kind::Weight { stride } if self.is_single() => {
-                (include_str!("../../shaders/convolution_weight_single.wgsl"), stride)
+        let text = match self.kind {
+            Kind::Output { .. } | Kind::Input => include_str!("../../shaders/convolution.wgsl"),
+            Kind::Weight { .. } if self.is_single() => {
+                include_str!("../../shaders/convolution_weight_single.wgsl")
             }
-            Kind::Weight { stride } => (include_str!("../../shaders/convolution_weight.wgsl"), stride),
+            Kind::Weight { .. } => include_str!("../../shaders/convolution_weight.wgsl"),
         };
         let ([rows, columns], [near_rows, near_columns]) = (self.patch(), self.near());
         let (chunk, [loads, others]) = (self.chunk(), self.loads().0);
@@ -245,7 +244,7 @@ impl KernelSource for Kernel {
             .register("workgroup", self.workgroup().to_string())
             .register("stored", self.storage.name())
             .register("written", self.written.name())
-            .register("stride", stride.to_string());
+            .register("stride", self.kind.stride().to_string());
         counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
     }
 

@@ -185,15 +185,14 @@ struct Kernel {
 
 impl Kernel {
     fn new(pass: Pass, operands: &Operands<CubeBackend>, sizes: Sizes) -> Self {
-        let subgroup = operands.x.client.properties().hardware.plane_size_max;
+        let is_software = operands.x.client.properties().hardware.plane_size_max <= SOFTWARE_LANES / 2;
         let activation = operands.form.activation;
         let wanted = (sizes.channels * sizes.pixels / ENTRIES_OF_LANE).next_power_of_two() as u32;
-        let lanes = if subgroup <= SOFTWARE_LANES / 2 {
-            SOFTWARE_LANES
-        } else {
-            wanted.clamp(LANES[0], most_lanes(pass, activation))
-        };
-        Self { pass, activation, lanes, storage: Storage::of(&operands.x), in_vectors: sizes.per() > 1 }
+        let lanes =
+            if is_software { SOFTWARE_LANES } else { wanted.clamp(LANES[0], most_lanes(pass, activation)) };
+        // A software driver loads an entry after the other either way, and has one pipeline fewer to compile.
+        let in_vectors = sizes.per() > 1 && !is_software;
+        Self { pass, activation, lanes, storage: Storage::of(&operands.x), in_vectors }
     }
 }
 

@@ -13,6 +13,7 @@ mod convolution_kernels;
 mod convolution_lanes;
 mod convolution_loops;
 mod convolution_tiles;
+mod convolution_weight_lanes;
 pub mod device;
 mod exponential;
 mod gather;
