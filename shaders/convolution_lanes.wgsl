@@ -1,5 +1,6 @@
 // As convolution.wgsl, for adapters whose subgroups are 8 invocations and whose loads are dear: a subgroup shares each
-// weight and each pixel beside its patches. An invocation sums ROWS × 4 pixels in 8 output channels.
+// weight and each pixel beside its patches. An invocation sums ROWS × 4 pixels in BLOCKS times 8 output channels, one
+// block after the other where it loads pixels for both.
 
 // [batch, channels, height, width]
 @group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;
@@ -16,6 +17,7 @@ const LANES = {{ lanes }}u;
 const KERNEL = {{ kernel }}u;
 const STRIDE = {{ stride }}u;
 const ROWS = {{ rows }}u;
+const BLOCKS = {{ blocks }}u;
 const TAPS = KERNEL * KERNEL;
 const PAD = KERNEL / 2u;
 const NEAR_ROWS = {{ near_rows }}u;
@@ -27,7 +29,7 @@ const OWN = 4u * STRIDE;
 fn add_$k(
     taps: ptr<function, array<f32, TAPS>>,
     near: ptr<function, array<array<f32, OWN + 2u>, NEAR_ROWS>>,
-    sums: ptr<function, array<array<vec4<f32>, ROWS>, LANES>>,
+    sums: ptr<function, array<array<vec4<f32>, ROWS>, BLOCKS * LANES>>,
 ) {
     //# for a in kernel
     //# for b in kernel
@@ -51,6 +53,17 @@ fn add_$k(
 }
 //# end
 
+// The sums of the other block, if there is one, become the first.
+fn turn(sums: ptr<function, array<array<vec4<f32>, ROWS>, BLOCKS * LANES>>) {
+    //# for k in turns
+    {
+        let first = (*sums)[$k];
+        (*sums)[$k] = (*sums)[$k + LANES];
+        (*sums)[$k + LANES] = first;
+    }
+    //# end
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -69,13 +82,10 @@ fn main(
     let sample = min(patch_index / (across * down), info[0] - 1u);
     let row = patch_index / across % down * ROWS;
     let patch_column = patch_index % across;
-    let first = workgroup.y * LANES;
-
-    // The invocation's own weight.
+    let first = workgroup.y * BLOCKS * LANES;
+    let last = min(first + BLOCKS * LANES, outputs);
     let turned = info[7] == 1u;
-    let filter_output = min(first + lane, outputs - 1u);
-    let weights = select(filter_output * channels, filter_output, turned) * TAPS;
-    let weight_step = select(1u, outputs, turned) * TAPS;
+    let filter_steps = select(vec2<u32>(channels, 1u), vec2<u32>(1u, outputs), turned) * TAPS;
 
     //# for r in near_rows
     let row_$r = row * STRIDE + $ru;
@@ -90,14 +100,9 @@ fn main(
     let has_left = patch_column > 0u;
     let has_right = column + OWN < size.x;
 
-    var sums: array<array<vec4<f32>, ROWS>, LANES>;
+    var sums: array<array<vec4<f32>, ROWS>, BLOCKS * LANES>;
     for (var channel = 0u; channel < channels; channel += 1u) {
         let plane = (sample * channels + channel) * size.y;
-        let filter_start = weights + channel * weight_step;
-        var taps: array<f32, TAPS>;
-        //# for t in taps
-        taps[$t] = kernel[filter_start + select($tu, TAPS - 1u - $tu, turned)];
-        //# end
         var near: array<array<f32, OWN + 2u>, NEAR_ROWS>;
         //# for r in near_rows
         let start_$r = (plane + at_$r) * size.x;
@@ -113,8 +118,25 @@ fn main(
         near[$r][OWN + 1u] = select(0.0, f32(x[start_$r + min(column + OWN, size.x - 1u)]), inside_$r && has_right);
         //# end
         //# end
-        //# for k in lanes
-        add_$k(&taps, &near, &sums);
+        var block = first;
+        //# for b in several
+        for (; block < last; block += LANES) {
+        //# end
+            // The invocation's own weight.
+            let filter_start = min(block + lane, outputs - 1u) * filter_steps.x + channel * filter_steps.y;
+            var taps: array<f32, TAPS>;
+            //# for t in taps
+            taps[$t] = kernel[filter_start + select($tu, TAPS - 1u - $tu, turned)];
+            //# end
+            //# for k in lanes
+            add_$k(&taps, &near, &sums);
+            //# end
+        //# for b in several
+            turn(&sums);
+        }
+        for (; block < first + BLOCKS * LANES; block += LANES) {
+            turn(&sums);
+        }
         //# end
     }
     if patch_index / (across * down) >= info[0] {
@@ -122,7 +144,7 @@ fn main(
     }
     let out_column = 4u * patch_column;
     // Stores of the first channel's sums alone, which the next one's then become: a driver takes long to compile stores.
-    for (var output = first; output < min(first + LANES, outputs); output += 1u) {
+    for (var output = first; output < last; output += 1u) {
         let plane = (sample * outputs + output) * out.y;
         //# for i in rows
         if row + $iu < out.y {

@@ -74,6 +74,7 @@ fn main(
     let output_blocks = (outputs + LANES - 1u) / LANES;
     let subgroup = ((workgroup.z * workgroups.x + workgroup.x) * WORKGROUP + invocation) / LANES;
     let first_channel = subgroup % channel_blocks * CHANNELS;
+    let last_channel = min(first_channel + CHANNELS, channels);
     let own_output = subgroup / channel_blocks % output_blocks * LANES + lane;
     let output = min(own_output, outputs - 1u);
     let part = subgroup / (channel_blocks * output_blocks);
@@ -115,7 +116,6 @@ fn main(
             at[$l] = select(0u, line * size.x + place, inside[$l]);
         }
         //# end
-        let last_channel = min(first_channel + CHANNELS, channels);
         var channel = first_channel;
         for (; channel < last_channel; channel += 1u) {
             let plane = (sample * channels + channel) * size.y * size.x;
@@ -148,7 +148,7 @@ fn main(
             sample += 1u;
         }
     }
-    for (var channel = first_channel; channel < min(first_channel + CHANNELS, channels); channel += 1u) {
+    for (var channel = first_channel; channel < last_channel; channel += 1u) {
         if part < parts && own_output < outputs {
             let start = ((part * outputs + own_output) * channels + channel) * TAPS;
             //# for t in taps

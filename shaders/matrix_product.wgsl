@@ -1,5 +1,5 @@
 // A matrix product, each operand as it is or transposed, and what a layer's bias needs: an invocation an entry, or where
-// entries are few and sums long a workgroup.
+// entries are few and sums long a workgroup; where loads are dear an invocation a tile of 4 × 4 entries.
 
 @group(0) @binding(0) var<storage, read_write> left: array<f32>;
 @group(0) @binding(1) var<storage, read_write> right: array<f32>;
@@ -74,8 +74,57 @@ fn main(
         }
         product[i] = sum;
     }
+    sum_rows(invocation.x, stride);
+}
+//# end
+//# for once in tiled
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(global_invocation_id) invocation: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+) {
+    let stride = workgroups.x * WORKGROUP;
+    let size = vec2<u32>(info[0], info[1]);
+    let across = (size.y + 3u) / 4u;
+    for (var tile = invocation.x; tile < (size.x + 3u) / 4u * across; tile += stride) {
+        let rows = tile / across * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+        let columns = tile % across * 4u + vec4<u32>(0u, 1u, 2u, 3u);
+        var l = min(rows, vec4<u32>(size.x - 1u)) * info[3];
+        var r = min(columns, vec4<u32>(size.y - 1u)) * info[6];
+        var sums: array<vec4<f32>, 4>;
+        for (var inner = 0u; inner < info[2]; inner += 1u) {
+            let factors = vec4<f32>(left[l.x], left[l.y], left[l.z], left[l.w]);
+            let others = vec4<f32>(right[r.x], right[r.y], right[r.z], right[r.w]);
+            //# for i in four
+            sums[$i] = fma(vec4<f32>(factors[$i]), others, sums[$i]);
+            //# end
+            l += info[4];
+            r += info[5];
+        }
+        // Stores of the first row alone, which the next one then becomes: a driver takes long to compile stores.
+        for (var row = rows.x; row < min(rows.x + 4u, size.x); row += 1u) {
+            //# for j in four
+            if columns[$j] < size.y {
+                var sum = sums[0][$j];
+                if info[7] == BIAS {
+                    sum += vector[columns[$j]];
+                }
+                product[row * size.y + columns[$j]] = sum;
+            }
+            //# end
+            //# for i in three
+            sums[$i] = sums[$i + 1];
+            //# end
+        }
+    }
+    sum_rows(invocation.x, stride);
+}
+//# end
+//# for once in summing
+
+fn sum_rows(first: u32, stride: u32) {
     let sums = select(0u, info[0], info[7] == SUMS);
-    for (var row = invocation.x; row < sums; row += stride) {
+    for (var row = first; row < sums; row += stride) {
         var sum = 0.0;
         for (var inner = 0u; inner < info[2]; inner += 1u) {
             sum += left[row * info[3] + inner * info[4]];

@@ -127,7 +127,7 @@ impl Variant {
             Self::Lanes => {
                 let kernel = convolution_lanes::Kernel::new(kind, sizes, storage);
                 let [patches, across] = kernel.patches(sizes);
-                let blocks = channels.div_ceil(convolution_lanes::LANES);
+                let blocks = channels.div_ceil(kernel.channels());
                 let groups = workgroups(patches, blocks, convolution_lanes::WORKGROUP);
                 let info = sizes.info(&a, &[turned, across]);
                 let buffers = [&a.handle, &b.handle, &output.handle, &info];

@@ -52,6 +52,17 @@ impl Kernel {
         }
     }
 
+    /// Blocks of [`LANES`] channels that an invocation sums: a convolution with stride 2 has so much to load for each pixel
+    /// that it spends that on two.
+    fn blocks(self) -> u32 {
+        if self.stride == 2 && !self.is_input { 2 } else { 1 }
+    }
+
+    /// Channels that an invocation sums.
+    pub(super) fn channels(self) -> u32 {
+        LANES * self.blocks()
+    }
+
     /// Rows of the first operand that a patch meets.
     fn near_rows(self) -> u32 {
         if self.is_input {
@@ -86,11 +97,14 @@ impl KernelSource for Kernel {
             ("near_rows", self.near_rows()),
             ("own", 4 * stride),
             ("lanes", LANES),
-            ("moves", LANES - 1),
+            ("blocks", self.blocks()),
+            ("turns", LANES * (self.blocks() - 1)),
+            ("moves", self.channels() - 1),
             ("two", 2),
             ("four", 4),
             // Those that are 0 or 1 say whether what they enclose is there.
             ("halo", u32::from(kernel > 1 && !self.is_wide)),
+            ("several", u32::from(self.blocks() > 1)),
             ("far", u32::from(kernel > 1 && self.is_wide)),
         ];
         let source = SourceTemplate::new(self.storage.enabled(&unroll(text, &counts)))

@@ -17,7 +17,7 @@ use super::unroll::unroll;
 /// Rows and columns of the output, or its cotangent, in a patch.
 const PATCH: [u32; 2] = [2, 8];
 /// Input channels whose taps a subgroup sums.
-const CHANNELS: u32 = 4;
+const CHANNELS: u32 = 8;
 /// Subgroups beyond which a weight gradient is not divided further: some for each of a processor's cores.
 const ENOUGH_SUBGROUPS: u32 = 256;
 /// Most parts into which the sums are divided: they are added up one after the other.

@@ -134,11 +134,17 @@ pub(super) fn launch(
 ) -> CubeTensor {
     let [rows, inner, _, columns] = layout.sizes(a.meta.shape().dims(), b.meta.shape().dims());
     let is_gpu = a.client.properties().hardware.plane_size_max >= GPU_SUBGROUP;
-    let together = is_gpu && kind != Vector::Sums && inner >= LONG && rows * columns <= FEW;
-    launch_as(Kernel { together }, [a, b], layout, kind, vector)
+    let kernel = if !is_gpu {
+        Kernel::Tiled
+    } else if kind != Vector::Sums && inner >= LONG && rows * columns <= FEW {
+        Kernel::Together
+    } else {
+        Kernel::Apart
+    };
+    launch_as(kernel, [a, b], layout, kind, vector)
 }
 
-/// The same by one of both kernels; of [`FEW`] entries at most where workgroups share them.
+/// The same by one of the kernels; of [`FEW`] entries at most where workgroups share them.
 fn launch_as(
     kernel: Kernel,
     operands: [CubeTensor; 2],
@@ -161,29 +167,48 @@ fn launch_as(
     };
     let info = info(&a, &[rows, columns, inner, a_row, a_inner, b_inner, b_column, kind as u32]);
     profile::computes(2 * [rows, columns, inner].map(u64::from).iter().product::<u64>());
-    let entries = rows * columns;
-    let groups = if kernel.together { entries } else { entries.div_ceil(LANES).min(MOST_WORKGROUPS) };
+    let groups = match kernel {
+        Kernel::Together => rows * columns,
+        Kernel::Apart => (rows * columns).div_ceil(LANES).min(MOST_WORKGROUPS),
+        Kernel::Tiled => (rows.div_ceil(4) * columns.div_ceil(4)).div_ceil(LANES).min(MOST_WORKGROUPS),
+    };
     let buffers = [&a.handle, &b.handle, &product.handle, vector, &info];
     dispatch(&a, kernel, LANES, [groups, 1, 1], &buffers);
     product
 }
 
 /// The product, and a bias or its gradient with it.
-#[derive(Clone, Copy)]
-struct Kernel {
-    /// Whether a workgroup shares an entry.
-    together: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kernel {
+    /// A workgroup shares an entry.
+    Together,
+    /// An invocation has an entry.
+    Apart,
+    /// An invocation has a tile of 4 × 4 entries, for which it loads a quarter as much: on software drivers loads are what
+    /// takes time, and there are no invocations to keep busy.
+    Tiled,
+}
+
+impl Kernel {
+    const ALL: [Self; 3] = [Self::Together, Self::Apart, Self::Tiled];
 }
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
-        let counts = [("together", u32::from(self.together)), ("apart", u32::from(!self.together))];
+        let counts = [
+            ("together", u32::from(*self == Self::Together)),
+            ("apart", u32::from(*self == Self::Apart)),
+            ("tiled", u32::from(*self == Self::Tiled)),
+            ("summing", u32::from(*self != Self::Together)),
+            ("three", 3),
+            ("four", 4),
+        ];
         SourceTemplate::new(unroll(include_str!("../../shaders/matrix_product.wgsl"), &counts))
             .register("workgroup", LANES.to_string())
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(("matrix_product.wgsl", self.together))
+        KernelId::new::<Self>().info(("matrix_product.wgsl", *self))
     }
 
     fn lang(&self) -> &'static str {
@@ -191,10 +216,9 @@ impl KernelSource for Kernel {
     }
 }
 
-/// Both variants.
+/// Every variant.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
-    let variant = |together| ("matrix_product.wgsl", Kernel { together }.source().complete());
-    [true, false].map(variant).into()
+    Kernel::ALL.map(|kernel| ("matrix_product.wgsl", kernel.source().complete())).into()
 }
 
 #[cfg(test)]
@@ -221,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn both_kernels_are_one_product() {
+    fn all_kernels_are_one_product() {
         for [rows, inner, columns] in [[1, 1, 1], [3, 63, 5], [7, 64, 2], [2, 65, 9], [5, 1024, 10]] {
             let shapes = [
                 (Layout::Nn, [rows, inner], [inner, columns]),
@@ -230,11 +254,11 @@ mod tests {
             ];
             for (layout, a, b) in shapes {
                 let [a, b, bias] = [tensor(a, 1), tensor(b, 2), tensor([columns], 3)];
-                let [together, apart] = [true, false].map(|together| {
+                let [together, apart, tiled] = Kernel::ALL.map(|kernel| {
                     let operands = [a.clone(), b.clone()];
-                    values(launch_as(Kernel { together }, operands, layout, Vector::Bias, &bias.handle))
+                    values(launch_as(kernel, operands, layout, Vector::Bias, &bias.handle))
                 });
-                assert_eq!(together, apart, "{layout:?} {rows}×{inner}×{columns}");
+                assert!(together == apart && apart == tiled, "{layout:?} {rows}×{inner}×{columns}");
             }
         }
     }
