@@ -114,7 +114,7 @@ fn main(
         near[$r][OWN + 1u] = select(0.0, subgroupShuffle(near[$r][1], (lane + 1u) % 8u), has_right);
         //# end
         //# for f in far
-        near[$r][0] = select(0.0, f32(x[start_$r + max(column, 1u) - 1u]), inside_$r && has_left);
+        near[$r][0] = select(0.0, f32(x[start_$r + min(max(column, 1u) - 1u, size.x - 1u)]), inside_$r && has_left);
         near[$r][OWN + 1u] = select(0.0, f32(x[start_$r + min(column + OWN, size.x - 1u)]), inside_$r && has_right);
         //# end
         //# end

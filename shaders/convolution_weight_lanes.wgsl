@@ -1,6 +1,7 @@
 // As convolution_weight.wgsl, for adapters whose subgroups are 8 invocations and whose loads are dear: a subgroup sums
-// the taps of CHANNELS input channels and as many outputs as it has lanes, over its share of all patches of ROWS × COLUMNS
-// output pixels. A lane has an output: it loads the cotangent of its patch, and a share of the image under it.
+// the taps of CHANNELS input channels and as many outputs as it has lanes, over its share of all patches of
+// ROWS × COLUMNS output pixels. A lane has an output: it loads the cotangent of its patch, and a share of the image under
+// it, which the subgroup passes round. One channel is written out; those of a subgroup take turns.
 
 // [batch, channels, height, width]
 @group(0) @binding(0) var<storage, read_write> x: array<{{ stored }}>;

@@ -17,8 +17,8 @@ use rand::{RngExt, SeedableRng};
 type Sizes = [usize; 5];
 
 /// One pixel; odd sizes; more channels than a chunk and no multiple of a block; images smaller than a patch; one
-/// channel; a weight gradient of many parts; one of a single part; rows in vectors of four, of which a subgroup has a
-/// part, one, several or, after a stride of 2, no whole number.
+/// channel; a weight gradient of many parts; one of a single part; rows of which a subgroup has a part, one, several or,
+/// after a stride of 2, no whole number.
 const SIZES: [Sizes; 11] = [
     [1, 1, 1, 1, 1],
     [2, 3, 5, 7, 9],
