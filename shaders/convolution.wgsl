@@ -34,7 +34,7 @@ const OUTPUTS = 4u * QUADS * BLOCKS;
 // Weights of a chunk.
 const WEIGHTS = OUTPUTS * CHUNK * TAPS;
 // Vectors from one tap's weights to the next one's: one more than there are, so that fewer meet in a bank of memory.
-const PITCH = QUADS * BLOCKS + 1u;
+const PITCH = {{ pitch }}u;
 const OUTSIDE = 0xffffffffu;
 
 var<workgroup> pixels: array<f32, CHUNK * NEAR * PATCHES>;
@@ -79,8 +79,8 @@ fn main(
     let inside = sample < info[0];
 
     // Where in the first channel those pixels and weights are that this invocation loads of each.
-    var sources: array<u32, {{ loads }}>;
     //# for s in loads
+    var source_$s = OUTSIDE;
     {
         let near = block + $su * BLOCKS;
         //# for once in dense
@@ -92,92 +92,119 @@ fn main(
         let y = row / 2u + near / NEAR_COLUMNS;
         let x = column / 2u + near % NEAR_COLUMNS;
         //# end
-        let is_there = inside && near < NEAR && y < info[2] && x < info[3];
-        sources[$s] = select(OUTSIDE, sample * channels * plane + y * info[3] + x, is_there);
+        if inside && near < NEAR && y < info[2] && x < info[3] {
+            source_$s = sample * channels * plane + y * info[3] + x;
+        }
     }
     //# end
-    var weight_sources: array<u32, {{ weight_loads }}>;
-    // And where to.
-    var weight_targets: array<u32, {{ weight_loads }}>;
     //# for s in weight_loads
+    var weight_source_$s = OUTSIDE;
+    // And where to.
+    var weight_target_$s: u32;
     {
         let at = place(lane + $su * WORKGROUP, is_turned);
         let output = first + at.x;
-        let source = select(output * channels * TAPS + at.y, (at.y / TAPS * outputs + output) * TAPS + at.y % TAPS, is_turned);
         let tap = select(at.y, at.y / TAPS * TAPS + TAPS - 1u - at.y % TAPS, is_turned);
-        weight_targets[$s] = 4u * tap * PITCH + at.x;
-        weight_sources[$s] = select(OUTSIDE, source, lane + $su * WORKGROUP < WEIGHTS && output < outputs);
+        weight_target_$s = 4u * tap * PITCH + at.x;
+        if lane + $su * WORKGROUP < WEIGHTS && output < outputs {
+            weight_source_$s = select(
+                output * channels * TAPS + at.y,
+                (at.y / TAPS * outputs + output) * TAPS + at.y % TAPS,
+                is_turned,
+            );
+        }
     }
     //# end
     let weights_of_channel = select(TAPS, outputs * TAPS, is_turned);
 
     // What is loaded ahead; beyond the last channel whatever was there.
-    var next_pixels: array<array<f32, {{ loads }}>, CHUNK>;
-    var next_weights: array<f32, {{ weight_loads }}>;
-    var sums: array<array<array<vec4<f32>, QUADS>, COLUMNS>, ROWS>;
+    //# for s in loads
+    //# for c in chunk
+    var next_pixel_$c_$s: f32;
+    //# end
+    //# end
+    //# for s in weight_loads
+    var next_weight_$s: f32;
+    //# end
+    //# for i in rows
+    //# for j in columns
+    //# for q in quads
+    var sum_$i_$j_$q: vec4<f32>;
+    //# end
+    //# end
+    //# end
     for (var chunk = range.x; chunk < range.y + CHUNK; chunk += CHUNK) {
         // The chunk before this one, whose loads have been waited for.
         let count = select(0u, min(CHUNK, range.y - (chunk - CHUNK)), chunk > range.x);
         workgroupBarrier();
         if count > 0u {
-            //# for c in chunk
             //# for s in loads
-            if ($su + 1u) * BLOCKS <= NEAR || block + $su * BLOCKS < NEAR {
-                pixels[($cu * NEAR + $su * BLOCKS) * PATCHES + lane] = next_pixels[$c][$s];
+            if $[($s + 1) * blocks]u <= NEAR || block + $[$s * blocks]u < NEAR {
+                //# for c in chunk
+                pixels[$[($c * near + $s * blocks) * patches]u + lane] = next_pixel_$c_$s;
+                //# end
             }
             //# end
-            //# end
             //# for s in weight_loads
-            if ($su + 1u) * WORKGROUP <= WEIGHTS || lane + $su * WORKGROUP < WEIGHTS {
-                weights[weight_targets[$s] / 4u][weight_targets[$s] % 4u] = next_weights[$s];
+            if $[$s + 1]u * WORKGROUP <= WEIGHTS || lane + $su * WORKGROUP < WEIGHTS {
+                weights[weight_target_$s / 4u][weight_target_$s % 4u] = next_weight_$s;
             }
             //# end
         }
         workgroupBarrier();
         //# for c in chunk
         if chunk + $cu < range.y {
+            let channel = (chunk + $cu) * plane;
             //# for s in loads
-            if sources[$s] != OUTSIDE {
-                next_pixels[$c][$s] = f32(x[sources[$s] + (chunk + $cu) * plane]);
+            if source_$s != OUTSIDE {
+                next_pixel_$c_$s = f32(x[source_$s + channel]);
             }
             //# end
         }
         //# end
-        //# for s in weight_loads
-        // Those beyond the last channel, if any, are loaded from within the buffer and not used.
-        if weight_sources[$s] != OUTSIDE && chunk < range.y {
-            next_weights[$s] = kernel[min(weight_sources[$s] + chunk * weights_of_channel, channels * outputs * TAPS - 1u)];
+        if chunk < range.y {
+            //# for s in weight_loads
+            // Those beyond the last channel, if any, are loaded from within the buffer and not used.
+            if weight_source_$s != OUTSIDE {
+                next_weight_$s = kernel[min(weight_source_$s + chunk * weights_of_channel, channels * outputs * TAPS - 1u)];
+            }
+            //# end
         }
-        //# end
         for (var c = 0u; c < count; c += 1u) {
-            var near: array<array<f32, NEAR_COLUMNS>, NEAR_ROWS>;
+            let pixels_at = c * NEAR * PATCHES + patch_lane;
             //# for i in near_rows
             //# for j in near_columns
-            near[$i][$j] = pixels[(c * NEAR + $i * NEAR_COLUMNS + $j) * PATCHES + patch_lane];
+            let near_$i_$j = pixels[pixels_at + $[($i * near_columns + $j) * patches]u];
             //# end
             //# end
+            let weights_at = c * TAPS * PITCH + block * QUADS;
             //# for a in kernel
             //# for b in kernel
             //# for q in quads
             {
                 //# for once in dense
-                let weight = weights[(c * TAPS + $a * KERNEL + $b) * PITCH + block * QUADS + $q];
+                let weight = weights[weights_at + $[($a * kernel + $b) * pitch + $q]u];
+                //# for i in rows
+                //# for j in columns
+                sum_$i_$j_$q = fma(vec4<f32>(near_$[$i * stride + $a]_$[$j * stride + $b]), weight, sum_$i_$j_$q);
+                //# end
+                //# end
                 //# end
                 //# for once in spread
                 // Turned around as it was stored.
-                let weight = weights[(c * TAPS + TAPS - 1 - ($a * KERNEL + $b)) * PITCH + block * QUADS + $q];
-                //# end
-                //# for i in rows
-                //# for j in columns
-                //# for once in dense
-                sums[$i][$j][$q] = fma(vec4<f32>(near[$i * STRIDE + $a][$j * STRIDE + $b]), weight, sums[$i][$j][$q]);
-                //# end
-                //# for once in spread
+                let weight = weights[weights_at + $[(taps - 1 - $a * kernel - $b) * pitch + $q]u];
                 // Row r of the cotangents has its tap a on row 2r + a − PAD.
-                if ($i + i32(PAD) - $a) % 2 == 0 && ($j + i32(PAD) - $b) % 2 == 0 {
-                    let factor = near[($i + i32(PAD) - $a) / 2][($j + i32(PAD) - $b) / 2];
-                    sums[$i][$j][$q] = fma(vec4<f32>(factor), weight, sums[$i][$j][$q]);
-                }
+                //# for i in rows
+                //# for row_is_there in 1 - ($i + kernel / 2 + $a) % 2
+                //# for j in columns
+                //# for is_there in 1 - ($j + kernel / 2 + $b) % 2
+                sum_$i_$j_$q = fma(
+                    vec4<f32>(near_$[($i + kernel / 2 - $a) / 2]_$[($j + kernel / 2 - $b) / 2]),
+                    weight,
+                    sum_$i_$j_$q,
+                );
+                //# end
+                //# end
                 //# end
                 //# end
                 //# end
@@ -195,7 +222,7 @@ fn main(
             //# for i in rows
             //# for j in columns
             if row + $i < out.y && column + $j < out.x {
-                y[(plane + row + $i) * out.x + column + $j] = {{ written }}(sums[$i][$j][$q][$k]);
+                y[(plane + row + $i) * out.x + column + $j] = {{ written }}(sum_$i_$j_$q[$k]);
             }
             //# end
             //# end

@@ -31,7 +31,7 @@ const PATCH = ROWS * COLUMNS;
 const OUTPUTS = 4u * QUADS * BLOCKS;
 // From one pixel to the next one's: one more than there are, so that fewer meet in a bank of memory.
 const CHANNEL_PITCH = CHANNELS + 1u;
-const PITCH = QUADS * BLOCKS + 1u;
+const PITCH = {{ pitch }}u;
 
 var<workgroup> pixels: array<f32, CHUNK * NEAR * CHANNEL_PITCH>;
 var<workgroup> cotangents: array<vec4<f32>, CHUNK * PATCH * PITCH>;
@@ -60,29 +60,45 @@ fn main(
     let block = lane / CHANNELS;
 
     // What is loaded ahead, and of which patch.
-    var next_pixels: array<array<f32, {{ loads }}>, CHUNK>;
-    var next_cotangents: array<array<f32, {{ cotangent_loads }}>, CHUNK>;
+    //# for p in chunk
+    //# for s in loads
+    var next_pixel_$p_$s: f32;
+    //# end
+    //# for s in cotangent_loads
+    var next_cotangent_$p_$s: f32;
+    //# end
+    //# end
     var sample = range.x / (across * down);
     var row = range.x / across % down * ROWS;
     var column = range.x % across * COLUMNS;
-    var sums: array<array<array<vec4<f32>, QUADS>, KERNEL>, KERNEL>;
+    //# for a in kernel
+    //# for b in kernel
+    //# for q in quads
+    var sum_$a_$b_$q: vec4<f32>;
+    //# end
+    //# end
+    //# end
     for (var chunk = range.x; chunk < range.y + CHUNK; chunk += CHUNK) {
         workgroupBarrier();
         if chunk > range.x {
-            //# for p in chunk
             //# for s in loads
-            if ($su + 1u) * WORKGROUP <= CHANNELS * NEAR || lane + $su * WORKGROUP < CHANNELS * NEAR {
+            if $[$s + 1]u * WORKGROUP <= CHANNELS * NEAR || lane + $su * WORKGROUP < CHANNELS * NEAR {
                 let i = lane + $su * WORKGROUP;
-                pixels[($pu * NEAR + i % NEAR) * CHANNEL_PITCH + i / NEAR] = next_pixels[$p][$s];
+                let at = i % NEAR * CHANNEL_PITCH + i / NEAR;
+                //# for p in chunk
+                pixels[at + $pu * NEAR * CHANNEL_PITCH] = next_pixel_$p_$s;
+                //# end
             }
             //# end
             //# for s in cotangent_loads
-            if ($su + 1u) * WORKGROUP <= OUTPUTS * PATCH || lane + $su * WORKGROUP < OUTPUTS * PATCH {
+            if $[$s + 1]u * WORKGROUP <= OUTPUTS * PATCH || lane + $su * WORKGROUP < OUTPUTS * PATCH {
                 let i = lane + $su * WORKGROUP;
                 let output = i / PATCH;
-                cotangents[($pu * PATCH + i % PATCH) * PITCH + output / 4u][output % 4u] = next_cotangents[$p][$s];
+                let at = i % PATCH * PITCH + output / 4u;
+                //# for p in chunk
+                cotangents[at + $pu * PATCH * PITCH][output % 4u] = next_cotangent_$p_$s;
+                //# end
             }
-            //# end
             //# end
         }
         workgroupBarrier();
@@ -97,9 +113,9 @@ fn main(
                     // Left and above of the image wraps around to beyond it.
                     let y = row * STRIDE + i % NEAR / NEAR_COLUMNS - PAD;
                     let x_at = column * STRIDE + i % NEAR_COLUMNS - PAD;
-                    next_pixels[$p][$s] = 0.0;
+                    next_pixel_$p_$s = 0.0;
                     if is_there && i / NEAR < channels - first_channel && y < size.y && x_at < size.x {
-                        next_pixels[$p][$s] = f32(x[(pixels_at + i / NEAR * size.y + y) * size.x + x_at]);
+                        next_pixel_$p_$s = f32(x[(pixels_at + i / NEAR * size.y + y) * size.x + x_at]);
                     }
                 }
                 //# end
@@ -109,9 +125,9 @@ fn main(
                     let i = lane + $su * WORKGROUP;
                     let y = row + i % PATCH / COLUMNS;
                     let x_at = column + i % COLUMNS;
-                    next_cotangents[$p][$s] = 0.0;
+                    next_cotangent_$p_$s = 0.0;
                     if is_there && i / PATCH < outputs - first_output && y < out.y && x_at < out.x {
-                        next_cotangents[$p][$s] = f32(gy[(cotangents_at + i / PATCH * out.y + y) * out.x + x_at]);
+                        next_cotangent_$p_$s = f32(gy[(cotangents_at + i / PATCH * out.y + y) * out.x + x_at]);
                     }
                 }
                 //# end
@@ -130,20 +146,21 @@ fn main(
         if chunk > range.x {
             // Patches beyond the last one were stored as zeros.
             for (var p = 0u; p < CHUNK; p += 1u) {
-                var near: array<array<f32, NEAR_COLUMNS>, NEAR_ROWS>;
+                let pixels_at = p * NEAR * CHANNEL_PITCH + channel;
                 //# for i in near_rows
                 //# for j in near_columns
-                near[$i][$j] = pixels[(p * NEAR + $i * NEAR_COLUMNS + $j) * CHANNEL_PITCH + channel];
+                let near_$i_$j = pixels[pixels_at + $[($i * near_columns + $j) * (channels + 1)]u];
                 //# end
                 //# end
+                let cotangents_at = p * PATCH * PITCH + block * QUADS;
                 //# for i in rows
                 //# for j in columns
                 //# for q in quads
                 {
-                    let above = cotangents[(p * PATCH + $i * COLUMNS + $j) * PITCH + block * QUADS + $q];
+                    let above = cotangents[cotangents_at + $[($i * columns + $j) * pitch + $q]u];
                     //# for a in kernel
                     //# for b in kernel
-                    sums[$a][$b][$q] = fma(vec4<f32>(near[$i * STRIDE + $a][$j * STRIDE + $b]), above, sums[$a][$b][$q]);
+                    sum_$a_$b_$q = fma(vec4<f32>(near_$[$i * stride + $a]_$[$j * stride + $b]), above, sum_$a_$b_$q);
                     //# end
                     //# end
                 }
@@ -163,7 +180,7 @@ fn main(
         let filter_index = output * channels + first_channel + channel;
         //# for a in kernel
         //# for b in kernel
-        partial_sums[filter_index * TAPS + $a * KERNEL + $b] = sums[$a][$b][$q][$k];
+        partial_sums[filter_index * TAPS + $[$a * kernel + $b]u] = sum_$a_$b_$q[$k];
         //# end
         //# end
     }

@@ -174,22 +174,27 @@ impl Kernel {
         }
     }
 
+    /// Vectors of outputs from one tap's or pixel's to the next one's: one more than there are, so that fewer meet in a bank
+    /// of memory.
+    fn pitch(self) -> u32 {
+        self.quads() * self.blocks + 1
+    }
+
     /// Values that an invocation loads of each channel or patch, of either operand, and bytes of workgroup memory for
     /// them.
     fn loads(self) -> ([u32; 2], u32) {
         let [rows, columns] = self.near();
         let (near, taps, outputs) = (rows * columns, (self.kernel * self.kernel) as u32, self.outputs());
-        let pitch = outputs / 4 + 1;
         let loads = near.div_ceil(self.blocks);
         match self.kind {
             Kind::Output { .. } | Kind::Input => {
                 let weights = (outputs * taps).div_ceil(self.workgroup());
-                ([loads, weights], 4 * near * PATCHES + 16 * taps * pitch)
+                ([loads, weights], 4 * near * PATCHES + 16 * taps * self.pitch())
             }
             Kind::Weight { .. } => {
                 let [rows, columns] = self.patch();
                 let cotangents = (outputs * rows * columns).div_ceil(self.workgroup());
-                let memory = 4 * near * (self.channels + 1) + 16 * rows * columns * pitch;
+                let memory = 4 * near * (self.channels + 1) + 16 * rows * columns * self.pitch();
                 ([loads, cotangents], memory)
             }
         }
@@ -224,6 +229,8 @@ impl KernelSource for Kernel {
             ("columns", columns),
             ("near_rows", near_rows),
             ("near_columns", near_columns),
+            ("near", near_rows * near_columns),
+            ("stride", self.kind.stride() as u32),
             ("quads", self.quads()),
             ("blocks", self.blocks),
             ("channels", self.channels),
@@ -233,6 +240,8 @@ impl KernelSource for Kernel {
             // Of a chunk together, or of each patch of it.
             ("weight_loads", (self.outputs() * chunk * taps).div_ceil(self.workgroup())),
             ("cotangent_loads", others),
+            ("taps", taps),
+            ("pitch", self.pitch()),
             ("four", 4),
             // Those that are 0 or 1 say whether what they enclose is there.
             ("dense", u32::from(self.kind != Kind::Input)),
@@ -243,8 +252,7 @@ impl KernelSource for Kernel {
         let source = SourceTemplate::new(enabling.enabled(&unroll(text, &counts)))
             .register("workgroup", self.workgroup().to_string())
             .register("stored", self.storage.name())
-            .register("written", self.written.name())
-            .register("stride", self.kind.stride().to_string());
+            .register("written", self.written.name());
         counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
     }
 
