@@ -51,13 +51,7 @@ fn main(
     let part = workgroup.x;
     let first = workgroup.z * 4u * QUADS;
 
-    //# for q in quads
-    //# for a in kernel
-    //# for b in kernel
-    var sum_$q_$a_$b: vec4<f32>;
-    //# end
-    //# end
-    //# end
+    var sums: array<array<array<vec4<f32>, KERNEL>, KERNEL>, QUADS>;
     let end = min((part + 1u) * info[7], info[0] * down * across);
     for (var patch_index = part * info[7] + lane; patch_index < end; patch_index += WORKGROUP) {
         let sample = patch_index / (across * down);
@@ -66,9 +60,10 @@ fn main(
         let top = row * STRIDE - PAD;
         let left = column * STRIDE - PAD;
         let plane = sample * info[2] * info[3];
+        var near: array<array<f32, NEAR_COLUMNS>, NEAR_ROWS>;
         //# for i in near_rows
         //# for j in near_columns
-        let near_$i_$j = pixel(plane, top + $iu, left + $ju);
+        near[$i][$j] = pixel(plane, top + $iu, left + $ju);
         //# end
         //# end
         //# for i in rows
@@ -84,7 +79,7 @@ fn main(
             );
             //# for a in kernel
             //# for b in kernel
-            sum_$q_$a_$b = fma(vec4<f32>(near_$[$i * stride + $a]_$[$j * stride + $b]), above, sum_$q_$a_$b);
+            sums[$q][$a][$b] = fma(vec4<f32>(near[$i * STRIDE + $a][$j * STRIDE + $b]), above, sums[$q][$a][$b]);
             //# end
             //# end
         }
@@ -97,7 +92,7 @@ fn main(
     //# for a in kernel
     //# for b in kernel
     //# for k in four
-    sums_of_lanes[lane * PITCH + $[($a * kernel + $b) * 4 + $k]u] = sum_$q_$a_$b[$k];
+    sums_of_lanes[lane * PITCH + ($a * KERNEL + $b) * 4 + $k] = sums[$q][$a][$b][$k];
     //# end
     //# end
     //# end

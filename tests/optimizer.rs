@@ -13,8 +13,8 @@ use great_lab::nn::{Optimizer, Weights, optimizer::Rates};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// One entry, one less and more than a part is padded to, more than a launch takes, more than a thread takes at a time.
-const LENGTHS: [&[usize]; 5] =
-    [&[1], &[64, 64, 64, 64, 64], &[63, 65, 1, 10, 128, 7], &[40_000, 3], &[1; 11]];
+const LENGTHS: [&[usize]; 6] =
+    [&[1], &[64, 64, 64, 64, 64], &[63, 65, 1, 10, 128, 7], &[40_000, 3], &[1; 16], &[70; 37]];
 const RATES: Rates = Rates { learning_rate: 0.01, weight_decay: 0.02, momentum: 0.9 };
 
 fn draw(lengths: &[usize], rng: &mut StdRng) -> Vec<Vec<f32>> {

@@ -5,7 +5,7 @@ use std::mem::take;
 use burn::backend::flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::optimizer_step::{ALIGNMENT, PARTS, layout};
+use super::optimizer_step::{ALIGNMENT, layout};
 use super::real::{Real, host_tensor};
 
 /// Entries that a thread takes at a time.
@@ -21,12 +21,14 @@ struct Piece<'a, T> {
 /// See [`optimizer_step`](super::optimizer_step::optimizer_step); the coefficients in the kernel's order.
 pub(super) fn on_host<T: Real>(
     state: &FlexTensor,
-    gradients: [FlexTensor; PARTS],
+    gradients: &[FlexTensor],
     coefficients: [T; 9],
 ) -> FlexTensor {
-    let (state, gradients) = (state.to_contiguous(), gradients.map(|gradient| gradient.to_contiguous()));
-    let (state, gradients) = (state.storage::<T>(), gradients.each_ref().map(FlexTensor::storage::<T>));
-    let lengths = gradients.map(<[T]>::len);
+    let state = state.to_contiguous();
+    let gradients: Vec<FlexTensor> = gradients.iter().map(FlexTensor::to_contiguous).collect();
+    let (state, gradients) = (state.storage::<T>(), gradients.iter().map(FlexTensor::storage::<T>));
+    let gradients: Vec<&[T]> = gradients.collect();
+    let lengths: Vec<usize> = gradients.iter().map(|gradient| gradient.len()).collect();
     let plane = layout(&lengths).1.max(1);
     let mut stepped = vec![T::ZERO; state.len()];
 

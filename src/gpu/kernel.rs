@@ -25,7 +25,6 @@ pub fn shaders() -> Vec<(&'static str, String)> {
         ("gather.wgsl", gather::Kernel.source().complete()),
         ("histogram.wgsl", histogram::Counting.source().complete()),
         ("histogram_moments.wgsl", histogram::Merging.source().complete()),
-        ("optimizer_step.wgsl", optimizer_step::Kernel.source().complete()),
     ];
     let plain = [
         attack_step::L2,
@@ -46,6 +45,7 @@ pub fn shaders() -> Vec<(&'static str, String)> {
     shaders.extend(convolution_kernels::shaders());
     shaders.extend(group_norm_kernels::shaders());
     shaders.extend(matrix::shaders());
+    shaders.extend(optimizer_step::shaders());
     shaders.extend(sum_parts::shaders());
     shaders.sort_by_key(|(name, _)| *name);
     shaders

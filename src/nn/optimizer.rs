@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Weights;
 use crate::config::OptimizerKind;
-use crate::gpu::optimizer_step::{self, Coefficients, PARTS};
+use crate::gpu::optimizer_step::{self, Coefficients};
 
 const ADAM_BETAS: [f64; 2] = [0.9, 0.999];
 const ADAM_EPSILON: f64 = 1e-8;
@@ -24,8 +24,8 @@ pub struct Rates {
 
 /// The weights of a network, and what their optimiser remembers of the way there.
 ///
-/// A few tensors share a buffer, weights and moments, so that a step takes few launches. A step makes new buffers:
-/// clones, and the weights that were read before, stay as they are.
+/// All tensors share a buffer, weights and moments, or as many as it holds, so that a step takes few launches. A step makes
+/// new buffers: clones, and the weights that were read before, stay as they are.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
     /// Which one.
@@ -65,7 +65,7 @@ impl Optimizer {
             // One tensor too large for a buffer has none to share.
             let fits =
                 |count: &usize| planes_of(kind) * optimizer_step::layout(&lengths(*count)).1 <= MOST_FLOATS;
-            let count = (1..=PARTS.min(rest.len())).rev().find(fits).unwrap_or(1);
+            let count = (1..=rest.len()).rev().find(fits).unwrap_or(1);
             groups.push(Group::upload(kind, lengths(count), planes, rest.start, device));
             rest.start += count;
         }
