@@ -2,9 +2,10 @@
 //
 // The new values go into a buffer of their own: whoever holds the old ones keeps them.
 
-// [planes, entries]: the weights; Adam's first moment or SGD's velocity; Adam's second moment.
-@group(0) @binding(0) var<storage, read_write> state: array<f32>;
-@group(0) @binding(1) var<storage, read_write> stepped: array<f32>;
+// [planes, entries / 4]: the weights; Adam's first moment or SGD's velocity; Adam's second moment. A vector has entries of
+// one part alone.
+@group(0) @binding(0) var<storage, read_write> state: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> stepped: array<vec4<f32>>;
 // Entries of a plane; planes; bits of the coefficients; where each part begins and where the last one ends; how many entries
 // of each are no padding.
 @group(0) @binding(2) var<storage, read_write> info: array<u32>;
@@ -22,32 +23,35 @@ fn coefficient(index: u32) -> f32 {
     return bitcast<f32>(info[2u + index]);
 }
 
-fn gradient_of(part: u32, entry: u32) -> f32 {
+// Four entries of a part's gradient from one on; 0 where it has no more.
+fn gradient_of(part: u32, first: u32) -> vec4<f32> {
+    let rest = max(info[BEGINS + PARTS + 1u + part], first) - first;
+    var gradient: vec4<f32>;
     switch part {
         //# for part in parts
         case $partu: {
-            return gradient_$part[entry];
+            //# for k in four
+            if $ku < rest {
+                gradient[$k] = gradient_$part[first + $ku];
+            }
+            //# end
         }
         //# end
         default: {
-            return 0.0;
         }
     }
+    return gradient;
 }
 
-fn gradient(entry: u32) -> f32 {
-    // The last part that begins there or before.
+// The last part that begins at an entry or before.
+fn part_of(entry: u32) -> u32 {
     var part = 0u;
     for (var width = MOST_PARTS / 2u; width > 0u; width /= 2u) {
         if part + width < PARTS && entry >= info[BEGINS + part + width] {
             part += width;
         }
     }
-    let entry_of_part = entry - info[BEGINS + part];
-    if entry_of_part < info[BEGINS + PARTS + 1u + part] {
-        return gradient_of(part, entry_of_part);
-    }
-    return 0.0;
+    return part;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -55,8 +59,9 @@ fn main(
     @builtin(global_invocation_id) invocation: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
-    let entries = info[0];
-    let end = info[BEGINS + PARTS];
+    // Vectors of a plane, and where these parts' end.
+    let plane = info[0] / 4u;
+    let end = info[BEGINS + PARTS] / 4u;
     let two_moments = info[1] == 3u;
     let learning_rate = coefficient(0u);
     let weight_decay = coefficient(1u);
@@ -65,17 +70,18 @@ fn main(
     let correction = coefficient(6u);
     let epsilon = coefficient(7u);
     let gradient_factor = coefficient(8u);
-    for (var entry = info[BEGINS] + invocation.x; entry < end; entry += workgroups.x * WORKGROUP) {
-        let weight = state[entry];
-        let slope = gradient_factor * gradient(entry) + weight_decay * weight;
-        let first = first_moment.x * state[entries + entry] + first_moment.y * slope;
-        stepped[entries + entry] = first;
+    for (var at = info[BEGINS] / 4u + invocation.x; at < end; at += workgroups.x * WORKGROUP) {
+        let part = part_of(4u * at);
+        let weight = state[at];
+        let slope = gradient_factor * gradient_of(part, 4u * at - info[BEGINS + part]) + weight_decay * weight;
+        let first = first_moment.x * state[plane + at] + first_moment.y * slope;
+        stepped[plane + at] = first;
         var update = first;
         if two_moments {
-            let second = second_moment.x * state[2u * entries + entry] + second_moment.y * slope * slope;
-            stepped[2u * entries + entry] = second;
+            let second = second_moment.x * state[2u * plane + at] + second_moment.y * slope * slope;
+            stepped[2u * plane + at] = second;
             update /= sqrt(second) / correction + epsilon;
         }
-        stepped[entry] = weight - learning_rate * update;
+        stepped[at] = weight - learning_rate * update;
     }
 }

@@ -25,7 +25,7 @@ const PROMISED: u32 = 8;
 const MOST_PARTS: u32 = 16;
 /// Each part begins at a multiple of so many floats: 256 bytes, where any adapter lets a binding begin.
 pub(super) const ALIGNMENT: usize = 64;
-/// Invocations of a workgroup; a part is whole workgroups, so that all of one read the same gradient.
+/// Invocations of a workgroup.
 const LANES: u32 = WORKGROUP / 4;
 
 /// The numbers of a step: with slope `s = gradient_factor · g + weight_decay · w`,
@@ -251,9 +251,11 @@ impl Kernel {
             let first = launch * most;
             let end = starts.get(first + most).copied().unwrap_or(plane);
             // Each invocation strides over as much as one dimension of workgroups leaves over.
-            let groups = ((end - starts[first]) as u32).div_ceil(LANES).min(MOST_WORKGROUPS);
+            let groups = ((end - starts[first]) as u32).div_ceil(4 * LANES).min(MOST_WORKGROUPS);
             if groups > 0 {
                 let buffers: Vec<_> = buffers.iter().collect();
+                let read: usize = gradients.iter().map(|gradient| gradient.meta.shape()[0]).sum();
+                profile::moves(4 * (2 * coefficients.planes() * (end - starts[first]) + read) as u64);
                 dispatch(state, self, LANES, [groups, 1, 1], &buffers);
             }
         }
@@ -263,7 +265,7 @@ impl Kernel {
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
-        let counts = [("parts", self.parts), ("others", OTHERS)];
+        let counts = [("parts", self.parts), ("others", OTHERS), ("four", 4)];
         SourceTemplate::new(unroll(include_str!("../../shaders/optimizer_step.wgsl"), &counts))
             .register("workgroup", LANES.to_string())
             .register("parts", self.parts.to_string())

@@ -16,8 +16,7 @@ use serde::Serialize;
 use web_time::Instant;
 
 static RECORDING: AtomicBool = AtomicBool::new(false);
-static RECORDS: Mutex<Records> =
-    Mutex::new(Records { operations: 0, announced: None, current: None, launches: Vec::new() });
+static RECORDS: Mutex<Records> = Mutex::new(Records::new());
 
 /// What an operation moves and computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,11 +62,19 @@ enum Time {
 struct Records {
     /// Floating-point operations of the launch that comes next.
     operations: u64,
+    /// Bytes that it reads and writes, where these are not all of its buffers.
+    bytes: Option<u64>,
     /// The launch of ours that comes next.
     announced: Option<Launch>,
     /// The launch whose time comes next.
     current: Option<Launch>,
     launches: Vec<(Launch, Time)>,
+}
+
+impl Records {
+    const fn new() -> Self {
+        Self { operations: 0, bytes: None, announced: None, current: None, launches: Vec::new() }
+    }
 }
 
 fn records() -> MutexGuard<'static, Records> {
@@ -82,7 +89,7 @@ pub struct Recording {
 impl Recording {
     /// Begins.
     pub fn start() -> Self {
-        *records() = Records { operations: 0, announced: None, current: None, launches: Vec::new() };
+        *records() = Records::new();
         RECORDING.store(true, Ordering::Relaxed);
         Self { _observation: LaunchObservation::new(Arc::new(Observer)) }
     }
@@ -162,12 +169,20 @@ pub(super) fn computes(operations: u64) {
     }
 }
 
+/// Says how many bytes the next launch of ours reads and writes, where these are not all of its buffers.
+pub(super) fn moves(bytes: u64) {
+    if RECORDING.load(Ordering::Relaxed) {
+        records().bytes = Some(bytes);
+    }
+}
+
 /// Says which kernel of ours is launched next, with buffers of so many bytes.
 pub(super) fn launches(kernel: impl FnOnce() -> KernelId, bytes: impl FnOnce() -> u64) {
     if RECORDING.load(Ordering::Relaxed) {
         let name = name(&kernel());
         let mut records = records();
-        let work = Work { bytes: bytes(), operations: std::mem::take(&mut records.operations) };
+        let bytes = records.bytes.take().unwrap_or_else(bytes);
+        let work = Work { bytes, operations: std::mem::take(&mut records.operations) };
         records.announced = Some(Launch { name, ours: true, work });
     }
 }
@@ -198,7 +213,7 @@ fn name(kernel: &KernelId) -> String {
     let said = match info.split_once(".wgsl") {
         Some((before, _)) => before.into(),
         None => {
-            let left_out = ["true", "false", "written", "blocks", "channels"];
+            let left_out = ["true", "false", "written", "blocks", "channels", "parts"];
             let fields = info.split(',').filter(|field| !left_out.iter().any(|word| field.contains(word)));
             format!("{} {}", path.replace("_kernels", ""), fields.collect::<Vec<_>>().join(" "))
         }
