@@ -12,7 +12,9 @@
 
 const WORKGROUP = {{ workgroup }}u;
 
+//# for once in shared
 var<workgroup> sums_of_lanes: array<f32, WORKGROUP>;
+//# end
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
@@ -34,12 +36,16 @@ fn main(
             sum += others[part * elements + element];
         }
     }
+    //# for once in shared
     sums_of_lanes[lane] = sum;
     workgroupBarrier();
-    if lane < together && element < elements {
+    if lane < together {
         for (var other = lane + together; other < WORKGROUP; other += together) {
             sum += sums_of_lanes[other];
         }
+    }
+    //# end
+    if lane < together && element < elements {
         sums[element] = {{ written }}(sum);
     }
 }

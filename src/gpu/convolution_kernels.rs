@@ -9,6 +9,7 @@ use super::convolution::{
     Convolution, ConvolutionParts, Geometry, convolution_reference, input_vjp_reference, weight_vjp_reference,
 };
 use super::convolution_loops::{self, Operation};
+use super::hardware::Hardware;
 use super::info::info;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, upload};
 use super::shared::{Contributions, Parts, Share};
@@ -79,12 +80,10 @@ enum Variant {
 
 impl Variant {
     fn of(tensor: &CubeTensor) -> Self {
-        if convolution_lanes::suit(tensor) {
-            Self::Lanes
-        } else if convolution_loops::suits(tensor) {
-            Self::Loops
-        } else {
-            Self::Tiles
+        match Hardware::of(tensor) {
+            Hardware::Gpu => Self::Tiles,
+            Hardware::Lanes => Self::Lanes,
+            Hardware::Software => Self::Loops,
         }
     }
 

@@ -1,28 +1,17 @@
-//! The kernels of [`convolution_kernels`](super::convolution_kernels) for adapters whose subgroups are 8 invocations.
-//!
-//! Such an adapter is llvmpipe, which computes on the processor: an invocation is a lane of a vector, a load takes as
+//! The kernels of [`convolution_kernels`](super::convolution_kernels) for [`Hardware::Lanes`](super::hardware::Hardware): an invocation is a lane of a vector, a load takes as
 //! long as twenty multiplications because its lanes are loaded one after the other, and a barrier costs a coroutine.
 //! So nothing goes through workgroup memory; what a subgroup's lanes loaded they pass round in registers.
 
-use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
+use burn_wgpu::{KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;
 
 use super::convolution_kernels::{Kind, Sizes};
+use super::hardware::LANES;
 use super::storage::Storage;
 use super::unroll::unroll;
 
-/// Invocations of a subgroup, patches of pixels that it has side by side, and channels for which it loads weights.
-pub(super) const LANES: u32 = 8;
 /// Invocations of a workgroup.
 pub(super) const WORKGROUP: u32 = 4 * LANES;
-
-/// Whether these kernels are for the adapter of a tensor.
-///
-/// GPUs say a range of sizes or another one; a browser's adapter says none, and burn a range for it.
-pub(super) fn suit(tensor: &CubeTensor) -> bool {
-    let hardware = &tensor.client.properties().hardware;
-    [hardware.plane_size_min, hardware.plane_size_max] == [LANES; 2]
-}
 
 /// A kernel whose invocations sum patches four outputs wide, and all that its source depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -16,8 +16,6 @@ pub(super) const KERNEL: Plain = Plain {
     text: include_str!("../../shaders/convolution_loops.wgsl"),
     workgroup: 64,
 };
-/// Invocations of SwiftShader's subgroups; GPUs that matter have more.
-const LANES: u32 = 4;
 
 /// Which of the three operations.
 #[derive(Clone, Copy)]
@@ -25,12 +23,6 @@ pub(super) enum Operation {
     Output = 0,
     InputVjp = 1,
     WeightVjp = 2,
-}
-
-/// Whether this kernel is for the adapter of a tensor.
-pub(super) fn suits(tensor: &CubeTensor) -> bool {
-    let hardware = &tensor.client.properties().hardware;
-    [hardware.plane_size_min, hardware.plane_size_max] == [LANES; 2]
 }
 
 /// Computes `result` from the two contiguous operands that the shader names.

@@ -8,7 +8,8 @@ use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;
 
 use super::convolution_kernels::{Sizes, workgroups};
-use super::convolution_lanes::{LANES, WORKGROUP};
+use super::convolution_lanes::WORKGROUP;
+use super::hardware::LANES;
 use super::info::info;
 use super::kernel::{allocate, dispatch};
 use super::storage::Storage;

@@ -9,6 +9,7 @@ use cubecl::server::Handle;
 
 use super::activation::formulas;
 use super::group_norm::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, Operands};
+use super::hardware::Hardware;
 use super::info::info;
 use super::kernel::{MOST_ELEMENTS, MOST_WORKGROUPS, allocate, dispatch, unused, upload};
 use super::shared::Parts;
@@ -185,7 +186,7 @@ struct Kernel {
 
 impl Kernel {
     fn new(pass: Pass, operands: &Operands<CubeBackend>, sizes: Sizes) -> Self {
-        let is_software = operands.x.client.properties().hardware.plane_size_max <= SOFTWARE_LANES / 2;
+        let is_software = Hardware::of(&operands.x).is_software();
         let activation = operands.form.activation;
         let wanted = (sizes.channels * sizes.pixels / ENTRIES_OF_LANE).next_power_of_two() as u32;
         let lanes =

@@ -10,6 +10,7 @@ use cubecl::prelude::KernelId;
 use cubecl::server::Handle;
 
 use super::bilinear::{Bilinear, ToRight};
+use super::hardware::Hardware;
 use super::info::info;
 use super::kernel::{MOST_WORKGROUPS, allocate, apart, dispatch, operand, unused, upload};
 use super::profile::{self, Work};
@@ -21,8 +22,6 @@ const LANES: u32 = 64;
 /// Terms of an entry from which on a workgroup of a GPU shares it, and entries up to which there is room for so many.
 const LONG: usize = 128;
 const FEW: usize = 1 << 13;
-/// Invocations of a GPU's subgroup, at the least. Software drivers have fewer, and barriers cost them more than they gain.
-const GPU_SUBGROUP: u32 = 16;
 
 /// Which operand of a product is transposed, as BLAS writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,8 +132,7 @@ pub(super) fn launch(
     vector: &Handle,
 ) -> CubeTensor {
     let [rows, inner, _, columns] = layout.sizes(a.meta.shape().dims(), b.meta.shape().dims());
-    let is_gpu = a.client.properties().hardware.plane_size_max >= GPU_SUBGROUP;
-    let kernel = if !is_gpu {
+    let kernel = if Hardware::of(&a).is_software() {
         Kernel::Tiled
     } else if kind != Vector::Sums && inner >= LONG && rows * columns <= FEW {
         Kernel::Together

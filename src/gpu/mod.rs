@@ -20,6 +20,7 @@ mod gather;
 pub mod gradient_normalization;
 pub mod group_norm;
 mod group_norm_kernels;
+mod hardware;
 pub mod histogram;
 pub mod hits;
 mod host;

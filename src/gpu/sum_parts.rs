@@ -3,17 +3,25 @@
 use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;
 
+use super::hardware::Hardware;
 use super::info::info;
 use super::kernel::{MOST_WORKGROUPS, WORKGROUP, dispatch, unused};
 use super::storage::Storage;
+use super::unroll::unroll;
 
 /// Parts that an invocation sums at the least before another one shares its element, and most that share one.
 const LEAST_PARTS: u32 = 4;
 const MOST_SHARING: u32 = 16;
 
 /// Fills `sums` with the sum of so many parts of its size, `[parts, elements]` in `f32`, and of others, if any; always in
-/// the same order.
-pub(super) fn sum_parts(
+/// the same order on one adapter.
+pub(super) fn sum_parts(parts: (&CubeTensor, u32), others: Option<(&CubeTensor, u32)>, sums: &CubeTensor) {
+    let is_shared = !Hardware::of(sums).is_software();
+    sum_parts_as(Kernel { written: Storage::of(sums), is_shared }, parts, others, sums);
+}
+
+fn sum_parts_as(
+    kernel: Kernel,
     (partial_sums, parts): (&CubeTensor, u32),
     others: Option<(&CubeTensor, u32)>,
     sums: &CubeTensor,
@@ -23,12 +31,11 @@ pub(super) fn sum_parts(
         Some((others, parts)) => (others.handle.clone(), parts),
         None => (unused(partial_sums, 0), 0),
     };
-    let sharing = sharing(parts + other_parts);
+    let sharing = if kernel.is_shared { sharing(parts + other_parts) } else { 1 };
     let groups = elements.div_ceil(WORKGROUP / sharing);
     let along = groups.clamp(1, MOST_WORKGROUPS);
     let info = info(partial_sums, &[parts, elements, sharing, other_parts]);
     let buffers = [&partial_sums.handle, &sums.handle, &info, &others];
-    let kernel = Kernel { written: Storage::of(sums) };
     dispatch(partial_sums, kernel, WORKGROUP, [along, groups.div_ceil(along), 1], &buffers);
 }
 
@@ -38,20 +45,24 @@ fn sharing(parts: u32) -> u32 {
     1 << most.ilog2()
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Kernel {
     written: Storage,
+    /// Whether invocations can share an element, for which a workgroup waits.
+    is_shared: bool,
 }
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
-        SourceTemplate::new(self.written.enabled(include_str!("../../shaders/sum_parts.wgsl")))
+        let text =
+            unroll(include_str!("../../shaders/sum_parts.wgsl"), &[("shared", u32::from(self.is_shared))]);
+        SourceTemplate::new(self.written.enabled(&text))
             .register("workgroup", WORKGROUP.to_string())
             .register("written", self.written.name())
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(("sum_parts.wgsl", self.written))
+        KernelId::new::<Self>().info(*self)
     }
 
     fn lang(&self) -> &'static str {
@@ -61,12 +72,60 @@ impl KernelSource for Kernel {
 
 /// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
-    Storage::ALL.map(|written| ("sum_parts.wgsl", Kernel { written }.source().complete())).into()
+    let kernels = Storage::ALL
+        .into_iter()
+        .flat_map(|written| [false, true].map(|is_shared| Kernel { written, is_shared }));
+    kernels.map(|kernel| ("sum_parts.wgsl", kernel.source().complete())).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::sharing;
+    use burn::backend::ops::FloatTensorOps;
+    use burn::tensor::TensorData;
+    use burn_wgpu::{CubeBackend, WgpuDevice};
+    use cubecl::wgpu::WgpuDeviceKind;
+
+    use super::*;
+    use crate::gpu::kernel::allocate;
+
+    /// Small integers, so that every sum is exact, whatever its order.
+    fn whole(index: usize) -> f32 {
+        (index * 37 % 11) as f32 - 5.0
+    }
+
+    fn tensor(entries: usize) -> CubeTensor {
+        let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
+        let values: Vec<f32> = (0..entries).map(whole).collect();
+        CubeBackend::float_from_data(TensorData::new(values, [entries]), &device)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+    fn values(tensor: CubeTensor) -> Vec<f32> {
+        let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
+        data.try_into_vec().expect("they are floats")
+    }
+
+    #[test]
+    fn shared_or_not_sums_are_the_hosts() {
+        for elements in [1, 3, 64, 257, 1000] {
+            for (parts, others) in [(1, 0), (3, 5), (16, 0), (5, 70), (200, 1)] {
+                let [mine, rest] = [parts, others].map(|parts: usize| tensor(parts * elements));
+                let sum = |element: usize| -> f32 {
+                    let of =
+                        |parts: usize| (0..parts).map(|part| whole(part * elements + element)).sum::<f32>();
+                    of(parts) + of(others)
+                };
+                let expected: Vec<f32> = (0..elements).map(sum).collect();
+                for is_shared in [false, true] {
+                    let sums = allocate::<f32>(&mine, [elements]);
+                    let others = (others > 0).then_some((&rest, others as u32));
+                    let kernel = Kernel { written: Storage::F32, is_shared };
+                    sum_parts_as(kernel, (&mine, parts as u32), others, &sums);
+                    assert_eq!(values(sums), expected, "{parts} parts of {elements}, {kernel:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn few_parts_are_not_shared() {
