@@ -20,7 +20,7 @@ const PATCH: [u32; 2] = [2, 8];
 /// Input channels whose taps a subgroup sums.
 const CHANNELS: u32 = 8;
 /// Subgroups beyond which a weight gradient is not divided further: some for each of a processor's cores.
-const ENOUGH_SUBGROUPS: u32 = 256;
+const ENOUGH_SUBGROUPS: u32 = 128;
 /// Most parts into which the sums are divided: they are added up one after the other.
 const MOST_PARTS: u32 = 128;
 
