@@ -22,7 +22,8 @@ fn main(
     @builtin(global_invocation_id) invocation: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
-    for (var i = invocation.x; i < info[0]; i += workgroups.x * WORKGROUP) {
+    let entries = info[0];
+    for (var i = invocation.x; i < entries; i += workgroups.x * WORKGROUP) {
         let z = Entries(x[i]);
         let product = {{ derivative }}
             //# for f in factors

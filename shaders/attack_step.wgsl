@@ -27,13 +27,16 @@ fn main(
 ) {
     let step = bitcast<f32>(info[1]);
     let epsilon = bitcast<f32>(info[2]);
-    for (var i = invocation.x; i < info[0]; i += workgroups.x * WORKGROUP) {
-        var moved = clean[i];
-        if info[3] == 0u {
+    let entries = info[0];
+    let is_clean = info[3] == 1u;
+    for (var i = invocation.x; i < entries; i += workgroups.x * WORKGROUP) {
+        let center = clean[i];
+        var moved = center;
+        if !is_clean {
             moved = adversarial[i];
         }
         moved += step * sign_of(gradient[i]);
-        let near = min(max(moved, clean[i] - epsilon), clean[i] + epsilon);
+        let near = min(max(moved, center - epsilon), center + epsilon);
         output[i] = min(max(near, 0.0), 1.0);
     }
 }

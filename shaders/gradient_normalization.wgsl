@@ -61,7 +61,9 @@ fn main(
             size = sizes[i];
             place = places[i];
         }
-        product += products[i];
+        if back {
+            product += products[i];
+        }
     }
     // What the sample is multiplied by, and what the size's own derivative takes away.
     var scale = 1.0 / max(size, EPSILON);

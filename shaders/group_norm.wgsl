@@ -123,6 +123,9 @@ fn main(
     let mean = tape[group].x;
     let inverse = tape[group].y;
     //# end
+    //# for once in back
+    let is_added = info[6] != 0u;
+    //# end
 
     for (var channel = row; channel < channels; channel += rows) {
         //# for q in quads
@@ -260,7 +263,7 @@ fn main(
             //# end
             //# for once in back
             var to_x = inverse * (u - means_0.x - n * means_0.y);
-            if info[6] != 0u {
+            if is_added {
                 to_x += Entries(earlier[i]);
             }
             store(PER * i, to_x);

@@ -26,9 +26,13 @@ fn main(
     let i = workgroup.x;
     let row = i / info[1];
     let column = i - row * info[1];
+    let terms = info[2];
+    let begin = vec2<u32>(row * info[3], column * info[6]);
+    let pace = vec2<u32>(info[4], info[5]);
     var sum = 0.0;
-    for (var inner = lane; inner < info[2]; inner += WORKGROUP) {
-        sum = fma(left[row * info[3] + inner * info[4]], right[column * info[6] + inner * info[5]], sum);
+    for (var inner = lane; inner < terms; inner += WORKGROUP) {
+        let at = begin + inner * pace;
+        sum = fma(left[at.x], right[at.y], sum);
     }
     sums_of_lanes[lane] = sum;
     workgroupBarrier();
@@ -50,24 +54,27 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
     let stride = workgroups.x * WORKGROUP;
-    for (var i = invocation.x; i < info[0] * info[1]; i += stride) {
-        let row = i / info[1];
-        let column = i - row * info[1];
+    let size = vec2<u32>(info[0], info[1]);
+    let terms = info[2];
+    let pace = vec2<u32>(info[4], info[5]);
+    for (var i = invocation.x; i < size.x * size.y; i += stride) {
+        let row = i / size.y;
+        let column = i - row * size.y;
         let at = vec2<u32>(row * info[3], column * info[6]);
         // Four terms at a time, none waiting for another.
         var four = vec4<f32>();
-        var l = at.x + vec4<u32>(0u, 1u, 2u, 3u) * info[4];
-        var r = at.y + vec4<u32>(0u, 1u, 2u, 3u) * info[5];
+        var l = at.x + vec4<u32>(0u, 1u, 2u, 3u) * pace.x;
+        var r = at.y + vec4<u32>(0u, 1u, 2u, 3u) * pace.y;
         var inner = 0u;
-        for (; inner + 4u <= info[2]; inner += 4u) {
+        for (; inner + 4u <= terms; inner += 4u) {
             let factors = vec4<f32>(left[l.x], left[l.y], left[l.z], left[l.w]);
             four = fma(factors, vec4<f32>(right[r.x], right[r.y], right[r.z], right[r.w]), four);
-            l += 4u * info[4];
-            r += 4u * info[5];
+            l += 4u * pace.x;
+            r += 4u * pace.y;
         }
         var sum = (four.x + four.y) + (four.z + four.w);
-        for (; inner < info[2]; inner += 1u) {
-            sum = fma(left[at.x + inner * info[4]], right[at.y + inner * info[5]], sum);
+        for (; inner < terms; inner += 1u) {
+            sum = fma(left[at.x + inner * pace.x], right[at.y + inner * pace.y], sum);
         }
         if info[7] == BIAS {
             sum += vector[column];
@@ -85,6 +92,9 @@ fn main(
 ) {
     let stride = workgroups.x * WORKGROUP;
     let size = vec2<u32>(info[0], info[1]);
+    let terms = info[2];
+    let pace = vec2<u32>(info[4], info[5]);
+    let has_bias = info[7] == BIAS;
     let across = (size.y + 3u) / 4u;
     for (var tile = invocation.x; tile < (size.x + 3u) / 4u * across; tile += stride) {
         let rows = tile / across * 4u + vec4<u32>(0u, 1u, 2u, 3u);
@@ -92,21 +102,21 @@ fn main(
         var l = min(rows, vec4<u32>(size.x - 1u)) * info[3];
         var r = min(columns, vec4<u32>(size.y - 1u)) * info[6];
         var sums: array<vec4<f32>, 4>;
-        for (var inner = 0u; inner < info[2]; inner += 1u) {
+        for (var inner = 0u; inner < terms; inner += 1u) {
             let factors = vec4<f32>(left[l.x], left[l.y], left[l.z], left[l.w]);
             let others = vec4<f32>(right[r.x], right[r.y], right[r.z], right[r.w]);
             //# for i in four
             sums[$i] = fma(vec4<f32>(factors[$i]), others, sums[$i]);
             //# end
-            l += info[4];
-            r += info[5];
+            l += pace.x;
+            r += pace.y;
         }
         // Stores of the first row alone, which the next one then becomes: a driver takes long to compile stores.
         for (var row = rows.x; row < min(rows.x + 4u, size.x); row += 1u) {
             //# for j in four
             if columns[$j] < size.y {
                 var sum = sums[0][$j];
-                if info[7] == BIAS {
+                if has_bias {
                     sum += vector[columns[$j]];
                 }
                 product[row * size.y + columns[$j]] = sum;
@@ -124,10 +134,14 @@ fn main(
 
 fn sum_rows(first: u32, stride: u32) {
     let sums = select(0u, info[0], info[7] == SUMS);
+    let terms = info[2];
+    let pace = info[4];
     for (var row = first; row < sums; row += stride) {
         var sum = 0.0;
-        for (var inner = 0u; inner < info[2]; inner += 1u) {
-            sum += left[row * info[3] + inner * info[4]];
+        var at = row * info[3];
+        for (var inner = 0u; inner < terms; inner += 1u) {
+            sum += left[at];
+            at += pace;
         }
         vector[row] = sum;
     }

@@ -12,8 +12,11 @@ fn main(
     @builtin(global_invocation_id) invocation: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
-    for (var i = invocation.x; i < info[0]; i += workgroups.x * WORKGROUP) {
-        let mean = 3u + i / info[1] % info[2];
-        output[i] = (input[i] - bitcast<f32>(info[mean])) / bitcast<f32>(info[mean + info[2]]);
+    let entries = info[0];
+    let plane = info[1];
+    let channels = info[2];
+    for (var i = invocation.x; i < entries; i += workgroups.x * WORKGROUP) {
+        let mean = 3u + i / plane % channels;
+        output[i] = (input[i] - bitcast<f32>(info[mean])) / bitcast<f32>(info[mean + channels]);
     }
 }

@@ -12,10 +12,12 @@ fn main(
     @builtin(global_invocation_id) invocation: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
 ) {
+    let entries = info[0];
     let plane = info[1];
-    for (var i = invocation.x; i < info[0]; i += workgroups.x * WORKGROUP) {
+    let spreads = info[2] == 1u;
+    for (var i = invocation.x; i < entries; i += workgroups.x * WORKGROUP) {
         var sum = 0.0;
-        if info[2] == 1u {
+        if spreads {
             sum = input[i / plane];
         } else {
             for (var pixel = 0u; pixel < plane; pixel += 1u) {

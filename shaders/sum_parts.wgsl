@@ -32,7 +32,8 @@ fn main(
         for (var part = lane / together; part < parts; part += sharing) {
             sum += partial_sums[part * elements + element];
         }
-        for (var part = lane / together; part < info[3]; part += sharing) {
+        let other_parts = info[3];
+        for (var part = lane / together; part < other_parts; part += sharing) {
             sum += others[part * elements + element];
         }
     }
