@@ -69,6 +69,6 @@ pub use optimizer_step::optimizer_step;
 pub use page::open_in_page;
 pub use pixel_normalization::{normalize_pixels, normalize_pixels_vjp};
 pub use pooling::{global_mean, global_mean_vjp};
-pub use read::{WRONG_NUMBER, read};
+pub use read::{Reading, WRONG_NUMBER, read, read_all};
 pub use shared::Shared;
 pub use softmax::{logit_gradient, softmax};

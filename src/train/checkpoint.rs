@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Activation, Config, NetworkKind, ScenarioKind, Setup, knobs},
+    gpu::read_all,
     nn::{
         MultitaskNetwork, Network, Optimizer, WeightSpec, Weights,
         network::{Interface, Statistics},
@@ -270,7 +271,7 @@ pub async fn write(mut header: Header, state: State) -> Result<Vec<u8>, Checkpoi
         .collect();
     let read =
         tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
-    let data = read.execute_async().await.map_err(|error| CheckpointError::Device(error.to_string()))?;
+    let data = read_all(read).await.map_err(CheckpointError::Device)?;
     let views = tensors
         .iter()
         .zip(&data)

@@ -17,7 +17,7 @@ use crate::{
         gradient_normalization::Scale,
         histogram,
         histogram::MOMENTS,
-        hits, normalize_gradient, softmax,
+        hits, normalize_gradient, read_all, softmax,
     },
     scenario::{GradientTensors, Measures, Player, Preparation, State, multitask::PendingFigures},
 };
@@ -147,9 +147,9 @@ pub fn histograms(
         Some(compared) => reading.register(compared),
         None => reading,
     };
-    let reading = reading.execute_async();
+    let reading = read_all(reading);
     async move {
-        let data = reading.await.map_err(|error| error.to_string())?;
+        let data = reading.await?;
         let (sets, compared) = data.as_chunks::<3>();
         let mut histograms = sets.iter().map(|set| of_counts(run, step, set));
         let mut behind = histograms.next().ok_or(WRONG_NUMBER)?;
@@ -264,7 +264,7 @@ pub fn samples(
     let [n, c, h, w] = tensors.images.dims();
     let has_teacher = tensors.teacher_logits.is_some();
     let teacher_logits = tensors.teacher_logits.unwrap_or_else(|| tensors.logits.clone());
-    let read = Transaction::default()
+    let shown = Transaction::default()
         .register(tensors.one_hot)
         .register(tensors.images)
         .register(tensors.gradients)
@@ -272,10 +272,10 @@ pub fn samples(
         .register(softmax(tensors.logits))
         .register(softmax(adversarial_logits))
         .register(softmax(tensors.auxiliary_logits))
-        .register(softmax(teacher_logits))
-        .execute_async();
+        .register(softmax(teacher_logits));
+    let read = read_all(shown);
     async move {
-        let data = read.await.map_err(|error| error.to_string())?;
+        let data = read.await?;
         let rows: Vec<Vec<f32>> = data
             .into_iter()
             .map(|data| data.try_into_vec().map_err(|error| error.to_string()))

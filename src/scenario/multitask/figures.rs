@@ -10,7 +10,7 @@ use super::targets::grey;
 use super::task::{Target, Task};
 use super::{Metric, compass, gain_by_task, loss_over_metrics};
 use crate::config::Hyper;
-use crate::gpu::WRONG_NUMBER;
+use crate::gpu::{WRONG_NUMBER, read_all};
 use crate::scenario::Scenario;
 
 /// Held-out images read at once.
@@ -174,9 +174,9 @@ impl PendingFigures {
     pub fn read(self) -> impl Future<Output = Result<TaskFigures, String>> {
         let Self { tasks, map, size, images, deviation, sums, numbers, shown } = self;
         let tensors = numbers.into_iter().chain(sums).chain(shown);
-        let read = tensors.fold(Transaction::default(), Transaction::register).execute_async();
+        let read = read_all(tensors.fold(Transaction::default(), Transaction::register));
         async move {
-            let data = read.await.map_err(|error| error.to_string())?;
+            let data = read.await?;
             let numbers: Vec<Vec<f32>> = data.iter().map(|data| data.iter::<f32>().collect()).collect();
             let [normals, before, behind, angles_before, angles_behind, alignment, input, rest @ ..] =
                 numbers.as_slice()
