@@ -2,7 +2,8 @@
 //!
 //! An invocation sums a patch of pixels in several channels in its registers, or several taps of several filters; what a
 //! workgroup's invocations have in common it loads once into workgroup memory, and loads the next while it computes.
-//! Where that makes too few invocations to fill a GPU, the sums are divided into parts, which are added up afterwards.
+//! Where that makes too few invocations to fill a GPU, patches are smaller, and the sums are divided into parts, which are
+//! added up afterwards.
 //! The constants were chosen on an NVIDIA H200; workgroup memory stays within what WebGPU promises.
 
 use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
@@ -20,51 +21,56 @@ const PATCHES: u32 = 32;
 /// Most blocks of channels of a workgroup.
 const MOST_BLOCKS: u32 = 8;
 /// Fewest and most input channels of a workgroup that sums a weight gradient.
-const CHANNELS: [u32; 2] = [8, 32];
+const CHANNELS: [u32; 2] = [8, 16];
 /// Invocations of a workgroup that shares a single input channel.
 const SINGLE_WORKGROUP: u32 = 64;
 /// Patches for each of them.
 const SINGLE_PATCHES: u32 = 2;
-/// Invocations beyond which nothing is divided into parts.
+/// Invocations beyond which patches are large and nothing is divided into parts.
 const ENOUGH_INVOCATIONS: u32 = 1 << 16;
 /// Most parts of a weight gradient.
 const MOST_PARTS: u32 = 256;
 /// Fewest patches of such a part, and fewest channels of a part of other sums: to sum those takes about as long as to
 /// launch a kernel that adds parts up.
 const LEAST_PATCHES: u32 = 16;
-const LEAST_CHANNELS: u32 = 32;
+const LEAST_CHANNELS: u32 = 16;
 /// What is loaded at a time: at most so many values by an invocation, which it holds in registers, and so many channels
 /// or patches.
 const MOST_LOADS: u32 = 24;
-const MOST_CHUNK: u32 = 8;
+const MOST_CHUNK: u32 = 4;
 /// Bytes of workgroup memory that WebGPU promises, less what a kernel needs besides its tiles.
 const MEMORY: u32 = 16384 - 16;
 
 /// Fills `y` with a convolution of `x`, or where `kind` is that one with the input vector-Jacobian product of stride 2.
 /// `turned` is 1 where the kernel is to be turned around.
-pub(super) fn sum_patches(
+pub(super) fn sum_patches(kind: Kind, sizes: Sizes, turned: u32, inputs: [&CubeTensor; 2], y: &CubeTensor) {
+    let [_, to] = ends(kind, sizes);
+    let large = Kernel::new(kind, sizes.geometry.kernel, to[0], Storage::of(y));
+    let [tiles, groups] = large.tiles(sizes.batch, to);
+    let is_small = tiles * groups * large.workgroup() < ENOUGH_INVOCATIONS;
+    sum_patches_as(is_small, kind, sizes, turned, inputs, y);
+}
+
+/// The same with small patches or large ones.
+pub(super) fn sum_patches_as(
+    is_small: bool,
     kind: Kind,
     sizes: Sizes,
     turned: u32,
     [x, weight]: [&CubeTensor; 2],
     y: &CubeTensor,
 ) {
-    let [batch, channels, height, width, outputs, out_height, out_width] = sizes.values();
-    let (near, far) = ([channels, height, width], [outputs, out_height, out_width]);
-    let (from, to, turned) = if kind == Kind::Input { (far, near, 1) } else { (near, far, turned) };
-    let storage = Storage::of(x);
-    let mut kernel = Kernel::new(kind, sizes.geometry.kernel, to[0], storage);
-    let [rows, columns] = kernel.patch();
-    let tiles = (batch * to[1].div_ceil(rows) * to[2].div_ceil(columns)).div_ceil(PATCHES);
-    let groups = to[0].div_ceil(kernel.outputs());
-
+    let [from, to] = ends(kind, sizes);
+    let turned = if kind == Kind::Input { 1 } else { turned };
+    let mut kernel = Kernel { is_small, ..Kernel::new(kind, sizes.geometry.kernel, to[0], Storage::of(x)) };
+    let [tiles, groups] = kernel.tiles(sizes.batch, to);
     let wanted = ENOUGH_INVOCATIONS / (tiles * groups * kernel.workgroup()).max(1);
     let [parts, of_part] = divide(from[0], wanted.min(from[0] / LEAST_CHANNELS), kernel.chunk());
     let partial_sums = (parts > 1).then(|| {
         kernel.written = Storage::F32;
         allocate::<f32>(x, [parts as usize * y.meta.shape().num_elements()])
     });
-    let info = info(x, &[&[batch][..], &from, &to, &[turned, parts, of_part]].concat());
+    let info = info(x, &[&[sizes.batch][..], &from, &to, &[turned, parts, of_part]].concat());
     let target = partial_sums.as_ref().unwrap_or(y);
     let along = tiles.clamp(1, MOST_WORKGROUPS);
     let workgroups = [along, groups, tiles.div_ceil(along) * parts];
@@ -72,6 +78,13 @@ pub(super) fn sum_patches(
     if let Some(partial_sums) = partial_sums {
         sum_parts((&partial_sums, parts), None, y);
     }
+}
+
+/// Channels, height and width of what is summed, and of the sums.
+fn ends(kind: Kind, sizes: Sizes) -> [[u32; 3]; 2] {
+    let [_, channels, height, width, outputs, out_height, out_width] = sizes.values();
+    let (near, far) = ([channels, height, width], [outputs, out_height, out_width]);
+    if kind == Kind::Input { [far, near] } else { [near, far] }
 }
 
 /// Parts of a weight gradient, one after the other, and how many.
@@ -115,6 +128,8 @@ struct Kernel {
     storage: Storage,
     /// How the result is stored.
     written: Storage,
+    /// Whether patches of pixels are small; those of a weight gradient are not.
+    is_small: bool,
     /// Of outputs in a workgroup.
     blocks: u32,
     /// Of a workgroup that sums a weight gradient; a single one has a shader of its own, and one block.
@@ -124,7 +139,8 @@ struct Kernel {
 impl Kernel {
     /// One for so many outputs.
     fn new(kind: Kind, kernel: usize, outputs: u32, storage: Storage) -> Self {
-        let sums = Self { kind, kernel, storage, written: storage, blocks: 1, channels: CHANNELS[0] };
+        let (written, channels) = (storage, CHANNELS[0]);
+        let sums = Self { kind, kernel, storage, written, is_small: false, blocks: 1, channels };
         // As many blocks as leave none of a workgroup's without work.
         let blocks = outputs.div_ceil(4 * sums.quads()).max(1);
         Self { blocks: (1 << blocks.trailing_zeros()).min(MOST_BLOCKS), ..sums }
@@ -139,8 +155,9 @@ impl Kernel {
     fn patch(self) -> [u32; 2] {
         match self.kind {
             Kind::Weight { stride: 1 } if !self.is_single() => [4, 4],
+            // Even where it is an input vector-Jacobian product, as the shader wants them.
+            Kind::Output { .. } | Kind::Input if self.is_small => [2, 2],
             Kind::Output { .. } | Kind::Weight { .. } => [2, 4],
-            // Even, as the shader wants them.
             Kind::Input => [4, 4],
         }
     }
@@ -161,6 +178,13 @@ impl Kernel {
             Kind::Weight { .. } => self.channels * self.blocks,
             Kind::Output { .. } | Kind::Input => PATCHES * self.blocks,
         }
+    }
+
+    /// Workgroups that have other pixels of so many images, and those that have other channels of the same ones.
+    fn tiles(self, batch: u32, [channels, height, width]: [u32; 3]) -> [u32; 2] {
+        let [rows, columns] = self.patch();
+        let patches = batch * height.div_ceil(rows) * width.div_ceil(columns);
+        [patches.div_ceil(PATCHES), channels.div_ceil(self.outputs())]
     }
 
     /// Rows and columns of what a patch meets of a channel.
@@ -273,15 +297,18 @@ pub(super) fn shaders() -> Vec<(&'static str, String)> {
     for kernel in [1, 3] {
         for blocks in [1, 2, 4, MOST_BLOCKS] {
             for (storage, written) in storages {
-                let sums = |kind| Kernel { kind, kernel, storage, written, blocks, channels: CHANNELS[0] };
-                add("convolution.wgsl", sums(Kind::Input));
+                let sums = |kind| Kernel { written, blocks, ..Kernel::new(kind, kernel, 1, storage) };
+                for is_small in [false, true] {
+                    for kind in [Kind::Input, Kind::Output { stride: 1 }, Kind::Output { stride: 2 }] {
+                        add("convolution.wgsl", Kernel { is_small, ..sums(kind) });
+                    }
+                }
                 for stride in [1, 2] {
-                    add("convolution.wgsl", sums(Kind::Output { stride }));
                     if storage != written {
                         continue;
                     }
                     let weight = |channels| Kernel { channels, ..sums(Kind::Weight { stride }) };
-                    for channels in [CHANNELS[0], 16, CHANNELS[1]] {
+                    for channels in CHANNELS {
                         add("convolution_weight.wgsl", weight(channels));
                     }
                     if blocks == 1 {

@@ -7,7 +7,8 @@ use burn_wgpu::{CubeBackend, CubeTensor, WgpuDevice};
 use cubecl::wgpu::WgpuDeviceKind;
 
 use super::super::host_convolution::{self, Sizes};
-use super::{Geometry, Share, Variant};
+use super::super::{convolution_tiles, storage::Storage};
+use super::{Geometry, Kind, Share, Variant};
 
 /// Small integers, so that every sum is exact, whatever its order.
 fn tensor(shape: [usize; 4], seed: usize) -> CubeTensor {
@@ -30,6 +31,21 @@ fn values(tensor: CubeTensor) -> Vec<f32> {
 
 fn weight_vjp(variant: Variant, x: CubeTensor, gy: CubeTensor, geometry: Geometry) -> CubeTensor {
     CubeBackend::sum(variant.weight_parts(x, gy, geometry), None)
+}
+
+/// The convolution, or at stride 2 the input vector-Jacobian product, by tiles of small patches or large ones.
+fn by_tiles(is_small: bool, kind: Kind, sizes: Sizes, [a, b]: [&CubeTensor; 2]) -> CubeTensor {
+    let Sizes { batch, channels, outputs, geometry } = sizes;
+    let [rows, columns] = geometry.output();
+    let shape = match kind {
+        Kind::Input => [batch, channels, geometry.height, geometry.width],
+        _ => [batch, outputs, rows, columns],
+    };
+    let y = Storage::of(a).allocate(a, shape);
+    let [batch, channels, outputs] = [batch, channels, outputs].map(|size| size as u32);
+    let sizes = super::Sizes { batch, channels, outputs, geometry };
+    convolution_tiles::sum_patches_as(is_small, kind, sizes, 0, [a, b], &y);
+    y
 }
 
 #[test]
@@ -71,6 +87,15 @@ fn check_all_variants(kernel: usize) {
                 assert_eq!(values(variant.convolution(x.clone(), weight.clone(), geometry)), y, "{what}");
                 assert_eq!(values(variant.input_vjp(gy.clone(), weight, geometry)), gx, "{what}");
                 assert_eq!(values(weight_vjp(variant, x, gy, geometry)), gw, "{what}");
+            }
+            for is_small in [false, true] {
+                let what = format!("small patches: {is_small}, {sizes:?}");
+                let output = by_tiles(is_small, Kind::Output { stride }, sizes, [&x, &weight]);
+                assert_eq!(values(output), y, "{what}");
+                if stride == 2 {
+                    let input = by_tiles(is_small, Kind::Input, sizes, [&gy, &weight]);
+                    assert_eq!(values(input), gx, "{what}");
+                }
             }
             // Sums are in f32, and the operands and these results small enough for 16 bits to be exact.
             let [half_x, half_gy] = [&x, &gy].map(narrow);
