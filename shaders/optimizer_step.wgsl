@@ -23,24 +23,29 @@ fn coefficient(index: u32) -> f32 {
     return bitcast<f32>(info[2u + index]);
 }
 
-// Four entries of a part's gradient from one on; 0 where it has no more.
-fn gradient_of(part: u32, first: u32) -> vec4<f32> {
-    let rest = max(info[BEGINS + PARTS + 1u + part], first) - first;
-    var gradient: vec4<f32>;
+// An entry of a part's gradient.
+fn gradient_of(part: u32, index: u32) -> f32 {
     switch part {
         //# for part in parts
         case $partu: {
-            //# for k in four
-            if $ku < rest {
-                gradient[$k] = gradient_$part[first + $ku];
-            }
-            //# end
+            return gradient_$part[index];
         }
         //# end
         default: {
+            return 0.0;
         }
     }
-    return gradient;
+}
+
+// Four of them from one on; 0 where it has no more. A loop: drivers compile as many loads as there are parts, not four
+// times as many.
+fn gradients_of(part: u32, first: u32) -> vec4<f32> {
+    let rest = max(info[BEGINS + PARTS + 1u + part], first) - first;
+    var gradients: vec4<f32>;
+    for (var k = 0u; k < min(rest, 4u); k += 1u) {
+        gradients[k] = gradient_of(part, first + k);
+    }
+    return gradients;
 }
 
 // The last part that begins at an entry or before.
@@ -73,7 +78,7 @@ fn main(
     for (var at = info[BEGINS] / 4u + invocation.x; at < end; at += workgroups.x * WORKGROUP) {
         let part = part_of(4u * at);
         let weight = state[at];
-        let slope = gradient_factor * gradient_of(part, 4u * at - info[BEGINS + part]) + weight_decay * weight;
+        let slope = gradient_factor * gradients_of(part, 4u * at - info[BEGINS + part]) + weight_decay * weight;
         let first = first_moment.x * state[plane + at] + first_moment.y * slope;
         stepped[plane + at] = first;
         var update = first;

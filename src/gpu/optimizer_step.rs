@@ -261,7 +261,7 @@ impl Kernel {
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
-        let counts = [("parts", self.parts), ("others", OTHERS), ("four", 4)];
+        let counts = [("parts", self.parts), ("others", OTHERS)];
         SourceTemplate::new(unroll(include_str!("../../shaders/optimizer_step.wgsl"), &counts))
             .register("workgroup", LANES.to_string())
             .register("parts", self.parts.to_string())
