@@ -1,13 +1,17 @@
 //! The trainer as a face sees it: commands are obeyed, live knobs take effect, nothing stale, nothing blocks.
 
+#[path = "common/adapter.rs"]
+mod adapter;
 mod common;
 
+use adapter::gpu;
 use common::{event, tiny_config, tiny_data, trainer, wait_for};
 use great_lab::{
     config::{AttackKind, Config, Mode, TargetKind, Threat},
     train::{
         checkpoint::Checkpoint,
         protocol::{Activity, Audited, Command, Delivery, Event, Players, Remote, Report, RunState, Verdict},
+        spawn,
     },
 };
 
@@ -175,6 +179,28 @@ fn reset_starts_a_new_run_and_says_so_before_anything_else_of_it() {
         tell(&remote, Command::Run).await;
         let report = wait_for(&mut remote, report).await;
         assert_eq!((report.run, report.step, report.alpha), (2, 1, 0.0));
+    });
+}
+
+/// A new run drops what the old one still reads, and a GPU must not mind.
+#[test]
+fn resets_on_a_gpu_leave_it_in_order() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut config = tiny_config(&tiny_data(folder.path()));
+    config.hyper.histogram_every_steps = 1;
+    let mut remote = spawn(config.clone(), &gpu(), Delivery::Complete).expect("a thread");
+    wait(async {
+        for run in 1..=4 {
+            tell(&remote, Command::Run).await;
+            assert_eq!(wait_for(&mut remote, report).await.run, run);
+            tell(&remote, Command::Reset(Box::new(config.setup.clone()))).await;
+            let started = |event| match event {
+                Event::Started(info) => Some(info.run),
+                Event::Failed(failure) => panic!("{failure:?}"),
+                _ => None,
+            };
+            while wait_for(&mut remote, started).await <= run {}
+        }
     });
 }
 
