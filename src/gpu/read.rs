@@ -56,12 +56,14 @@ impl Future for Reading {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.has_begun = true;
-        let Some(answer) = &mut self.answer else {
+        // Taken out: one that panics is not met again.
+        let Some(mut answer) = self.answer.take() else {
             return Poll::Ready(Err("this read was answered before".into()));
         };
         let polled = answer.as_mut().poll(context);
-        if polled.is_ready() {
-            self.answer = None;
+        if polled.is_pending() {
+            self.answer = Some(answer);
+        } else {
             // The device answers in order: those from before are answered, too.
             finish_forgotten();
         }
@@ -82,7 +84,7 @@ impl Drop for Reading {
 
 /// Lets go of the forgotten reads that are answered.
 fn finish_forgotten() {
-    // Taken out: one that panics is not met again.
+    // Taken out for the same reason.
     let mut reads = FORGOTTEN.take();
     reads.retain_mut(|read| read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     FORGOTTEN.with_borrow_mut(|forgotten| forgotten.append(&mut reads));
