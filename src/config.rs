@@ -547,6 +547,16 @@ pub struct DeviceInfo {
     pub notice: Option<String>,
 }
 
+impl DeviceInfo {
+    /// The backend's name for the CPU backend.
+    pub const CPU_BACKEND: &str = "flex";
+
+    /// Whether its kernels are compiled when they are first used: those of every device but the CPU backend.
+    pub fn compiles(&self) -> bool {
+        self.backend != Self::CPU_BACKEND
+    }
+}
+
 /// A setup and the knobs it starts with: what a run folder, a link and a checkpoint carry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

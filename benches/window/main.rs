@@ -1,4 +1,5 @@
-//! Times the window's frames while it trains, and what they cost training: `cargo bench --bench window`.
+//! Times the window's first steps after Run, its frames while it trains, and what they cost training:
+//! `cargo bench --bench window`.
 //!
 //! The window is drawn on the trainer's device, as the program does it, but into a picture instead of a screen, so that
 //! none is needed. As with a screen, some frames may be under way before the next one waits.
@@ -51,6 +52,9 @@ struct Options {
     /// Seconds without and with frames.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u64).range(1..))]
     seconds: u64,
+    /// Seconds that the window stands open before Run.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    run_after: u64,
     /// What `cargo bench` says to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -78,21 +82,29 @@ fn last_step(lab: &mut Lab) -> Result<f64, serde_json::Error> {
     Ok(reports(lab)?.last().map_or(0.0, |row| row.step))
 }
 
-/// Lets the run go on unseen until it has taken some steps.
-fn warm_up(lab: &mut Lab) -> Result<(), Box<dyn Error>> {
+/// Presses Run and lets the run go on unseen until it has taken some steps; the first report's step, and how long it took.
+fn warm_up(lab: &mut Lab) -> Result<(f64, Duration), Box<dyn Error>> {
     let begin = Instant::now();
-    while last_step(lab)? < WARM_UP {
-        if begin.elapsed() > PATIENCE {
-            return Err(format!("no step {WARM_UP} after {PATIENCE:?}: {}", lab.state()).into());
+    lab.command("run")?;
+    let mut first = None;
+    loop {
+        let step = last_step(lab)?;
+        if step > 0.0 {
+            first.get_or_insert((step, begin.elapsed()));
         }
-        sleep(UNSEEN);
+        match first {
+            Some(first) if step >= WARM_UP => return Ok(first),
+            _ if begin.elapsed() > PATIENCE => {
+                return Err(format!("no step {WARM_UP} after {PATIENCE:?}: {}", lab.state()).into());
+            }
+            _ => sleep(UNSEEN),
+        }
     }
-    Ok(())
 }
 
 /// Trains without frames, then with them, each for so long, and says what that came to.
 fn measure(lab: &mut Lab, screen: &mut Screen, duration: Duration) -> Result<String, Box<dyn Error>> {
-    warm_up(lab)?;
+    let (step, after) = warm_up(lab)?;
     let (begin, first) = (Instant::now(), last_step(lab)?);
     while begin.elapsed() < duration {
         lab.state();
@@ -115,11 +127,13 @@ fn measure(lab: &mut Lab, screen: &mut Screen, duration: Duration) -> Result<Str
     let over = [with.at(0.5), with.at(1.0), without.at(1.0)].map(|step| format!("{:.2}", step / median));
     let [over_median, longest, longest_without] = over;
     Ok(format!(
-        "steps without frames: {without}\n\
+        "step {step} reported {:.2} s after Run\n\
+         steps without frames: {without}\n\
          steps with frames:    {with}\n\
          frames: {shown:.1} a second shown; time on the window's thread: {}\n\
          over the median step without frames: median {over_median}, longest {longest}; longest without frames \
          {longest_without}",
+        after.as_secs_f64(),
         Spread::of(frames),
     ))
 }
@@ -137,7 +151,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut screen = Screen::new(shared, SIZE);
     let remote = spawn(config.clone(), &opened, Delivery::Latest)?;
     let commands = remote.commands.clone();
-    let mut lab = Lab::new(screen.context(), remote, config, Window { run_at_once: true, exit_after: None });
+    let mut lab = Lab::new(screen.context(), remote, config, Window { run_at_once: false, exit_after: None });
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(options.run_after) {
+        lab.state();
+        sleep(UNSEEN);
+    }
     let measured = measure(&mut lab, &mut screen, Duration::from_secs(options.seconds));
     drop(lab);
     end(&commands, PATIENCE);

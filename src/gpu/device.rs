@@ -191,8 +191,13 @@ fn list<'a>(adapters: impl IntoIterator<Item = &'a Adapter>) -> String {
 
 /// The CPU backend, with what people should know of why.
 pub(super) fn cpu(notice: Option<String>) -> Opened {
-    let info =
-        DeviceInfo { name: "CPU".into(), backend: "flex".into(), is_gpu: false, has_f16: false, notice };
+    let info = DeviceInfo {
+        name: "CPU".into(),
+        backend: DeviceInfo::CPU_BACKEND.into(),
+        is_gpu: false,
+        has_f16: false,
+        notice,
+    };
     Opened { device: Device::flex(), info, setup: None }
 }
 

@@ -11,7 +11,7 @@ use super::{
     checkpoint::{self, Checkpoint, Header, TeacherHeader},
     measure::{self, Outcome},
     protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
-    readings::Readings,
+    readings::{Readings, guarded},
     teacher,
 };
 use crate::{
@@ -55,6 +55,8 @@ pub struct Session {
     kept: Option<(u64, Vec<u8>)>,
     /// Whether [`Self::save`] has not been answered yet.
     saving: bool,
+    /// Whether the first step is still to be rehearsed.
+    unrehearsed: bool,
     clock: Clock,
 }
 
@@ -153,6 +155,7 @@ impl Session {
         };
         let labels = &data.test.labels;
         Ok(Self {
+            unrehearsed: info.device.compiles(),
             info,
             step: 0,
             good: (0, scenario.state()),
@@ -182,8 +185,47 @@ impl Session {
         self.evaluation.is_some() || self.audit.is_some() || !self.readings.is_empty()
     }
 
+    /// Whether the first step is still to be rehearsed.
+    pub fn wants_rehearsal(&self) -> bool {
+        self.unrehearsed && !self.is_finished()
+    }
+
+    /// Whether all that this run's steps need is compiled once `other` has taken or rehearsed one.
+    pub fn computes_like(&self, other: &Self) -> bool {
+        let (setup, other) = (&self.info.config.setup, &other.info.config.setup);
+        *setup == Setup { seed: setup.seed, steps: setup.steps, ..other.clone() }
+    }
+
+    /// Leaves the rehearsal out.
+    pub fn skip_rehearsal(&mut self) {
+        self.unrehearsed = false;
+    }
+
+    /// Takes a step and takes it back, so that its pipelines are there when the first step is asked for.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn rehearse(&mut self, hyper: &Hyper) -> Result<(), String> {
+        self.skip_rehearsal();
+        let (state, step) = (self.scenario.state(), self.step);
+        // With α as it is after its ramp: without it a step has fewer operations.
+        let hyper = Hyper { ramp: 0.0, ..*hyper };
+        let step = async {
+            self.scenario.step(step, &hyper, Players::Both);
+            // Operations are compiled when they are submitted, at the latest before a read.
+            match self.scenario.take_measures() {
+                Some(pending) => pending.read().await.map(drop),
+                None => Ok(()),
+            }
+        };
+        let taken = guarded(step).await;
+        self.scenario.restore(state);
+        taken
+    }
+
     /// One training step, and whatever is due after it; a report in any case where `report` says so.
     pub fn train(&mut self, hyper: &Hyper, players: Players, report: bool) {
+        self.skip_rehearsal();
         let begin = Instant::now();
         let before = (self.step, self.scenario.state());
         if let Some(preparation) = self.scenario.preparation() {
@@ -317,8 +359,9 @@ impl Session {
         if std::mem::take(&mut self.saving) { self.kept.clone() } else { None }
     }
 
-    /// Drops every evaluation and read under way.
+    /// Drops every evaluation and read under way, and the rehearsal that is still to come.
     pub fn abandon(&mut self) {
+        self.skip_rehearsal();
         (self.evaluation, self.audit) = (None, None);
         self.readings.clear();
     }

@@ -121,8 +121,8 @@ impl Trainer {
     }
 
     fn has_work(&self) -> bool {
-        let busy = self.session.as_ref().is_some_and(Session::is_busy);
-        busy || matches!(self.work, Work::Running | Work::Steps(..))
+        let busy = |session: &Session| session.is_busy() || session.wants_rehearsal();
+        self.session.as_ref().is_some_and(busy) || matches!(self.work, Work::Running | Work::Steps(..))
     }
 
     async fn handle(&mut self, command: Command) {
@@ -196,7 +196,11 @@ impl Trainer {
         let (run, device, info) = (self.runs, self.device.clone(), self.device_info.clone());
         let made = guarded(async { Ok(make(run, &device, info)) }).await;
         match made {
-            Ok(Ok(session)) => {
+            Ok(Ok(mut session)) => {
+                let before = self.session.as_ref().filter(|before| !before.wants_rehearsal());
+                if before.is_some_and(|before| session.computes_like(before)) {
+                    session.skip_rehearsal();
+                }
                 self.work = if session.is_finished() { Work::Finished } else { Work::Paused };
                 let hyper = session.info.config.hyper;
                 self.tell(Event::Started(Box::new(session.info.clone()))).await;
@@ -222,7 +226,8 @@ impl Trainer {
         guarded(self.turn()).await
     }
 
-    /// One turn: a batch of the evaluation, a training step, the answers that are there.
+    /// One turn: a batch of the evaluation, a training step, the answers that are there; a rehearsal of the first step
+    /// where there is nothing else to do.
     async fn turn(&mut self) -> Result<(), String> {
         let hyper = self.hyper();
         let work = self.work;
@@ -234,6 +239,9 @@ impl Trainer {
         match work {
             Work::Running => session.train(&hyper, Players::Both, false),
             Work::Steps(players, _) => session.train(&hyper, players, true),
+            Work::Paused if session.wants_rehearsal() && !session.is_busy() => {
+                session.rehearse(&hyper).await?
+            }
             Work::Paused | Work::Finished => {}
         }
         let finished = session.is_finished();
@@ -381,4 +389,129 @@ fn in_one_line(error: &str) -> String {
     let mut causes: Vec<&str> = error.lines().map(str::trim).filter(|line| !says_nothing(line)).collect();
     causes.dedup();
     format!("the computation failed: {}", causes.join(" "))
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test has nothing else to do than to wait")]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{DistillationMethod, MultitaskMethod, ScenarioKind, Setup},
+        train::protocol::{Delivery, Remote, connect},
+    };
+
+    /// A small run of the data that comes with the lab.
+    fn config() -> Config {
+        let setup = Setup {
+            width: 0.25,
+            auxiliary_width: 0.25,
+            teacher_width: 0.25,
+            batch_size: 8,
+            ..Setup::default()
+        };
+        let mut config = Config { setup, ..Config::default() };
+        config.hyper.histogram_every_steps = 0;
+        config
+    }
+
+    /// A trainer on the CPU backend that is told of that name for it, and its face.
+    fn trainer(backend: &str) -> (Trainer, Remote) {
+        let (remote, local) = connect(config().hyper, Delivery::Latest);
+        let info = DeviceInfo {
+            name: "CPU".into(),
+            backend: backend.into(),
+            is_gpu: false,
+            has_f16: false,
+            notice: None,
+        };
+        (Trainer::new(local, Device::flex(), info), remote)
+    }
+
+    impl Trainer {
+        /// Whether the run at hand is still to be rehearsed; panics where there is none.
+        fn wants_rehearsal(&self) -> bool {
+            self.session.as_ref().expect("a run").wants_rehearsal()
+        }
+
+        /// Takes turns until there is nothing left to do.
+        async fn idle(&mut self) {
+            while self.has_work() {
+                self.turn().await.expect("a turn");
+            }
+        }
+    }
+
+    #[test]
+    fn a_paused_run_rehearses_its_first_step_where_it_compiles_and_once_alone() {
+        pollster::block_on(async {
+            let (mut trainer, _remote) = trainer("Vulkan");
+            trainer.begin(config()).await;
+            assert!(trainer.wants_rehearsal());
+            trainer.idle().await;
+            assert!(!trainer.wants_rehearsal());
+            let session = trainer.session.as_ref().expect("a run");
+            assert_eq!((session.step, trainer.work), (0, Work::Paused));
+
+            let mut config = config();
+            config.setup.seed += 1;
+            trainer.begin(config.clone()).await;
+            assert!(!trainer.wants_rehearsal(), "the same operations with another seed");
+            config.setup.width = 0.5;
+            trainer.begin(config.clone()).await;
+            assert!(trainer.wants_rehearsal(), "another width");
+            trainer.begin(config).await;
+            assert!(trainer.wants_rehearsal(), "the run before did not rehearse either");
+            trainer.handle(Command::Step(Players::Both, 1)).await;
+            trainer.idle().await;
+            assert!(!trainer.wants_rehearsal(), "a step is better than a rehearsal");
+        });
+    }
+
+    #[test]
+    fn the_cpu_has_nothing_to_rehearse() {
+        pollster::block_on(async {
+            let (mut trainer, _remote) = trainer(DeviceInfo::CPU_BACKEND);
+            trainer.begin(config()).await;
+            assert!(!trainer.wants_rehearsal());
+        });
+    }
+
+    #[test]
+    fn a_rehearsal_leaves_no_trace_in_a_run() {
+        let balanced =
+            |method| Setup { scenario: ScenarioKind::Multitask, multitask_method: method, ..config().setup };
+        let setups = [
+            config().setup,
+            Setup {
+                scenario: ScenarioKind::Distillation,
+                method: DistillationMethod::Great,
+                teacher_steps: 1,
+                ..config().setup
+            },
+            balanced(MultitaskMethod::Great),
+            balanced(MultitaskMethod::GradNorm),
+        ];
+        for setup in setups {
+            let run = |backend: &str| {
+                let (mut trainer, mut remote) = trainer(backend);
+                let config = Config { setup: setup.clone(), ..config() };
+                pollster::block_on(async move {
+                    trainer.begin(config).await;
+                    trainer.idle().await;
+                    for command in [Command::Step(Players::Both, 3), Command::Save] {
+                        trainer.handle(command).await;
+                        trainer.idle().await;
+                    }
+                    let mut events = std::iter::from_fn(|| remote.events.try_recv().ok());
+                    events
+                        .find_map(|event| if let Event::Saved(bytes) = event { Some(bytes) } else { None })
+                        .expect("a checkpoint")
+                })
+            };
+            let with = run("Vulkan");
+            let step = Checkpoint::read(&with).expect("a checkpoint").header.step;
+            assert!(step > 0, "{step}");
+            assert!(with == run(DeviceInfo::CPU_BACKEND), "{:?}", setup.scenario);
+        }
+    }
 }
