@@ -1,0 +1,119 @@
+//! Tests of the rehearsal: it happens where it should, and leaves no trace.
+
+#![allow(clippy::disallowed_methods, reason = "a test has nothing else to do than to wait")]
+
+use super::*;
+use crate::{
+    config::{DistillationMethod, MultitaskMethod, ScenarioKind, Setup},
+    train::protocol::{Delivery, Remote, connect},
+};
+
+/// A small run of the data that comes with the lab.
+fn config() -> Config {
+    let setup =
+        Setup { width: 0.25, auxiliary_width: 0.25, teacher_width: 0.25, batch_size: 8, ..Setup::default() };
+    let mut config = Config { setup, ..Config::default() };
+    config.hyper.histogram_every_steps = 0;
+    config
+}
+
+/// A trainer on the CPU backend that is told of that name for it, and its face.
+fn trainer(backend: &str) -> (Trainer, Remote) {
+    let (remote, local) = connect(config().hyper, Delivery::Latest);
+    let info = DeviceInfo {
+        name: "CPU".into(),
+        backend: backend.into(),
+        is_gpu: false,
+        has_f16: false,
+        notice: None,
+    };
+    (Trainer::new(local, Device::flex(), info), remote)
+}
+
+impl Trainer {
+    /// Whether the run at hand is still to be rehearsed; panics where there is none.
+    fn wants_rehearsal(&self) -> bool {
+        self.session.as_ref().expect("a run").wants_rehearsal()
+    }
+
+    /// Takes turns until there is nothing left to do.
+    async fn idle(&mut self) {
+        while self.has_work() {
+            self.turn().await.expect("a turn");
+        }
+    }
+}
+
+#[test]
+fn a_paused_run_rehearses_its_first_step_where_it_compiles_and_once_alone() {
+    pollster::block_on(async {
+        let (mut trainer, _remote) = trainer("Vulkan");
+        trainer.begin(config()).await;
+        assert!(trainer.wants_rehearsal());
+        trainer.idle().await;
+        assert!(!trainer.wants_rehearsal());
+        let session = trainer.session.as_ref().expect("a run");
+        assert_eq!((session.step, trainer.work), (0, Work::Paused));
+
+        let mut config = config();
+        config.setup.seed += 1;
+        trainer.begin(config.clone()).await;
+        assert!(!trainer.wants_rehearsal(), "the same operations with another seed");
+        config.setup.width = 0.5;
+        trainer.begin(config.clone()).await;
+        assert!(trainer.wants_rehearsal(), "another width");
+        trainer.begin(config).await;
+        assert!(trainer.wants_rehearsal(), "the run before did not rehearse either");
+        trainer.handle(Command::Step(Players::Both, 1)).await;
+        trainer.idle().await;
+        assert!(!trainer.wants_rehearsal(), "a step is better than a rehearsal");
+    });
+}
+
+#[test]
+fn the_cpu_has_nothing_to_rehearse() {
+    pollster::block_on(async {
+        let (mut trainer, _remote) = trainer(DeviceInfo::CPU_BACKEND);
+        trainer.begin(config()).await;
+        assert!(!trainer.wants_rehearsal());
+    });
+}
+
+#[test]
+fn a_rehearsal_leaves_no_trace_in_a_run() {
+    let balanced =
+        |method| Setup { scenario: ScenarioKind::Multitask, multitask_method: method, ..config().setup };
+    let setups = [
+        config().setup,
+        Setup {
+            scenario: ScenarioKind::Distillation,
+            method: DistillationMethod::Great,
+            teacher_steps: 1,
+            ..config().setup
+        },
+        balanced(MultitaskMethod::Great),
+        balanced(MultitaskMethod::GradNorm),
+    ];
+    for setup in setups {
+        let run = |backend: &str| {
+            let (mut trainer, mut remote) = trainer(backend);
+            let config = Config { setup: setup.clone(), ..config() };
+            pollster::block_on(async move {
+                trainer.begin(config).await;
+                trainer.idle().await;
+                for command in [Command::Step(Players::Both, 3), Command::Save] {
+                    trainer.handle(command).await;
+                    trainer.idle().await;
+                }
+                let mut events = std::iter::from_fn(|| remote.events.try_recv().ok());
+                events
+                    .find_map(|event| if let Event::Saved(bytes) = event { Some(bytes) } else { None })
+                    .expect("a checkpoint")
+            })
+        };
+        let with = run("Vulkan");
+        let step = Checkpoint::read(&with).expect("a checkpoint").header.step;
+        assert!(step > 0, "{step}");
+        assert!(with == run(DeviceInfo::CPU_BACKEND), "{:?}", setup.scenario);
+    }
+}
