@@ -5,7 +5,7 @@
 use super::*;
 use crate::{
     config::{DistillationMethod, MultitaskMethod, ScenarioKind, Setup},
-    train::protocol::{Delivery, Remote, connect},
+    train::protocol::{Remote, connect},
 };
 
 /// A small run of the data that comes with the lab.
@@ -17,9 +17,9 @@ fn config() -> Config {
     config
 }
 
-/// A trainer on the CPU backend that is told of that name for it, and its face.
-fn trainer(backend: &str) -> (Trainer, Remote) {
-    let (remote, local) = connect(config().hyper, Delivery::Latest);
+/// A trainer on the CPU backend that takes it for the one of that name, and its face.
+fn trainer(backend: &str, delivery: Delivery) -> (Trainer, Remote) {
+    let (remote, local) = connect(config().hyper, delivery);
     let info = DeviceInfo {
         name: "CPU".into(),
         backend: backend.into(),
@@ -47,7 +47,7 @@ impl Trainer {
 #[test]
 fn a_paused_run_rehearses_its_first_step_where_it_compiles_and_once_alone() {
     pollster::block_on(async {
-        let (mut trainer, _remote) = trainer("Vulkan");
+        let (mut trainer, _remote) = trainer("Vulkan", Delivery::Latest);
         trainer.begin(config()).await;
         assert!(trainer.wants_rehearsal());
         trainer.idle().await;
@@ -71,12 +71,14 @@ fn a_paused_run_rehearses_its_first_step_where_it_compiles_and_once_alone() {
 }
 
 #[test]
-fn the_cpu_has_nothing_to_rehearse() {
-    pollster::block_on(async {
-        let (mut trainer, _remote) = trainer(DeviceInfo::CPU_BACKEND);
-        trainer.begin(config()).await;
-        assert!(!trainer.wants_rehearsal());
-    });
+fn the_cpu_has_nothing_to_rehearse_and_a_command_no_time() {
+    for (backend, delivery) in [(DeviceInfo::CPU_BACKEND, Delivery::Latest), ("Vulkan", Delivery::Complete)] {
+        pollster::block_on(async {
+            let (mut trainer, _remote) = trainer(backend, delivery);
+            trainer.begin(config()).await;
+            assert!(!trainer.wants_rehearsal(), "{backend}, {delivery:?}");
+        });
+    }
 }
 
 #[test]
@@ -96,7 +98,7 @@ fn a_rehearsal_leaves_no_trace_in_a_run() {
     ];
     for setup in setups {
         let run = |backend: &str| {
-            let (mut trainer, mut remote) = trainer(backend);
+            let (mut trainer, mut remote) = trainer(backend, Delivery::Latest);
             let config = Config { setup: setup.clone(), ..config() };
             pollster::block_on(async move {
                 trainer.begin(config).await;
