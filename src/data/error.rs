@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::MAX_FILE_BYTES;
+use super::limits::MAX_FILE_BYTES;
 
 /// A data set that cannot be loaded.
 #[derive(Debug, thiserror::Error)]

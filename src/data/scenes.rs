@@ -1,6 +1,6 @@
 //! Images of which more is known than a class: how far every pixel is, which way its surface faces, what it is of.
 
-use super::Images;
+use super::dataset::Images;
 
 /// Images with what is known of their pixels; the camera's frame is x to the right, y down, z away from it.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -15,23 +15,22 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::scene::Scene;
-use super::scenes::Scenes;
-use super::{DataError, Dataset, Images};
+use super::{
+    dataset::{Dataset, Images},
+    error::DataError,
+    scenes::Scenes,
+};
+
+use scene::Scene;
+pub use scene::{FIELD_OF_VIEW_DEGREES, SHAPES, TEXTURES};
 
 /// The name that people type.
 pub const NAME: &str = crate::config::BUILT_IN_DATA[1];
 /// Pixels a side of the data set's pictures.
 pub const SIDE: usize = 32;
-/// The shapes; a class is `2 × shape + texture`.
-pub const SHAPES: [&str; 5] = ["sphere", "box", "cylinder", "cone", "torus"];
-/// The textures.
-pub const TEXTURES: [&str; 2] = ["striped", "checkered"];
 /// What is marked in every picture: places of the solid as it lies there, as the camera's right and the floor define
 /// them, whether seen or hidden.
 pub const KEY_POINTS: [&str; 5] = ["middle", "highest", "lowest", "leftmost", "rightmost"];
-/// From edge to edge of a picture.
-pub const FIELD_OF_VIEW_DEGREES: f64 = 40.0;
 /// The numbers of the pictures that are trained on.
 pub const TRAIN: Range<u64> = 0..10_000;
 /// The numbers of the pictures held out; far off, so that more training pictures would not run into them.

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use eframe::{CreationContext, WebOptions, WebRunner};
 use egui_wgpu::{WgpuSetup, WgpuSetupExisting};
 use great_lab::app::{Lab, Options};
+use great_lab::config::BUILT_IN_DATA;
 use great_lab::config::link::{self, Linked};
-use great_lab::data::{BUILT_IN, embedded};
+use great_lab::data::embedded;
 use great_lab::gpu::{Choice, Opened, open, open_in_page};
 use great_lab::platform::{self, text_of};
 use great_lab::train::{benchmark, protocol::Delivery, spawn};
@@ -75,7 +76,7 @@ async fn show(runner: &WebRunner) -> Result<(), JsValue> {
 /// Data that lies in a folder is on the machine of whoever made the link.
 fn refuse_foreign_data(linked: &mut Linked) {
     let data = &mut linked.config.setup.data;
-    if !BUILT_IN.contains(&data.as_str()) {
+    if !BUILT_IN_DATA.contains(&data.as_str()) {
         linked.refused.push(format!(
             "In the link: the data '{data}' is not in this page; drop its files here and reset. Until then it is {}.",
             embedded::NAME

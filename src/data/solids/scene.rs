@@ -5,8 +5,13 @@ use rand::{Rng, SeedableRng};
 
 use super::shape::Shape;
 use super::vector::{Frame, Vector, along, cross, dot, minus, unit};
-use super::{FIELD_OF_VIEW_DEGREES, SHAPES, TEXTURES};
 
+/// The shapes; a class is `2 × shape + texture`.
+pub const SHAPES: [&str; 5] = ["sphere", "box", "cylinder", "cone", "torus"];
+/// The textures.
+pub const TEXTURES: [&str; 2] = ["striped", "checkered"];
+/// From edge to edge of a picture.
+pub const FIELD_OF_VIEW_DEGREES: f64 = 40.0;
 /// Away from the floor.
 const UP: Vector = [0.0, 0.0, 1.0];
 /// What reaches a place in the shadow.

@@ -4,8 +4,11 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-use super::error::{Advice, DataError, Place};
-use super::{Images, MAX_CLASSES, MAX_FILE_BYTES, SIZES};
+use crate::data::{
+    dataset::Images,
+    error::{Advice, DataError, Place},
+    limits::{MAX_CLASSES, MAX_FILE_BYTES, SIZES},
+};
 
 /// First two bytes of gzip.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

@@ -2,9 +2,12 @@
 
 use std::io::Cursor;
 
-use super::MAX_FILE_BYTES;
+use crate::data::{
+    error::{Advice, DataError, Place},
+    limits::MAX_FILE_BYTES,
+};
+
 use super::cifar::{CLASSES, IMAGE_BYTES, SHAPE};
-use super::error::{Advice, DataError, Place};
 
 /// What a label file holds.
 const EXPECTED: &str = "a JSON list of labels from 0 to 9";

@@ -14,9 +14,12 @@ use ndarray::ArrayViewD;
 use ndarray_npy::{ViewElement, ViewNpyExt};
 use zip::ZipArchive;
 
-use super::error::{Advice, DataError, Place};
-use super::scenes::Scenes;
-use super::{MAX_CLASSES, MAX_FILE_BYTES, SIZES, normals};
+use crate::data::{
+    error::{Advice, DataError, Place},
+    limits::{MAX_CLASSES, MAX_FILE_BYTES, SIZES},
+    normals,
+    scenes::Scenes,
+};
 
 /// The names of the arrays.
 pub const ARRAYS: [&str; 5] = ["rgb", "depth_mm", "seg", "scene", "is_test"];

@@ -3,10 +3,18 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::platform;
+use crate::{
+    config::BUILT_IN_DATA,
+    data::{
+        dataset::{Dataset, Images},
+        error::DataError,
+        limits::MAX_FILE_BYTES,
+        scenes::Scenes,
+    },
+    platform,
+};
 
-use super::scenes::Scenes;
-use super::{BUILT_IN, DataError, Dataset, Images, MAX_FILE_BYTES, cifar, embedded, idx, npz, tfjs_cifar};
+use super::{cifar, embedded, idx, npz, tfjs_cifar};
 
 /// CIFAR-10 has its training images in so many files.
 const TRAIN_BATCHES: std::ops::RangeInclusive<usize> = 1..=5;
@@ -36,7 +44,7 @@ fn names(folder: &str) -> Result<(PathBuf, Vec<String>), DataError> {
         return Ok((place.into(), vec![name.to_string_lossy().into_owned()]));
     }
     if !path.is_dir() {
-        return Err(DataError::UnknownSource { asked: folder.into(), built_in: BUILT_IN.join(", ") });
+        return Err(DataError::UnknownSource { asked: folder.into(), built_in: BUILT_IN_DATA.join(", ") });
     }
     let unreadable = |source| DataError::Unreadable { path: folder.into(), source };
     let mut names = Vec::new();

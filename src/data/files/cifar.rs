@@ -1,7 +1,10 @@
 //! CIFAR-10's binary version: one byte of label, then the red, green and blue planes of 32×32.
 
-use super::error::{Advice, DataError, Place};
-use super::{Images, MAX_CLASSES};
+use crate::data::{
+    dataset::Images,
+    error::{Advice, DataError, Place},
+    limits::MAX_CLASSES,
+};
 
 /// `[C, H, W]` of every image.
 pub const SHAPE: [usize; 3] = [3, 32, 32];

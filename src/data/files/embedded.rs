@@ -2,7 +2,9 @@
 //!
 //! `scripts/make-assets` made the files; their licence lies beside them.
 
-use super::{DataError, Dataset, idx};
+use crate::data::{dataset::Dataset, error::DataError};
+
+use super::idx;
 
 /// The name that people type.
 pub const NAME: &str = crate::config::BUILT_IN_DATA[0];
@@ -24,7 +26,7 @@ pub const CLASSES: [&str; 10] = [
 macro_rules! asset {
     ($file:literal) => {
         (
-            include_bytes!(concat!("../../assets/fashion-mnist/", $file)).as_slice(),
+            include_bytes!(concat!("../../../assets/fashion-mnist/", $file)).as_slice(),
             concat!("embedded ", $file),
         )
     };

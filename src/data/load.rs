@@ -1,0 +1,59 @@
+//! A data set by its name: one that comes with the lab, or what a folder holds.
+
+use crate::platform;
+
+use super::{
+    dataset::Dataset,
+    error::DataError,
+    files::{embedded, folder},
+    scenes::Scenes,
+    solids,
+};
+
+/// Loads the built-in data set of that name (one of [`BUILT_IN_DATA`](crate::config::BUILT_IN_DATA)), or what the folder or the `.npz` file of that path
+/// holds: on the disk, or in the memory of a page.
+///
+/// A built-in name wins over a folder; write `./fashion-mnist` for the folder.
+///
+/// # Errors
+/// Where there is neither, or where a file is missing, unreadable or not what its format says.
+pub fn load(source: &str) -> Result<Dataset, DataError> {
+    if source == embedded::NAME {
+        embedded::load()
+    } else if source == solids::NAME {
+        solids::load()
+    } else if let Some(files) = platform::given_files(source) {
+        folder::load_given(source, &files)
+    } else {
+        folder::load(source)
+    }
+}
+
+/// The images of [`load`] together with what is known of them, in the same order: those trained on, those held out.
+///
+/// # Errors
+/// As [`load_scenes`].
+pub fn load_with_scenes(source: &str) -> Result<(Dataset, [Scenes; 2]), DataError> {
+    if source == solids::NAME {
+        solids::load_with_scenes()
+    } else {
+        Ok((load(source)?, load_scenes(source)?))
+    }
+}
+
+/// What is known of the images that [`load`] gives for the same source, in the same order: those trained on, those held
+/// out.
+///
+/// # Errors
+/// As [`load`], or where the source has images alone.
+pub fn load_scenes(source: &str) -> Result<[Scenes; 2], DataError> {
+    if source == solids::NAME {
+        Ok([solids::TRAIN, solids::TEST].map(solids::data_set_scenes))
+    } else if source == embedded::NAME {
+        Err(DataError::NoScenes { name: source.into() })
+    } else if let Some(files) = platform::given_files(source) {
+        folder::load_given_scenes(source, &files)
+    } else {
+        folder::load_scenes(source)
+    }
+}
