@@ -238,7 +238,7 @@ fn teachers_that_will_not_do_are_refused_with_the_reason() {
     std::fs::write(named("cut"), &bytes[..bytes.len() / 2]).unwrap();
     std::fs::write(named("text"), "not a checkpoint").unwrap();
     for (teacher, expected) in [
-        ("solids", "reads [3, 32, 32] images of 10 classes, and the data has [1, 28, 28] images of 10"),
+        ("solids", "reads [3, 32, 32] images of 10 classes, and fashion-mnist has [1, 28, 28] images of 10"),
         ("cut", "truncated"),
         ("text", "not a whole safetensors file"),
         ("nowhere", "cannot read the teacher"),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::{AttackKind, Config, Hyper, ScenarioKind, TargetKind, Threat};
+use crate::train::checkpoint::Checkpoint;
 use crate::train::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
 use crate::train::running_threats;
 
@@ -231,7 +232,7 @@ impl Run<'_> {
         loop {
             match self.next()? {
                 Event::Saved(bytes) => {
-                    self.record.folder().write("checkpoint.safetensors", &bytes)?;
+                    self.record.folder().write(Checkpoint::FILE, &bytes)?;
                     return Ok(());
                 }
                 Event::Failed(failure) => {

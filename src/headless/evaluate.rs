@@ -9,15 +9,14 @@ use web_time::Instant;
 
 use crate::attack::audit::{Severity, Subject};
 use crate::attack::evaluation::{Attacked, Counts, Turn};
-use crate::attack::probe::Reader;
 use crate::attack::{Audit, Evaluation, Light, Victim};
-use crate::config::{AttackKind, Config, Hyper, Norm, ScenarioKind, TargetKind, Threat};
+use crate::config::{AttackKind, Config, Hyper, Norm, TargetKind, Threat};
 use crate::data::{self, Dataset, balanced_subset};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::{read, softmax};
 use crate::nn::{Network, Weights, loss};
 use crate::platform;
-use crate::train::checkpoint::Checkpoint;
+use crate::train::checkpoint::{Checkpoint, CheckpointError};
 use crate::train::protocol::Robustness;
 use crate::train::{Surrogate, found};
 
@@ -102,7 +101,7 @@ pub struct EvaluateOptions {
 /// # Errors
 /// [`HeadlessError`]: bad flags, a file that is no checkpoint, data that does not fit it, a device that fails.
 pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
-    let checkpoint = read_checkpoint(&options.checkpoint)?;
+    let checkpoint = open_checkpoint(&options.checkpoint)?;
     let hyper = checkpoint.header.config.hyper;
     let request = Request {
         attacks: options.attack.clone(),
@@ -176,33 +175,25 @@ fn write_examples(path: &Path, all: &[Examples]) -> Result<(), HeadlessError> {
 }
 
 /// The checkpoint in a file, or in a run folder.
-fn read_checkpoint(path: &Path) -> Result<Checkpoint, HeadlessError> {
-    let path = if path.is_dir() { path.join("checkpoint.safetensors") } else { path.into() };
-    let bytes =
-        std::fs::read(&path).map_err(|source| HeadlessError::Unreadable { path: path.clone(), source })?;
-    Checkpoint::read(&bytes).map_err(|error| HeadlessError::Malformed {
-        path,
-        expected: "a checkpoint",
-        problem: error.to_string(),
+fn open_checkpoint(path: &Path) -> Result<Checkpoint, HeadlessError> {
+    Checkpoint::open(path).map_err(|error| match error {
+        CheckpointError::Unreadable { path, source } => HeadlessError::Unreadable { path, source },
+        error => HeadlessError::Malformed {
+            path: path.into(),
+            expected: "a checkpoint",
+            problem: error.to_string(),
+        },
     })
 }
 
 /// The data asked for, or the checkpoint's own, if its images fit the network.
 fn load_fitting(asked: Option<&str>, checkpoint: &Checkpoint) -> Result<Dataset, HeadlessError> {
-    let header = &checkpoint.header;
-    let data = data::load(asked.unwrap_or(&header.config.setup.data))?;
-    if data.shape == header.image && data.classes.len() == header.classes.len() {
-        return Ok(data);
-    }
-    let problem = format!(
-        "the network reads {:?} images of {} classes, and {} has {:?} images of {}; give data like what it was trained on",
-        header.image,
-        header.classes.len(),
-        data.name,
-        data.shape,
-        data.classes.len(),
-    );
-    Err(HeadlessError::Flag { flag: "--data", problem })
+    let data = data::load(asked.unwrap_or(&checkpoint.header.config.setup.data))?;
+    checkpoint.fits(&data).map_err(|unfit| HeadlessError::Flag {
+        flag: "--data",
+        problem: format!("the network {unfit}; give data like what it was trained on"),
+    })?;
+    Ok(data)
 }
 
 fn write(
@@ -325,12 +316,12 @@ fn pace(counts: &Counts, seconds: f64, at_once: usize) -> String {
 impl Job {
     async fn run(self, tell: &SyncSender<Message>) -> Result<Attacks, String> {
         let Dataset { test, shape, classes, .. } = &self.data;
-        let network = self.checkpoint.header.main_network();
-        let weights = self.checkpoint.state(&self.device).main.weights();
+        let subject = self.checkpoint.subject(&self.device);
+        let Subject { network, weights, .. } = &subject;
         let held_out = DeviceImages::upload(&test.pixels, &test.labels, *shape, classes.len(), &self.device);
         let indices = balanced_subset(&test.labels, self.samples);
         let seed = self.checkpoint.header.config.setup.seed;
-        let mut evaluation = Evaluation::new(&weights, self.threats.clone(), &indices, classes.len(), seed)
+        let mut evaluation = Evaluation::new(weights, self.threats.clone(), &indices, classes.len(), seed)
             .with_draws(self.draws);
         let share = if self.needs_surrogate() { SURROGATE_SHARE } else { 0.0 };
         let surrogate = if self.needs_surrogate() { Some(self.surrogate(tell).await?) } else { None };
@@ -341,13 +332,13 @@ impl Job {
         let kept = if self.keep { &self.threats[..] } else { &[] };
         let mut examples: Vec<Examples> =
             kept.iter().map(|threat| Examples::new(*threat, *shape, classes.len())).collect();
-        let victim = Victim::new(&network, &weights);
+        let victim = Victim::new(network, weights);
         let epsilon = self.checkpoint.header.config.hyper.epsilon;
         let mut gallery = Gallery::new(&self.threats, epsilon, classes.len());
-        let at_once = evaluation.divide(&network, &held_out).await?;
+        let at_once = evaluation.divide(network, &held_out).await?;
         let begin = Instant::now();
         loop {
-            match evaluation.advance(&network, &held_out).await? {
+            match evaluation.advance(network, &held_out).await? {
                 Turn::Complete => break,
                 Turn::Attacked(Attacked { threat, indices, adversarial }) => {
                     gallery.add(&victim, &held_out, threat, &indices, &adversarial).await?;
@@ -365,65 +356,26 @@ impl Job {
         }
         let counts = evaluation.read().await?;
         let _ = tell.send(Message::Attacked(pace(&counts, begin.elapsed().as_secs_f64(), at_once)));
-        self.weigh(&mut gallery, &victim, &held_out, &indices).await?;
-        let lights = match (self.audit, surrogate) {
-            (true, Some(surrogate)) => {
-                self.lights(tell, surrogate, (&held_out, indices), share + rest).await?
-            }
-            _ => Vec::new(),
+        weigh(&mut gallery, &subject, &held_out, &indices).await?;
+        let lights = if self.audit {
+            self.lights(tell, Subject { surrogate, ..subject }, (&held_out, indices), share + rest).await?
+        } else {
+            Vec::new()
         };
         Ok(Attacks { counts, examples, lights, gallery })
-    }
-
-    /// Adds what the auxiliary network reads off gradient tensors, where it reads classes.
-    async fn weigh(
-        &self,
-        gallery: &mut Gallery,
-        victim: &Victim<'_>,
-        held_out: &DeviceImages,
-        indices: &[u32],
-    ) -> Result<(), String> {
-        let Config { setup, hyper } = &self.checkpoint.header.config;
-        if setup.scenario != ScenarioKind::Defense {
-            return Ok(());
-        }
-        let auxiliary = self.checkpoint.header.auxiliary_network();
-        let weights = self.checkpoint.state(&self.device).auxiliary.weights();
-        let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
-        for indices in indices.chunks(WEIGHED_AT_ONCE) {
-            let batch = held_out.gather(indices);
-            let (gradient, _) = victim.network.input_gradient(victim.weights, batch.images, batch.one_hot);
-            let said = auxiliary.logits(&weights, loss::normalize(hyper.normalization, gradient));
-            probabilities.extend(read(softmax(said)).await?);
-            labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
-        }
-        gallery.weigh(&probabilities, &labels);
-        Ok(())
     }
 
     /// Audits the network on these held-out images; so much was done before.
     async fn lights(
         &self,
         tell: &SyncSender<Message>,
-        surrogate: (Network, Weights),
+        subject: Subject,
         (held_out, indices): (&DeviceImages, Vec<u32>),
         before: f64,
     ) -> Result<Vec<Light>, String> {
         let Dataset { train, shape, classes, .. } = &self.data;
         let train = DeviceImages::upload(&train.pixels, &train.labels, *shape, classes.len(), &self.device);
-        let (header, state) = (&self.checkpoint.header, self.checkpoint.state(&self.device));
-        let Config { setup, hyper } = &header.config;
-        let reader = Reader {
-            network: header.auxiliary_network(),
-            weights: state.auxiliary.weights(),
-            normalization: hyper.normalization,
-        };
-        let subject = Subject {
-            network: header.main_network(),
-            weights: state.main.weights(),
-            reader: (setup.scenario == ScenarioKind::Defense).then_some(reader),
-            surrogate: Some(surrogate),
-        };
+        let Config { setup, hyper } = &self.checkpoint.header.config;
         let strongest = |threat: &&Threat| threat.attack.norm() == Norm::Linf && threat.epsilon > 0.0;
         let claimed = self.threats.iter().filter(strongest).map(|threat| threat.epsilon);
         let epsilon = claimed.min_by(|a, b| (a - hyper.epsilon).abs().total_cmp(&(b - hyper.epsilon).abs()));
@@ -462,4 +414,24 @@ impl Job {
             }
         }
     }
+}
+
+/// Adds what the auxiliary network reads off gradient tensors, where it reads classes.
+async fn weigh(
+    gallery: &mut Gallery,
+    subject: &Subject,
+    held_out: &DeviceImages,
+    indices: &[u32],
+) -> Result<(), String> {
+    let Some(reader) = &subject.reader else { return Ok(()) };
+    let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
+    for indices in indices.chunks(WEIGHED_AT_ONCE) {
+        let batch = held_out.gather(indices);
+        let (gradient, _) = subject.network.input_gradient(&subject.weights, batch.images, batch.one_hot);
+        let said = reader.network.logits(&reader.weights, loss::normalize(reader.normalization, gradient));
+        probabilities.extend(read(softmax(said)).await?);
+        labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
+    }
+    gallery.weigh(&probabilities, &labels);
+    Ok(())
 }

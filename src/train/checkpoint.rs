@@ -3,14 +3,19 @@
 //! Tensors are named `main.conv1.weight`, `main.optimizer.first.conv1.weight`, `auxiliary.head.bias`, ...; what is not a
 //! tensor stands as JSON in the header's metadata under `great-lab`.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use burn::tensor::{Device, Tensor, Transaction};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    attack::{audit::Subject, probe::Reader},
     config::{Activation, Config, NetworkKind, ScenarioKind, Setup, knobs},
+    data::Dataset,
     gpu::read_all,
     nn::{
         MultitaskNetwork, Network, Optimizer, WeightSpec, Weights,
@@ -29,6 +34,14 @@ const VERSION: u32 = 1;
 /// Why a checkpoint could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
+    /// Its file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// Not safetensors, or cut off.
     #[error("this is not a whole safetensors file ({0}); it may be truncated: copy it again")]
     Format(#[from] safetensors::SafeTensorError),
@@ -68,6 +81,22 @@ pub enum CheckpointError {
     /// The device failed while the tensors were read from it.
     #[error("the device failed while the weights were read: {0}")]
     Device(String),
+}
+
+/// The networks of a checkpoint read other images than these data have, or know other classes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("reads {reads:?} images of {knows} classes, and {data} has {has:?} images of {classes}")]
+pub struct Unfit {
+    /// `[C, H, W]` that they read.
+    pub reads: [usize; 3],
+    /// Classes that they know.
+    pub knows: usize,
+    /// Name of the data.
+    pub data: String,
+    /// `[C, H, W]` of the data.
+    pub has: [usize; 3],
+    /// Classes of the data.
+    pub classes: usize,
 }
 
 /// What a checkpoint says beside its tensors.
@@ -285,6 +314,24 @@ pub async fn write(mut header: Header, state: State) -> Result<Vec<u8>, Checkpoi
 }
 
 impl Checkpoint {
+    /// The file of a run folder that holds one.
+    pub const FILE: &'static str = "checkpoint.safetensors";
+
+    /// Reads and checks a checkpoint's file, or that of a run folder.
+    ///
+    /// # Errors
+    /// [`CheckpointError`].
+    pub fn open(file_or_run_folder: &Path) -> Result<Self, CheckpointError> {
+        let mut path = file_or_run_folder.to_path_buf();
+        if path.is_dir() {
+            path.push(Self::FILE);
+        }
+        match std::fs::read(&path) {
+            Ok(bytes) => Self::read(&bytes),
+            Err(source) => Err(CheckpointError::Unreadable { path, source }),
+        }
+    }
+
     /// Reads and checks the bytes of a checkpoint; nothing is uploaded.
     ///
     /// # Errors
@@ -304,6 +351,34 @@ impl Checkpoint {
             tensors.insert(name, entries);
         }
         Ok(Self { header, tensors })
+    }
+
+    /// Whether its networks were made for such data.
+    ///
+    /// # Errors
+    /// What the images or the classes of the data differ in.
+    pub fn fits(&self, data: &Dataset) -> Result<(), Unfit> {
+        let Interface { image: reads, classes: knows } = self.header.interface();
+        let (has, classes) = (data.shape, data.classes.len());
+        if reads == has && knows == classes {
+            return Ok(());
+        }
+        Err(Unfit { reads, knows, data: data.name.clone(), has, classes })
+    }
+
+    /// Its networks as attacks and audits take them, with their weights on `device`; no surrogate is among them.
+    pub fn subject(&self, device: &Device) -> Subject {
+        let device = device.clone().without_autodiff();
+        let upload = |weights: Vec<Vec<f32>>| Weights::from_values(weights, &device);
+        let (network, weights) = self.main();
+        let Config { setup, hyper } = &self.header.config;
+        let reads_classes = setup.scenario == ScenarioKind::Defense;
+        let reader = reads_classes.then(|| {
+            let network = self.header.auxiliary_network();
+            let weights = upload(self.weights("auxiliary", &network));
+            Reader { network, weights, normalization: hyper.normalization }
+        });
+        Subject { network, weights: upload(weights), reader, surrogate: None }
     }
 
     /// Weights and optimisers of both networks, on `device`.
@@ -436,5 +511,41 @@ fn entries(file: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>, 
         Ok(values)
     } else {
         Err(CheckpointError::NotFinite { name: name.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        let interface = Interface { image: [1, 28, 28], classes: 2 };
+        let statistics = Statistics { mean: vec![0.0], deviation: vec![1.0] };
+        let classes = vec!["a".into(), "b".into()];
+        Header::new(Config::default(), 3, &interface, classes, &statistics)
+    }
+
+    #[test]
+    fn a_later_format_is_refused_by_its_number_whatever_else_it_says() {
+        let json = serde_json::to_value(header()).unwrap();
+        assert_eq!(read_header(&json.to_string()).unwrap(), header());
+        let mut later = json;
+        later["version"] = (VERSION + 1).into();
+        later["config"]["setup"]["mode"] = "a mode to come".into();
+        let error = read_header(&later.to_string()).unwrap_err();
+        assert!(matches!(error, CheckpointError::Version { found } if found == VERSION + 1), "{error}");
+        assert!(error.to_string().contains("format 2, this program reads up to 1"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let scratch = tempfile::tempdir().unwrap();
+        for (path, named) in
+            [(scratch.path().join("nowhere"), "nowhere: "), (scratch.path().into(), Checkpoint::FILE)]
+        {
+            let error = Checkpoint::open(&path).unwrap_err();
+            assert!(matches!(error, CheckpointError::Unreadable { .. }), "{error}");
+            assert!(error.to_string().contains(named), "{error}");
+        }
     }
 }

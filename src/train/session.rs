@@ -8,7 +8,7 @@ use web_time::{Duration, Instant};
 use audit::Auditing;
 
 use super::{
-    checkpoint::{self, Checkpoint, Header, TeacherHeader},
+    checkpoint::{self, Checkpoint, Header, TeacherHeader, Unfit},
     measure::{self, Outcome},
     protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
     readings::{Readings, guarded},
@@ -123,8 +123,9 @@ impl Session {
         }
         let (data, scenes) = load(&config.setup)
             .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
-        let statistics = statistics(&data, saved.map(|saved| &saved.header))
-            .map_err(|what| failure(what, "Give the data that the checkpoint was trained on."))?;
+        let statistics = statistics(&data, saved).map_err(|unfit| {
+            failure(format!("the checkpoint {unfit}"), "Give the data that the checkpoint was trained on.")
+        })?;
         let teacher = teacher::choose(&config.setup, &data, &statistics, saved, kept)
             .map_err(|error| failure(error.to_string(), "Choose another teacher, or train, and reset."))?;
         let (teacher, scenario): (_, Box<dyn Scenario>) = match teacher {
@@ -482,24 +483,13 @@ fn load(setup: &Setup) -> Result<(Dataset, Option<[Scenes; 2]>), DataError> {
 }
 
 /// What the main network normalises with; that of a checkpoint, if it was trained on such data.
-fn statistics(data: &Dataset, saved: Option<&Header>) -> Result<Statistics, String> {
-    match saved {
-        Some(header) if header.image != data.shape || header.classes.len() != data.classes.len() => {
-            Err(format!(
-                "the checkpoint's networks read {:?} images of {} classes, and {} has {:?} images of {}",
-                header.image,
-                header.classes.len(),
-                data.name,
-                data.shape,
-                data.classes.len()
-            ))
-        }
-        Some(header) => Ok(header.statistics()),
-        None => {
-            let (mean, deviation) = data.channel_statistics();
-            Ok(Statistics { mean, deviation })
-        }
-    }
+fn statistics(data: &Dataset, saved: Option<&Checkpoint>) -> Result<Statistics, Unfit> {
+    let Some(saved) = saved else {
+        let (mean, deviation) = data.channel_statistics();
+        return Ok(Statistics { mean, deviation });
+    };
+    saved.fits(data)?;
+    Ok(saved.header.statistics())
 }
 
 /// What the running evaluation attacks with: three radii around ε.

@@ -2,15 +2,12 @@
 
 use std::path::Path;
 
-use super::checkpoint::{Checkpoint, TeacherHeader};
+use super::checkpoint::{Checkpoint, CheckpointError, TeacherHeader, Unfit};
 use crate::{
     config::{KEPT_TEACHER, ScenarioKind, Setup, TRAIN_TEACHER},
     data::Dataset,
     nn::{Network, network::Statistics},
 };
-
-/// The file of a run folder that is meant where the folder is named.
-const CHECKPOINT: &str = "checkpoint.safetensors";
 
 /// A teacher: what it is, and network and weights where it needs no training.
 pub type Chosen = (TeacherHeader, Option<(Network, Vec<Vec<f32>>)>);
@@ -37,24 +34,27 @@ pub enum TeacherError {
         /// As it was given.
         path: String,
         /// What is wrong with it.
-        source: super::checkpoint::CheckpointError,
+        source: CheckpointError,
     },
     /// It was made for other images.
-    #[error(
-        "the teacher {path} reads {found:?} images of {found_classes} classes, and the data has {wanted:?} images of {wanted_classes}"
-    )]
+    #[error("the teacher {path} {source}")]
     Unfit {
         /// As it was given.
         path: String,
-        /// `[C, H, W]` that it reads.
-        found: [usize; 3],
-        /// Classes that it knows.
-        found_classes: usize,
-        /// `[C, H, W]` of the data.
-        wanted: [usize; 3],
-        /// Classes of the data.
-        wanted_classes: usize,
+        /// What does not fit.
+        source: Unfit,
     },
+}
+
+impl TeacherError {
+    /// Why the checkpoint at `path` cannot be opened.
+    fn of(path: &str, error: CheckpointError) -> Self {
+        let path = path.to_owned();
+        match error {
+            CheckpointError::Unreadable { source, .. } => Self::Unreadable { path, source },
+            source => Self::Malformed { path, source },
+        }
+    }
 }
 
 /// The teacher of a run of `setup` on `data`; of the run that `saved` is a checkpoint of, where there is one. None where
@@ -82,34 +82,12 @@ pub fn choose(
     let checkpoint = match (setup.teacher == KEPT_TEACHER, kept) {
         (true, Some(kept)) => kept.clone(),
         (true, None) => return Err(TeacherError::NotKept),
-        (false, _) => load(&setup.teacher)?,
+        (false, _) => Checkpoint::open(Path::new(&setup.teacher))
+            .map_err(|error| TeacherError::of(&setup.teacher, error))?,
     };
-    fitting(&checkpoint, &setup.teacher, data).map(Some)
-}
-
-/// The checkpoint at `path`, or of the run folder there.
-fn load(path: &str) -> Result<Checkpoint, TeacherError> {
-    let folder = Path::new(path);
-    let file = if folder.is_dir() { folder.join(CHECKPOINT) } else { folder.into() };
-    let bytes =
-        std::fs::read(file).map_err(|source| TeacherError::Unreadable { path: path.into(), source })?;
-    Checkpoint::read(&bytes).map_err(|source| TeacherError::Malformed { path: path.into(), source })
-}
-
-/// The main network of a checkpoint, if it was made for such data.
-fn fitting(checkpoint: &Checkpoint, path: &str, data: &Dataset) -> Result<Chosen, TeacherError> {
+    checkpoint.fits(data).map_err(|source| TeacherError::Unfit { path: setup.teacher.clone(), source })?;
     let header = &checkpoint.header;
-    let interface = header.interface();
-    if interface.image != data.shape || interface.classes != data.classes.len() {
-        return Err(TeacherError::Unfit {
-            path: path.into(),
-            found: interface.image,
-            found_classes: interface.classes,
-            wanted: data.shape,
-            wanted_classes: data.classes.len(),
-        });
-    }
     let Setup { network, width, activation, .. } = header.config.setup;
     let facts = TeacherHeader::new(network, width, activation, &header.statistics());
-    Ok((facts, Some(checkpoint.main())))
+    Ok(Some((facts, Some(checkpoint.main()))))
 }
