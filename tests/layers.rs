@@ -1,8 +1,10 @@
 //! The layer rule: who may import whom, as `src/lib.rs` draws it, and where burn, egui, `cfg` and `unwrap` may stand.
-//! Besides, the bans that clippy cannot check.
+//! Besides, the bans that clippy cannot check, and the circles among files.
 
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
+#[path = "layers/circles.rs"]
+mod circles;
 #[path = "layers/source.rs"]
 mod source;
 
@@ -15,6 +17,8 @@ use source::Source;
 const KNOWN_TO_APP: [&[&str]; 4] = [&["config"], &["platform"], &["train", "protocol"], &["app"]];
 /// Who may use a module of its own layer: layers compute by the kernels that `gpu` declares.
 const PEERS: [(&str, &str); 1] = [("nn", "gpu")];
+/// Files that still use each other in a circle: a list that only gets shorter.
+const IN_CIRCLES: &str = include_str!("layers/in_circles.txt");
 /// Where a native program may differ from a page; `lib.rs` leaves out one module besides.
 const KNOW_THE_TARGET: [&str; 2] = ["platform.rs", "main.rs"];
 
@@ -117,18 +121,104 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+fn sources() -> Vec<Source> {
+    let folder = root().join("src");
+    let below = |path: &Path| -> String {
+        let parts = path.strip_prefix(&folder).unwrap().iter().map(|part| part.to_str().unwrap());
+        parts.collect::<Vec<_>>().join("/")
+    };
+    files(&folder, "rs").iter().map(|path| Source::new(&below(path), &read(path))).collect()
+}
+
+/// A line for each file that stands in a circle and is not allowed to, and for each that is and does not.
+fn surprises(sources: &[Source], allowed: &[&str]) -> Vec<String> {
+    let arrows = circles::arrows(sources);
+    let circles = circles::circles(sources.len(), &arrows);
+    let mut found = Vec::new();
+    for circle in &circles {
+        let new = |file: &usize| !allowed.contains(&sources[*file].path.as_str());
+        for arrow in arrows.iter().filter(|arrow| circle.contains(&arrow.from) && circle.contains(&arrow.to))
+        {
+            if new(&arrow.from) || new(&arrow.to) {
+                let [from, to] = [arrow.from, arrow.to].map(|file| &sources[file].path);
+                found.push(format!("in a circle: {from}:{} → {to}: {}", arrow.line, arrow.name));
+            }
+        }
+    }
+    let stands = |path: &&&str| circles.iter().flatten().any(|file| sources[*file].path == **path);
+    let gone = allowed.iter().filter(|path| !stands(path));
+    found.extend(gone.map(|path| format!("{path} is in no circle any more: take it off the list")));
+    found
+}
+
+#[test]
+fn files_form_no_new_circle() {
+    let found = surprises(&sources(), &IN_CIRCLES.lines().collect::<Vec<_>>());
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_circle_is_seen() {
+    let tree = |files: &[(&str, &str)], allowed: &[&str]| {
+        let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
+        surprises(&sources, allowed)
+    };
+    let pair = [("a.rs", "use crate::b::B;"), ("b.rs", "\nfn f() { super::a::g(); }")];
+    assert_eq!(
+        tree(&pair, &[]),
+        ["in a circle: a.rs:1 → b.rs: B", "in a circle: b.rs:2 → a.rs: g"],
+        "by whole paths"
+    );
+    assert_eq!(tree(&pair, &["a.rs", "b.rs"]), [""; 0], "those that are allowed");
+    assert_eq!(tree(&pair[..1], &["a.rs"]), ["a.rs is in no circle any more: take it off the list"]);
+
+    let by_child = [("a/mod.rs", "mod b; pub struct A; fn f() { b::g(); }"), ("a/b.rs", "use super::A;")];
+    assert_eq!(tree(&by_child, &[]).len(), 2, "by the name of a child");
+    let exported = [("a/mod.rs", "mod b; pub use b::B; pub struct A(B);"), ("a/b.rs", "use super::A;")];
+    assert_eq!(tree(&exported, &[]).len(), 2, "what is re-exported and used");
+    let facade = [
+        ("a/mod.rs", "mod b; mod c; pub use {b::B, c::C as D};"),
+        ("a/b.rs", "use super::D;"),
+        ("a/c.rs", "use super::B;"),
+    ];
+    let found = tree(&facade, &[]);
+    assert!(
+        found.len() == 2 && found.iter().all(|why| !why.contains("mod.rs")),
+        "through a facade: {found:?}"
+    );
+    let star = [
+        ("a/mod.rs", "mod b; mod c; pub(crate) use b::*; pub use c::*;"),
+        ("a/b.rs", "pub struct B; use crate::a::{self, C};"),
+        ("a/c.rs", "pub struct C; fn f() { crate::a::B; }"),
+    ];
+    assert_eq!(tree(&star, &[]).len(), 2, "through a facade of stars: {:?}", tree(&star, &[]));
+    let triangle = [("a.rs", "use crate::b;"), ("b.rs", "use crate::c;"), ("c.rs", "use crate::a;")];
+    assert_eq!(tree(&triangle, &[]).len(), 3, "over three files");
+}
+
+#[test]
+fn what_is_no_circle_is_left_alone() {
+    let trees: [&[(&str, &str)]; 5] = [
+        &[("a/mod.rs", "mod b; pub use b::b;"), ("a/b.rs", "pub(in crate::a) fn b() {} use super::b as c;")],
+        &[("a/mod.rs", "mod b; pub use b::B;"), ("a/b.rs", "use super::B as C; use crate::a;")],
+        &[("a.rs", "use crate::b::B; fn f() { c.b::<u8>(); }"), ("b.rs", "// use crate::a;")],
+        &[("a.rs", "use crate::b::B;"), ("b.rs", "#[cfg(test)] mod tests { use crate::a::A; }")],
+        &[
+            ("a/mod.rs", "use b::B; mod b; #[cfg(test)] mod tests;"),
+            ("a/tests.rs", "use super::x;"),
+            ("a/b.rs", ""),
+        ],
+    ];
+    for files in trees {
+        let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
+        assert_eq!(surprises(&sources, &[]), [""; 0], "{files:?}");
+    }
+}
+
 #[test]
 fn every_source_keeps_to_its_layer() {
-    let folder = root().join("src");
-    let layers = layers(&read(&folder.join("lib.rs")));
-    let sources: Vec<_> = files(&folder, "rs")
-        .into_iter()
-        .map(|path| {
-            let below: Vec<_> =
-                path.strip_prefix(&folder).unwrap().iter().map(|part| part.to_str().unwrap()).collect();
-            Source::new(&below.join("/"), &read(&path))
-        })
-        .collect();
+    let layers = layers(&read(&root().join("src/lib.rs")));
+    let sources = sources();
     assert!(sources.len() > 50 && sources.iter().map(|source| source.paths().len()).sum::<usize>() > 200);
     let for_tests: Vec<_> = sources.iter().flat_map(Source::test_modules).collect();
     let wrong: Vec<_> = sources

@@ -50,6 +50,11 @@ impl Source {
 
     /// Every path into this package that the file names: `crate::`, `super::` and, from `main.rs`, `great_lab::`.
     pub fn paths(&self) -> Vec<Named> {
+        self.located().into_iter().map(|(path, at)| (path, self.tokens[at].line)).collect()
+    }
+
+    /// The same, each with the token at which it begins.
+    pub fn located(&self) -> Vec<(Vec<String>, usize)> {
         let mut found = Vec::new();
         let mut module = self.module.clone();
         let (mut depth, mut opened) = (0, Vec::new());
@@ -70,8 +75,7 @@ impl Source {
                 "crate" | "super" | "great_lab" if matches!(self.text(at + 1), "::" | "as") => {
                     let mut written = Vec::new();
                     self.expand(at, &[], &mut written);
-                    let line = self.tokens[at].line;
-                    found.extend(written.iter().map(|path| (resolve(&module, path), line)));
+                    found.extend(written.iter().map(|path| (resolve(&module, path), at)));
                 }
                 _ => {}
             }
@@ -92,7 +96,7 @@ impl Source {
     }
 
     /// Collects the paths that begin at `at` behind `prefix`, one for each leaf of a group, and says where they end.
-    fn expand(&self, at: usize, prefix: &[String], into: &mut Vec<Vec<String>>) -> usize {
+    pub fn expand(&self, at: usize, prefix: &[String], into: &mut Vec<Vec<String>>) -> usize {
         if self.text(at) != "{" {
             let path = [prefix, &[self.text(at).to_owned()]].concat();
             let goes_on = self.text(at + 1) == "::" && !matches!(self.text(at + 2), "<" | "");
@@ -130,7 +134,7 @@ impl Source {
     }
 
     /// One past the `;` or the closing brace of the item that begins at `at`.
-    fn item_end(&self, mut at: usize) -> usize {
+    pub fn item_end(&self, mut at: usize) -> usize {
         let mut depth = 0;
         while at < self.tokens.len() {
             match self.text(at) {
@@ -148,7 +152,7 @@ impl Source {
 }
 
 /// `written` in `module` as a path from the root.
-fn resolve(module: &[String], written: &[String]) -> Vec<String> {
+pub fn resolve(module: &[String], written: &[String]) -> Vec<String> {
     let mut path = module.to_vec();
     for part in written {
         match part.as_str() {
