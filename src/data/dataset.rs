@@ -65,7 +65,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Where the parts differ in shape, or all labels are 0 and no class has a name.
-    pub(in crate::data) fn new(
+    pub(super) fn new(
         name: &str,
         known_classes: &[String],
         (shape, train): ([usize; 3], Images),
