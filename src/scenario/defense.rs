@@ -5,7 +5,11 @@ use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{
-    GradientTensors, PendingMeasures, Player, Scenario, State, augmentation, auxiliary_network, schedule,
+    augmentation,
+    images::upload,
+    interface::{GradientTensors, Scenario, State},
+    measures::PendingMeasures,
+    player::{Player, auxiliary_network, auxiliary_turns, schedule},
 };
 use crate::{
     attack::{Goal, Victim},
@@ -61,12 +65,9 @@ impl Defense {
             Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics)
                 .behind_input_of(setup);
         let auxiliary = auxiliary_network(setup, interface);
-        let upload = |images: &crate::data::Images| {
-            DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)
-        };
         Self {
-            train: upload(&data.train),
-            held_out: upload(&data.test),
+            train: upload(&data.train, data, device),
+            held_out: upload(&data.test, data, device),
             order: BatchOrder::new(data.train.len(), setup.batch_size, setup.seed),
             main: Player::new(network, setup, setup.seed, device).in_precision(setup.precision),
             auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
@@ -206,18 +207,9 @@ impl Scenario for Defense {
         let factor = schedule(self.setup.schedule, step, self.setup.steps);
         let read = forward.normalized.clone().without_autodiff();
 
-        let mut before = None;
-        if players != Players::Main {
-            let rates = Rates {
-                learning_rate: hyper.auxiliary_learning_rate * factor,
-                weight_decay: 0.0,
-                momentum: hyper.momentum,
-            };
-            for _ in 0..hyper.auxiliary_steps {
-                let logits = self.auxiliary_step(&read, &batch.one_hot, rates);
-                before.get_or_insert(logits);
-            }
-        }
+        let before = auxiliary_turns(players, hyper, factor, |rates| {
+            self.auxiliary_step(&read, &batch.one_hot, rates)
+        });
         let auxiliary_logits =
             before.unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, read));
         self.measure(Measured {
@@ -227,12 +219,7 @@ impl Scenario for Defense {
             gradient: forward.gradient.clone().without_autodiff(),
         });
         if players != Players::Auxiliary {
-            let rates = Rates {
-                learning_rate: hyper.learning_rate * factor,
-                weight_decay: hyper.weight_decay,
-                momentum: hyper.momentum,
-            };
-            self.main_step(forward, &batch, hyper, alpha, rates);
+            self.main_step(forward, &batch, hyper, alpha, Player::rates(hyper, factor));
         }
     }
 

@@ -3,12 +3,16 @@
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
-    GradientTensors, PendingMeasures, Player, Preparation, Scenario, State, Teacher, augmentation,
-    auxiliary_network, schedule,
+    augmentation,
+    images::upload,
+    interface::{GradientTensors, Scenario, State},
+    measures::PendingMeasures,
+    player::{Player, auxiliary_network, auxiliary_turns, schedule},
+    teacher::{Preparation, Teacher},
 };
 use crate::{
     config::{DistillationMethod, Hyper, Players, Setup},
-    data::{BatchOrder, Dataset, Images, stratified_subset},
+    data::{BatchOrder, Dataset, stratified_subset},
     gpu::{
         hits,
         images::{Batch, DeviceImages},
@@ -69,17 +73,16 @@ impl Distillation {
             Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics)
                 .behind_input_of(setup);
         let auxiliary = auxiliary_network(setup, interface.clone());
-        let upload = |images: &Images| {
-            DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)
-        };
         let share = stratified_subset(&data.train.labels, setup.fraction, setup.seed ^ SUBSET_SEED);
         let teacher = match trained {
             Some((network, weights)) => Teacher::trained(network, &weights, setup, device),
-            None => Teacher::untrained(setup, upload(&data.train), interface, statistics, device),
+            None => {
+                Teacher::untrained(setup, upload(&data.train, data, device), interface, statistics, device)
+            }
         };
         Self {
-            train: upload(&data.train.select(&share)),
-            held_out: upload(&data.test),
+            train: upload(&data.train.select(&share), data, device),
+            held_out: upload(&data.test, data, device),
             order: BatchOrder::new(share.len(), setup.batch_size, setup.seed),
             student: Player::new(network, setup, setup.seed, device).in_precision(setup.precision),
             auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
@@ -224,24 +227,12 @@ impl Scenario for Distillation {
         let read = loss::normalize(hyper.normalization, both);
         let origins = origins(n, n, &batch.images.device());
 
-        let mut before = None;
-        if players != Players::Main {
-            let learning_rate = hyper.auxiliary_learning_rate * factor;
-            let rates = Rates { learning_rate, weight_decay: 0.0, momentum: hyper.momentum };
-            for _ in 0..hyper.auxiliary_steps {
-                let logits = self.auxiliary_step(&read, &origins, rates);
-                before.get_or_insert(logits);
-            }
-        }
+        let before =
+            auxiliary_turns(players, hyper, factor, |rates| self.auxiliary_step(&read, &origins, rates));
         let said = before.unwrap_or_else(|| self.read(&self.auxiliary.weights, read));
         self.measure(forward.logits.clone().without_autodiff(), &batch, gradient, (said, origins));
         if players != Players::Auxiliary {
-            let rates = Rates {
-                learning_rate: hyper.learning_rate * factor,
-                weight_decay: hyper.weight_decay,
-                momentum: hyper.momentum,
-            };
-            self.student_step(forward, &batch, hyper, alpha, rates);
+            self.student_step(forward, &batch, hyper, alpha, Player::rates(hyper, factor));
         }
     }
 

@@ -2,12 +2,16 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::{PendingMeasures, Player, augmentation, schedule};
+use super::{
+    augmentation,
+    measures::PendingMeasures,
+    player::{Player, schedule},
+};
 use crate::{
     config::{Hyper, Setup},
     data::BatchOrder,
     gpu::{hits, images::DeviceImages, measures::SCALARS},
-    nn::{Network, Optimizer, Weights, loss, network::Interface, network::Statistics, optimizer::Rates},
+    nn::{Network, Optimizer, Weights, loss, network::Interface, network::Statistics},
 };
 
 /// Keeps the seeds of teacher and student apart.
@@ -97,11 +101,7 @@ impl Teacher {
         let own = Tensor::cat(vec![objective.clone().without_autodiff(), right], 0);
         let (sums, summed) = course.sums.take().unzip();
         course.sums = Some((sums.map_or(own.clone(), |sums| sums + own), summed.unwrap_or(0) + 1));
-        let rates = Rates {
-            learning_rate: hyper.learning_rate * schedule(setup.schedule, done, steps),
-            weight_decay: hyper.weight_decay,
-            momentum: hyper.momentum,
-        };
+        let rates = Player::rates(hyper, schedule(setup.schedule, done, steps));
         self.player.descend(&theta, objective, course.order.batch_size(), rates);
     }
 

@@ -3,7 +3,10 @@
 use burn::tensor::{Device, Tensor};
 
 use super::{
-    Alignment, FIRST_LOG_VARIANCE, GRADNORM_ALPHA, compass, conflict_orders, gradnorm, pcgrad, uncertainty,
+    alignment::Alignment,
+    gradnorm::{GRADNORM_ALPHA, gradnorm},
+    pcgrad::{compass, conflict_orders, pcgrad},
+    uncertainty::{FIRST_LOG_VARIANCE, uncertainty},
 };
 use crate::config::{Hyper, MultitaskMethod};
 use crate::nn::Weights;

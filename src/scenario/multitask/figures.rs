@@ -3,32 +3,10 @@
 
 use burn::tensor::{Tensor, Transaction};
 
-use super::balance::rows;
-use super::errors::{Figure, Tally, figures};
-use super::game::Multitask;
-use super::targets::grey;
-use super::task::{Target, Task};
-use super::{Metric, compass, gain_by_task, loss_over_metrics};
-use crate::config::Hyper;
+use super::errors::{Figure, figures};
+use super::gain::{Metric, gain_by_task, loss_over_metrics};
+use super::task::Task;
 use crate::gpu::{WRONG_NUMBER, read_all};
-use crate::scenario::Scenario;
-
-/// Held-out images read at once.
-const CHUNK: usize = 256;
-/// Held-out images whose gradients make the compass.
-const COMPASS_IMAGES: usize = 64;
-/// Held-out images shown.
-const SHOWN: usize = 4;
-
-/// What the networks make of some held-out images.
-pub(super) struct HeldOut {
-    /// With noise.
-    pub input: Tensor<4>,
-    pub targets: Vec<Target>,
-    /// The mean loss of each task, `[1]`.
-    pub losses: Vec<Tensor<1>>,
-    pub said: Vec<Tensor<4>>,
-}
 
 /// What several tasks have come to, on held-out images.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,78 +70,19 @@ pub struct TaskSample {
 
 /// [`TaskFigures`] that are still on the device.
 pub struct PendingFigures {
-    tasks: Vec<Task>,
-    map: [usize; 2],
-    size: [usize; 2],
-    images: usize,
+    pub(super) tasks: Vec<Task>,
+    pub(super) map: [usize; 2],
+    pub(super) size: [usize; 2],
+    pub(super) images: usize,
     /// Standard deviation of depths, in metres.
-    deviation: f32,
+    pub(super) deviation: f32,
     /// The sums of each task that its figures are made of.
-    sums: Vec<Tensor<1>>,
+    pub(super) sums: Vec<Tensor<1>>,
     /// The cosines of normals, none where there are no such; norms and cosines of gradients before and behind;
     /// alignment `[M, H', W']`; input.
-    numbers: [Tensor<1>; 7],
+    pub(super) numbers: [Tensor<1>; 7],
     /// What is so and what was said, task by task.
-    shown: Vec<Tensor<1>>,
-}
-
-impl Multitask {
-    /// The figures as they stand.
-    pub(super) fn figures(&self, hyper: &Hyper) -> PendingFigures {
-        let all: Vec<u32> = (0..self.held_out().len() as u32).collect();
-        let (depth, bell) = self.scales();
-        let mut sums: Vec<Tensor<1>> = Vec::new();
-        let mut cosines = Vec::new();
-        for chunk in all.chunks(CHUNK) {
-            let HeldOut { losses, said, targets, .. } = self.held_out_said(chunk, hyper);
-            for (index, task) in self.tasks().iter().enumerate() {
-                let tally = Tally::of(*task, (&losses[index], &said[index], &targets[index]), depth, bell);
-                cosines.extend(tally.cosines);
-                match sums.get_mut(index) {
-                    Some(sums) => *sums = sums.clone() + tally.sums,
-                    None => sums.push(tally.sums),
-                }
-            }
-        }
-        let few = |count: usize| &all[..count.min(all.len())];
-        let compasses =
-            self.held_out_gradients(few(COMPASS_IMAGES), hyper).map(|gradients| compass(rows(&gradients)));
-        let [before, behind] = compasses;
-        let flat = |cosines: Tensor<2>| cosines.flatten(0, 1);
-        let layers = self.alignment().weights();
-        let [channels, height, width] = layers[0].dims();
-        let map = |layer: &Tensor<3>| {
-            layer.clone().reshape([channels, height * width]).mean_dim(0).reshape([height * width])
-        };
-        let alignment = Tensor::cat(layers.iter().map(map).collect(), 0);
-        let found = self.held_out_said(few(SHOWN), hyper);
-        let [n, _, image_height, image_width] = found.input.dims();
-        let input = grey(found.input).reshape([n * image_height * image_width]);
-        let pairs = found.targets.into_iter().zip(found.said);
-        let shown = pairs.flat_map(|(target, said)| [target.wanted.flatten(0, 3), said.flatten(0, 3)]);
-        PendingFigures {
-            tasks: self.tasks().to_vec(),
-            map: [height, width],
-            size: [image_height, image_width],
-            images: all.len(),
-            deviation: depth[1],
-            numbers: [
-                if cosines.is_empty() {
-                    Tensor::zeros([1], &input.device())
-                } else {
-                    Tensor::cat(cosines, 0)
-                },
-                before.norms,
-                behind.norms,
-                flat(before.cosines),
-                flat(behind.cosines),
-                alignment,
-                input,
-            ],
-            shown: shown.collect(),
-            sums,
-        }
-    }
+    pub(super) shown: Vec<Tensor<1>>,
 }
 
 impl PendingFigures {

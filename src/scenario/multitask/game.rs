@@ -2,15 +2,16 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::balance::Balance;
-use super::figures::{HeldOut, PendingFigures};
-use super::targets::{BELL, SceneTargets, noise, targets};
-use super::task::{Source, Target, Task, tasks};
-use super::{Alignment, discriminator, network};
-use crate::scenario::{GradientTensors, PendingMeasures, Player, Scenario, State, augmentation, schedule};
+use super::{
+    alignment::Alignment,
+    balance::Balance,
+    network::{discriminator, network},
+    targets::{BELL, SceneTargets, noise, targets},
+    task::{Source, Target, Task, tasks},
+};
 use crate::{
     config::{Augmentation, Hyper, Players, Setup},
-    data::{BatchOrder, Dataset, Images, scenes::Scenes},
+    data::{BatchOrder, Dataset, scenes::Scenes},
     gpu::{
         add_measures, hits,
         images::{Batch, DeviceImages},
@@ -23,13 +24,16 @@ use crate::{
         network::{Interface, Statistics},
         optimizer::Rates,
     },
+    scenario::{
+        augmentation,
+        images::upload,
+        player::{Player, auxiliary_turns, schedule},
+    },
 };
 
 /// Keeps the seeds of the auxiliary network and of the noise apart from the main network's.
 const AUXILIARY_SEED: u64 = 0x5eed_0001;
 const NOISE_SEED: u64 = 0x5eed_0007;
-/// The noise on held-out images, which is the same for every run.
-const HELD_OUT_NOISE_SEED: u64 = 0x5eed_0008;
 
 /// Why tasks cannot be learned of some images.
 #[derive(Debug, thiserror::Error)]
@@ -43,21 +47,21 @@ pub enum TaskError {
 
 /// The scenario. The main network is the encoder and the decoder of the first task, which says the class.
 pub struct Multitask {
-    setup: Setup,
-    tasks: Vec<Task>,
+    pub(super) setup: Setup,
+    pub(super) tasks: Vec<Task>,
     /// Name and outputs of each.
-    outputs: Vec<(String, usize)>,
-    network: MultitaskNetwork,
-    train: DeviceImages,
-    held_out: DeviceImages,
+    pub(super) outputs: Vec<(String, usize)>,
+    pub(super) network: MultitaskNetwork,
+    pub(super) train: DeviceImages,
+    pub(super) held_out: DeviceImages,
     /// What is known of both, where the tasks need it.
-    scenes: Option<[SceneTargets; 2]>,
-    order: BatchOrder,
-    main: Player,
-    auxiliary: Player,
-    balance: Balance,
+    pub(super) scenes: Option<[SceneTargets; 2]>,
+    pub(super) order: BatchOrder,
+    pub(super) main: Player,
+    pub(super) auxiliary: Player,
+    pub(super) balance: Balance,
     /// Total loss and images whose class is right; what [`add_measures`] makes of the auxiliary network; steps.
-    sums: Option<(Tensor<1>, Tensor<1>, u64)>,
+    pub(super) sums: Option<(Tensor<1>, Tensor<1>, u64)>,
 }
 
 /// What the decoders make of the representation.
@@ -69,9 +73,9 @@ pub(super) struct Decoded {
 }
 
 /// The gradients of one batch, before any weight changed.
-struct Tapped {
+pub(super) struct Tapped {
     /// Of the mean losses at the encoder's output, one a task.
-    gradients: Vec<Tensor<4>>,
+    pub gradients: Vec<Tensor<4>>,
     /// Of the decoders' weights; zeros for the encoders'.
     weights: Option<Weights>,
     decoded: Decoded,
@@ -102,15 +106,12 @@ impl Multitask {
         let interface = Interface { image: data.shape, classes: data.classes.len() };
         let network = network(setup, &interface, statistics, &names);
         let auxiliary = discriminator(setup, &network);
-        let upload = |images: &Images| {
-            DeviceImages::upload(&images.pixels, &images.labels, data.shape, data.classes.len(), device)
-        };
         let optimizer = Optimizer::new(setup.optimizer, &network.first_values(setup.seed), device);
         let main = Player::resumed(network.main(), optimizer);
         let plain = device.clone().without_autodiff();
         Ok(Self {
-            train: upload(&data.train),
-            held_out: upload(&data.test),
+            train: upload(&data.train, data, device),
+            held_out: upload(&data.test, data, device),
             scenes,
             order: BatchOrder::new(data.train.len(), setup.batch_size, setup.seed),
             main,
@@ -142,19 +143,19 @@ impl Multitask {
     }
 
     /// Images with noise from these seeds.
-    fn noisy(&self, images: Tensor<4>, seeds: &[u64], hyper: &Hyper) -> Tensor<4> {
+    pub(super) fn noisy(&self, images: Tensor<4>, seeds: &[u64], hyper: &Hyper) -> Tensor<4> {
         let [.., height, width] = images.dims();
         let device = images.device();
         images + noise(seeds, [height, width], &device) * hyper.input_noise
     }
 
     /// What each encoder makes of `input`.
-    fn encode(&self, weights: &Weights, input: &Tensor<4>) -> Vec<Tensor<4>> {
+    pub(super) fn encode(&self, weights: &Weights, input: &Tensor<4>) -> Vec<Tensor<4>> {
         self.network.encoders.iter().map(|layers| forward(layers, weights, input.clone()).0).collect()
     }
 
     /// What each decoder makes of its task's representation.
-    fn decode(&self, weights: &Weights, shared: &[Tensor<4>], targets: &[Target]) -> Decoded {
+    pub(super) fn decode(&self, weights: &Weights, shared: &[Tensor<4>], targets: &[Target]) -> Decoded {
         let said: Vec<Tensor<4>> = self
             .network
             .decoders
@@ -174,7 +175,13 @@ impl Multitask {
 
     /// The gradients of all tasks at the encoders' outputs `shared`: a leaf for each task, so that one way back tells
     /// them apart. Those of the decoders' weights too, where `theta` are leaves.
-    fn tap(&self, theta: &Weights, shared: &[Tensor<4>], targets: &[Target], is_tracked: bool) -> Tapped {
+    pub(super) fn tap(
+        &self,
+        theta: &Weights,
+        shared: &[Tensor<4>],
+        targets: &[Target],
+        is_tracked: bool,
+    ) -> Tapped {
         let leaf = |task: usize| {
             let shared = shared[self.network.encoder_of(task)].clone();
             shared.without_autodiff().autodiff().require_grad()
@@ -199,7 +206,7 @@ impl Multitask {
     }
 
     /// What leaves the alignment layers: `ĝ_k`, or `g_k` where the method has none.
-    fn aligned(&self, gradients: &[Tensor<4>]) -> Vec<Tensor<4>> {
+    pub(super) fn aligned(&self, gradients: &[Tensor<4>]) -> Vec<Tensor<4>> {
         let pass = |(task, gradient): (usize, &Tensor<4>)| {
             if self.setup.multitask_method.aligns() {
                 self.balance.alignment.aligned(task, gradient.clone())
@@ -212,7 +219,7 @@ impl Multitask {
 
     /// Per-sample gradient tensors of all tasks `[M · N, C', H', W']`, task by task: those of sums over the batch, where
     /// `gradients` are of means.
-    fn stacked(gradients: &[Tensor<4>]) -> Tensor<4> {
+    pub(super) fn stacked(gradients: &[Tensor<4>]) -> Tensor<4> {
         let n = gradients[0].dims()[0] as f64;
         Tensor::cat(gradients.to_vec(), 0) * n
     }
@@ -271,71 +278,12 @@ impl Multitask {
             }
         });
         let gradients = Weights(gradients.collect());
-        let rates = Rates {
-            learning_rate: hyper.learning_rate * schedule(self.setup.schedule, step, self.setup.steps),
-            weight_decay: hyper.weight_decay,
-            momentum: hyper.momentum,
-        };
-        self.main.update(gradients, rates);
+        let factor = schedule(self.setup.schedule, step, self.setup.steps);
+        self.main.update(gradients, Player::rates(hyper, factor));
     }
 
-    /// Adds a step to the running sums, which stay on the device.
-    fn measure(&mut self, decoded: &Decoded, batch: &Batch, read: (Tensor<4>, Tensor<2>, Tensor<2>)) {
-        let (gradient, auxiliary_logits, one_hot) = read;
-        let (main, auxiliary, steps) = match self.sums.take() {
-            Some((main, auxiliary, steps)) => (Some(main), Some(auxiliary), steps),
-            None => (None, None, 0),
-        };
-        let right = hits(decoded.said[0].clone().reshape(batch.one_hot.dims()), batch.one_hot.clone()).count;
-        let total = Tensor::cat(decoded.losses.clone(), 0).sum();
-        let own = Tensor::cat(vec![total, right], 0);
-        let measured = Measured { logits: auxiliary_logits.clone(), auxiliary_logits, one_hot, gradient };
-        let auxiliary = add_measures(auxiliary, measured);
-        self.sums = Some((main.map_or(own.clone(), |main| main + own), auxiliary, steps + 1));
-    }
-
-    /// Held-out images at `indices` with their noise, and what the tasks want of them.
-    fn held_out_batch(&self, indices: &[u32], hyper: &Hyper) -> (Batch, Tensor<4>, Vec<Target>) {
-        let batch = self.held_out.gather(indices);
-        let seeds: Vec<u64> =
-            indices.iter().map(|index| HELD_OUT_NOISE_SEED ^ u64::from(*index).rotate_left(32)).collect();
-        let input = self.noisy(batch.images.clone(), &seeds, hyper);
-        let scenes = self.scenes.as_ref().map(|[_, held_out]| held_out);
-        let targets = targets(&self.tasks, &batch, indices, scenes);
-        (batch, input, targets)
-    }
-
-    /// What the figures need of held-out images: what was read, wanted and said.
-    pub(super) fn held_out_said(&self, indices: &[u32], hyper: &Hyper) -> HeldOut {
-        let (_, input, targets) = self.held_out_batch(indices, hyper);
-        let shared = self.encode(&self.main.weights, &input);
-        let by_task: Vec<Tensor<4>> =
-            (0..self.tasks.len()).map(|task| shared[self.network.encoder_of(task)].clone()).collect();
-        let Decoded { losses, said } = self.decode(&self.main.weights, &by_task, &targets);
-        HeldOut { input, targets, losses, said }
-    }
-
-    /// The tasks' gradients of held-out images, before and behind the alignment layers.
-    pub(super) fn held_out_gradients(&self, indices: &[u32], hyper: &Hyper) -> [Vec<Tensor<4>>; 2] {
-        let (_, input, targets) = self.held_out_batch(indices, hyper);
-        let weights = &self.main.weights;
-        let tapped = self.tap(weights, &self.encode(weights, &input), &targets, false);
-        let aligned = self.aligned(&tapped.gradients);
-        [tapped.gradients, aligned]
-    }
-}
-
-/// One-hot rows `[M · N, M]`: `n` of each task.
-fn origins(tasks: usize, n: usize, device: &Device) -> Tensor<2> {
-    let mut rows = vec![0f32; tasks * n * tasks];
-    for (row, entries) in rows.chunks_exact_mut(tasks).enumerate() {
-        entries[row / n] = 1.0;
-    }
-    Tensor::from_data(TensorData::new(rows, [tasks * n, tasks]), &device.clone().without_autodiff())
-}
-
-impl Scenario for Multitask {
-    fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
+    /// Training step number `step`.
+    pub(super) fn take_step(&mut self, step: u64, hyper: &Hyper, players: Players) {
         let Setup { augmentation, seed, steps, .. } = self.setup;
         let takes = augmentation::draw(augmentation, self.order.indices(step), seed, step);
         let indices: Vec<u32> = takes.iter().map(|take| take.index).collect();
@@ -353,15 +301,9 @@ impl Scenario for Multitask {
         let read = loss::normalize(hyper.normalization, stacked.clone());
         let origins = origins(self.tasks.len(), indices.len(), &batch.images.device());
 
-        let mut before = None;
-        if players != Players::Main {
-            let learning_rate = hyper.auxiliary_learning_rate * schedule(self.setup.schedule, step, steps);
-            let rates = Rates { learning_rate, weight_decay: 0.0, momentum: hyper.momentum };
-            for _ in 0..hyper.auxiliary_steps {
-                let logits = self.auxiliary_step(&read, &origins, rates);
-                before.get_or_insert(logits);
-            }
-        }
+        let factor = schedule(self.setup.schedule, step, steps);
+        let before =
+            auxiliary_turns(players, hyper, factor, |rates| self.auxiliary_step(&read, &origins, rates));
         let said = before.unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, read));
         self.measure(&tapped.decoded, &batch, (stacked, said, origins.clone()));
         if players != Players::Auxiliary {
@@ -372,86 +314,27 @@ impl Scenario for Multitask {
         }
     }
 
-    fn take_measures(&mut self) -> Option<PendingMeasures> {
-        let (main, auxiliary, steps) = self.sums.take()?;
-        let rest = auxiliary.dims()[0] - 2;
-        let sums = Tensor::cat(vec![main, auxiliary.narrow(0, 2, rest)], 0);
-        let batch_size = self.order.batch_size();
-        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: self.tasks.len() * batch_size })
+    /// Adds a step to the running sums, which stay on the device.
+    fn measure(&mut self, decoded: &Decoded, batch: &Batch, read: (Tensor<4>, Tensor<2>, Tensor<2>)) {
+        let (gradient, auxiliary_logits, one_hot) = read;
+        let (main, auxiliary, steps) = match self.sums.take() {
+            Some((main, auxiliary, steps)) => (Some(main), Some(auxiliary), steps),
+            None => (None, None, 0),
+        };
+        let right = hits(decoded.said[0].clone().reshape(batch.one_hot.dims()), batch.one_hot.clone()).count;
+        let total = Tensor::cat(decoded.losses.clone(), 0).sum();
+        let own = Tensor::cat(vec![total, right], 0);
+        let measured = Measured { logits: auxiliary_logits.clone(), auxiliary_logits, one_hot, gradient };
+        let auxiliary = add_measures(auxiliary, measured);
+        self.sums = Some((main.map_or(own.clone(), |main| main + own), auxiliary, steps + 1));
     }
+}
 
-    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
-        let [before, aligned] = self.held_out_gradients(indices, hyper);
-        let batch = self.held_out.gather(indices);
-        let gradients = Self::stacked(&aligned);
-        let read = loss::normalize(hyper.normalization, gradients.clone());
-        GradientTensors {
-            auxiliary_logits: self.auxiliary.network.logits(&self.auxiliary.weights, read),
-            logits: self.main.network.logits(&self.main.weights, batch.images.clone()),
-            images: batch.images,
-            one_hot: batch.one_hot,
-            teacher_logits: None,
-            before: self.setup.multitask_method.aligns().then(|| Self::stacked(&before)),
-            gradients,
-            origins: (0..self.tasks.len()).flat_map(|task| vec![task as u8; indices.len()]).collect(),
-        }
+/// One-hot rows `[M · N, M]`: `n` of each task.
+fn origins(tasks: usize, n: usize, device: &Device) -> Tensor<2> {
+    let mut rows = vec![0f32; tasks * n * tasks];
+    for (row, entries) in rows.chunks_exact_mut(tasks).enumerate() {
+        entries[row / n] = 1.0;
     }
-
-    fn sample_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
-        let batch = self.held_out.gather(indices);
-        let images = batch.images.clone();
-        let Player { network, weights, .. } = &self.main;
-        let (gradients, logits) = network.input_gradient(weights, images, batch.one_hot.clone());
-        // What the auxiliary network says of the class's own gradient tensor, the first of each image's.
-        let tensors = self.gradient_tensors(indices, hyper);
-        let auxiliary_logits = tensors.auxiliary_logits.narrow(0, 0, indices.len());
-        let origins = vec![0; indices.len()];
-        GradientTensors { gradients, before: None, logits, auxiliary_logits, origins, ..tensors }
-    }
-
-    fn task_figures(&self, hyper: &Hyper) -> Option<PendingFigures> {
-        Some(self.figures(hyper))
-    }
-
-    fn task_outputs(&self) -> Vec<(String, usize)> {
-        self.outputs.clone()
-    }
-
-    fn main(&self) -> &Player {
-        &self.main
-    }
-
-    fn auxiliary(&self) -> &Player {
-        &self.auxiliary
-    }
-
-    fn origins(&self, _classes: &[String]) -> Vec<String> {
-        self.tasks.iter().map(|task| task.name().into()).collect()
-    }
-
-    fn train(&self) -> &DeviceImages {
-        &self.train
-    }
-
-    fn held_out(&self) -> &DeviceImages {
-        &self.held_out
-    }
-
-    fn state(&self) -> State {
-        State {
-            main: self.main.optimizer.clone(),
-            auxiliary: self.auxiliary.optimizer.clone(),
-            teacher: None,
-            balance: Some(self.balance.state()),
-        }
-    }
-
-    fn restore(&mut self, state: State) {
-        self.main.restore(state.main);
-        self.auxiliary.restore(state.auxiliary);
-        if let Some(balance) = state.balance {
-            self.balance.restore(&balance);
-        }
-        self.sums = None;
-    }
+    Tensor::from_data(TensorData::new(rows, [tasks * n, tasks]), &device.clone().without_autodiff())
 }

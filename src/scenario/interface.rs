@@ -1,0 +1,108 @@
+//! What a scenario must be able to do for the trainer, and what it gives.
+
+use burn::tensor::Tensor;
+
+use super::{measures::PendingMeasures, multitask::PendingFigures, player::Player, teacher::Preparation};
+use crate::{
+    config::{Hyper, Players},
+    gpu::images::DeviceImages,
+    nn::{Optimizer, Weights},
+};
+
+/// A game of two networks that the trainer can play step by step. Nothing here waits for the device.
+pub trait Scenario {
+    /// What must be trained before the first step, and how far that is; none where all is ready.
+    fn preparation(&self) -> Option<Preparation> {
+        None
+    }
+
+    /// Takes a step of the preparation, where there is one to take.
+    fn prepare(&mut self, _hyper: &Hyper) {}
+
+    /// Takes training step number `step` (from 0) with these knobs.
+    fn step(&mut self, step: u64, hyper: &Hyper, players: Players);
+
+    /// What the steps since the last call amounted to, still on the device; None where there were none.
+    fn take_measures(&mut self) -> Option<PendingMeasures>;
+
+    /// The gradient tensors of the held-out images at `indices`.
+    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors;
+
+    /// The same of images that are shown, with gradients shaped like the images.
+    fn sample_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        self.gradient_tensors(indices, hyper)
+    }
+
+    /// What the tasks have come to, where there are several.
+    fn task_figures(&self, _hyper: &Hyper) -> Option<PendingFigures> {
+        None
+    }
+
+    /// Name and outputs of each task, where there are several.
+    fn task_outputs(&self) -> Vec<(String, usize)> {
+        Vec::new()
+    }
+
+    /// The main network.
+    fn main(&self) -> &Player;
+
+    /// The auxiliary network.
+    fn auxiliary(&self) -> &Player;
+
+    /// The network whose gradient tensors are imitated, where there is one.
+    fn teacher(&self) -> Option<&Player> {
+        None
+    }
+
+    /// Where gradient tensors come from: in the order of the confusion.
+    fn origins(&self, classes: &[String]) -> Vec<String> {
+        classes.to_vec()
+    }
+
+    /// The images that the main network is trained on.
+    fn train(&self) -> &DeviceImages;
+
+    /// The images that no network is trained on.
+    fn held_out(&self) -> &DeviceImages;
+
+    /// All networks as they stand; cheap, for nothing is copied.
+    fn state(&self) -> State;
+
+    /// Puts all networks back to `state`.
+    fn restore(&mut self, state: State);
+}
+
+/// What changes in a scenario as it is trained.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Weights and optimiser of the main network.
+    pub main: Optimizer,
+    /// Weights and optimiser of the auxiliary network.
+    pub auxiliary: Optimizer,
+    /// Weights and optimiser of the teacher, where there is one.
+    pub teacher: Option<Optimizer>,
+    /// What a method has learned of several tasks, where there are such: [`balance_specs`](super::multitask::balance_specs).
+    pub balance: Option<Weights>,
+}
+
+/// Gradient tensors of `N` images, and what the networks say. The first `N` of the `M` tensors are the main network's,
+/// image by image; where a teacher's are among them, they follow in the same order.
+#[derive(Clone, Debug)]
+pub struct GradientTensors {
+    /// The images, `[N, C, H, W]`.
+    pub images: Tensor<4>,
+    /// The images' labels, `[N, K]`.
+    pub one_hot: Tensor<2>,
+    /// Main logits, `[N, K]`.
+    pub logits: Tensor<2>,
+    /// The teacher's logits, `[N, K]`, where there is one.
+    pub teacher_logits: Option<Tensor<2>>,
+    /// `∇x J`, `[M, C, H, W]`.
+    pub gradients: Tensor<4>,
+    /// The same before the alignment layers, where a method of several tasks has such.
+    pub before: Option<Tensor<4>>,
+    /// Where each came from, `M` of them: its class, which network, or which task.
+    pub origins: Vec<u8>,
+    /// Auxiliary logits of `n(g)`, a column for each origin: `[M, origins]`.
+    pub auxiliary_logits: Tensor<2>,
+}

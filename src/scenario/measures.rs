@@ -1,0 +1,62 @@
+//! What training steps amounted to, summed on the device and read once.
+
+use burn::tensor::Tensor;
+
+use crate::gpu::{measures::SCALARS, read};
+
+/// Averages over some steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measures {
+    /// Cross-entropy `J` on what the main network was trained on.
+    pub loss: f64,
+    /// Share of the batches that it got right.
+    pub accuracy: f64,
+    /// Cross-entropy of the auxiliary network before its step.
+    pub auxiliary_loss: f64,
+    /// Share of gradient tensors whose origin it read.
+    pub auxiliary_accuracy: f64,
+    /// Root mean square of the gradient tensors.
+    pub gradient_rms: f64,
+    /// `origins × origins`: origin (row) against what the auxiliary network said (column).
+    pub confusion: Vec<u32>,
+}
+
+/// [`Measures`] that are still on the device.
+#[derive(Debug)]
+pub struct PendingMeasures {
+    /// Sums over the steps: loss, right, auxiliary loss, auxiliary right, mean square; then the confusion,
+    /// `[5 + origins²]`.
+    pub sums: Tensor<1>,
+    /// Steps summed over.
+    pub steps: u64,
+    /// Images in each step's batch.
+    pub batch_size: usize,
+    /// Gradient tensors that the auxiliary network reads in each step.
+    pub gradient_tensors: usize,
+}
+
+impl PendingMeasures {
+    /// The one read from the device.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub fn read(self) -> impl Future<Output = Result<Measures, String>> {
+        let reading = read(self.sums.clone());
+        async move { Ok(self.averages(&reading.await?)) }
+    }
+
+    fn averages(&self, sums: &[f32]) -> Measures {
+        let steps = self.steps as f64;
+        let [images, gradient_tensors] =
+            [self.batch_size, self.gradient_tensors].map(|samples| steps * samples as f64);
+        let sum = |index: usize| f64::from(sums[index]);
+        Measures {
+            loss: sum(0) / steps,
+            accuracy: sum(1) / images,
+            auxiliary_loss: sum(2) / steps,
+            auxiliary_accuracy: sum(3) / gradient_tensors,
+            gradient_rms: (sum(4) / steps).sqrt(),
+            confusion: sums[SCALARS..].iter().map(|count| *count as u32).collect(),
+        }
+    }
+}

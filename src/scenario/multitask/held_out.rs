@@ -1,0 +1,122 @@
+//! What a multi-task run's networks make of held-out images, and the figures that are made of it.
+
+use burn::tensor::Tensor;
+
+use super::{
+    balance::rows,
+    errors::Tally,
+    figures::PendingFigures,
+    game::{Decoded, Multitask},
+    pcgrad::compass,
+    targets::{grey, targets},
+    task::Target,
+};
+use crate::{config::Hyper, gpu::images::Batch};
+
+/// The noise on held-out images, which is the same for every run.
+const HELD_OUT_NOISE_SEED: u64 = 0x5eed_0008;
+/// Held-out images read at once.
+const CHUNK: usize = 256;
+/// Held-out images whose gradients make the compass.
+const COMPASS_IMAGES: usize = 64;
+/// Held-out images shown.
+const SHOWN: usize = 4;
+
+/// What the networks make of some held-out images.
+struct HeldOut {
+    /// With noise.
+    input: Tensor<4>,
+    targets: Vec<Target>,
+    /// The mean loss of each task, `[1]`.
+    losses: Vec<Tensor<1>>,
+    said: Vec<Tensor<4>>,
+}
+
+impl Multitask {
+    /// The figures as they stand.
+    pub(super) fn figures(&self, hyper: &Hyper) -> PendingFigures {
+        let all: Vec<u32> = (0..self.held_out.len() as u32).collect();
+        let (depth, bell) = self.scales();
+        let mut sums: Vec<Tensor<1>> = Vec::new();
+        let mut cosines = Vec::new();
+        for chunk in all.chunks(CHUNK) {
+            let HeldOut { losses, said, targets, .. } = self.held_out_said(chunk, hyper);
+            for (index, task) in self.tasks().iter().enumerate() {
+                let tally = Tally::of(*task, (&losses[index], &said[index], &targets[index]), depth, bell);
+                cosines.extend(tally.cosines);
+                match sums.get_mut(index) {
+                    Some(sums) => *sums = sums.clone() + tally.sums,
+                    None => sums.push(tally.sums),
+                }
+            }
+        }
+        let few = |count: usize| &all[..count.min(all.len())];
+        let compasses =
+            self.held_out_gradients(few(COMPASS_IMAGES), hyper).map(|gradients| compass(rows(&gradients)));
+        let [before, behind] = compasses;
+        let flat = |cosines: Tensor<2>| cosines.flatten(0, 1);
+        let layers = self.alignment().weights();
+        let [channels, height, width] = layers[0].dims();
+        let map = |layer: &Tensor<3>| {
+            layer.clone().reshape([channels, height * width]).mean_dim(0).reshape([height * width])
+        };
+        let alignment = Tensor::cat(layers.iter().map(map).collect(), 0);
+        let found = self.held_out_said(few(SHOWN), hyper);
+        let [n, _, image_height, image_width] = found.input.dims();
+        let input = grey(found.input).reshape([n * image_height * image_width]);
+        let pairs = found.targets.into_iter().zip(found.said);
+        let shown = pairs.flat_map(|(target, said)| [target.wanted.flatten(0, 3), said.flatten(0, 3)]);
+        PendingFigures {
+            tasks: self.tasks().to_vec(),
+            map: [height, width],
+            size: [image_height, image_width],
+            images: all.len(),
+            deviation: depth[1],
+            numbers: [
+                if cosines.is_empty() {
+                    Tensor::zeros([1], &input.device())
+                } else {
+                    Tensor::cat(cosines, 0)
+                },
+                before.norms,
+                behind.norms,
+                flat(before.cosines),
+                flat(behind.cosines),
+                alignment,
+                input,
+            ],
+            shown: shown.collect(),
+            sums,
+        }
+    }
+
+    /// Held-out images at `indices` with their noise, and what the tasks want of them.
+    fn held_out_batch(&self, indices: &[u32], hyper: &Hyper) -> (Batch, Tensor<4>, Vec<Target>) {
+        let batch = self.held_out.gather(indices);
+        let seeds: Vec<u64> =
+            indices.iter().map(|index| HELD_OUT_NOISE_SEED ^ u64::from(*index).rotate_left(32)).collect();
+        let input = self.noisy(batch.images.clone(), &seeds, hyper);
+        let scenes = self.scenes.as_ref().map(|[_, held_out]| held_out);
+        let targets = targets(&self.tasks, &batch, indices, scenes);
+        (batch, input, targets)
+    }
+
+    /// What the figures need of held-out images: what was read, wanted and said.
+    fn held_out_said(&self, indices: &[u32], hyper: &Hyper) -> HeldOut {
+        let (_, input, targets) = self.held_out_batch(indices, hyper);
+        let shared = self.encode(&self.main.weights, &input);
+        let by_task: Vec<Tensor<4>> =
+            (0..self.tasks.len()).map(|task| shared[self.network.encoder_of(task)].clone()).collect();
+        let Decoded { losses, said } = self.decode(&self.main.weights, &by_task, &targets);
+        HeldOut { input, targets, losses, said }
+    }
+
+    /// The tasks' gradients of held-out images, before and behind the alignment layers.
+    pub(super) fn held_out_gradients(&self, indices: &[u32], hyper: &Hyper) -> [Vec<Tensor<4>>; 2] {
+        let (_, input, targets) = self.held_out_batch(indices, hyper);
+        let weights = &self.main.weights;
+        let tapped = self.tap(weights, &self.encode(weights, &input), &targets, false);
+        let aligned = self.aligned(&tapped.gradients);
+        [tapped.gradients, aligned]
+    }
+}

@@ -1,0 +1,30 @@
+//! What sets methods of multi-task learning apart, as tensor operations: algorithms, section 3.
+//!
+//! Every method reads the same thing, the gradients of the tasks' losses with respect to the shared representation
+//! `s` `[N, C', H', W']`, and ends in one gradient for `s` and, where it has them, new weights of the tasks.
+
+mod alignment;
+mod balance;
+mod errors;
+mod figures;
+mod gain;
+mod game;
+mod gradnorm;
+mod held_out;
+mod network;
+mod pcgrad;
+mod play;
+mod targets;
+mod task;
+mod uncertainty;
+
+pub use alignment::Alignment;
+pub use errors::{Figure, Unit};
+pub use figures::{PendingFigures, TaskFigures, TaskSample};
+pub use gain::{Metric, gain_by_task, loss_over_metrics};
+pub use game::{Multitask, TaskError};
+pub use gradnorm::{GRADNORM_ALPHA, gradnorm};
+pub use network::{balance_specs, discriminator, network};
+pub use pcgrad::{Compass, compass, conflict_orders, pcgrad};
+pub use task::Task;
+pub use uncertainty::{FIRST_LOG_VARIANCE, Uncertainty, uncertainty};

@@ -1,0 +1,104 @@
+//! Multi-task learning as the trainer plays it.
+
+use burn::tensor::Tensor;
+
+use super::{figures::PendingFigures, game::Multitask};
+use crate::{
+    config::{Hyper, Players},
+    gpu::images::DeviceImages,
+    nn::loss,
+    scenario::{
+        interface::{GradientTensors, Scenario, State},
+        measures::PendingMeasures,
+        player::Player,
+    },
+};
+
+impl Scenario for Multitask {
+    fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
+        self.take_step(step, hyper, players);
+    }
+
+    fn take_measures(&mut self) -> Option<PendingMeasures> {
+        let (main, auxiliary, steps) = self.sums.take()?;
+        let rest = auxiliary.dims()[0] - 2;
+        let sums = Tensor::cat(vec![main, auxiliary.narrow(0, 2, rest)], 0);
+        let batch_size = self.order.batch_size();
+        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: self.tasks.len() * batch_size })
+    }
+
+    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        let [before, aligned] = self.held_out_gradients(indices, hyper);
+        let batch = self.held_out.gather(indices);
+        let gradients = Self::stacked(&aligned);
+        let read = loss::normalize(hyper.normalization, gradients.clone());
+        GradientTensors {
+            auxiliary_logits: self.auxiliary.network.logits(&self.auxiliary.weights, read),
+            logits: self.main.network.logits(&self.main.weights, batch.images.clone()),
+            images: batch.images,
+            one_hot: batch.one_hot,
+            teacher_logits: None,
+            before: self.setup.multitask_method.aligns().then(|| Self::stacked(&before)),
+            gradients,
+            origins: (0..self.tasks.len()).flat_map(|task| vec![task as u8; indices.len()]).collect(),
+        }
+    }
+
+    fn sample_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        let batch = self.held_out.gather(indices);
+        let images = batch.images.clone();
+        let Player { network, weights, .. } = &self.main;
+        let (gradients, logits) = network.input_gradient(weights, images, batch.one_hot.clone());
+        // What the auxiliary network says of the class's own gradient tensor, the first of each image's.
+        let tensors = self.gradient_tensors(indices, hyper);
+        let auxiliary_logits = tensors.auxiliary_logits.narrow(0, 0, indices.len());
+        let origins = vec![0; indices.len()];
+        GradientTensors { gradients, before: None, logits, auxiliary_logits, origins, ..tensors }
+    }
+
+    fn task_figures(&self, hyper: &Hyper) -> Option<PendingFigures> {
+        Some(self.figures(hyper))
+    }
+
+    fn task_outputs(&self) -> Vec<(String, usize)> {
+        self.outputs.clone()
+    }
+
+    fn main(&self) -> &Player {
+        &self.main
+    }
+
+    fn auxiliary(&self) -> &Player {
+        &self.auxiliary
+    }
+
+    fn origins(&self, _classes: &[String]) -> Vec<String> {
+        self.tasks.iter().map(|task| task.name().into()).collect()
+    }
+
+    fn train(&self) -> &DeviceImages {
+        &self.train
+    }
+
+    fn held_out(&self) -> &DeviceImages {
+        &self.held_out
+    }
+
+    fn state(&self) -> State {
+        State {
+            main: self.main.optimizer.clone(),
+            auxiliary: self.auxiliary.optimizer.clone(),
+            teacher: None,
+            balance: Some(self.balance.state()),
+        }
+    }
+
+    fn restore(&mut self, state: State) {
+        self.main.restore(state.main);
+        self.auxiliary.restore(state.auxiliary);
+        if let Some(balance) = state.balance {
+            self.balance.restore(&balance);
+        }
+        self.sums = None;
+    }
+}

@@ -1,0 +1,113 @@
+//! A network that learns: its weights, its optimiser, and how far each of its steps goes.
+
+use burn::tensor::{Device, Tensor};
+
+use crate::{
+    config::{Hyper, Players, Precision, ScenarioKind, Schedule, Setup},
+    nn::{Network, Optimizer, Weights, network::Interface, optimizer::Rates, weights::first_values},
+};
+
+/// A network with its weights and its optimiser.
+#[derive(Clone, Debug)]
+pub struct Player {
+    /// Its layers.
+    pub network: Network,
+    /// The same in the precision that it is trained in.
+    pub(super) training: Network,
+    /// Its weights, outside every autodiff graph.
+    pub weights: Weights,
+    /// Its optimiser.
+    pub optimizer: Optimizer,
+}
+
+impl Player {
+    /// A player with first weights from `seed`.
+    pub(super) fn new(network: Network, setup: &Setup, seed: u64, device: &Device) -> Self {
+        let values = first_values(&network.specs, seed);
+        Self::resumed(network, Optimizer::new(setup.optimizer, &values, device))
+    }
+
+    /// A player whose optimiser stands there.
+    pub(super) fn resumed(network: Network, optimizer: Optimizer) -> Self {
+        Self { training: network.clone(), network, weights: optimizer.weights(), optimizer }
+    }
+
+    /// The same, trained in that precision.
+    pub(super) fn in_precision(mut self, precision: Precision) -> Self {
+        self.training = self.network.clone().in_precision(precision);
+        self
+    }
+
+    /// What the optimiser of a network that learns the task itself is told, at `factor` of the learning rate.
+    pub(super) fn rates(hyper: &Hyper, factor: f64) -> Rates {
+        Rates {
+            learning_rate: hyper.learning_rate * factor,
+            weight_decay: hyper.weight_decay,
+            momentum: hyper.momentum,
+        }
+    }
+
+    /// One step of the optimiser down `objective`, a mean over so many images, in the graph of the leaves `theta`.
+    pub(super) fn descend(&mut self, theta: &Weights, objective: Tensor<1>, images: usize, rates: Rates) {
+        let scale = self.training.loss_scale(images);
+        let scaled = if scale == 1.0 { objective } else { objective * scale };
+        let gradients = theta.gradients(&mut scaled.backward());
+        self.optimizer.step_scaled(&gradients, scale, rates);
+        self.weights = self.optimizer.weights();
+    }
+
+    /// One step of the optimiser.
+    pub(super) fn update(&mut self, gradients: Weights, rates: Rates) {
+        self.optimizer.step(&gradients, rates);
+        self.weights = self.optimizer.weights();
+    }
+
+    /// Goes on from where `optimizer` stands.
+    pub(super) fn restore(&mut self, optimizer: Optimizer) {
+        self.weights = optimizer.weights();
+        self.optimizer = optimizer;
+    }
+}
+
+/// The auxiliary network of a run on such images: an output for each class, or in a distillation one, which says how
+/// much more a gradient tensor looks like the teacher's.
+pub fn auxiliary_network(setup: &Setup, interface: Interface) -> Network {
+    let classes = match setup.scenario {
+        // The discriminator of tasks reads another thing: `multitask::discriminator`.
+        ScenarioKind::Defense | ScenarioKind::Multitask => interface.classes,
+        ScenarioKind::Distillation => 1,
+    };
+    Network::auxiliary(setup.auxiliary_width, Interface { classes, ..interface })
+}
+
+/// Factor on both learning rates at `step` of `steps`.
+pub(super) fn schedule(kind: Schedule, step: u64, steps: u64) -> f64 {
+    match kind {
+        Schedule::Constant => 1.0,
+        Schedule::Cosine => {
+            let done = (step as f64 / steps as f64).min(1.0);
+            0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+        }
+    }
+}
+
+/// The steps of the auxiliary network within a training step, at `factor` of its learning rate: `turn` takes one of them
+/// and says what the network answered before it. What it answered before the first; None where it takes none.
+pub(super) fn auxiliary_turns(
+    players: Players,
+    hyper: &Hyper,
+    factor: f64,
+    mut turn: impl FnMut(Rates) -> Tensor<2>,
+) -> Option<Tensor<2>> {
+    if players == Players::Main {
+        return None;
+    }
+    let learning_rate = hyper.auxiliary_learning_rate * factor;
+    let rates = Rates { learning_rate, weight_decay: 0.0, momentum: hyper.momentum };
+    let mut first = None;
+    for _ in 0..hyper.auxiliary_steps {
+        let logits = turn(rates);
+        first.get_or_insert(logits);
+    }
+    first
+}
