@@ -4,19 +4,20 @@
 //! (`tests/layers.rs` checks it):
 //!
 //! ```text
-//! config, platform <- data, nn, gpu <- attack <- scenario <- train <- { headless, app } <- main
+//! config, platform <- protocol <- data, nn, gpu <- attack <- scenario <- train <- { headless, app } <- main
 //! ```
 //!
 //! | module | promise |
 //! | --- | --- |
 //! | [`config`] | what a run is, and the one table of knobs |
 //! | [`platform`] | all that differs between a native program and a page |
+//! | [`protocol`] | what the trainer and its faces say to each other |
 //! | [`data`] | images and labels from files, and the seeded order in which they come |
 //! | [`nn`] | networks that can be differentiated twice, losses, optimisers |
 //! | [`gpu`] | the device, and each WGSL kernel's binding beside its plain reference |
 //! | [`attack`] | adversarial examples, and how many of them a network withstands |
 //! | [`scenario`] | what one training step does |
-//! | [`train`] | the loop, the protocol with its faces, checkpoints |
+//! | [`train`] | the loop, checkpoints |
 //! | [`headless`] | the commands |
 //! | [`app`] | the window |
 
@@ -29,5 +30,6 @@ pub mod gpu;
 pub mod headless;
 pub mod nn;
 pub mod platform;
+pub mod protocol;
 pub mod scenario;
 pub mod train;

@@ -44,10 +44,8 @@ fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCod
     use great_lab::{
         app::{Lab, Options},
         headless::{complain, error::HeadlessError, options::open_device},
-        train::{
-            protocol::{Delivery, end},
-            spawn,
-        },
+        protocol::{Delivery, end},
+        train::spawn,
     };
 
     let linked = match options.options.linked(None) {

@@ -11,13 +11,14 @@ mod common;
 use burn::tensor::Device;
 use great_lab::{
     attack::{
-        Audit, Light, Verdict,
+        Audit,
         audit::{Severity, Subject},
         probe::Reader,
     },
     config::{Hyper, InputTransform, Mode, Players, Setup},
     data,
     nn::network::Statistics,
+    protocol::{Light, Verdict},
     scenario::{Defense, Scenario},
 };
 
@@ -95,9 +96,9 @@ fn assert_red(lights: &[Light], red: &[&str], may: &[&str]) {
     let text = text.join("\n");
     for light in lights {
         let is_red = light.verdict == Verdict::Failed;
-        if red.contains(&light.name) {
+        if red.contains(&&*light.name) {
             assert!(is_red, "{} should have failed:\n{text}", light.name);
-        } else if !may.contains(&light.name) {
+        } else if !may.contains(&&*light.name) {
             assert!(!is_red, "{} should not have failed:\n{text}", light.name);
         }
     }

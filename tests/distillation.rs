@@ -18,11 +18,9 @@ use great_lab::{
     data::{self, Dataset},
     gpu::hits,
     nn::{Network, network::Statistics},
+    protocol::{Activity, Command, Delivery, Event, RunState},
     scenario::{Distillation, Scenario},
-    train::{
-        checkpoint::Checkpoint,
-        protocol::{Activity, Command, Delivery, Event, RunState},
-    },
+    train::checkpoint::Checkpoint,
 };
 
 /// A narrow student and teacher, 5 % of the data.

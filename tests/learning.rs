@@ -5,7 +5,7 @@ mod common;
 use common::{trainer, wait_for};
 use great_lab::{
     config::{Config, Mode, Setup},
-    train::protocol::{Command, Delivery, Event, Report, Share},
+    protocol::{Command, Delivery, Event, Report, Share},
 };
 
 const STEPS: u64 = 700;

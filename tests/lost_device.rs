@@ -8,10 +8,9 @@ mod common;
 
 use adapter::gpu;
 use common::{event, tiny_config, tiny_data, wait_for};
-use great_lab::train::{
-    checkpoint::Checkpoint,
+use great_lab::{
     protocol::{Activity, Command, Delivery, Event, Players, RunState},
-    spawn,
+    train::{checkpoint::Checkpoint, spawn},
 };
 
 #[test]

@@ -9,10 +9,8 @@ use great_lab::{
     },
     data::{self, Dataset, Images, solids},
     nn::network::Statistics,
-    scenario::{
-        Multitask, Scenario,
-        multitask::{Task, TaskFigures},
-    },
+    protocol::TaskFigures,
+    scenario::{Multitask, Scenario, multitask::Task},
     train::checkpoint::{self, Checkpoint, Header},
 };
 

@@ -8,11 +8,8 @@ use adapter::gpu;
 use common::{event, tiny_config, tiny_data, trainer, wait_for};
 use great_lab::{
     config::{AttackKind, Config, Mode, TargetKind, Threat},
-    train::{
-        checkpoint::Checkpoint,
-        protocol::{Activity, Audited, Command, Delivery, Event, Players, Remote, Report, RunState, Verdict},
-        spawn,
-    },
+    protocol::{Activity, Audited, Command, Delivery, Event, Players, Remote, Report, RunState, Verdict},
+    train::{checkpoint::Checkpoint, spawn},
 };
 
 /// Runs a future as a test: the one place here that waits.

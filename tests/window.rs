@@ -2,9 +2,6 @@
 //!
 //! Where `GREAT_LAB_PICTURES` names a folder, the pictures that are checked are also written there, to be looked at.
 
-#[path = "window/synthetic.rs"]
-mod synthetic;
-
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -13,9 +10,11 @@ use egui::{Color32, ColorImage, Key, Theme, Vec2};
 use egui_kittest::{Harness, kittest::Queryable};
 use great_lab::app::{Lab, Options, Pane, to_png};
 use great_lab::config::{AttackKind, Config, Hyper, Mode, MultitaskMethod};
-use great_lab::train::protocol::{Activity, Command, Delivery, Event, Failure, Local, Players, connect};
-use synthetic::{
-    a_run, histograms, report, robustness, samples, started, started_tasks, state, tasks, with_before,
+use great_lab::protocol::made_up::{
+    self, a_run, histograms, report, robustness, samples, started, started_tasks, state, tasks,
+};
+use great_lab::protocol::{
+    Activity, Command, Delivery, Event, Failure, Histograms, Local, Players, Report, connect,
 };
 
 /// A window and the trainer's end of its wires.
@@ -38,7 +37,7 @@ impl Bench {
             .with_theme(theme)
             .with_max_steps(20)
             .with_context_setup(move |ctx| {
-                *made.borrow_mut() = Some(Lab::new(ctx, remote, synthetic::config(), options));
+                *made.borrow_mut() = Some(Lab::new(ctx, remote, made_up::config(), options));
             })
             .wgpu()
             .build_ui_state(
@@ -158,21 +157,26 @@ fn several_tasks_have_a_pane_of_their_own() {
     let mut bench = Bench::new();
     bench.tell([started_tasks(1, MultitaskMethod::Great), state(1, Activity::Paused, 0)]);
     assert!(bench.sees("how the tasks' gradients lie to each other") && !bench.sees("Audit now"));
-    bench.tell([tasks(1, 50, 1.0)]);
+    bench.tell([tasks(1, 50, 1.0).into()]);
     assert!(bench.sees("for Δm, run single-task on the same data first"));
-    bench.tell([started_tasks(2, MultitaskMethod::SingleTask), tasks(2, 0, 9.0), tasks(2, 300, 1.0)]);
+    bench.tell([
+        started_tasks(2, MultitaskMethod::SingleTask),
+        tasks(2, 0, 9.0).into(),
+        tasks(2, 300, 1.0).into(),
+    ]);
     assert!(bench.sees("what the next runs are measured against"));
     bench.tell([
         started_tasks(3, MultitaskMethod::Great),
         state(3, Activity::Running, 100),
-        tasks(3, 100, 0.9),
+        tasks(3, 100, 0.9).into(),
     ]);
     for text in
         ["Δm −10.3 %", "by task +10.2 %", "vs single-task, step 300", "36.0 %", "40.0 %", "‖ĝ‖", "Sneaker"]
     {
         assert!(bench.sees(text), "{text}");
     }
-    bench.tell([with_before(histograms(3, 100), histograms(3, 1000)), report(3, 100, Hyper::default())]);
+    let before = Some(Box::new(histograms(3, 1000)));
+    bench.tell([Histograms { before, ..histograms(3, 100) }.into(), report(3, 100, Hyper::default()).into()]);
     assert!(bench.sees("D_JS") && bench.sees("0.354"), "the distance behind the layers");
     bench.picture("tasks-dark.png");
     bench.click("before");
@@ -305,16 +309,16 @@ fn events_of_an_older_run_are_ignored() {
     bench.tell([started(2), state(2, Activity::Paused, 0)]);
     assert_eq!(bench.lab(Lab::kept_reports), 0);
     bench.tell([
-        report(1, 110, Hyper::default()),
-        histograms(1, 110),
-        samples(1, 110),
-        robustness(1, 110, true),
+        report(1, 110, Hyper::default()).into(),
+        histograms(1, 110).into(),
+        samples(1, 110).into(),
+        robustness(1, 110, true).into(),
         state(1, Activity::Running, 110),
         started(1),
     ]);
     assert_eq!(bench.lab(Lab::kept_reports), 0);
     assert!(bench.sees("step 0 of 3,000") && bench.sees("They come every 50 steps") && bench.sees("Ready"));
-    bench.tell([report(2, 10, Hyper::default())]);
+    bench.tell([report(2, 10, Hyper::default()).into()]);
     assert_eq!(bench.lab(Lab::kept_reports), 1);
 }
 
@@ -323,12 +327,8 @@ fn a_flood_of_reports_stays_bounded() {
     let mut bench = Bench::new();
     bench.tell([started(1), state(1, Activity::Running, 0)]);
     // Frames of panes that are not looked at cost the test, not the claim: the channel is drained by any frame.
-    let Event::Report(one) = report(1, 1, Hyper::default()) else { unreachable!("a report") };
-    bench.tell((1..=100_000_u64).map(|step| {
-        let mut next = one.clone();
-        next.step = step;
-        Event::Report(next)
-    }));
+    let one = report(1, 1, Hyper::default());
+    bench.tell((1..=100_000_u64).map(|step| Report { step, ..one.clone() }.into()));
     let kept = bench.lab(Lab::kept_reports);
     assert!((1_000..5_000).contains(&kept), "{kept}");
     assert!(bench.sees("step 100,000"));
@@ -346,7 +346,7 @@ fn a_failure_stays_until_it_is_dismissed_and_can_be_copied() {
     bench.tell([Event::Failed(failure.clone()), Event::Failed(failure), state(1, Activity::Paused, 117)]);
     assert!(bench.sees("The loss became NaN"));
     bench.picture("failure-dark.png");
-    bench.tell([report(1, 120, Hyper::default())]);
+    bench.tell([report(1, 120, Hyper::default()).into()]);
     bench.harness.get_by_label("Copy").click();
     bench.harness.step();
     let copied = bench.harness.output().platform_output.commands.iter().any(|command| {
@@ -360,9 +360,9 @@ fn a_failure_stays_until_it_is_dismissed_and_can_be_copied() {
 #[test]
 fn the_devices_notice_is_shown_until_it_is_dismissed() {
     let mut bench = Bench::new();
-    let Event::Started(mut info) = started(1) else { unreachable!("a start") };
+    let mut info = made_up::info(1, made_up::config());
     info.device.notice = Some("No GPU was found: training runs on the CPU, slowly.".into());
-    bench.tell([Event::Started(info), state(1, Activity::Paused, 0)]);
+    bench.tell([info.into(), state(1, Activity::Paused, 0)]);
     assert!(bench.sees("No GPU was found"));
     bench.picture("notice-dark.png");
     bench.click("Dismiss notice");
@@ -484,9 +484,8 @@ fn a_checkpoint_brings_its_knobs() {
     });
     std::fs::remove_file(path).expect("written above");
     assert!(matches!(&loaded, Some(Command::Load(bytes)) if bytes == b"weights"), "{loaded:?}");
-    let Event::Started(mut info) = started(2) else { unreachable!("a start") };
-    info.config = Config { hyper: Hyper { alpha: 0.75, ..Hyper::default() }, ..info.config };
-    bench.tell([Event::Started(info), state(2, Activity::Paused, 500)]);
+    let config = Config { hyper: Hyper { alpha: 0.75, ..Hyper::default() }, ..made_up::config() };
+    bench.tell([made_up::info(2, config).into(), state(2, Activity::Paused, 500)]);
     assert_eq!(bench.trainer.hyper.borrow().alpha, 0.75);
 }
 
@@ -511,7 +510,11 @@ fn the_pictures_are_not_blank_in_either_theme_and_size() {
             let mut bench = Bench::with(Vec2::new(width, height), theme, Options::default());
             bench.tell(a_run(1, 1240));
             bench.harness.get_all_by_label("Keep as baseline").next().expect("a button").click();
-            bench.tell([report(1, 1250, Hyper::default()), samples(1, 1250), robustness(1, 1400, true)]);
+            bench.tell([
+                report(1, 1250, Hyper::default()).into(),
+                samples(1, 1250).into(),
+                robustness(1, 1400, true).into(),
+            ]);
             let image = bench.picture(&format!("{name}-{width}.png"));
             let colors: HashSet<Color32> = image.pixels.iter().copied().collect();
             assert!(colors.len() > 500, "{} colours", colors.len());

@@ -17,10 +17,8 @@ use great_lab::{
     config::{Config, NetworkKind},
     gpu::{Choice, open},
     platform::FRAME_ON_GPU,
-    train::{
-        protocol::{Delivery, end},
-        spawn,
-    },
+    protocol::{Delivery, end},
+    train::spawn,
 };
 use screen::Screen;
 use serde::Deserialize;

@@ -8,7 +8,7 @@ use crate::app::format::{count, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
-use crate::train::protocol::{Audited, Command, Light, Verdict};
+use crate::protocol::{Audited, Command, Light, Verdict};
 
 /// The pane of the audit.
 #[derive(Default)]
@@ -56,7 +56,13 @@ impl AuditPane {
         if let Some(audited) = &history.audited {
             table.rows.extend(audited.lights.iter().map(|light| {
                 let (step, verdict) = (audited.step.to_string(), word(light.verdict));
-                vec![step, light.name.into(), verdict.into(), light.figure.clone(), light.why.into()]
+                vec![
+                    step,
+                    light.name.to_string(),
+                    verdict.into(),
+                    light.figure.clone(),
+                    light.why.to_string(),
+                ]
             }));
         }
         table
@@ -107,7 +113,7 @@ fn light_ui(ui: &mut Ui, palette: &Palette, light: &Light) {
                 }
             }
             let strong = if light.verdict == Verdict::Failed { palette.bad } else { palette.text };
-            ui.label(RichText::new(light.name).font(small()).color(strong));
+            ui.label(RichText::new(&*light.name).font(small()).color(strong));
             ui.add(
                 egui::Label::new(RichText::new(&light.figure).font(tiny()).color(palette.weak)).truncate(),
             );

@@ -4,7 +4,7 @@ use egui::{Align2, Mesh, Rect, Sense, Ui, Vec2, pos2, vec2};
 
 use crate::app::format::figure;
 use crate::app::theme::{Palette, tiny};
-use crate::train::protocol::TaskFigures;
+use crate::protocol::TaskFigures;
 
 /// Room for a name beside a matrix.
 const NAMES: f32 = 58.0;

@@ -8,7 +8,7 @@ use web_time::{Duration, Instant};
 
 use crate::app::history::History;
 use crate::config::{Config, Hyper};
-use crate::train::protocol::{Activity, Command, Players};
+use crate::protocol::{Activity, Command, Players};
 
 /// How long after a command the window looks out for its answer as often as while training.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);

@@ -9,7 +9,7 @@ use crate::app::format::{short, whole_percent};
 use crate::app::history::History;
 use crate::app::theme::{Palette, tiny};
 use crate::config::{Norm, ScenarioKind, TargetKind};
-use crate::train::protocol::{Mistakes, Robustness};
+use crate::protocol::{Mistakes, Robustness};
 
 /// Room for names beside a matrix.
 const NAMES: f32 = 70.0;

@@ -11,7 +11,7 @@ use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
 use crate::app::{arrows, pictures};
 use crate::config::{ScenarioKind, Setup};
-use crate::train::protocol::Activity;
+use crate::protocol::Activity;
 
 /// Readable shares of gradients (0 at chance, 1 for all) from which either side is said to be winning.
 const HIDDEN_BELOW: f64 = 0.25;
@@ -173,7 +173,7 @@ impl Game {
     fn draw_boxes(&self, ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
         let (painter, palette, history) = (ui.painter(), &scope.palette, &*scope.history);
         let report = history.latest.as_ref();
-        let weights = |count: fn(&crate::train::protocol::RunInfo) -> usize| {
+        let weights = |count: fn(&crate::protocol::RunInfo) -> usize| {
             history
                 .info
                 .as_ref()

@@ -11,7 +11,7 @@ use crate::app::history::{History, column};
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::config::ScenarioKind;
-use crate::train::protocol::{ClassHistogram, Histograms, PERCENTILES};
+use crate::protocol::{ClassHistogram, Histograms, PERCENTILES};
 
 /// Which picture of the distributions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::app::series::{Row, Series};
 use crate::config::{Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
-use crate::train::protocol::{
+use crate::protocol::{
     Activity, Audited, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState,
     Samples, Tasks,
 };
@@ -379,7 +379,7 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::protocol::DeviceInfo;
+    use crate::protocol::DeviceInfo;
     use web_time::Duration;
 
     fn started(run: RunId) -> Event {
@@ -463,7 +463,7 @@ mod tests {
     fn a_baseline_outlives_its_run() {
         let mut history = History::default();
         history.accept(started(1));
-        let share = crate::train::protocol::Share { hits: 1, total: 2 };
+        let share = crate::protocol::Share { hits: 1, total: 2 };
         let robustness = |run, step, complete| {
             Event::Robustness(Box::new(Robustness {
                 run,

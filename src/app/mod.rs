@@ -36,7 +36,7 @@ use web_time::{Duration, Instant};
 
 use crate::config::{Config, link};
 use crate::platform::{self, FileAnswer};
-use crate::train::protocol::{Activity, Command, Event, Failure, Remote};
+use crate::protocol::{Activity, Command, Event, Failure, Remote};
 
 use controls::Controls;
 use export::Exports;

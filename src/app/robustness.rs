@@ -13,7 +13,7 @@ use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::config::threat::radii_around;
 use crate::config::{AttackKind, Hyper, Norm, TargetKind, Threat};
-use crate::train::protocol::{Command, Curve, Point, Robustness, WorstCase};
+use crate::protocol::{Command, Curve, Point, Robustness, WorstCase};
 
 /// Multiples of the set ε that “Evaluate now” attacks with.
 const RADII: [f64; 5] = [0.25, 0.5, 1.0, 1.5, 2.0];
@@ -256,18 +256,16 @@ impl RobustnessPane {
             ("baseline", baseline),
         ] {
             let Some(robustness) = robustness else { continue };
-            let mut row = |attack: &str,
-                           target: &str,
-                           epsilon: f64,
-                           share: crate::train::protocol::Share,
-                           fooled: String| {
-                let (low, high) = share.interval();
-                let figures = [epsilon, share.value(), low, high].map(|figure| figure.to_string());
-                let mut row = vec![what.into(), robustness.step.to_string(), attack.into(), target.into()];
-                row.extend(figures);
-                row.extend([fooled, share.total.to_string()]);
-                table.rows.push(row);
-            };
+            let mut row =
+                |attack: &str, target: &str, epsilon: f64, share: crate::protocol::Share, fooled: String| {
+                    let (low, high) = share.interval();
+                    let figures = [epsilon, share.value(), low, high].map(|figure| figure.to_string());
+                    let mut row =
+                        vec![what.into(), robustness.step.to_string(), attack.into(), target.into()];
+                    row.extend(figures);
+                    row.extend([fooled, share.total.to_string()]);
+                    table.rows.push(row);
+                };
             row("none", "", 0.0, robustness.clean, String::new());
             for case in &robustness.worst {
                 for point in &case.points {

@@ -8,7 +8,7 @@ use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::app::{chart, pictures};
-use crate::train::protocol::{Sample, Samples};
+use crate::protocol::{Sample, Samples};
 
 /// Titles over a sample's pictures: image, gradient tensor, adversarial image, their difference.
 const TITLES: [&str; 4] = ["x", "∇x J", "attacked", "change"];

@@ -6,7 +6,7 @@ use crate::app::controls::Controls;
 use crate::app::history::{History, METRICS, Metric};
 use crate::app::robustness;
 use crate::config::{knobs, link};
-use crate::train::protocol::{Activity, Command, Players, Point, Robustness};
+use crate::protocol::{Activity, Command, Players, Point, Robustness};
 
 /// What [`obey`] knows.
 const COMMANDS: &str = "run, pause, step [N], reset, save, evaluate, set KNOB=VALUE, link FRAGMENT";
@@ -132,7 +132,7 @@ pub fn obey(line: &str, history: &History, controls: &mut Controls) -> Result<Ve
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::train::protocol::{Delivery, Local, connect};
+    use crate::protocol::{Delivery, Local, connect};
 
     fn lab() -> (History, Controls, Local) {
         let config = Config::default();

@@ -4,7 +4,7 @@ use egui::{Context, Key, RichText};
 
 use crate::app::panes::{Panes, Scope};
 use crate::app::{robustness, toolbar};
-use crate::train::protocol::{Activity, Command, Players};
+use crate::protocol::{Activity, Command, Players};
 
 /// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

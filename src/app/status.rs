@@ -9,7 +9,7 @@ use crate::app::history::History;
 use crate::app::icons::{self, Icon};
 use crate::app::panes::Scope;
 use crate::app::theme::{small, tiny};
-use crate::train::protocol::Activity;
+use crate::protocol::Activity;
 
 /// Failures, each until it is dismissed.
 pub fn failures_ui(ui: &mut Ui, scope: &mut Scope<'_>) {

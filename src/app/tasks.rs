@@ -10,7 +10,7 @@ use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::app::{chart, compass, pictures};
 use crate::config::MultitaskMethod;
-use crate::train::protocol::{Figure, Metric, TaskFigures, TaskSample, Tasks, Unit};
+use crate::protocol::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit};
 
 /// The name of the first task, which is no picture.
 const CLASS: &str = "class";
@@ -76,16 +76,16 @@ impl TasksPane {
         ]);
         let Some(tasks) = &history.tasks else { return table };
         let found = &tasks.found;
-        let metrics = history.alone().and_then(|alone| found.metrics(&alone.found));
+        let metrics = history.alone().and_then(|alone| found.gains(&alone.found));
         let text = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
         for (index, name) in found.tasks.iter().enumerate() {
             for (place, figure) in found.figures[index].iter().enumerate() {
                 let metric = metrics.as_ref().map(|metrics| metrics[index][place]);
-                let mut row = vec![tasks.step.to_string(), name.clone(), figure.name.into()];
+                let mut row = vec![tasks.step.to_string(), name.clone(), figure.name.to_string()];
                 row.extend([figure.unit.symbol().into(), figure.value.to_string()]);
                 row.extend([
                     text(metric.map(|metric| metric.single)),
-                    text(metric.as_ref().and_then(Metric::gain)),
+                    text(metric.as_ref().and_then(Gain::percent)),
                 ]);
                 row.extend([0, 1].map(|side| found.norms[side][index].to_string()));
                 row.extend([0, 1].map(|side| found.mean_cosine(side, index).to_string()));
@@ -138,7 +138,7 @@ fn header_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &Tasks) {
 fn figures_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &TaskFigures) {
     let weak = |text: &str| RichText::new(text).font(tiny()).color(palette.weak);
     let plain = |text: String| RichText::new(text).font(small()).color(palette.text);
-    let metrics = history.alone().and_then(|alone| tasks.metrics(&alone.found));
+    let metrics = history.alone().and_then(|alone| tasks.gains(&alone.found));
     ui.spacing_mut().interact_size.y = 12.0;
     egui::Grid::new("task figures").num_columns(7).spacing(vec2(14.0, 0.0)).show(ui, |ui| {
         for (title, about) in [
@@ -167,7 +167,7 @@ fn figures_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &TaskFig
                 ui.label(plain(value_text(figure, figure.value)).strong());
                 let metric = metrics.as_ref().map(|metrics| metrics[index][place]);
                 ui.label(plain(metric.map_or("–".into(), |metric| value_text(figure, metric.single))));
-                match metric.as_ref().and_then(Metric::gain) {
+                match metric.as_ref().and_then(Gain::percent) {
                     Some(gain) => {
                         let color = if gain >= 0.0 { palette.good } else { palette.bad };
                         ui.label(RichText::new(signed_percent(gain)).font(small()).color(color));
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn figures_have_their_units() {
-        let figure = |value, unit| Figure { name: "error", value, unit, is_lower_better: true };
+        let figure = |value, unit| Figure::error("error", value, unit);
         assert_eq!(value_text(&figure(0.4, Unit::Share), 0.4), "40.0 %");
         assert_eq!(value_text(&figure(0.4, Unit::Metres), 0.4), "0.400 m");
         assert_eq!(value_text(&figure(12.0, Unit::Degrees), 12.0), "12.0°");

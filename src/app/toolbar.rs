@@ -11,7 +11,7 @@ use crate::config::{
     link,
 };
 use crate::platform;
-use crate::train::protocol::{Activity, Command, Players};
+use crate::protocol::{Activity, Command, Players};
 
 /// What was chosen that only the whole window can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use burn::tensor::Tensor;
 
 use super::evaluation::{Counts, Evaluation};
-use super::light::Light;
 use super::probe::{Probe, Probed};
+use crate::protocol::Light;
 use crate::{
     config::{AttackKind, TargetKind, Threat},
     gpu::{images::DeviceImages, read},

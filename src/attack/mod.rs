@@ -15,7 +15,6 @@ mod descent;
 mod dice;
 pub mod evaluation;
 mod exact_bytes;
-mod light;
 mod objective;
 mod pace;
 pub mod probe;
@@ -30,7 +29,6 @@ pub use audit::Audit;
 pub use dice::Dice;
 pub use evaluation::Evaluation;
 pub use exact_bytes::exact_bytes;
-pub use light::{Light, Verdict};
 pub use pace::Pace;
 
 use crate::{

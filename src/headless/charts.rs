@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-use crate::train::protocol::{Report, Robustness};
+use crate::protocol::{Report, Robustness};
 
 pub use super::figure::ChartError;
 use super::figure::{Axis, Figure, Mark, Shape};
@@ -202,9 +202,9 @@ pub(super) fn short(x: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures;
     use super::*;
-    use crate::train::protocol::Histograms;
+    use crate::config::Hyper;
+    use crate::protocol::{Histograms, made_up};
 
     #[test]
     fn smoothing_starts_at_the_first_value_and_skips_gaps() {
@@ -224,16 +224,20 @@ mod tests {
 
     #[test]
     fn charts_show_their_curves() {
-        let reports: Vec<_> = (1..=100).map(|i| fixtures::report(10 * i, 1000)).collect();
-        let evaluations: Vec<_> = (1..=5).map(|i| fixtures::robustness(200 * i, 256)).collect();
+        let reports: Vec<_> = (1..=100).map(|i| made_up::report(1, 10 * i, Hyper::default())).collect();
+        let evaluations: Vec<_> = (1..=5).map(|i| made_up::robustness(1, 200 * i, true)).collect();
         let charts = [
             ("losses", losses(&reports), losses(&[])),
             ("accuracies", accuracies(&reports, &evaluations, 10), accuracies(&[], &[], 10)),
             (
                 "histograms",
-                gradient_chart(&fixtures::histograms(1000), &fixtures::classes(), "by class"),
                 gradient_chart(
-                    &Histograms { classes: vec![], edges: vec![], ..fixtures::histograms(1) },
+                    &made_up::histograms(1, 1000),
+                    &made_up::CLASSES.map(String::from),
+                    "by class",
+                ),
+                gradient_chart(
+                    &Histograms { classes: vec![], edges: vec![], ..made_up::histograms(1, 1) },
                     &[],
                     "by class",
                 ),

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::config::{AttackKind, Config, Hyper, ScenarioKind, TargetKind, Threat};
+use crate::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
 use crate::train::checkpoint::Checkpoint;
-use crate::train::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
 use crate::train::running_threats;
 
 use super::error::HeadlessError;
@@ -270,9 +270,8 @@ mod tests {
     use std::path::Path;
     use std::sync::{Arc, Mutex};
 
-    use super::super::fixtures;
     use super::*;
-    use crate::train::protocol::{Delivery, Local, RunState, connect};
+    use crate::protocol::{Delivery, Local, RunState, Share, connect, made_up};
 
     /// The names of the commands that a made-up trainer got.
     type Heard = Arc<Mutex<Vec<String>>>;
@@ -299,10 +298,11 @@ mod tests {
                     }
                     Command::Save => tell(&local, Event::Saved(vec![1, 2, 3])),
                     Command::Evaluate { samples, .. } => {
-                        let stale = fixtures::robustness(10, 1);
-                        let fresh = fixtures::robustness(local_step(&noted), samples as u32);
-                        tell(&local, Event::Robustness(stale.into()));
-                        tell(&local, Event::Robustness(fresh.into()));
+                        let clean = Share { hits: 1, total: samples as u32 };
+                        for step in [10, local_step(&noted)] {
+                            let found = Robustness { clean, ..made_up::robustness(1, step, true) };
+                            tell(&local, found.into());
+                        }
                     }
                     _ => {}
                 }
@@ -325,13 +325,13 @@ mod tests {
     }
 
     fn start(local: &Local, run: u64, config: &Config) {
-        let info = RunInfo { run, ..fixtures::info(config.clone()) };
-        tell(local, Event::Started(info.into()));
+        let info = RunInfo { train_images: 640, ..made_up::info(run, config.clone()) };
+        tell(local, info.into());
         tell(local, Event::State(RunState { run, activity: Activity::Paused, step: 0 }));
     }
 
     fn report(local: &Local) {
-        tell(local, Event::Report(fixtures::report(10, 40).into()));
+        tell(local, made_up::report(1, 10, Hyper::default()).into());
     }
 
     fn plan(folder: &Path, epochs: Option<u32>) -> Plan {

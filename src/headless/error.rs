@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::KnobError;
 use crate::data::DataError;
 use crate::gpu::DeviceError;
-use crate::train::protocol::Failure;
+use crate::protocol::Failure;
 
 use super::charts::ChartError;
 use super::run_folder::FolderError;

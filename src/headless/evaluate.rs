@@ -9,15 +9,15 @@ use web_time::Instant;
 
 use crate::attack::audit::{Severity, Subject};
 use crate::attack::evaluation::{Attacked, Counts, Turn};
-use crate::attack::{Audit, Evaluation, Light, Victim};
+use crate::attack::{Audit, Evaluation, Victim};
 use crate::config::{AttackKind, Config, Hyper, Norm, TargetKind, Threat};
 use crate::data::{self, Dataset, balanced_subset};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::{read, softmax};
 use crate::nn::{Network, Weights, loss};
 use crate::platform;
+use crate::protocol::{Light, Robustness};
 use crate::train::checkpoint::{Checkpoint, CheckpointError};
-use crate::train::protocol::Robustness;
 use crate::train::{Surrogate, found};
 
 use super::charts;

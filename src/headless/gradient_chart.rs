@@ -1,6 +1,6 @@
 //! The chart of gradient tensors by class: their histograms over each other, cut to where there is something to see.
 
-use crate::train::protocol::Histograms;
+use crate::protocol::Histograms;
 
 use super::charts::{ChartError, colour, short};
 use super::figure::{Axis, Figure, Mark, Shape};
@@ -149,12 +149,12 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures;
     use super::*;
+    use crate::protocol::made_up;
 
     #[test]
     fn the_view_loses_no_entry_and_cuts_what_is_empty() {
-        let histograms = fixtures::histograms(1);
+        let histograms = made_up::histograms(1, 1);
         let view = View::of(&histograms);
         assert!(view.width() < histograms.edges.len() - 1, "nothing was cut");
         for class in &histograms.classes {
@@ -165,20 +165,24 @@ mod tests {
 
     #[test]
     fn ticks_lie_where_their_value_is_and_mirror_each_other() {
-        let view = View::of(&fixtures::histograms(1));
+        let view = View::of(&made_up::histograms(1, 1));
         let ticks = view.ticks();
         let width = view.width() as f64;
         assert!((5..=11).contains(&ticks.len()), "{ticks:?}");
         assert!(ticks.iter().all(|(x, _)| ticks.iter().any(|(other, _)| (width - x - other).abs() < 1e-9)));
-        // The fixture has four bins a decade, so that neighbouring decades are four columns apart.
-        let at = |text: &str| ticks.iter().find(|(_, name)| name == text).map(|(x, _)| *x);
-        let (Some(a), Some(b)) = (at("1e-2"), at("1e-3")) else { panic!("{ticks:?}") };
-        assert!((a - b - 4.0).abs() < 1e-3, "{ticks:?}");
+        // The bins are quarters of an octave, so that powers of ten are 4 log₂ 10 columns apart.
+        let powers: Vec<(f64, f64)> =
+            ticks.iter().filter_map(|(x, name)| Some((*x, name.strip_prefix("1e")?.parse().ok()?))).collect();
+        assert!(powers.len() >= 2, "{ticks:?}");
+        for pair in powers.windows(2) {
+            let columns = 4.0 * 10_f64.log2() * (pair[1].1 - pair[0].1);
+            assert!((pair[1].0 - pair[0].0 - columns).abs() < 1e-3, "{ticks:?}");
+        }
     }
 
     #[test]
     fn empty_histograms_have_a_view_too() {
-        let mut empty = fixtures::histograms(1);
+        let mut empty = made_up::histograms(1, 1);
         empty.classes.iter_mut().for_each(|class| class.counts.fill(0));
         assert!(gradient_chart(&empty, &[], "").is_ok());
         empty.classes.clear();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 
-use crate::train::protocol::Command;
+use crate::protocol::Command;
 
 use super::error::{HeadlessError, INTERRUPTED};
 

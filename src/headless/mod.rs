@@ -9,8 +9,6 @@ pub mod error;
 pub mod evaluate;
 mod examples;
 mod figure;
-#[cfg(test)]
-mod fixtures;
 mod gradient_chart;
 pub mod interrupt;
 pub mod options;

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use web_time::{Duration, Instant};
 
-use crate::train::protocol::{Preparing, Report};
+use crate::protocol::{Preparing, Report};
 
 /// Time between two plain lines: a log of a long run stays readable.
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
@@ -163,8 +163,9 @@ pub fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures;
     use super::*;
+    use crate::config::Hyper;
+    use crate::protocol::made_up;
 
     #[test]
     fn durations_read_well() {
@@ -177,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_line_tells_speed_and_time_left() {
-        let mut report = fixtures::report(400, 1000);
+        let mut report = made_up::report(1, 400, Hyper::default());
         report.steps_per_second = 10.0;
         let text = line(&report, 1000);
         assert!(text.starts_with("10.0 steps/s · 1 min 0 s left · loss "), "{text}");

@@ -3,7 +3,7 @@
 use web_time::{Duration, Instant, SystemTime};
 
 use crate::config::ScenarioKind;
-use crate::train::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo, Tasks};
+use crate::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo, Tasks};
 
 use super::charts;
 use super::error::HeadlessError;
@@ -204,13 +204,13 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures;
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Hyper};
+    use crate::protocol::{Share, made_up};
 
     fn record(path: &std::path::Path) -> Record {
         let folder = RunFolder::create(path, false).unwrap();
-        Record::new(folder, fixtures::info(Config::default()).into(), vec!["no GPU".into()])
+        Record::new(folder, made_up::info(1, Config::default()).into(), vec!["no GPU".into()])
     }
 
     #[test]
@@ -218,13 +218,14 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let mut record = record(scratch.path());
         for i in 1..=20 {
-            record.take(&Event::Report(fixtures::report(50 * i, 1000).into()));
+            record.take(&made_up::report(1, 50 * i, Hyper::default()).into());
         }
-        let before = Some(fixtures::histograms(1000).into());
-        record.take(&Event::Histograms(Histograms { before, ..fixtures::histograms(1000) }.into()));
-        let partial = Robustness { complete: false, ..fixtures::robustness(1000, 9) };
-        record.take(&Event::Robustness(partial.into()));
-        record.take(&Event::Robustness(fixtures::robustness(1000, 256).into()));
+        let before = Some(made_up::histograms(1, 1000).into());
+        record.take(&Histograms { before, ..made_up::histograms(1, 1000) }.into());
+        let clean = Share { hits: 1, total: 9 };
+        let partial = Robustness { clean, ..made_up::robustness(1, 1000, false) };
+        record.take(&partial.into());
+        record.take(&made_up::robustness(1, 1000, true).into());
         record.write(Outcome::Finished).unwrap();
         let json: serde_json::Value =
             serde_json::from_slice(&std::fs::read(scratch.path().join("run.json")).unwrap()).unwrap();
@@ -234,12 +235,12 @@ mod tests {
         assert!(json["versions"]["burn"].as_str().unwrap().starts_with("0."));
         assert_eq!(json["notices"][0], "no GPU");
         assert_eq!(json["final"]["evaluation"]["clean"]["n"], 256, "a partial evaluation is none");
-        assert_eq!(json["final"]["evaluation"]["attacks"].as_array().unwrap().len(), 16);
+        assert_eq!(json["final"]["evaluation"]["attacks"].as_array().unwrap().len(), 25);
         assert!(json["final"]["evaluation"]["attacks"][0]["robust"]["low"].as_f64().unwrap() > 0.0);
         let lines = |name: &str| std::fs::read_to_string(scratch.path().join(name)).unwrap().lines().count();
         assert_eq!((lines("metrics.csv"), lines("timing.csv")), (21, 21));
-        // A header; no attack, 16 points of attacks, 4 of the worst case.
-        assert_eq!((lines("histograms.csv"), lines("robustness.csv")), (11, 1 + 1 + 16 + 4));
+        // A header; no attack, 25 points of attacks, 5 of the worst case.
+        assert_eq!((lines("histograms.csv"), lines("robustness.csv")), (11, 1 + 1 + 25 + 5));
         assert_eq!(lines("histograms_before.csv"), lines("histograms.csv"));
         for chart in
             ["losses.png", "accuracies.png", "histograms.png", "histograms_before.png", "robustness.png"]

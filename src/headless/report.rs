@@ -6,11 +6,12 @@ mod html;
 
 use burn::tensor::Tensor;
 
-use crate::attack::{Light, Victim};
+use crate::attack::Victim;
 use crate::config::{Norm, Threat};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
-use crate::train::protocol::Robustness;
+use crate::protocol::Light;
+use crate::protocol::Robustness;
 
 pub use html::html;
 

@@ -3,9 +3,9 @@
 use serde::Serialize;
 use web_time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::attack::Light;
 use crate::config::Config;
-use crate::train::protocol::{
+use crate::protocol::Light;
+use crate::protocol::{
     Comparison, DeviceInfo, Figure, Histograms, Report, Robustness, RunInfo, Share, TaskFigures, Tasks,
 };
 

@@ -2,8 +2,8 @@
 //!
 //! No clock goes into them but `timing.csv`: the same seed and device give the same bytes.
 
-use crate::attack::{Light, Verdict};
-use crate::train::protocol::{Histograms, PERCENTILES, Report, Robustness, Share, TaskFigures, Tasks, Unit};
+use crate::protocol::{Histograms, PERCENTILES, Report, Robustness, Share, TaskFigures, Tasks, Unit};
+use crate::protocol::{Light, Verdict};
 
 /// A table that grows row by row and is a CSV file at any time.
 pub struct Table {
@@ -152,7 +152,8 @@ pub fn tasks() -> Table {
 pub fn tasks_rows(tasks: &Tasks) -> Vec<Vec<String>> {
     let Tasks { step, found, .. } = tasks;
     let rows = |(index, task): (usize, &String)| {
-        let own = found.figures[index].iter().map(|figure| (figure.name, figure.unit.symbol(), figure.value));
+        let own =
+            found.figures[index].iter().map(|figure| (&*figure.name, figure.unit.symbol(), figure.value));
         let gradient = [
             ("gradient norm", found.norms[0][index]),
             ("aligned gradient norm", found.norms[1][index]),
@@ -306,8 +307,9 @@ fn format_epsilon(epsilon: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures;
     use super::*;
+    use crate::config::Hyper;
+    use crate::protocol::made_up;
 
     fn read(bytes: &[u8]) -> (Vec<String>, Vec<csv::StringRecord>) {
         let mut reader = csv::Reader::from_reader(bytes);
@@ -317,7 +319,7 @@ mod tests {
 
     #[test]
     fn metrics_read_back_exactly_and_hold_no_clock() {
-        let mut report = fixtures::report(20, 1000);
+        let mut report = made_up::report(1, 20, Hyper::default());
         let mut table = metrics();
         table.push(metrics_row(&report));
         report.elapsed += web_time::Duration::from_secs(5);
@@ -332,10 +334,10 @@ mod tests {
 
     #[test]
     fn histograms_have_a_column_a_bin() {
-        let histograms = fixtures::histograms(50);
+        let histograms = made_up::histograms(1, 50);
         let mut table = HistogramTable::new(&histograms);
         table.push(&histograms, &["T-shirt, top".into()]);
-        let mut other = fixtures::histograms(100);
+        let mut other = made_up::histograms(1, 100);
         other.edges[0] *= 2.0;
         table.push(&other, &[]);
         let (header, rows) = read(table.bytes());
@@ -351,7 +353,7 @@ mod tests {
 
     #[test]
     fn robustness_has_intervals_and_success_rates() {
-        let evaluation = fixtures::robustness(200, 256);
+        let evaluation = made_up::robustness(1, 200, true);
         let mut table = robustness();
         robustness_rows(&evaluation).into_iter().for_each(|row| table.push(row));
         let (header, rows) = read(table.bytes());
@@ -369,7 +371,7 @@ mod tests {
 
     #[test]
     fn the_printed_table_is_aligned() {
-        let text = robustness_text(&fixtures::robustness(200, 256));
+        let text = robustness_text(&made_up::robustness(1, 200, true));
         let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
         assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
         assert!(text.contains("0.05 ") && text.contains(" % to "), "{text}");

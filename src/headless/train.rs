@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use crate::config::{DistillationMethod, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet};
 use crate::data::solids;
 use crate::gpu;
-use crate::train::protocol::Delivery;
+use crate::protocol::Delivery;
 
 use super::drive::{Plan, drive};
 use super::error::HeadlessError;
@@ -156,7 +156,7 @@ fn go(
 fn spawn(
     config: crate::config::Config,
     opened: &gpu::Opened,
-) -> Result<crate::train::protocol::Remote, HeadlessError> {
+) -> Result<crate::protocol::Remote, HeadlessError> {
     crate::train::spawn(config, opened, Delivery::Complete)
         .map_err(|error| HeadlessError::System(error.to_string()))
 }

@@ -11,7 +11,8 @@ use great_lab::config::link::{self, Linked};
 use great_lab::data::embedded;
 use great_lab::gpu::{Choice, Opened, open, open_in_page};
 use great_lab::platform::{self, text_of};
-use great_lab::train::{benchmark, protocol::Delivery, spawn};
+use great_lab::protocol::Delivery;
+use great_lab::train::{benchmark, spawn};
 use wasm_bindgen::prelude::*;
 use web_sys::{CustomEvent, CustomEventInit, HtmlCanvasElement, HtmlElement};
 

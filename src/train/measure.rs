@@ -3,11 +3,11 @@
 use burn::tensor::{Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use super::protocol::{
+use super::worst::{smallest_radii, worst_cases};
+use crate::protocol::{
     ClassHistogram, Comparison, Curve, Event, Histograms, Mistakes, PERCENTILES, Point, Robustness, RunId,
     Sample, Samples, Share, Tasks,
 };
-use super::worst::{smallest_radii, worst_cases};
 use crate::{
     attack::{Evaluation, Goal, Victim, evaluation::Counts},
     config::{AttackKind, Hyper, Norm, TargetKind, Threat},

@@ -1,9 +1,8 @@
-//! The loop (nothing else loops), the protocol with its faces, and checkpoints.
+//! The loop (nothing else loops), and checkpoints.
 
 pub mod benchmark;
 pub mod checkpoint;
 mod measure;
-pub mod protocol;
 mod readings;
 mod session;
 mod surrogate;
@@ -11,14 +10,19 @@ mod teacher;
 mod trainer;
 mod worst;
 
+pub use crate::protocol;
 pub use measure::{curves, found};
 pub use session::running_threats;
 pub use surrogate::Surrogate;
 pub use worst::{smallest_radii, worst_cases};
 
-use crate::{config::Config, gpu::Opened, platform};
+use crate::{
+    config::Config,
+    gpu::Opened,
+    platform,
+    protocol::{Delivery, Remote, connect},
+};
 
-use protocol::{Delivery, Remote, connect};
 use trainer::Trainer;
 
 /// Starts a trainer of `config` on an opened device, on a thread of its own, and gives the end to talk to it.

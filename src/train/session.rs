@@ -10,7 +10,6 @@ use audit::Auditing;
 use super::{
     checkpoint::{self, Checkpoint, Header, TeacherHeader, Unfit},
     measure::{self, Outcome},
-    protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
     readings::{Readings, guarded},
     teacher,
 };
@@ -22,6 +21,7 @@ use crate::{
     },
     data::{self, DataError, Dataset, balanced_subset, scenes::Scenes},
     nn::{Network, Weights, network::Statistics},
+    protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
     scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
 };
 

@@ -5,16 +5,12 @@ use std::collections::VecDeque;
 use burn::tensor::{Device, Tensor};
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 
-use super::{
-    checkpoint::Checkpoint,
-    protocol::{Activity, Command, Delivery, Event, Failure, Local, Players, RunId, RunState},
-    readings::guarded,
-    session::Session,
-};
+use super::{checkpoint::Checkpoint, readings::guarded, session::Session};
 use crate::{
     config::{Config, DeviceInfo, Hyper},
     gpu::read,
     platform,
+    protocol::{Activity, Command, Delivery, Event, Failure, Local, Players, RunId, RunState},
 };
 
 /// The owner of every tensor.

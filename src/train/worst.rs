@@ -1,9 +1,9 @@
 //! The worst case: what accuracy is left where each image meets the attack that harms it most.
 
-use super::protocol::{Point, Robustness, Share, WorstCase};
 use crate::{
     attack::evaluation::Counts,
     config::{Norm, Threat},
+    protocol::{Point, Share, WorstCase},
 };
 
 /// What rounding adds to a distance between images, at most.
@@ -63,40 +63,6 @@ fn smallest_radius(norm: Norm, threats: &[Threat], right: &[bool], moved: &[f32]
     harmful.map(needed).fold(f64::INFINITY, f64::min)
 }
 
-/// Bars beyond which falls are put together.
-const MOST_BARS: usize = 12;
-
-impl Robustness {
-    /// How many images fall where, ascending: at 0 those that are wrong without attack; between, up to each ε; at infinity
-    /// those that never fell.
-    pub fn falls(&self) -> Vec<(f64, usize)> {
-        let mut sorted = self.smallest.clone();
-        sorted.sort_by(f64::total_cmp);
-        let mut distinct = sorted.clone();
-        distinct.dedup();
-        if distinct.len() > MOST_BARS {
-            let largest = sorted.iter().copied().filter(|radius| radius.is_finite()).fold(0.0, f64::max);
-            let width = largest / MOST_BARS as f64;
-            let up = |radius: f64| {
-                if radius.is_finite() {
-                    (radius / width).ceil().min(MOST_BARS as f64) * width
-                } else {
-                    radius
-                }
-            };
-            sorted.iter_mut().for_each(|radius| *radius = up(*radius));
-        }
-        let mut bars: Vec<(f64, usize)> = Vec::new();
-        for radius in sorted {
-            match bars.last_mut() {
-                Some((last, images)) if *last == radius => *images += 1,
-                _ => bars.push((radius, 1)),
-            }
-        }
-        bars
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,35 +115,5 @@ mod tests {
             assert!((smallest - expected).abs() < 1e-6, "{moved}: {smallest}");
             assert_eq!(smallest == 0.1, expected == 0.1, "{moved}: {smallest}");
         }
-    }
-
-    #[test]
-    fn every_image_falls_once_and_many_radii_share_bars() {
-        let falls = |smallest: Vec<f64>| {
-            let counts = Counts {
-                total: 0,
-                clean: 0,
-                threats: vec![],
-                images: vec![],
-                labels: vec![],
-                said: vec![],
-                distances: vec![],
-            };
-            Robustness { smallest, ..super::super::measure::found(&[], &counts, 2) }.falls()
-        };
-        let few = falls(vec![0.1, f64::INFINITY, 0.0, 0.1, 0.05]);
-        assert_eq!(few, [(0.0, 1), (0.05, 1), (0.1, 2), (f64::INFINITY, 1)]);
-        assert!(falls(vec![]).is_empty());
-        let many: Vec<f64> = (0..100).map(|image| f64::from(image) / 500.0).chain([f64::INFINITY]).collect();
-        let bars = falls(many.clone());
-        assert!(bars.len() <= MOST_BARS + 2 && bars.windows(2).all(|pair| pair[0].0 < pair[1].0), "{bars:?}");
-        assert_eq!((bars[0], bars.last()), ((0.0, 1), Some(&(f64::INFINITY, 1))));
-        let mut below = 0;
-        for (edge, images) in bars {
-            below += images;
-            // To within rounding no image stands above the end of its bar.
-            assert!(many.iter().filter(|radius| **radius <= edge + 1e-9).count() >= below, "{edge}");
-        }
-        assert_eq!(below, many.len());
     }
 }

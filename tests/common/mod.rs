@@ -6,10 +6,8 @@ use std::{fs, path::Path, time::Duration};
 use great_lab::{
     config::{Config, Setup},
     gpu::{Choice, open},
-    train::{
-        protocol::{Delivery, Event, Remote},
-        spawn,
-    },
+    protocol::{Delivery, Event, Remote},
+    train::spawn,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 

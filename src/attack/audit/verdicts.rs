@@ -2,7 +2,7 @@
 //! an exact test of the images on which they differ says so, so that chance turns no light red.
 
 use super::{Audit, Trial};
-use crate::attack::light::{Light, Verdict};
+use crate::protocol::{Light, Verdict};
 
 /// Largest probability at which a difference is taken for real; one-sided.
 const SIGNIFICANCE: f64 = 0.01;
@@ -52,11 +52,12 @@ pub(super) fn lights(audit: &Audit) -> Vec<Light> {
 }
 
 fn light(name: &'static str, passed: bool, figure: String, why: &'static str) -> Light {
-    Light { name, verdict: if passed { Verdict::Passed } else { Verdict::Failed }, figure, why }
+    let verdict = if passed { Verdict::Passed } else { Verdict::Failed };
+    Light { name: name.into(), verdict, figure, why: why.into() }
 }
 
 fn unknown(name: &'static str, figure: &str, why: &'static str) -> Light {
-    Light { name, verdict: Verdict::Unknown, figure: figure.into(), why }
+    Light { name: name.into(), verdict: Verdict::Unknown, figure: figure.into(), why: why.into() }
 }
 
 const NOT_YET: &str = "not run yet";

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::config::{AttackKind, MultitaskMethod, ScenarioKind, TargetKind, TaskSet};
-use crate::scenario::multitask::{Metric as Gain, gain_by_task, loss_over_metrics};
+use crate::protocol::{Gain, gain_by_task, loss_over_metrics};
 
 use super::super::error::HeadlessError;
 use super::plan::{Cell, Plan};

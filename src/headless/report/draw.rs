@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::config::{Norm, TargetKind};
-use crate::train::protocol::{Curve, Point, Robustness, Share};
+use crate::protocol::{Curve, Point, Robustness, Share};
 
 /// Colours that colour-blind people can tell apart (Okabe & Ito), dark enough for white and light enough for black.
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c"];

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::draw::{bars, curves, escaped, figure, matrix, picture};
 use super::{Report, Seen};
-use crate::attack::{Light, Verdict};
 use crate::config::{Norm, Threat};
-use crate::train::protocol::{Robustness, Share};
+use crate::protocol::{Light, Verdict};
+use crate::protocol::{Robustness, Share};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -178,8 +178,8 @@ fn audit(lights: &[Light]) -> String {
         let _ = write!(
             rows,
             "<tr><td class=\"{mark}\">{word}</td><td><strong>{}</strong><br><span class=\"weak\">{}</span></td><td>{}</td></tr>",
-            escaped(light.name),
-            escaped(light.why),
+            escaped(&light.name),
+            escaped(&light.why),
             escaped(&light.figure)
         );
     }

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::task::{Target, Task};
 use crate::gpu::hits;
+use crate::protocol::{Figure, Unit};
 
 /// The value of a wanted heat map at its largest pixel is at least this power of `e`, over the bell's variance, where the
 /// point is in the image: no more than half a pixel's diagonal away.
@@ -12,53 +13,6 @@ const NEAREST: f32 = -0.25;
 const WITHIN: [(f32, &str); 3] = [(11.25, "within 11.25°"), (22.5, "within 22.5°"), (30.0, "within 30°")];
 /// The cosine of a pixel whose normal is not known.
 const UNKNOWN: f64 = -1.0;
-
-/// What a figure is measured in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Unit {
-    /// Nothing, or pixel values in [0, 1].
-    One,
-    /// So many of so many, in [0, 1].
-    Share,
-    /// Metres along the optical axis.
-    Metres,
-    /// Degrees of an angle.
-    Degrees,
-    /// Pixels of the image.
-    Pixels,
-}
-
-impl Unit {
-    /// What is written behind a number; nothing where the number says it.
-    pub fn symbol(self) -> &'static str {
-        match self {
-            Self::One | Self::Share => "",
-            Self::Metres => "m",
-            Self::Degrees => "°",
-            Self::Pixels => "px",
-        }
-    }
-}
-
-/// One figure of one task, over all held-out images.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Figure {
-    /// As it is called where it is published.
-    pub name: &'static str,
-    /// NaN where nothing was known that it could be of.
-    pub value: f64,
-    /// What it is measured in.
-    pub unit: Unit,
-    /// Whether less is better, as of an error.
-    pub is_lower_better: bool,
-}
-
-impl Figure {
-    fn error(name: &'static str, value: f64, unit: Unit) -> Self {
-        Self { name, value, unit, is_lower_better: true }
-    }
-}
 
 /// What the figures of a task are made of, on the device.
 pub(super) struct Tally {
@@ -173,7 +127,7 @@ pub(super) fn figures(
             let count = angles.len() as f64;
             let mean = angles.iter().map(|angle| f64::from(*angle)).sum::<f64>() / count;
             let within = WITHIN.map(|(most, name)| Figure {
-                name,
+                name: name.into(),
                 value: angles.iter().filter(|angle| **angle < most).count() as f64 / count,
                 unit: Unit::Share,
                 is_lower_better: false,
@@ -223,22 +177,16 @@ mod tests {
     }
 
     /// Name and value of each figure of what was said where that was wanted.
-    fn of(
-        task: Task,
-        said: Tensor<4>,
-        target: Target,
-        depth: [f32; 2],
-        bell: f32,
-    ) -> Vec<(&'static str, f64)> {
+    fn of(task: Task, said: Tensor<4>, target: Target, depth: [f32; 2], bell: f32) -> Vec<(String, f64)> {
         let images = said.dims()[0];
         let loss = task.loss(said.clone(), target.clone());
         let tally = Tally::of(task, (&loss, &said, &target), depth, bell);
         let cosines = tally.cosines.map_or(Vec::new(), values);
         let found = figures(task, &values(tally.sums), &cosines, images, depth[1]);
-        found.iter().map(|figure| (figure.name, figure.value)).collect()
+        found.into_iter().map(|figure| (figure.name.into(), figure.value)).collect()
     }
 
-    fn close(found: &[(&str, f64)], expected: &[(&str, f64)]) {
+    fn close(found: &[(String, f64)], expected: &[(&str, f64)]) {
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for ((name, value), (expected_name, expected)) in found.iter().zip(expected) {
             assert!(
@@ -318,7 +266,7 @@ mod tests {
         }
         let target = Target { wanted, known: None };
         let found = of(Task::KeyPoints, tensor(said, [1, 3, 6, 12]), target, [0., 1.], 2.0);
-        assert_eq!((found[0].0, found[1].0), ("RMSE", "distance"));
+        assert_eq!((&*found[0].0, &*found[1].0), ("RMSE", "distance"));
         assert!((found[1].1 - 13_f64.sqrt() / 2.0).abs() < 1e-5, "{found:?}");
     }
 

@@ -3,70 +3,10 @@
 
 use burn::tensor::{Tensor, Transaction};
 
-use super::errors::{Figure, figures};
-use super::gain::{Metric, gain_by_task, loss_over_metrics};
+use super::errors::figures;
 use super::task::Task;
 use crate::gpu::{WRONG_NUMBER, read_all};
-
-/// What several tasks have come to, on held-out images.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TaskFigures {
-    /// Names of the tasks, `M` of them.
-    pub tasks: Vec<String>,
-    /// The figures of each on all held-out images; the first of a task is its test error.
-    pub figures: Vec<Vec<Figure>>,
-    /// Norms of the tasks' gradients at the shared representation, before and behind the alignment layers, over a batch.
-    pub norms: [Vec<f64>; 2],
-    /// Cosines of the angles between them, `M × M`, before and behind.
-    pub cosines: [Vec<f64>; 2],
-    /// Height and width of the representation.
-    pub map: [usize; 2],
-    /// The weights of each task's alignment layer, meaned over the channels: `[H', W']`.
-    pub alignment: Vec<Vec<f32>>,
-    /// A few images.
-    pub shown: Vec<TaskSample>,
-    /// Height and width of an image.
-    pub size: [usize; 2],
-}
-
-impl TaskFigures {
-    /// Δm in percent against the same tasks learned `alone`, in the two published conventions: the mean loss over all
-    /// figures, where lower is better, and the mean gain by task, where higher is. None where they are not the same
-    /// tasks, or a figure alone is 0.
-    pub fn delta_m(&self, alone: &Self) -> Option<(f64, f64)> {
-        let metrics = self.metrics(alone)?;
-        loss_over_metrics(&metrics).zip(gain_by_task(&metrics))
-    }
-
-    /// Every figure beside what it is `alone`, task by task; None where they are not the same tasks.
-    pub fn metrics(&self, alone: &Self) -> Option<Vec<Vec<Metric>>> {
-        let metric = |(joint, single): (&Figure, &Figure)| Metric {
-            joint: joint.value,
-            single: single.value,
-            is_lower_better: joint.is_lower_better,
-        };
-        let of_task =
-            |(joint, single): (&Vec<Figure>, &Vec<Figure>)| joint.iter().zip(single).map(metric).collect();
-        (self.tasks == alone.tasks).then(|| self.figures.iter().zip(&alone.figures).map(of_task).collect())
-    }
-
-    /// The mean cosine of a task's gradient with the others', before (0) or behind (1) the alignment layers; NaN where
-    /// there is no other.
-    pub fn mean_cosine(&self, side: usize, task: usize) -> f64 {
-        let row = &self.cosines[side][task * self.tasks.len()..][..self.tasks.len()];
-        let others = row.iter().enumerate().filter(|(other, _)| *other != task).map(|(_, cosine)| cosine);
-        others.sum::<f64>() / (row.len() as f64 - 1.0)
-    }
-}
-
-/// An image, what was to be said of it, and what was said.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TaskSample {
-    /// What the encoder read, `[H, W]`.
-    pub input: Vec<f32>,
-    /// For each task what is so and what was said: `[C, H, W]`, `K` numbers of a class.
-    pub tasks: Vec<[Vec<f32>; 2]>,
-}
+use crate::protocol::{TaskFigures, TaskSample};
 
 /// [`TaskFigures`] that are still on the device.
 pub struct PendingFigures {

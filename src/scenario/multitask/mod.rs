@@ -7,7 +7,6 @@ mod alignment;
 mod balance;
 mod errors;
 mod figures;
-mod gain;
 mod game;
 mod gradnorm;
 mod held_out;
@@ -19,9 +18,7 @@ mod task;
 mod uncertainty;
 
 pub use alignment::Alignment;
-pub use errors::{Figure, Unit};
-pub use figures::{PendingFigures, TaskFigures, TaskSample};
-pub use gain::{Metric, gain_by_task, loss_over_metrics};
+pub use figures::PendingFigures;
 pub use game::{Multitask, TaskError};
 pub use gradnorm::{GRADNORM_ALPHA, gradnorm};
 pub use network::{balance_specs, discriminator, network};

@@ -12,10 +12,8 @@ use crate::{
     },
     config::{Hyper, ScenarioKind},
     data::{self, balanced_subset},
-    train::{
-        protocol::{Audited, Event},
-        surrogate::Surrogate,
-    },
+    protocol::{Audited, Event},
+    train::surrogate::Surrogate,
 };
 
 /// What training a surrogate counts in the progress.

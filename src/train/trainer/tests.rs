@@ -5,7 +5,7 @@
 use super::*;
 use crate::{
     config::{DistillationMethod, MultitaskMethod, ScenarioKind, Setup},
-    train::protocol::{Remote, connect},
+    protocol::{Remote, connect},
 };
 
 /// A small run of the data that comes with the lab.

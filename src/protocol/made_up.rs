@@ -1,15 +1,20 @@
-//! A trainer that only pretends: events as a plausible run of GREAT would send them, from a closed form.
+//! Events as a plausible run of GREAT would send them, made up from a closed form: what the tests of every face draw, write
+//! and print.
 
-use great_lab::config::{
-    AttackKind, Config, Hyper, Mode, MultitaskMethod, Norm, ScenarioKind, Setup, TargetKind, TaskSet,
-};
-use great_lab::train::protocol::{
-    Activity, Audited, ClassHistogram, Curve, DeviceInfo, Event, Figure, Histograms, Light, Mistakes,
-    PERCENTILES, Point, Report, Robustness, RunId, RunInfo, RunState, Sample, Samples, Share, TaskFigures,
-    TaskSample, Tasks, Unit, Verdict, WorstCase,
-};
 use web_time::Duration;
 
+use super::audit::{Audited, Light, Verdict};
+use super::gradients::{ClassHistogram, Histograms, PERCENTILES, Sample, Samples};
+use super::message::{Activity, Event, RunState};
+use super::robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase};
+use super::run::{Report, RunId, RunInfo};
+use super::tasks::{Figure, TaskFigures, TaskSample, Tasks, Unit};
+use crate::config::{
+    AttackKind, Config, DeviceInfo, Hyper, Mode, MultitaskMethod, Norm, ScenarioKind, Setup, TargetKind,
+    TaskSet,
+};
+
+/// Class names of Fashion-MNIST.
 pub const CLASSES: [&str; 10] = [
     "T-shirt/top",
     "Trouser",
@@ -24,15 +29,16 @@ pub const CLASSES: [&str; 10] = [
 ];
 
 /// Noise in [0, 1) that is the same every time (a linear congruential generator, Knuth's constants).
-pub struct Noise(pub u64);
+struct Noise(u64);
 
 impl Noise {
-    pub fn next(&mut self) -> f64 {
+    fn draw(&mut self) -> f64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
+/// A run of 3,000 steps.
 pub fn config() -> Config {
     Config {
         setup: Setup { mode: Mode::GreatGreace, steps: 3000, ..Setup::default() },
@@ -40,10 +46,11 @@ pub fn config() -> Config {
     }
 }
 
-pub fn started(run: RunId) -> Event {
-    Event::Started(Box::new(RunInfo {
+/// The facts of a run.
+pub fn info(run: RunId, config: Config) -> RunInfo {
+    RunInfo {
         run,
-        config: config(),
+        config,
         device: DeviceInfo {
             name: "NVIDIA GeForce RTX 4070".into(),
             backend: "Vulkan".into(),
@@ -60,7 +67,12 @@ pub fn started(run: RunId) -> Event {
         main_weights: 52_346,
         auxiliary_weights: 31_018,
         teacher_weights: None,
-    }))
+    }
+}
+
+/// A run that is set up.
+pub fn started(run: RunId) -> Event {
+    info(run, config()).into()
 }
 
 /// Names of the tasks of scenes.
@@ -68,16 +80,16 @@ pub const TASKS: [&str; 4] = ["class", "depth", "normals", "keypoints"];
 
 /// A run of several tasks.
 pub fn started_tasks(run: RunId, method: MultitaskMethod) -> Event {
-    let Event::Started(mut info) = started(run) else { unreachable!("it is one") };
+    let mut info = info(run, config());
     let setup = &mut info.config.setup;
     (setup.scenario, setup.multitask_method, setup.tasks) =
         (ScenarioKind::Multitask, method, TaskSet::Scenes);
     info.origins = TASKS.map(Into::into).to_vec();
-    Event::Started(info)
+    info.into()
 }
 
-/// What its tasks have come to: errors are `scale` times the same.
-pub fn tasks(run: RunId, step: u64, scale: f64) -> Event {
+/// The figures of its tasks: errors are `scale` times the same.
+pub fn tasks(run: RunId, step: u64, scale: f64) -> Tasks {
     let mut noise = Noise(step + 11);
     let side = 32;
     let ball = |x: f64, y: f64| (0.09 - (x - 0.5).powi(2) - (y - 0.5).powi(2)).max(0.0).sqrt();
@@ -95,7 +107,7 @@ pub fn tasks(run: RunId, step: u64, scale: f64) -> Event {
     .concat();
     let point = map(&|x, y| (-60.0 * ((x - 0.5).powi(2) + (y - 0.3).powi(2))).exp());
     let mut blurred = |values: &[f32]| -> Vec<f32> {
-        values.iter().map(|value| 0.8 * value + 0.15 * (noise.next() as f32 - 0.5)).collect()
+        values.iter().map(|value| 0.8 * value + 0.15 * (noise.draw() as f32 - 0.5)).collect()
     };
     let shown = (0..4)
         .map(|index| {
@@ -116,7 +128,7 @@ pub fn tasks(run: RunId, step: u64, scale: f64) -> Event {
             .map(|entry| if entry / 4 == entry % 4 { 1.0 } else { apart * f64::from(entry % 5 - 2) })
             .collect()
     };
-    Event::Tasks(Box::new(Tasks {
+    Tasks {
         run,
         step,
         found: TaskFigures {
@@ -131,14 +143,14 @@ pub fn tasks(run: RunId, step: u64, scale: f64) -> Event {
             shown,
             size: [side, side],
         },
-    }))
+    }
 }
 
 /// Figures whose errors are `scale` times the same.
 fn figures(scale: f64) -> Vec<Vec<Figure>> {
-    let error = |name, value, unit| Figure { name, value: scale * value, unit, is_lower_better: true };
+    let error = |name, value, unit| Figure::error(name, scale * value, unit);
     let within =
-        |name, value| Figure { name, value: value / scale, unit: Unit::Share, is_lower_better: false };
+        |name, value| Figure { is_lower_better: false, ..Figure::error(name, value / scale, Unit::Share) };
     vec![
         vec![error("error", 0.4, Unit::Share), error("balanced error", 0.42, Unit::Share)],
         vec![
@@ -157,20 +169,22 @@ fn figures(scale: f64) -> Vec<Vec<Figure>> {
     ]
 }
 
+/// What the trainer does.
 pub fn state(run: RunId, activity: Activity, step: u64) -> Event {
     Event::State(RunState { run, activity, step })
 }
 
-pub fn report(run: RunId, step: u64, hyper: Hyper) -> Event {
+/// The report of a step: the losses fall, the auxiliary network wins and loses.
+pub fn report(run: RunId, step: u64, hyper: Hyper) -> Report {
     let mut noise = Noise(step.wrapping_mul(977) + 1);
     let t = step as f64 / 300.0;
     let fade = (-t).exp();
-    let mut jitter = |size: f64| size * (noise.next() - 0.5);
+    let mut jitter = |size: f64| size * (noise.draw() - 0.5);
     let auxiliary_accuracy =
         (0.1 + 0.85 * (1.0 - (-6.0 * t).exp()) * (0.28 + 0.72 * (-0.8 * t).exp()) + jitter(0.06))
             .clamp(0.0, 1.0);
     let confusion = confusion(step, auxiliary_accuracy);
-    Event::Report(Box::new(Report {
+    Report {
         run,
         step,
         epoch: step as f64 * 64.0 / 10_000.0,
@@ -184,7 +198,7 @@ pub fn report(run: RunId, step: u64, hyper: Hyper) -> Event {
         auxiliary_accuracy,
         gradient_rms: 0.02 * (0.3 + fade) + jitter(0.002),
         confusion,
-    }))
+    }
 }
 
 fn confusion(step: u64, accuracy: f64) -> Vec<u32> {
@@ -192,12 +206,12 @@ fn confusion(step: u64, accuracy: f64) -> Vec<u32> {
     let mut counts = vec![0; 100];
     for row in 0..10 {
         for _ in 0..64 {
-            let right = noise.next() < accuracy;
+            let right = noise.draw() < accuracy;
             let near = [6, 3, 4, 1, 2, 7, 0, 9, 6, 7][row];
-            let column = match (right, noise.next() < 0.4) {
+            let column = match (right, noise.draw() < 0.4) {
                 (true, _) => row,
                 (false, true) => near,
-                (false, false) => (noise.next() * 10.0) as usize,
+                (false, false) => (noise.draw() * 10.0) as usize,
             };
             counts[row * 10 + column] += 1;
         }
@@ -206,12 +220,13 @@ fn confusion(step: u64, accuracy: f64) -> Vec<u32> {
 }
 
 /// Edges of quarter octaves from 2⁻⁴⁰ to 2⁸ on either side, and of one bin about zero: as the trainer's.
-pub fn edges() -> Vec<f32> {
+fn edges() -> Vec<f32> {
     let positive: Vec<f32> = (0..=192).map(|quarter| 2f32.powf(-40.0 + 0.25 * quarter as f32)).collect();
     positive.iter().rev().map(|edge| -edge).chain(positive.iter().copied()).collect()
 }
 
-pub fn histograms(run: RunId, step: u64) -> Event {
+/// Histograms of the ten classes.
+pub fn histograms(run: RunId, step: u64) -> Histograms {
     let edges = edges();
     let classes = (0..10)
         .map(|class| {
@@ -226,39 +241,22 @@ pub fn histograms(run: RunId, step: u64) -> Event {
                     let width = if middle > centre { 0.25 } else { 1.6 };
                     let bell = (-(middle - centre).powi(2) / width).exp();
                     let zeros = if pair[0] < 0.0 && pair[1] > 0.0 { 800.0 } else { 0.0 };
-                    (zeros + 900.0 * skew * bell * (0.9 + 0.2 * noise.next())) as u32
+                    (zeros + 900.0 * skew * bell * (0.9 + 0.2 * noise.draw())) as u32
                 })
                 .collect();
             let spread = 10f64.powf(centre);
-            let percentiles = [-40.0, -2.1, -1.2, -0.5, 0.02, 0.55, 1.3, 2.2, 44.0]
-                .map(|deviations: f64| deviations * spread);
-            assert_eq!(percentiles.len(), PERCENTILES.len() + 2);
+            let percentiles: [f64; PERCENTILES.len() + 2] =
+                [-40.0, -2.1, -1.2, -0.5, 0.02, 0.55, 1.3, 2.2, 44.0]
+                    .map(|deviations: f64| deviations * spread);
             ClassHistogram { counts, mean: 0.02 * spread, deviation: 2.0 * spread, percentiles }
         })
         .collect();
     let distance = 0.34 * (-(step as f64) / 900.0).exp() + 0.05;
-    Event::Histograms(Box::new(Histograms {
-        run,
-        step,
-        edges,
-        classes,
-        distance,
-        floor: 0.021,
-        comparison: None,
-        before: None,
-    }))
+    Histograms { run, step, edges, classes, distance, floor: 0.021, comparison: None, before: None }
 }
 
-/// Histograms behind alignment layers, and those before them.
-pub fn with_before(behind: Event, before: Event) -> Event {
-    let (Event::Histograms(mut behind), Event::Histograms(before)) = (behind, before) else {
-        unreachable!("both are histograms")
-    };
-    behind.before = Some(before);
-    Event::Histograms(behind)
-}
-
-pub fn robustness(run: RunId, step: u64, complete: bool) -> Event {
+/// An evaluation of 256 images.
+pub fn robustness(run: RunId, step: u64, complete: bool) -> Robustness {
     let progress = (step as f64 / 1500.0).min(1.0);
     let share = |value: f64| Share { hits: (256.0 * value.clamp(0.0, 1.0)) as u32, total: 256 };
     let clean = 0.45 + 0.39 * progress;
@@ -277,7 +275,7 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Event {
             })
             .to_vec(),
     };
-    Event::Robustness(Box::new(Robustness {
+    Robustness {
         run,
         step,
         complete,
@@ -302,16 +300,16 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Event {
             epsilon: 0.1,
             confusion: confusion(step, 0.3),
         }],
-    }))
+    }
 }
 
 /// An audit of which one light is red and one is not known.
-pub fn audited(run: RunId, step: u64, complete: bool) -> Event {
-    let light = |name, verdict, figure: &str| Light {
-        name,
+pub fn audited(run: RunId, step: u64, complete: bool) -> Audited {
+    let light = |name: &'static str, verdict, figure: &str| Light {
+        name: name.into(),
         verdict,
         figure: figure.into(),
-        why: "Where random noise does more harm than the gradient, the gradient points nowhere.",
+        why: "Where random noise does more harm than the gradient, the gradient points nowhere.".into(),
     };
     let lights = vec![
         light("epsilon-zero", Verdict::Passed, "clean 84.0 %, PGD at ε = 0 84.0 % (n = 256)"),
@@ -327,10 +325,11 @@ pub fn audited(run: RunId, step: u64, complete: bool) -> Event {
         ),
     ];
     let progress = if complete { 1.0 } else { 0.3 };
-    Event::Audited(Box::new(Audited { run, step, complete, progress, lights }))
+    Audited { run, step, complete, progress, lights }
 }
 
-pub fn samples(run: RunId, step: u64) -> Event {
+/// Eight images with their gradient tensors.
+pub fn samples(run: RunId, step: u64) -> Samples {
     let mut noise = Noise(step + 3);
     let samples = (0..8)
         .map(|index| {
@@ -338,7 +337,7 @@ pub fn samples(run: RunId, step: u64) -> Event {
             let image: Vec<f32> = pixels(|x, y| garment(label, x, y) as f32);
             let gradient: Vec<f32> = pixels(|x, y| {
                 let edge = garment(label, x + 0.06, y) - garment(label, x - 0.06, y);
-                (0.004 * (edge + 0.25 * (noise.next() - 0.5))) as f32
+                (0.004 * (edge + 0.25 * (noise.draw() - 0.5))) as f32
             });
             let adversarial =
                 image.iter().zip(&gradient).map(|(x, g)| (x + 0.1 * g.signum()).clamp(0.0, 1.0)).collect();
@@ -365,7 +364,7 @@ pub fn samples(run: RunId, step: u64) -> Event {
             }
         })
         .collect();
-    Event::Samples(Box::new(Samples { run, step, shape: [1, 28, 28], epsilon: 0.1, samples }))
+    Samples { run, step, shape: [1, 28, 28], epsilon: 0.1, samples }
 }
 
 fn pixels(mut value: impl FnMut(f64, f64) -> f32) -> Vec<f32> {
@@ -388,15 +387,15 @@ pub fn a_run(run: RunId, steps: u64) -> Vec<Event> {
         if step == 700 {
             hyper.alpha = 0.25;
         }
-        events.push(report(run, step, hyper));
+        events.push(report(run, step, hyper).into());
         if step % 50 == 0 {
-            events.push(histograms(run, step));
+            events.push(histograms(run, step).into());
         }
         if step % 200 == 0 {
-            events.push(samples(run, step));
-            events.push(robustness(run, step, false));
-            events.push(robustness(run, step, true));
-            events.push(audited(run, step, true));
+            events.push(samples(run, step).into());
+            events.push(robustness(run, step, false).into());
+            events.push(robustness(run, step, true).into());
+            events.push(audited(run, step, true).into());
         }
     }
     events

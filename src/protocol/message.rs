@@ -1,0 +1,147 @@
+//! What a face asks of the trainer, and what the trainer tells its face.
+
+use super::audit::Audited;
+use super::gradients::{Histograms, Samples};
+use super::robustness::Robustness;
+use super::run::{Preparing, Report, RunId, RunInfo};
+use super::tasks::Tasks;
+use crate::config::{Players, Setup, Threat};
+
+/// What a face asks of the trainer. Obeyed in order.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Train until paused or finished.
+    Run,
+    /// Stop after the current step.
+    Pause,
+    /// Take this many steps, then pause.
+    Step(Players, u32),
+    /// Start anew with this setup (and the newest [`Hyper`]); paused.
+    Reset(Box<Setup>),
+    /// Attack held-out images with these threats, beside whatever else goes on.
+    Evaluate {
+        /// Attacks and radii.
+        threats: Vec<Threat>,
+        /// Held-out images; all of them where there are fewer.
+        samples: usize,
+    },
+    /// Check on held-out images whether robustness figures can be trusted, beside whatever else goes on.
+    Audit {
+        /// Held-out images; all of them where there are fewer.
+        samples: usize,
+    },
+    /// Keep the main network at hand for runs whose setup says [`KEPT_TEACHER`](crate::config::KEPT_TEACHER).
+    Teach,
+    /// Answer with [`Event::Saved`].
+    Save,
+    /// Take weights, optimiser state, step and config from the bytes of a checkpoint; paused.
+    Load(Vec<u8>),
+    /// End the trainer.
+    Quit,
+}
+
+/// What the trainer tells its face.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A run is set up and about to begin, paused.
+    Started(Box<RunInfo>),
+    /// The trainer changed what it does.
+    State(RunState),
+    /// What comes before the first step is under way.
+    Preparing(Preparing),
+    /// Losses and accuracies, averaged over the steps since the last report.
+    Report(Box<Report>),
+    /// Gradient tensors by origin.
+    Histograms(Box<Histograms>),
+    /// A few images with their gradient tensors and adversarial examples.
+    Samples(Box<Samples>),
+    /// The figures of several tasks.
+    Tasks(Box<Tasks>),
+    /// Robust accuracy so far; `complete` on the last of an evaluation.
+    Robustness(Box<Robustness>),
+    /// An audit so far; `complete` on its last.
+    Audited(Box<Audited>),
+    /// The bytes of a checkpoint (safetensors).
+    Saved(Vec<u8>),
+    /// Something people should know that stops nothing.
+    Notice(String),
+    /// Something failed; the trainer is paused and still answers.
+    Failed(Failure),
+}
+
+impl From<RunInfo> for Event {
+    fn from(info: RunInfo) -> Self {
+        Self::Started(Box::new(info))
+    }
+}
+
+impl From<Report> for Event {
+    fn from(report: Report) -> Self {
+        Self::Report(Box::new(report))
+    }
+}
+
+impl From<Histograms> for Event {
+    fn from(histograms: Histograms) -> Self {
+        Self::Histograms(Box::new(histograms))
+    }
+}
+
+impl From<Samples> for Event {
+    fn from(samples: Samples) -> Self {
+        Self::Samples(Box::new(samples))
+    }
+}
+
+impl From<Tasks> for Event {
+    fn from(tasks: Tasks) -> Self {
+        Self::Tasks(Box::new(tasks))
+    }
+}
+
+impl From<Robustness> for Event {
+    fn from(robustness: Robustness) -> Self {
+        Self::Robustness(Box::new(robustness))
+    }
+}
+
+impl From<Audited> for Event {
+    fn from(audited: Audited) -> Self {
+        Self::Audited(Box::new(audited))
+    }
+}
+
+/// What the trainer is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Reading data, making networks, compiling.
+    Preparing,
+    /// Waiting for a command.
+    Paused,
+    /// Training.
+    Running,
+    /// All steps are done.
+    Finished,
+}
+
+/// What the trainer is doing, and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RunState {
+    /// Which run.
+    pub run: RunId,
+    /// What it does.
+    pub activity: Activity,
+    /// Steps done.
+    pub step: u64,
+}
+
+/// What failed, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which run; 0 where none had begun.
+    pub run: RunId,
+    /// What happened, with numbers and names.
+    pub what: String,
+    /// What to do now.
+    pub advice: String,
+}

@@ -1,0 +1,24 @@
+//! What the trainer and its faces say to each other: plain data, and the channels that carry it.
+//!
+//! Window, page and command line hold a [`Remote`]; the trainer holds the other end and never waits for a window.
+
+mod audit;
+mod channel;
+mod gradients;
+#[doc(hidden)]
+pub mod made_up;
+mod message;
+pub mod nullable;
+mod robustness;
+mod run;
+mod tasks;
+
+pub use audit::{Audited, Light, Verdict};
+pub use channel::{Delivery, Local, Remote, connect, end};
+pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
+pub use message::{Activity, Command, Event, Failure, RunState};
+pub use robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase};
+pub use run::{Preparing, Report, RunId, RunInfo};
+pub use tasks::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit, gain_by_task, loss_over_metrics};
+
+pub use crate::config::{DeviceInfo, Players};

@@ -1,0 +1,84 @@
+//! The facts of a run, how its preparation goes, and what its steps report.
+
+use web_time::Duration;
+
+use crate::config::{Config, DeviceInfo, Hyper};
+
+/// Number of a run, counted from 1 by the trainer at each start or reset; events of an older run are stale.
+pub type RunId = u64;
+
+/// The facts of a run that do not change.
+#[derive(Clone, Debug)]
+pub struct RunInfo {
+    /// Which run.
+    pub run: RunId,
+    /// Setup and the knobs it starts with.
+    pub config: Config,
+    /// Where it computes.
+    pub device: DeviceInfo,
+    /// The data set's name.
+    pub data: String,
+    /// Class names, `K` of them.
+    pub classes: Vec<String>,
+    /// Where gradient tensors come from, in the order of confusion and histograms: the classes, student and teacher, or
+    /// the tasks.
+    pub origins: Vec<String>,
+    /// `[C, H, W]` of an image.
+    pub image_shape: [usize; 3],
+    /// Images that the main network is trained on.
+    pub train_images: usize,
+    /// Held-out images.
+    pub test_images: usize,
+    /// Weights of the main network.
+    pub main_weights: usize,
+    /// Weights of the auxiliary network.
+    pub auxiliary_weights: usize,
+    /// Weights of the teacher, where there is one.
+    pub teacher_weights: Option<usize>,
+}
+
+/// How far the training of a teacher is; loss and accuracy are averages since the last one of these.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preparing {
+    /// Which run.
+    pub run: RunId,
+    /// Steps done.
+    pub done: u64,
+    /// Of how many.
+    pub steps: u64,
+    /// Its cross-entropy on the training images.
+    pub loss: f64,
+    /// Share of the training batches that it gets right.
+    pub accuracy: f64,
+}
+
+/// Averages over the steps since the last report.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Which run.
+    pub run: RunId,
+    /// Steps done.
+    pub step: u64,
+    /// Passes over the training data done.
+    pub epoch: f64,
+    /// Time spent training since the run began.
+    pub elapsed: Duration,
+    /// Training steps a second since the last report.
+    pub steps_per_second: f64,
+    /// The knobs of the last step.
+    pub hyper: Hyper,
+    /// α of the last step, ramp included.
+    pub alpha: f64,
+    /// Cross-entropy `J` of the main network on what it was trained on.
+    pub loss: f64,
+    /// Share of the training batch that the main network gets right.
+    pub accuracy: f64,
+    /// Cross-entropy of the auxiliary network on the gradient tensors, before its step.
+    pub auxiliary_loss: f64,
+    /// Share of gradient tensors whose origin the auxiliary network reads.
+    pub auxiliary_accuracy: f64,
+    /// Root mean square of the gradient tensors, over batch and pixels.
+    pub gradient_rms: f64,
+    /// Gradient tensors by true origin (row) and what the auxiliary network said (column), row by row.
+    pub confusion: Vec<u32>,
+}
