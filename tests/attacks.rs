@@ -12,11 +12,10 @@ mod golden;
 use adapter::gpu;
 use burn::tensor::{Device, Tensor};
 use golden::Golden;
-use great_lab::train::worst_cases;
 use great_lab::{
     attack::{
         Assault, Evaluation, Goal, Pace, Start, Victim,
-        evaluation::{Counts, Turn},
+        evaluation::{Counts, Turn, worst_cases},
     },
     config::{AttackKind, InputTransform, Norm, Setup, TargetKind, Threat},
     gpu::{hits, images::DeviceImages},

@@ -12,8 +12,7 @@ use burn::tensor::Device;
 use great_lab::{
     attack::{
         Audit,
-        audit::{Severity, Subject},
-        probe::Reader,
+        audit::{Reader, Severity, Subject},
     },
     config::{Hyper, InputTransform, Mode, Players, Setup},
     data,

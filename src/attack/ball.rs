@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};
 use rand_distr::{Distribution, StandardNormal, Uniform};
 
-use super::Dice;
+use super::dice::Dice;
 use crate::config::Norm;
 
 /// Least length that anything is divided by.

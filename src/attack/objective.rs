@@ -7,7 +7,7 @@ use burn::tensor::{
     activation::{log_softmax, softmax},
 };
 
-use super::{Goal, Victim};
+use super::{goal::Goal, victim::Victim};
 use crate::gpu::hits;
 
 /// Keeps the difference of logits ratio finite; as in AutoAttack.

@@ -2,7 +2,11 @@
 
 use burn::tensor::Tensor;
 
-use super::{Assault, Goal, Victim, rows};
+use super::{
+    assault::Assault,
+    goal::{Goal, rows},
+    victim::Victim,
+};
 use crate::gpu::read;
 
 /// A batch, what fooled the network, and who is left.

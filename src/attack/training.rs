@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use rand::rngs::StdRng;
 
-use super::{Dice, Goal, Start, Victim, ball, descent::Recipe};
+use super::{assault::Start, ball, dice::Dice, goal::Goal, methods::descent::Recipe, victim::Victim};
 use crate::{
     config::{AttackKind, TargetKind, Threat},
     gpu::softmax,

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use web_time::Instant;
 
 use crate::attack::audit::{Severity, Subject};
-use crate::attack::evaluation::{Attacked, Counts, Turn};
+use crate::attack::evaluation::{Attacked, BatchSizes, Counts, Turn, found};
 use crate::attack::{Audit, Evaluation, Victim};
 use crate::config::{AttackKind, Config, Hyper, Norm, TargetKind, Threat};
 use crate::data::{self, Dataset, balanced_subset};
@@ -17,8 +17,8 @@ use crate::gpu::{read, softmax};
 use crate::nn::{Network, Weights, loss};
 use crate::platform;
 use crate::protocol::{Light, Robustness};
+use crate::train::Surrogate;
 use crate::train::checkpoint::{Checkpoint, CheckpointError};
-use crate::train::{Surrogate, found};
 
 use super::charts;
 use super::error::HeadlessError;
@@ -321,8 +321,10 @@ impl Job {
         let held_out = DeviceImages::upload(&test.pixels, &test.labels, *shape, classes.len(), &self.device);
         let indices = balanced_subset(&test.labels, self.samples);
         let seed = self.checkpoint.header.config.setup.seed;
+        let batch_sizes = BatchSizes::default();
         let mut evaluation = Evaluation::new(weights, self.threats.clone(), &indices, classes.len(), seed)
-            .with_draws(self.draws);
+            .with_draws(self.draws)
+            .with_batch_sizes(&batch_sizes);
         let share = if self.needs_surrogate() { SURROGATE_SHARE } else { 0.0 };
         let surrogate = if self.needs_surrogate() { Some(self.surrogate(tell).await?) } else { None };
         if let Some((network, weights)) = &surrogate {
@@ -358,7 +360,8 @@ impl Job {
         let _ = tell.send(Message::Attacked(pace(&counts, begin.elapsed().as_secs_f64(), at_once)));
         weigh(&mut gallery, &subject, &held_out, &indices).await?;
         let lights = if self.audit {
-            self.lights(tell, Subject { surrogate, ..subject }, (&held_out, indices), share + rest).await?
+            let on = (&held_out, indices, &batch_sizes);
+            self.lights(tell, Subject { surrogate, ..subject }, on, share + rest).await?
         } else {
             Vec::new()
         };
@@ -370,7 +373,7 @@ impl Job {
         &self,
         tell: &SyncSender<Message>,
         subject: Subject,
-        (held_out, indices): (&DeviceImages, Vec<u32>),
+        (held_out, indices, batch_sizes): (&DeviceImages, Vec<u32>, &BatchSizes),
         before: f64,
     ) -> Result<Vec<Light>, String> {
         let Dataset { train, shape, classes, .. } = &self.data;
@@ -389,7 +392,8 @@ impl Job {
             draws: self.draws,
             seed: setup.seed,
         };
-        let mut audit = Audit::new(subject, severity, indices, (&train, held_out));
+        let mut audit =
+            Audit::new(subject, severity, indices, (&train, held_out)).with_batch_sizes(batch_sizes);
         while !audit.is_complete() {
             audit.advance(held_out).await?;
             let _ = tell.send(Message::Progress(before + (1.0 - before) * audit.progress()));

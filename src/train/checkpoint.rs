@@ -13,7 +13,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    attack::{audit::Subject, probe::Reader},
+    attack::audit::{Reader, Subject},
     config::{Activation, Config, NetworkKind, ScenarioKind, Setup, knobs},
     data::Dataset,
     gpu::read_all,

@@ -8,13 +8,10 @@ mod session;
 mod surrogate;
 mod teacher;
 mod trainer;
-mod worst;
 
 pub use crate::protocol;
-pub use measure::{curves, found};
 pub use session::running_threats;
 pub use surrogate::Surrogate;
-pub use worst::{smallest_radii, worst_cases};
 
 use crate::{
     config::Config,

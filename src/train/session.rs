@@ -14,7 +14,7 @@ use super::{
     teacher,
 };
 use crate::{
-    attack::Evaluation,
+    attack::{Evaluation, evaluation::BatchSizes},
     config::{
         AttackKind, Config, DeviceInfo, Hyper, KnobError, Precision, ScenarioKind, Setup, TargetKind,
         TaskSet, Threat, knobs, threat::radii_around,
@@ -43,6 +43,8 @@ pub struct Session {
     teacher: Option<TeacherHeader>,
     readings: Readings<Outcome>,
     evaluation: Option<(u64, Evaluation)>,
+    /// How many images at once were found to be fastest to attack.
+    batch_sizes: BatchSizes,
     audit: Option<Auditing>,
     /// On whom the audit's transfer attack makes its examples, once it is trained.
     surrogate: Option<(Network, Weights)>,
@@ -167,6 +169,7 @@ impl Session {
             teacher,
             readings: Readings::default(),
             evaluation: None,
+            batch_sizes: BatchSizes::default(),
             audit: None,
             surrogate: None,
             device: device.clone(),
@@ -297,7 +300,8 @@ impl Session {
         let (classes, seed) = (self.info.classes.len(), self.info.config.setup.seed);
         let weights = &self.scenario.main().weights;
         let evaluation = Evaluation::new(weights, threats, &indices, classes, seed)
-            .with_draws(self.info.config.setup.eot());
+            .with_draws(self.info.config.setup.eot())
+            .with_batch_sizes(&self.batch_sizes);
         self.evaluation = Some((self.step, evaluation));
     }
 

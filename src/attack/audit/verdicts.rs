@@ -1,7 +1,7 @@
 //! From what an audit measured to its lights. Attacks are compared image by image: one is weaker than another only where
 //! an exact test of the images on which they differ says so, so that chance turns no light red.
 
-use super::{Audit, Trial};
+use super::trial::{Findings, Trial};
 use crate::protocol::{Light, Verdict};
 
 /// Largest probability at which a difference is taken for real; one-sided.
@@ -16,38 +16,38 @@ const FEW: f64 = 0.05;
 const LAZY: f64 = 0.05;
 
 /// All lights, in the order in which they are shown.
-pub(super) fn lights(audit: &Audit) -> Vec<Light> {
-    let k = audit.severity.steps;
+pub(super) fn lights(found: &Findings) -> Vec<Light> {
+    let k = found.severity.steps;
     vec![
-        epsilon_zero(audit),
+        epsilon_zero(found),
         ordered(
-            audit,
+            found,
             "iterative-beats-one-step",
             [("FGSM", Trial::Fgsm), (&format!("PGD-{k}"), Trial::Pgd)],
             "One step along a gradient cannot do more than many, unless the gradient misleads.",
         ),
-        falls_with_epsilon(audit),
-        chance_at_half(audit),
-        unbounded(audit),
-        levelled(audit),
-        restarts(audit),
-        blind(audit, "square", Trial::Square, "Square"),
-        blind(audit, "transfer", Trial::Transfer, "transfer"),
+        falls_with_epsilon(found),
+        chance_at_half(found),
+        unbounded(found),
+        levelled(found),
+        restarts(found),
+        blind(found, "square", Trial::Square, "Square"),
+        blind(found, "transfer", Trial::Transfer, "transfer"),
         ordered(
-            audit,
+            found,
             "noise",
             [("noise", Trial::Noise), (&format!("PGD-{k}"), Trial::Pgd)],
             "Where random noise does more harm than the gradient, the gradient points nowhere.",
         ),
         ordered(
-            audit,
+            found,
             "targeted",
             [("targeted PGD", Trial::Targeted), ("untargeted", Trial::Pgd)],
             "Any wrong class is easier to reach than one that is given, so an attack that aims must not do more harm.",
         ),
-        zero_gradients(audit),
-        repeatable(audit),
-        probe(audit),
+        zero_gradients(found),
+        repeatable(found),
+        probe(found),
     ]
 }
 
@@ -93,12 +93,12 @@ fn sign_test(more: usize, less: usize) -> f64 {
     tail.min(1.0)
 }
 
-fn epsilon_zero(audit: &Audit) -> Light {
+fn epsilon_zero(found: &Findings) -> Light {
     let (name, why) = (
         "epsilon-zero",
         "An attack that may change nothing must change nothing, or the evaluation itself is wrong.",
     );
-    let (Some(clean), Some(nothing)) = (audit.clean(), audit.right(Trial::Nothing)) else {
+    let (Some(clean), Some(nothing)) = (found.clean(), found.right(Trial::Nothing)) else {
         return unknown(name, NOT_YET, why);
     };
     let figure = format!(
@@ -109,17 +109,17 @@ fn epsilon_zero(audit: &Audit) -> Light {
     );
     // A network that draws says something else each time; what counts is that the attack does no harm.
     let is_alike = !is_beaten(&nothing, &clean) && !is_beaten(&clean, &nothing);
-    light(name, clean == nothing || (audit.severity.draws > 1 && is_alike), figure, why)
+    light(name, clean == nothing || (found.severity.draws > 1 && is_alike), figure, why)
 }
 
 /// The first attack must not do more harm than the second.
 fn ordered(
-    audit: &Audit,
+    found: &Findings,
     name: &'static str,
     [weak, strong]: [(&str, Trial); 2],
     why: &'static str,
 ) -> Light {
-    let (Some(weaker), Some(stronger)) = (audit.right(weak.1), audit.right(strong.1)) else {
+    let (Some(weaker), Some(stronger)) = (found.right(weak.1), found.right(strong.1)) else {
         return unknown(name, NOT_YET, why);
     };
     let (low, high) = (percent(share(&weaker)), percent(share(&stronger)));
@@ -127,12 +127,12 @@ fn ordered(
     light(name, !is_beaten(&weaker, &stronger), figure, why)
 }
 
-fn falls_with_epsilon(audit: &Audit) -> Light {
+fn falls_with_epsilon(found: &Findings) -> Light {
     let (name, why) =
         ("larger-epsilon", "A larger ball holds the smaller one, so accuracy cannot rise with ε.");
-    let radii = [Trial::HalfRadius, Trial::Pgd, Trial::TwiceRadius].map(|trial| audit.right(trial));
+    let radii = [Trial::HalfRadius, Trial::Pgd, Trial::TwiceRadius].map(|trial| found.right(trial));
     let [Some(half), Some(full), Some(twice)] = radii else { return unknown(name, NOT_YET, why) };
-    let epsilon = audit.severity.epsilon;
+    let epsilon = found.severity.epsilon;
     let figure = format!(
         "{} at ε = {:.3}, {} at {:.3}, {} at {:.3}",
         percent(share(&half)),
@@ -145,23 +145,23 @@ fn falls_with_epsilon(audit: &Audit) -> Light {
     light(name, !is_beaten(&half, &full) && !is_beaten(&full, &twice), figure, why)
 }
 
-fn chance_at_half(audit: &Audit) -> Light {
+fn chance_at_half(found: &Findings) -> Light {
     let (name, why) = (
         "chance-at-half",
         "At ε = 0.5 every image can be made the same grey, so no more than chance can be left.",
     );
-    let Some(right) = audit.right(Trial::Half) else { return unknown(name, NOT_YET, why) };
-    let (n, chance) = (right.len() as f64, 1.0 / audit.subject.network.interface.classes as f64);
+    let Some(right) = found.right(Trial::Half) else { return unknown(name, NOT_YET, why) };
+    let (n, chance) = (right.len() as f64, 1.0 / found.classes as f64);
     // Above chance by more than 2.6 standard deviations of as many guesses.
     let most = chance + 2.6 * (chance * (1.0 - chance) / n).sqrt();
     let figure = format!("PGD at ε = 0.5 {}, chance {}", percent(share(&right)), percent(chance));
     light(name, share(&right) <= most, figure, why)
 }
 
-fn unbounded(audit: &Audit) -> Light {
+fn unbounded(found: &Findings) -> Light {
     let (name, why) =
         ("unbounded", "At ε = 1 an image can become any other, so an attack that leaves some does not work.");
-    let Some(right) = audit.right(Trial::Unbounded) else { return unknown(name, NOT_YET, why) };
+    let Some(right) = found.right(Trial::Unbounded) else { return unknown(name, NOT_YET, why) };
     let figure = format!("PGD at ε = 1 {}", percent(share(&right)));
     light(name, share(&right) <= NEARLY_NONE, figure, why)
 }
@@ -172,12 +172,12 @@ fn settled(name: &'static str, weak: &[bool], strong: &[bool], figure: String, w
     light(name, !falls, figure, why)
 }
 
-fn levelled(audit: &Audit) -> Light {
+fn levelled(found: &Findings) -> Light {
     let (name, why) =
         ("more-steps", "An attack that more steps still improve has not said how little is left.");
-    let steps = [Trial::Pgd, Trial::TwiceSteps, Trial::FourTimesSteps].map(|trial| audit.right(trial));
+    let steps = [Trial::Pgd, Trial::TwiceSteps, Trial::FourTimesSteps].map(|trial| found.right(trial));
     let [Some(one), Some(two), Some(four)] = steps else { return unknown(name, NOT_YET, why) };
-    let k = audit.severity.steps;
+    let k = found.severity.steps;
     let figure = format!(
         "PGD-{k} {}, PGD-{} {}, PGD-{} {}",
         percent(share(&one)),
@@ -189,10 +189,10 @@ fn levelled(audit: &Audit) -> Light {
     settled(name, &one, &four, figure, why)
 }
 
-fn restarts(audit: &Audit) -> Light {
+fn restarts(found: &Findings) -> Light {
     let (name, why) =
         ("restarts", "Where other random starts find what the first did not, one start says too little.");
-    let (Some(one), Some(three)) = (audit.right(Trial::Pgd), audit.right(Trial::Restarts)) else {
+    let (Some(one), Some(three)) = (found.right(Trial::Pgd), found.right(Trial::Restarts)) else {
         return unknown(name, NOT_YET, why);
     };
     let figure = format!("1 start {}, 3 starts {}", percent(share(&one)), percent(share(&three)));
@@ -200,9 +200,9 @@ fn restarts(audit: &Audit) -> Light {
 }
 
 /// An attack that does not read this network's gradient must not do more harm than all that do.
-fn blind(audit: &Audit, name: &'static str, trial: Trial, title: &str) -> Light {
+fn blind(found: &Findings, name: &'static str, trial: Trial, title: &str) -> Light {
     let why = "An attack that never sees this network's gradient and does more harm shows that the gradient is masked.";
-    if !audit.trials.contains(&trial) {
+    if !found.trials.contains(&trial) {
         return unknown(
             name,
             "it needs a network to make examples on, and the data could not be read again to train one",
@@ -210,8 +210,8 @@ fn blind(audit: &Audit, name: &'static str, trial: Trial, title: &str) -> Light 
         );
     }
     let seeing = [Trial::Fgsm, Trial::Pgd, Trial::TwiceSteps, Trial::FourTimesSteps, Trial::Restarts];
-    let seeing: Option<Vec<Vec<bool>>> = seeing.iter().map(|trial| audit.right(*trial)).collect();
-    let (Some(blind), Some(seeing)) = (audit.right(trial), seeing) else {
+    let seeing: Option<Vec<Vec<bool>>> = seeing.iter().map(|trial| found.right(*trial)).collect();
+    let (Some(blind), Some(seeing)) = (found.right(trial), seeing) else {
         return unknown(name, NOT_YET, why);
     };
     let worst: Vec<bool> = (0..blind.len()).map(|image| seeing.iter().all(|right| right[image])).collect();
@@ -220,24 +220,24 @@ fn blind(audit: &Audit, name: &'static str, trial: Trial, title: &str) -> Light 
     light(name, !is_beaten(&blind, &worst), figure, why)
 }
 
-fn zero_gradients(audit: &Audit) -> Light {
+fn zero_gradients(found: &Findings) -> Light {
     let (name, why) = (
         "zero-gradients",
         "An attack cannot follow a gradient that is zero; the image may be as easy to fool as any.",
     );
-    let Some(inspection) = audit.inspection else { return unknown(name, NOT_YET, why) };
+    let Some(inspection) = found.inspection else { return unknown(name, NOT_YET, why) };
     let zero = f64::from(inspection.zero_gradients) / f64::from(inspection.images.max(1));
     let figure = format!("{} of {} images have none", percent(zero), inspection.images);
     light(name, zero <= FEW, figure, why)
 }
 
-fn repeatable(audit: &Audit) -> Light {
+fn repeatable(found: &Findings) -> Light {
     let (name, why) = (
         "repeatable",
         "A network that answers otherwise the second time must be attacked in expectation over its chance (EOT).",
     );
-    let Some(inspection) = audit.inspection else { return unknown(name, NOT_YET, why) };
-    let draws = audit.severity.draws;
+    let Some(inspection) = found.inspection else { return unknown(name, NOT_YET, why) };
+    let draws = found.severity.draws;
     let attacks = if draws > 1 { format!("; attacks average {draws} draws") } else { String::new() };
     let figure = format!(
         "{} of {} images get other logits the second time{attacks}",
@@ -246,15 +246,15 @@ fn repeatable(audit: &Audit) -> Light {
     light(name, inspection.changed == 0 || draws > 1, figure, why)
 }
 
-fn probe(audit: &Audit) -> Light {
+fn probe(found: &Findings) -> Light {
     let (name, why) = (
         "adversary-probe",
         "Gradients that a fresh discriminator reads were never made alike: the running one was only lazy.",
     );
-    if audit.subject.reader.is_none() {
+    if !found.has_reader {
         return unknown(name, "no discriminator reads the classes of gradient tensors in this run", why);
     }
-    let Some(probed) = &audit.probed else { return unknown(name, NOT_YET, why) };
+    let Some(probed) = &found.probed else { return unknown(name, NOT_YET, why) };
     let [running, fresh, floor] = [&probed.running, &probed.fresh, &probed.floor].map(|right| share(right));
     let figure = format!(
         "fresh {} after {} steps, running {}, shuffled labels {}, chance {}",
@@ -262,7 +262,7 @@ fn probe(audit: &Audit) -> Light {
         probed.steps,
         percent(running),
         percent(floor),
-        percent(1.0 / audit.subject.network.interface.classes as f64)
+        percent(1.0 / found.classes as f64)
     );
     // The running one must not be beaten: seen from there, it is the attack that should be the stronger.
     let wrong = |right: &[bool]| right.iter().map(|right| !right).collect::<Vec<_>>();

@@ -7,8 +7,7 @@ use super::Session;
 use crate::{
     attack::{
         Audit,
-        audit::{Severity, Subject},
-        probe::Reader,
+        audit::{Reader, Severity, Subject},
     },
     config::{Hyper, ScenarioKind},
     data::{self, balanced_subset},
@@ -84,7 +83,7 @@ impl Session {
 
     fn begin_audit(&self, Brief { subject, severity, indices }: Brief) -> Audit {
         let data = (self.scenario.train(), self.scenario.held_out());
-        Audit::new(subject, severity, indices, data)
+        Audit::new(subject, severity, indices, data).with_batch_sizes(&self.batch_sizes)
     }
 
     /// One turn of the audit under way, if any; what it says, if that is new.

@@ -1,13 +1,12 @@
 //! How many images are attacked at once: as many as make a pass fastest for each on this device, found by a short trial.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::{cell::RefCell, rc::Rc};
 
 use burn::tensor::{Device, Tensor};
 use web_time::Instant;
 
 use crate::gpu::read;
-use crate::nn::{Network, Weights};
+use crate::nn::{Network, Weights, network::Interface};
 
 /// What is tried, ascending.
 const SIZES: [usize; 7] = [16, 32, 64, 128, 256, 512, 1024];
@@ -22,36 +21,63 @@ const LONGEST_PASS: f64 = 0.25;
 /// Bytes of the largest tensor of a pass: half of what WebGPU binds by default.
 const MOST_BYTES: usize = 64 << 20;
 
-/// What was found, by device and network.
-static FOUND: LazyLock<Mutex<HashMap<String, usize>>> = LazyLock::new(Mutex::default);
+/// What was found, for each device and architecture: whoever evaluates again keeps it, so that it is tried once.
+#[derive(Clone, Debug, Default)]
+pub struct BatchSizes(Rc<RefCell<Vec<Known>>>);
 
-/// The size of a batch, at most `images` where that is above 0, at which a pass there and back through the network is
-/// fastest an image; tried once for a device and an architecture.
-///
-/// # Errors
-/// Where the device failed.
-pub(super) async fn fastest(
-    network: &Network,
-    weights: &Weights,
-    device: &Device,
+/// How many images at once are fastest there.
+#[derive(Debug)]
+struct Known {
+    device: Device,
+    architecture: Architecture,
     images: usize,
-) -> Result<usize, String> {
-    let shapes: Vec<_> = network.specs.iter().map(|spec| &spec.shape).collect();
-    let key = format!("{device:?} {:?} {shapes:?}", network.interface);
-    let known = FOUND.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
-    let found = match known {
-        Some(found) => found,
-        None => {
-            let most = most_images(network);
-            // What few images leave untried, the next evaluation may try.
-            let found = trial(network, weights, device, most.min(images.next_power_of_two())).await?;
-            if most <= images {
-                FOUND.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found);
+}
+
+/// All of a network that its speed depends on.
+#[derive(Debug, PartialEq)]
+struct Architecture {
+    interface: Interface,
+    shapes: Vec<Vec<usize>>,
+}
+
+impl Architecture {
+    fn of(network: &Network) -> Self {
+        let shapes = network.specs.iter().map(|spec| spec.shape.clone()).collect();
+        Self { interface: network.interface.clone(), shapes }
+    }
+}
+
+impl BatchSizes {
+    /// The size of a batch, at most `images` where that is above 0, at which a pass there and back through the network
+    /// is fastest an image; tried once for a device and an architecture.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub(super) async fn fastest(
+        &self,
+        network: &Network,
+        weights: &Weights,
+        device: &Device,
+        images: usize,
+    ) -> Result<usize, String> {
+        let architecture = Architecture::of(network);
+        let is_same = |known: &&Known| known.device == *device && known.architecture == architecture;
+        let known = self.0.borrow().iter().find(is_same).map(|known| known.images);
+        let found = match known {
+            Some(found) => found,
+            None => {
+                let most = most_images(network);
+                // What few images leave untried, the next evaluation may try.
+                let found = trial(network, weights, device, most.min(images.next_power_of_two())).await?;
+                if most <= images {
+                    let device = device.clone();
+                    self.0.borrow_mut().push(Known { device, architecture, images: found });
+                }
+                found
             }
-            found
-        }
-    };
-    Ok(found.min(images.max(1)))
+        };
+        Ok(found.min(images.max(1)))
+    }
 }
 
 /// How many images are few enough for the widest layer, which is as large as the images.

@@ -3,12 +3,15 @@
 
 use burn::tensor::Tensor;
 
-use super::{
-    Pace, Victim,
-    ball::{self, length, pick, unit},
-    objective::{Objective, View},
+use crate::{
+    attack::{
+        ball::{self, length, pick, unit},
+        objective::{Objective, View},
+        pace::Pace,
+        victim::Victim,
+    },
+    config::Norm,
 };
-use crate::config::Norm;
 
 /// Share of steps that must have raised the loss since the last checkpoint, or the step is halved.
 const RHO: f64 = 0.75;
@@ -19,7 +22,7 @@ const FIRST_STEP: f64 = 2.0;
 
 /// Where it moves, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct AutoPgd {
+pub(in crate::attack) struct AutoPgd {
     /// The ball's geometry.
     pub norm: Norm,
     /// Its radius.

@@ -3,12 +3,16 @@
 
 use burn::tensor::Tensor;
 
-use super::{
-    Goal, Pace, Victim,
-    ball::{length, pick},
-    objective::margin,
+use crate::{
+    attack::{
+        ball::{length, pick},
+        goal::Goal,
+        objective::margin,
+        pace::Pace,
+        victim::Victim,
+    },
+    config::Norm,
 };
-use crate::config::Norm;
 
 /// Values of c that are tried one after another.
 const SEARCH_STEPS: usize = 9;
@@ -27,12 +31,12 @@ const BETA_2: f64 = 0.999;
 const ADAM_EPSILON: f64 = 1e-8;
 
 /// The passes of `iterations` for each value of c.
-pub(super) fn passes(iterations: usize) -> usize {
+pub(in crate::attack) fn passes(iterations: usize) -> usize {
     SEARCH_STEPS * iterations
 }
 
 /// The images of the smallest perturbations found that reach the goal; the clean ones where there is none.
-pub(super) async fn smallest(
+pub(in crate::attack) async fn smallest(
     victim: &Victim<'_>,
     clean: &Tensor<4>,
     goal: &Goal,

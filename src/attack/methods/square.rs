@@ -3,14 +3,19 @@
 use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt, rngs::StdRng};
 
-use super::{
-    Dice, Goal, Pace, Victim,
-    ball::{into_box, length, pick, unit},
-    objective::margin,
-    rows,
-    survivors::Survivors,
+use crate::{
+    attack::{
+        ball::{into_box, length, pick, unit},
+        dice::Dice,
+        goal::{Goal, rows},
+        objective::margin,
+        pace::Pace,
+        survivors::Survivors,
+        victim::Victim,
+    },
+    config::Norm,
+    gpu::read,
 };
-use crate::{config::Norm, gpu::read};
 
 /// Share of the pixels in the first squares, as in AutoAttack.
 const FIRST_SHARE: f64 = 0.8;
@@ -25,7 +30,7 @@ const TILES: usize = 5;
 
 /// How it moves, and for how long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Square {
+pub(in crate::attack) struct Square {
     /// The ball's geometry.
     pub norm: Norm,
     /// Its radius.
@@ -209,7 +214,7 @@ impl Window {
 }
 
 /// What is drawn in one start: the same for any selection of a batch's images.
-pub(super) struct Draws<'a> {
+pub(in crate::attack) struct Draws<'a> {
     /// For each image.
     pub dice: &'a mut Dice,
     /// For all of them.

@@ -1,9 +1,10 @@
 //! The attacks that step along a gradient and project: FGSM, iFGSM, MI-FGSM and PGD differ in a [`Recipe`] alone.
 
 use burn::tensor::Tensor;
+use rand::rngs::StdRng;
 
-use super::{Dice, Goal, Pace, Start, Victim, ball};
 use crate::{
+    attack::{assault::Start, ball, dice::Dice, goal::Goal, pace::Pace, victim::Victim},
     config::{AttackKind, Norm, Threat},
     gpu,
 };
@@ -17,7 +18,7 @@ const LEAST_MAGNITUDE: f64 = 1e-30;
 
 /// How an attack moves; FGSM is iFGSM with one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Recipe {
+pub(in crate::attack) struct Recipe {
     norm: Norm,
     epsilon: f64,
     steps: usize,
@@ -85,7 +86,7 @@ impl Recipe {
 }
 
 /// Images on their way.
-pub(super) struct Walk<'a> {
+pub(in crate::attack) struct Walk<'a> {
     recipe: Recipe,
     clean: &'a Tensor<4>,
     goal: &'a Goal,
@@ -136,6 +137,39 @@ impl Walk<'_> {
         };
         self.images = take_step(self.images, direction, self.clean.clone(), step as f32, epsilon as f32);
         self
+    }
+}
+
+impl Victim<'_> {
+    /// The adversarial images of `clean` `[N, C, H, W]` by an attack that steps along a gradient, or by noise, at once.
+    /// The random start, if any, is drawn from `random`.
+    ///
+    /// With restarts, each example keeps the first result that reaches the goal, or else the last one. Any other attack
+    /// waits for the device between its parts: see [`Assault`]; here it leaves the images as they are.
+    pub fn perturb(&self, clean: &Tensor<4>, goal: &Goal, threat: &Threat, random: &mut StdRng) -> Tensor<4> {
+        let mut dice = Dice::of_batch(random, clean.dims()[0]);
+        let Some(recipe) = Recipe::of(threat, Start::Own) else {
+            let is_noise = threat.attack == AttackKind::Noise;
+            return if is_noise { ball::noise(clean, threat.epsilon, &mut dice) } else { clean.clone() };
+        };
+        let mut kept = recipe.begin(clean, goal, &mut dice).finish(self);
+        for _ in 1..recipe.starts(threat.restarts) {
+            let next = recipe.begin(clean, goal, &mut dice).finish(self);
+            kept = self.first_reaching(kept, next, goal);
+        }
+        kept
+    }
+
+    /// `kept` where it reaches the goal, else `next`.
+    pub(in crate::attack) fn first_reaching(
+        &self,
+        kept: Tensor<4>,
+        next: Tensor<4>,
+        goal: &Goal,
+    ) -> Tensor<4> {
+        let n = kept.dims()[0];
+        let logits = self.network.logits(self.weights, kept.clone());
+        ball::pick(&goal.reached(logits).reshape([n, 1, 1, 1]), kept, next)
     }
 }
 

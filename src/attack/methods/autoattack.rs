@@ -4,17 +4,24 @@
 use burn::tensor::Tensor;
 
 use super::{
-    Assault, Dice, Goal, Pace, Start,
     auto_pgd::AutoPgd,
-    ball,
     boundary::Boundary,
-    objective::{Objective, at_rank, ranks},
     square::{Draws, Square},
-    survivors::Survivors,
 };
-use crate::config::{
-    AttackKind, Threat,
-    threat::{AUTO_ITERATIONS, SQUARE_QUERIES},
+use crate::{
+    attack::{
+        assault::{Assault, Start},
+        ball,
+        dice::Dice,
+        goal::Goal,
+        objective::{Objective, at_rank, ranks},
+        pace::Pace,
+        survivors::Survivors,
+    },
+    config::{
+        AttackKind, Threat,
+        threat::{AUTO_ITERATIONS, SQUARE_QUERIES},
+    },
 };
 
 /// Classes that the targeted parts aim at one after another: those with the largest logits besides the label's.
@@ -24,7 +31,7 @@ const STANDARD: [Part; 4] = [Part::ApgdCe, Part::ApgdT, Part::FabT, Part::Square
 
 /// A part of AutoAttack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::attack) enum Part {
     ApgdCe,
     ApgdDlr,
     ApgdT,
@@ -63,7 +70,7 @@ impl Part {
 }
 
 /// An upper bound on the passes of the standard version.
-pub(super) fn passes(classes: usize) -> usize {
+pub(in crate::attack) fn passes(classes: usize) -> usize {
     STANDARD.iter().map(|part| part.passes(part.iterations(), classes)).sum()
 }
 
@@ -75,7 +82,7 @@ fn targets(classes: usize) -> usize {
 ///
 /// # Errors
 /// Where the device failed, or the goal is a target.
-pub(super) async fn standard(
+pub(in crate::attack) async fn standard(
     assault: &Assault<'_>,
     dice: &mut Dice,
     pace: &Pace,
@@ -94,7 +101,7 @@ pub(super) async fn standard(
 ///
 /// # Errors
 /// Where the device failed, or the attack cannot aim at a target.
-pub(super) async fn alone(
+pub(in crate::attack) async fn alone(
     part: Part,
     assault: &Assault<'_>,
     dice: &mut Dice,

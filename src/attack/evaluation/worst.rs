@@ -1,7 +1,7 @@
 //! The worst case: what accuracy is left where each image meets the attack that harms it most.
 
+use super::run::Counts;
 use crate::{
-    attack::evaluation::Counts,
     config::{Norm, Threat},
     protocol::{Point, Share, WorstCase},
 };

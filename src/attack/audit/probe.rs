@@ -37,7 +37,7 @@ pub struct Reader {
 
 /// What the probe found: whether the class of each held-out gradient tensor was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Probed {
+pub(super) struct Probed {
     /// By the running discriminator.
     pub running: Vec<bool>,
     /// By the fresh one.
@@ -52,7 +52,7 @@ pub struct Probed {
 type Tensors = Vec<(Tensor<4>, Tensor<2>)>;
 
 /// A probe under way.
-pub struct Probe {
+pub(super) struct Probe {
     reader: Reader,
     learn: Tensors,
     look: Tensors,

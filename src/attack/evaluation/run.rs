@@ -5,8 +5,17 @@ use std::{pin::Pin, rc::Rc};
 
 use burn::tensor::Tensor;
 
-use super::{Assault, Dice, Goal, Pace, Start, Victim, ball, batch_size, goal, passes, random_targets};
+use super::batch_size::BatchSizes;
 use crate::{
+    attack::{
+        assault::{Assault, Start},
+        ball,
+        dice::Dice,
+        goal::{Goal, goal, random_targets},
+        pace::Pace,
+        routine::passes,
+        victim::Victim,
+    },
     config::{Norm, TargetKind, Threat},
     gpu::{hits, images::DeviceImages, read},
     nn::{Network, Weights},
@@ -78,8 +87,10 @@ pub struct Evaluation {
     weights: Weights,
     threats: Vec<Threat>,
     indices: Vec<u32>,
-    /// Images attacked at once, once it is known.
+    /// Images attacked at once, where that is given.
     batch_size: Option<usize>,
+    /// Images attacked at once, where it was found out before.
+    batch_sizes: BatchSizes,
     batches: Vec<Vec<u32>>,
     seed: u64,
     next_batch: usize,
@@ -135,6 +146,7 @@ impl Evaluation {
             threats,
             indices: indices.to_vec(),
             batch_size: None,
+            batch_sizes: BatchSizes::default(),
             batches: Vec::new(),
             seed,
             next_batch: 0,
@@ -163,6 +175,11 @@ impl Evaluation {
     /// The same with so many images at once, whatever the device is fastest at.
     pub fn with_batch_size(self, images: usize) -> Self {
         Self { batch_size: Some(images.max(1)), ..self }
+    }
+
+    /// The same with what evaluations before it found out about batches, which it adds to.
+    pub fn with_batch_sizes(self, known: &BatchSizes) -> Self {
+        Self { batch_sizes: known.clone(), ..self }
     }
 
     /// The threats, in the order asked for.
@@ -236,7 +253,7 @@ impl Evaluation {
         let images = self.indices.len();
         let size = match self.batch_size {
             Some(size) => size,
-            None => batch_size::fastest(network, &self.weights, held_out.device(), images).await?,
+            None => self.batch_sizes.fastest(network, &self.weights, held_out.device(), images).await?,
         };
         self.batches = self.indices.chunks(size).map(<[u32]>::to_vec).collect();
         Ok(size)

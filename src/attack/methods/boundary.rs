@@ -3,12 +3,13 @@
 
 use burn::tensor::Tensor;
 
-use super::{
-    Pace, Victim,
-    ball::{length, pick},
-    objective::row_sum,
-};
 use crate::{
+    attack::{
+        ball::{length, pick},
+        objective::row_sum,
+        pace::Pace,
+        victim::Victim,
+    },
     config::Norm,
     gpu::{Reach, boundary_step, hits},
 };
@@ -24,7 +25,7 @@ const FARTHEST: f64 = 1e10;
 
 /// The smallest perturbation found in `iterations` that makes the network say something else than `labels`; the clean
 /// image where there is none. Classes are one-hot rows; the boundary is that to `targets`.
-pub(super) struct Boundary<'a> {
+pub(in crate::attack) struct Boundary<'a> {
     /// The network.
     pub victim: &'a Victim<'a>,
     /// In which distance is small.

@@ -2,12 +2,17 @@
 
 use burn::tensor::Tensor;
 
-use super::{
-    Goal, Pace, Victim,
-    ball::{length, pick, sign, sum, unit},
-    objective::{at_rank, ranks, row_sum},
+use crate::{
+    attack::{
+        ball::{length, pick, sign, sum, unit},
+        goal::Goal,
+        objective::{at_rank, ranks, row_sum},
+        pace::Pace,
+        victim::Victim,
+    },
+    config::Norm,
+    gpu::read,
 };
-use crate::{config::Norm, gpu::read};
 
 /// Classes that are candidates: those with the largest clean logits.
 const CANDIDATES: usize = 10;
@@ -18,7 +23,7 @@ const LEAST_STEP: f64 = 1e-4;
 const LEAST_SLOPE: f64 = 1e-8;
 
 /// An upper bound on the passes of `iterations` through a network of `classes`.
-pub(super) fn passes(iterations: usize, classes: usize) -> usize {
+pub(in crate::attack) fn passes(iterations: usize, classes: usize) -> usize {
     iterations * classes.min(CANDIDATES)
 }
 
@@ -26,7 +31,7 @@ pub(super) fn passes(iterations: usize, classes: usize) -> usize {
 ///
 /// # Errors
 /// Where the device failed, or the goal is a target.
-pub(super) async fn nearest(
+pub(in crate::attack) async fn nearest(
     victim: &Victim<'_>,
     norm: Norm,
     clean: &Tensor<4>,

@@ -1,0 +1,11 @@
+//! The audit: whether the robustness that attacks report can be trusted (Athalye, Carlini & Wagner 2018; Carlini et al.
+//! 2019). It runs attacks that must order themselves in a certain way, and says where they do not.
+
+mod probe;
+mod run;
+mod trial;
+mod verdicts;
+
+pub use probe::Reader;
+pub use run::{Audit, Subject};
+pub use trial::Severity;
