@@ -1,11 +1,12 @@
-//! Every Markdown file of the repository: what it links to exists, as file and as heading, and so do the paths that it
-//! names in backticks and in blocks of code.
+//! Every Markdown file of the repository: what it links to exists, as file and as heading, and so do the files and
+//! folders that it names in backticks and in blocks of code.
 
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 
 /// Folders of the repository whose files are named from its root, in text and in commands.
 const FOLDERS: [&str; 8] =
@@ -13,12 +14,18 @@ const FOLDERS: [&str; 8] =
 /// Folders that are no part of the repository: those of `.gitignore`.
 const IGNORED: [&str; 6] = ["target", "dist", "runs", "data", "fuzz/target", "fuzz/corpus"];
 
+/// The source files of the repository.
+static SOURCES: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
+    let folders = ["benches", "fuzz", "src", "tests"];
+    folders.iter().flat_map(|folder| files(&root().join(folder), "rs")).collect()
+});
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The Markdown files in `folder` and below, without those in hidden and ignored folders.
-fn documents(folder: &Path) -> Vec<PathBuf> {
+/// The files of that kind in `folder` and below, without those in hidden and ignored folders.
+fn files(folder: &Path, kind: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -26,9 +33,9 @@ fn documents(folder: &Path) -> Vec<PathBuf> {
         if path.is_dir() {
             let is_ignored = IGNORED.iter().any(|ignored| path == root().join(ignored));
             if !is_ignored && !name.starts_with('.') {
-                found.extend(documents(&path));
+                found.extend(files(&path, kind));
             }
-        } else if path.extension().is_some_and(|extension| extension == "md") {
+        } else if path.extension().is_some_and(|extension| extension == kind) {
             found.push(path);
         }
     }
@@ -95,11 +102,21 @@ fn anchors(text: &str) -> Vec<String> {
     headings.map(anchor).collect()
 }
 
-/// The path in the repository that code names, if it does.
+/// What code names of the repository, if it does: a path from its root, or a source file without its folder.
 fn named(code: &str) -> Option<&str> {
     let word = code.split_whitespace().next()?.trim_end_matches([':', ',']);
     let is_path = word.chars().all(|char| char.is_ascii_alphanumeric() || "-_./".contains(char));
-    (is_path && FOLDERS.iter().any(|folder| word.starts_with(folder))).then_some(word)
+    let is_rooted = FOLDERS.iter().any(|folder| word.starts_with(folder));
+    let is_source = word.len() > ".rs".len() && word.ends_with(".rs") && !word.contains('/');
+    (is_path && (is_rooted || is_source)).then_some(word)
+}
+
+/// Whether there is a file or folder of that path, or a source file of that name in any folder.
+fn exists(name: &str) -> bool {
+    if name.contains('/') {
+        return root().join(name).exists();
+    }
+    SOURCES.iter().any(|path| path.file_name().is_some_and(|known| known == name))
 }
 
 /// `path` without `.` and `..`.
@@ -141,7 +158,7 @@ fn broken(path: &Path, text: &str) -> Vec<String> {
             // Commands and paths in a drawing: any word of the line may be one.
             Part::Code(code) => (Vec::new(), code.split_whitespace().collect()),
         };
-        let missing = |name: &&str| !root().join(name).exists();
+        let missing = |name: &&str| !exists(name);
         let names = names.into_iter().filter_map(named).filter(missing).map(|name| format!("no {name}"));
         let refused = links.into_iter().filter_map(|link| refusal(path, text, link)).chain(names);
         found.extend(refused.map(|problem| format!("{}:{line}: {problem}", path.display())));
@@ -151,7 +168,7 @@ fn broken(path: &Path, text: &str) -> Vec<String> {
 
 #[test]
 fn nothing_in_the_documents_leads_nowhere() {
-    let documents = documents(root());
+    let documents = files(root(), "md");
     for expected in ["README.md", "CHANGELOG.md", "docs/algorithms.md", "tests/oracle/README.md"] {
         assert!(documents.contains(&root().join(expected)), "{expected} was not looked at");
     }
@@ -170,7 +187,7 @@ fn the_readme_fits_one_look() {
 fn what_leads_nowhere_is_seen() {
     let text = "# A heading, twice\n## A heading, twice\n\
         [a](../README.md) ![b](window.png) [c](#a-heading-twice-1) [`d`](algorithms.md#2-distillation)\n\
-        [e](https://example.org/nowhere) `[f](nowhere.md)` `src/lib.rs` `scripts/test --test docs` `src/*/mod.rs`\n\
+        [e](https://example.org/nowhere) `[f](nowhere.md)` `src/lib.rs` `lib.rs` `scripts/test --test docs` `src/*/mod.rs`\n\
         ```sh\nscripts/run [g](nowhere.md)\n```\n";
     let path = root().join("docs/made-up.md");
     assert_eq!(broken(&path, text), Vec::<String>::new());
@@ -182,6 +199,7 @@ fn what_leads_nowhere_is_seen() {
         ("[a](algorithms.md#nowhere)", "there is no such heading"),
         ("[a](#a-heading-twice-2)", "there is no such heading"),
         ("see `src/nowhere.rs`", "no src/nowhere.rs"),
+        ("see `nowhere.rs`", "no nowhere.rs"),
         ("`scripts/nowhere --quick`", "no scripts/nowhere"),
         ("```\ncd x && scripts/nowhere\n```", "no scripts/nowhere"),
     ] {
