@@ -4,7 +4,7 @@
 //! (`tests/layers.rs` checks it):
 //!
 //! ```text
-//! config, platform <- protocol <- data, nn, gpu <- attack <- scenario <- train <- { headless, app } <- main
+//! config, platform <- protocol <- show, data, nn, gpu <- attack <- scenario <- train <- { headless, app } <- main
 //! ```
 //!
 //! | module | promise |
@@ -12,6 +12,7 @@
 //! | [`config`] | what a run is, and the one table of knobs |
 //! | [`platform`] | all that differs between a native program and a page |
 //! | [`protocol`] | what the trainer and its faces say to each other |
+//! | [`show`] | what a figure looks like, for window, PNG and HTML alike |
 //! | [`data`] | images and labels from files, and the seeded order in which they come |
 //! | [`nn`] | networks that can be differentiated twice, losses, optimisers |
 //! | [`gpu`] | the device, and each WGSL kernel's binding beside its plain reference |
@@ -32,4 +33,5 @@ pub mod nn;
 pub mod platform;
 pub mod protocol;
 pub mod scenario;
+pub mod show;
 pub mod train;

@@ -4,11 +4,11 @@ use egui::{RichText, Sense, Ui, vec2};
 
 use crate::app::chart;
 use crate::app::export::Table;
-use crate::app::format::{count, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::protocol::{Audited, Command, Light, Verdict};
+use crate::show::number::{count, whole_percent};
 
 /// The pane of the audit.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! Where logarithmic bins with a sign lie on an axis: bin by bin, with the powers of ten marked and long empty
 //! stretches drawn short.
 
-use crate::app::format::figure;
+use crate::show::number::figure;
 
 /// Empty bins in a row from which on they are drawn short, and the room that they then get together, in bins.
 const LONG: usize = 10;

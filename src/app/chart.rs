@@ -3,8 +3,8 @@
 use egui::{Color32, RichText, Ui};
 use egui_plot::{AxisHints, GridMark, HoverPosition, Plot};
 
-use crate::app::format::short;
 use crate::app::theme::{Palette, tiny};
+use crate::show::number::short;
 
 /// A chart with these axis labels, filling what room there is.
 pub fn chart<'a>(id: &str, palette: &Palette, x: AxisHints<'a>, y: AxisHints<'a>) -> Plot<'a> {

@@ -2,9 +2,9 @@
 
 use egui::{Align2, Mesh, Rect, Sense, Ui, Vec2, pos2, vec2};
 
-use crate::app::format::figure;
 use crate::app::theme::{Palette, tiny};
 use crate::protocol::TaskFigures;
+use crate::show::number::figure;
 
 /// Room for a name beside a matrix.
 const NAMES: f32 = 58.0;

@@ -7,11 +7,11 @@ use egui_plot::{
 
 use crate::app::chart;
 use crate::app::export::Table;
-use crate::app::format::{count, duration, figure, percent};
 use crate::app::history::{History, Metric, column};
 use crate::app::panes::{Scope, split_width};
-use crate::app::series::smooth;
 use crate::app::theme::{Palette, small};
+use crate::show::number::{count, duration, figure, percent};
+use crate::show::{SMOOTHING, smooth};
 use web_time::Duration;
 
 /// The pane of curves.
@@ -23,7 +23,7 @@ pub struct Curves {
 
 impl Default for Curves {
     fn default() -> Self {
-        Self { smoothing: 0.6, by_time: false }
+        Self { smoothing: SMOOTHING, by_time: false }
     }
 }
 

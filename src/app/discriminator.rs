@@ -5,14 +5,11 @@ use egui_plot::{HLine, Line, LineStyle, PlotPoints};
 
 use crate::app::chart;
 use crate::app::export::Table;
-use crate::app::format::{count, percent, whole_percent};
 use crate::app::history::{History, Metric};
 use crate::app::panes::Scope;
-use crate::app::series::smooth;
 use crate::app::theme::{Palette, small, tiny};
-
-/// Weight of the past in the drawn line; the raw one is drawn faintly.
-const SMOOTHING: f64 = 0.6;
+use crate::show::number::{count, percent, whole_percent};
+use crate::show::{SMOOTHING, smooth};
 
 /// The pane of the auxiliary network.
 #[derive(Default)]

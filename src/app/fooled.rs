@@ -5,11 +5,11 @@ use egui::{Align2, Color32, Mesh, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
 use egui_plot::{Bar, BarChart};
 
 use crate::app::chart;
-use crate::app::format::{short, whole_percent};
 use crate::app::history::History;
 use crate::app::theme::{Palette, tiny};
 use crate::config::{Norm, ScenarioKind, TargetKind};
 use crate::protocol::{Mistakes, Robustness};
+use crate::show::number::{short, whole_percent};
 
 /// Room for names beside a matrix.
 const NAMES: f32 = 70.0;

@@ -5,13 +5,13 @@ use egui::{
 };
 
 use crate::app::export::Table;
-use crate::app::format::{figure, magnitude, percent, short, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
 use crate::app::{arrows, pictures};
 use crate::config::{ScenarioKind, Setup};
 use crate::protocol::Activity;
+use crate::show::number::{figure, magnitude, percent, short, whole_percent};
 
 /// Readable shares of gradients (0 at chance, 1 for all) from which either side is said to be winning.
 const HIDDEN_BELOW: f64 = 0.25;

@@ -6,12 +6,12 @@ use egui_plot::{GridMark, Line, PlotPoints, Span, VLine};
 use crate::app::bins::Axis;
 use crate::app::chart;
 use crate::app::export::Table;
-use crate::app::format::{count, figure};
 use crate::app::history::{History, column};
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::config::ScenarioKind;
 use crate::protocol::{ClassHistogram, Histograms, PERCENTILES};
+use crate::show::number::{count, figure};
 
 /// Which picture of the distributions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,6 @@ use egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
 
 use crate::app::controls::Controls;
 use crate::app::export::Table;
-use crate::app::format::short;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
@@ -14,6 +13,7 @@ use crate::config::{
     ScenarioKind, Setup, TRAIN_TEACHER,
 };
 use crate::platform;
+use crate::show::number::short;
 
 /// Live knobs under headings; those of the table that stand in none come under "More".
 const SECTIONS: &[(&str, &[&str])] = &[

@@ -12,7 +12,6 @@ mod curves;
 mod discriminator;
 mod export;
 mod fooled;
-mod format;
 mod game;
 mod gradients;
 mod history;

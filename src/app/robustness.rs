@@ -7,13 +7,13 @@ use crate::app::chart;
 use crate::app::controls::Controls;
 use crate::app::export::Table;
 use crate::app::fooled;
-use crate::app::format::{count, percent, short, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::config::threat::radii_around;
 use crate::config::{AttackKind, Hyper, Norm, TargetKind, Threat};
 use crate::protocol::{Command, Curve, Point, Robustness, WorstCase};
+use crate::show::number::{count, percent, short, whole_percent};
 
 /// Multiples of the set ε that “Evaluate now” attacks with.
 const RADII: [f64; 5] = [0.25, 0.5, 1.0, 1.5, 2.0];

@@ -3,12 +3,12 @@
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
 use crate::app::export::Table;
-use crate::app::format::{count, short, whole_percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::app::{chart, pictures};
 use crate::protocol::{Sample, Samples};
+use crate::show::number::{count, short, whole_percent};
 
 /// Titles over a sample's pictures: image, gradient tensor, adversarial image, their difference.
 const TITLES: [&str; 4] = ["x", "∇x J", "attacked", "change"];

@@ -4,12 +4,12 @@ use egui::{Layout, RichText, Ui};
 use web_time::Duration;
 
 use crate::app::chart;
-use crate::app::format::{count, duration, percent};
 use crate::app::history::History;
 use crate::app::icons::{self, Icon};
 use crate::app::panes::Scope;
 use crate::app::theme::{small, tiny};
 use crate::protocol::Activity;
+use crate::show::number::{count, duration, percent};
 
 /// Failures, each until it is dismissed.
 pub fn failures_ui(ui: &mut Ui, scope: &mut Scope<'_>) {

@@ -4,13 +4,13 @@
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
 use crate::app::export::Table;
-use crate::app::format::{count, figure as number, percent};
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::app::{chart, compass, pictures};
 use crate::config::MultitaskMethod;
 use crate::protocol::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit};
+use crate::show::number::{count, figure as number, percent};
 
 /// The name of the first task, which is no picture.
 const CLASS: &str = "class";

@@ -2,7 +2,6 @@
 
 use egui::{ComboBox, Layout, RichText, Theme, Ui};
 
-use crate::app::format::{count, figure};
 use crate::app::icons::{self, Icon};
 use crate::app::panes::Scope;
 use crate::app::theme::small;
@@ -12,6 +11,7 @@ use crate::config::{
 };
 use crate::platform;
 use crate::protocol::{Activity, Command, Players};
+use crate::show::number::{count, figure};
 
 /// What was chosen that only the whole window can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

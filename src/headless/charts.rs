@@ -3,6 +3,8 @@
 use plotters::style::RGBColor;
 
 use crate::protocol::{Report, Robustness};
+use crate::show::number::{decimal, whole_percent};
+use crate::show::{SMOOTHING, smooth};
 
 pub use super::figure::ChartError;
 use super::figure::{Axis, Figure, Mark, Shape};
@@ -25,9 +27,6 @@ const PALETTE: [RGBColor; 10] = [
 const REFERENCE: RGBColor = RGBColor(90, 94, 104);
 /// The headline of a robustness chart.
 const WORST: RGBColor = RGBColor(20, 22, 26);
-/// Weight of the past in a smoothed curve, as TensorBoard's default.
-const SMOOTHING: f64 = 0.6;
-
 /// The colour of the `i`th class or curve.
 pub(super) fn colour(i: usize) -> RGBColor {
     PALETTE[i % PALETTE.len()]
@@ -40,7 +39,7 @@ pub(super) fn colour(i: usize) -> RGBColor {
 pub fn losses(reports: &[Report]) -> Result<Vec<u8>, ChartError> {
     let main = curve(reports, |report| report.loss);
     let auxiliary = curve(reports, |report| report.auxiliary_loss);
-    let finite = main.iter().chain(&auxiliary).map(|(_, y)| *y).filter(|y| y.is_finite());
+    let finite = main.iter().chain(&auxiliary).map(|[_, y]| *y).filter(|y| y.is_finite());
     let largest = finite.fold(0.0, f64::max);
     let mut marks = Vec::new();
     push_smoothed(&mut marks, main, colour(0), "main network");
@@ -49,7 +48,7 @@ pub fn losses(reports: &[Report]) -> Result<Vec<u8>, ChartError> {
         title: "Losses".into(),
         note: format!("cross-entropy; bold: smoothed ({SMOOTHING}), faint: as measured"),
         x: step_axis(reports),
-        y: Axis::linear("cross-entropy", (0.0, 1.05 * largest), short),
+        y: Axis::linear("cross-entropy", (0.0, 1.05 * largest), decimal),
         marks,
     }
     .png()
@@ -78,7 +77,7 @@ pub fn accuracies(
     if !evaluations.is_empty() {
         marks.push(Mark {
             shape: Shape::Dots,
-            points: evaluations.iter().map(|e| (e.step as f64, e.clean.value())).collect(),
+            points: evaluations.iter().map(|e| [e.step as f64, e.clean.value()]).collect(),
             colour: colour(2),
             opacity: 1.0,
             name: Some("main, held-out images".into()),
@@ -86,10 +85,10 @@ pub fn accuracies(
     }
     marks.push(Mark {
         shape: Shape::Dashes,
-        points: vec![(x.range.0, chance), (x.range.1, chance)],
+        points: vec![[x.range.0, chance], [x.range.1, chance]],
         colour: REFERENCE,
         opacity: 1.0,
-        name: Some(format!("chance, {:.0} %", 100.0 * chance)),
+        name: Some(format!("chance, {}", whole_percent(chance))),
     });
     Figure {
         title: "Accuracies".into(),
@@ -111,18 +110,18 @@ pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, Char
     let largest = radii.fold(epsilon, f64::max);
     let mut marks = vec![Mark {
         shape: Shape::Dashes,
-        points: vec![(epsilon, 0.0), (epsilon, 1.0)],
+        points: vec![[epsilon, 0.0], [epsilon, 1.0]],
         colour: REFERENCE,
         opacity: 0.7,
-        name: Some(format!("ε of this run, {}", short(epsilon))),
+        name: Some(format!("ε of this run, {}", decimal(epsilon))),
     }];
     for (i, curve) in evaluation.curves.iter().enumerate() {
         let clean = (evaluation.clean.total > 0).then_some((0.0, evaluation.clean));
         let points = curve.points.iter().filter(|p| p.epsilon > 0.0).map(|p| (p.epsilon, p.robust));
         let points: Vec<_> = clean.into_iter().chain(points).filter(|(_, share)| share.total > 0).collect();
-        let low = points.iter().map(|(epsilon, share)| (*epsilon, share.interval().0));
-        let high = points.iter().rev().map(|(epsilon, share)| (*epsilon, share.interval().1));
-        let middle: Vec<_> = points.iter().map(|(epsilon, share)| (*epsilon, share.value())).collect();
+        let low = points.iter().map(|(epsilon, share)| [*epsilon, share.interval().0]);
+        let high = points.iter().rev().map(|(epsilon, share)| [*epsilon, share.interval().1]);
+        let middle: Vec<_> = points.iter().map(|(epsilon, share)| [*epsilon, share.value()]).collect();
         let mark = |shape, points, opacity, name| Mark { shape, points, colour: colour(i), opacity, name };
         marks.push(mark(Shape::Area, low.chain(high).collect(), 0.13, None));
         marks.push(mark(
@@ -134,10 +133,10 @@ pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, Char
         marks.push(mark(Shape::Dots, middle, 1.0, None));
     }
     for case in &evaluation.worst {
-        let points = case.points.iter().map(|point| (point.epsilon, point.robust.value()));
+        let points = case.points.iter().map(|point| [point.epsilon, point.robust.value()]);
         marks.push(Mark {
             shape: Shape::Line(6),
-            points: std::iter::once((0.0, evaluation.clean.value())).chain(points).collect(),
+            points: std::iter::once([0.0, evaluation.clean.value()]).chain(points).collect(),
             colour: WORST,
             opacity: 1.0,
             name: Some(format!("worst case of each image, {}", case.norm.name())),
@@ -149,7 +148,7 @@ pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, Char
             "step {}; accuracy on {} held-out images under attack, bands: 95 % intervals",
             evaluation.step, evaluation.clean.total
         ),
-        x: Axis::linear("ε, radius of the attack in pixel units", (0.0, 1.04 * largest), short),
+        x: Axis::linear("ε, radius of the attack in pixel units", (0.0, 1.04 * largest), decimal),
         y: Axis::percent("accuracy under attack"),
         marks,
     }
@@ -159,17 +158,17 @@ pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, Char
 /// The training step, from 0 to the last report.
 fn step_axis(reports: &[Report]) -> Axis {
     let last = reports.last().map_or(0.0, |report| report.step as f64);
-    Axis::linear("training step", (0.0, last), short)
+    Axis::linear("training step", (0.0, last), decimal)
 }
 
 /// A value of every report against its step.
-fn curve(reports: &[Report], value: fn(&Report) -> f64) -> Vec<(f64, f64)> {
-    reports.iter().map(|report| (report.step as f64, value(report))).collect()
+fn curve(reports: &[Report], value: fn(&Report) -> f64) -> Vec<[f64; 2]> {
+    reports.iter().map(|report| [report.step as f64, value(report)]).collect()
 }
 
 /// The curve faint as it is, and bold smoothed.
-fn push_smoothed(marks: &mut Vec<Mark>, raw: Vec<(f64, f64)>, colour: RGBColor, name: &str) {
-    let smoothed = smooth(&raw);
+fn push_smoothed(marks: &mut Vec<Mark>, raw: Vec<[f64; 2]>, colour: RGBColor, name: &str) {
+    let smoothed = smooth(&raw, SMOOTHING);
     marks.push(Mark { shape: Shape::Line(2), points: raw, colour, opacity: 0.3, name: None });
     marks.push(Mark {
         shape: Shape::Line(4),
@@ -180,39 +179,11 @@ fn push_smoothed(marks: &mut Vec<Mark>, raw: Vec<(f64, f64)>, colour: RGBColor, 
     });
 }
 
-/// An exponential moving average without a bias towards its start; values that are not finite are skipped.
-fn smooth(raw: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let (mut sum, mut weight) = (0.0, 0.0);
-    raw.iter()
-        .filter(|(_, y)| y.is_finite())
-        .map(|&(x, y)| {
-            sum = SMOOTHING * sum + (1.0 - SMOOTHING) * y;
-            weight = SMOOTHING * weight + (1.0 - SMOOTHING);
-            (x, sum / weight)
-        })
-        .collect()
-}
-
-/// A number without trailing zeros.
-pub(super) fn short(x: f64) -> String {
-    let text = format!("{x:.4}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".into() } else { text.into() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Hyper;
     use crate::protocol::{Histograms, made_up};
-
-    #[test]
-    fn smoothing_starts_at_the_first_value_and_skips_gaps() {
-        let smoothed = smooth(&[(0.0, 4.0), (1.0, f64::NAN), (2.0, 4.0), (3.0, 0.0)]);
-        assert_eq!(smoothed.len(), 3);
-        assert!((smoothed[0].1 - 4.0).abs() < 1e-12 && (smoothed[1].1 - 4.0).abs() < 1e-12);
-        assert!(smoothed[2].1 > 0.0 && smoothed[2].1 < 4.0);
-    }
 
     /// The colours in the plot's own part of a chart, apart from white, grey and black.
     fn coloured_pixels(bytes: &[u8]) -> usize {

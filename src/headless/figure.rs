@@ -8,6 +8,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
+use crate::show::number::whole_percent;
+
 /// Width and height of the picture, in pixels.
 const SIZE: (u32, u32) = (1600, 960);
 /// Each pixel is the average of so many times so many: plotters draws wide lines without smoothing their edges.
@@ -65,7 +67,7 @@ impl Axis {
 
     /// An axis from 0 to 100 %.
     pub fn percent(label: &str) -> Self {
-        Self::linear(label, (0.0, 1.0), |x| format!("{:.0} %", 100.0 * x))
+        Self::linear(label, (0.0, 1.0), whole_percent)
     }
 }
 
@@ -119,7 +121,7 @@ pub struct Mark {
     /// How.
     pub shape: Shape,
     /// In the units of the axes; points that are not finite are left out.
-    pub points: Vec<(f64, f64)>,
+    pub points: Vec<[f64; 2]>,
     /// Of what colour.
     pub colour: RGBColor,
     /// From 0 (invisible) to 1.
@@ -238,7 +240,7 @@ fn label(text: &str, place: (i32, i32), size: u32, colour: RGBColor) -> Text<'st
 
 fn draw_mark(plot: &mut Plot<'_, '_, '_>, mark: &Mark) -> Drawn {
     let points: Vec<_> =
-        mark.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+        mark.points.iter().filter(|[x, y]| x.is_finite() && y.is_finite()).map(|[x, y]| (*x, *y)).collect();
     if points.is_empty() {
         return Ok(());
     }
@@ -329,7 +331,7 @@ mod tests {
             marks: [Shape::Line(2), Shape::Dashes, Shape::Dots, Shape::Area]
                 .map(|shape| Mark {
                     shape,
-                    points: vec![(f64::NAN, 0.5)],
+                    points: vec![[f64::NAN, 0.5]],
                     colour: INK,
                     opacity: 1.0,
                     name: Some("nothing".into()),

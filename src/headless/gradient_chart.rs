@@ -1,8 +1,9 @@
 //! The chart of gradient tensors by class: their histograms over each other, cut to where there is something to see.
 
 use crate::protocol::Histograms;
+use crate::show::number::decimal;
 
-use super::charts::{ChartError, colour, short};
+use super::charts::{ChartError, colour};
 use super::figure::{Axis, Figure, Mark, Shape};
 use super::tables::class_name;
 
@@ -31,11 +32,11 @@ pub fn gradient_chart(
         let shares: Vec<f64> = columns.iter().map(|count| count / total).collect();
         largest = shares.iter().copied().fold(largest, f64::max);
         // The outline of the bars: up and down at each edge.
-        let mut outline = vec![(0.0, 0.0)];
+        let mut outline = vec![[0.0, 0.0]];
         outline.extend(
-            shares.iter().zip(0_u32..).flat_map(|(share, x)| [(x.into(), *share), ((x + 1).into(), *share)]),
+            shares.iter().zip(0_u32..).flat_map(|(share, x)| [[x.into(), *share], [(x + 1).into(), *share]]),
         );
-        outline.push((shares.len() as f64, 0.0));
+        outline.push([shares.len() as f64, 0.0]);
         marks.push(Mark {
             shape: Shape::Line(3),
             points: outline,
@@ -56,7 +57,7 @@ pub fn gradient_chart(
             ticks: view.ticks(),
         },
         y: Axis::linear("share of the origin's entries", (0.0, 1.05 * largest), |x| {
-            format!("{} %", short(100.0 * x))
+            format!("{} %", decimal(100.0 * x))
         }),
         marks,
     }

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use web_time::{Duration, Instant};
 
 use crate::protocol::{Preparing, Report};
+use crate::show::number::{percent, seconds, whole_percent};
 
 /// Time between two plain lines: a log of a long run stays readable.
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
@@ -80,7 +81,7 @@ impl Progress {
     /// Shows how far the training of a teacher is.
     pub fn preparing(&mut self, teacher: &Preparing) {
         let Preparing { done, steps, loss, accuracy, .. } = *teacher;
-        let figures = format!("loss {loss:.3} · accuracy {:.1} %", 100.0 * accuracy);
+        let figures = format!("loss {loss:.3} · accuracy {}", percent(accuracy));
         match self {
             Self::Silent => {}
             Self::Lines { last, .. } => {
@@ -104,7 +105,7 @@ impl Progress {
             Self::Silent => {}
             Self::Lines { last, .. } => {
                 if last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES) {
-                    eprintln!("attacking held-out images: {:.0} %", 100.0 * share);
+                    eprintln!("attacking held-out images: {}", whole_percent(share));
                     *last = Some(Instant::now());
                 }
             }
@@ -138,27 +139,13 @@ impl Progress {
 fn line(report: &Report, steps: u64) -> String {
     let left = steps.saturating_sub(report.step) as f64 / report.steps_per_second;
     format!(
-        "{:.1} steps/s · {} left · loss {:.3} · accuracy {:.1} % · auxiliary {:.1} %",
+        "{:.1} steps/s · {} left · loss {:.3} · accuracy {} · auxiliary {}",
         report.steps_per_second,
-        duration(left),
+        seconds(left),
         report.loss,
-        100.0 * report.accuracy,
-        100.0 * report.auxiliary_accuracy,
+        percent(report.accuracy),
+        percent(report.auxiliary_accuracy),
     )
-}
-
-/// So many seconds in the two largest units that matter.
-pub fn duration(seconds: f64) -> String {
-    if !seconds.is_finite() {
-        return "?".into();
-    }
-    let seconds = seconds.ceil() as u64;
-    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-    match (hours, minutes) {
-        (0, 0) => format!("{seconds} s"),
-        (0, _) => format!("{minutes} min {} s", seconds % 60),
-        _ => format!("{hours} h {minutes} min"),
-    }
 }
 
 #[cfg(test)]
@@ -166,15 +153,6 @@ mod tests {
     use super::*;
     use crate::config::Hyper;
     use crate::protocol::made_up;
-
-    #[test]
-    fn durations_read_well() {
-        for (seconds, text) in
-            [(0.0, "0 s"), (59.2, "1 min 0 s"), (61.0, "1 min 1 s"), (7260.0, "2 h 1 min"), (f64::NAN, "?")]
-        {
-            assert_eq!(duration(seconds), text);
-        }
-    }
 
     #[test]
     fn the_line_tells_speed_and_time_left() {

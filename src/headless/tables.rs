@@ -4,6 +4,7 @@
 
 use crate::protocol::{Histograms, PERCENTILES, Report, Robustness, Share, TaskFigures, Tasks, Unit};
 use crate::protocol::{Light, Verdict};
+use crate::show::number::{decimal, percent};
 
 /// A table that grows row by row and is a CSV file at any time.
 pub struct Table {
@@ -177,7 +178,7 @@ pub fn tasks_text(tasks: &TaskFigures) -> String {
         let figures: Vec<String> = tasks.figures[index]
             .iter()
             .map(|figure| match figure.unit {
-                Unit::Share => format!("{} {:.1} %", figure.name, 100.0 * figure.value),
+                Unit::Share => format!("{} {}", figure.name, percent(figure.value)),
                 unit => format!("{} {:.4} {}", figure.name, figure.value, unit.symbol()).trim_end().into(),
             })
             .collect();
@@ -247,12 +248,12 @@ pub fn robustness_text(evaluation: &Robustness) -> String {
     );
     let mut row = |attack: &str, target: &str, epsilon: f64, robust: Share, fooled: Share| {
         let (low, high) = robust.interval();
-        let interval = format!("{:.1} % to {:.1} %", 100.0 * low, 100.0 * high);
-        let rate = if fooled.total == 0 { "-".into() } else { percent(fooled) };
+        let interval = format!("{} to {}", percent(low), percent(high));
+        let rate = if fooled.total == 0 { "-".into() } else { percent(fooled.value()) };
         text += &format!(
             "{attack:<width$} {target:<13} {:>8}  {:>15}  {interval:<17} {:>6}  {rate:>12}\n",
-            format_epsilon(epsilon),
-            percent(robust),
+            decimal(epsilon),
+            percent(robust.value()),
             robust.total,
         );
     };
@@ -292,17 +293,6 @@ pub fn audit_text(lights: &[Light]) -> String {
         }
     }
     text
-}
-
-/// A share in percent, to one decimal; a dash of none.
-pub fn percent(share: Share) -> String {
-    if share.total == 0 { "-".into() } else { format!("{:.1} %", 100.0 * share.value()) }
-}
-
-/// A radius to four significant decimals, without trailing zeros.
-fn format_epsilon(epsilon: f64) -> String {
-    let text = format!("{epsilon:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').into()
 }
 
 #[cfg(test)]

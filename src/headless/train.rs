@@ -8,12 +8,12 @@ use crate::config::{DistillationMethod, MultitaskMethod, NetworkKind, ScenarioKi
 use crate::data::solids;
 use crate::gpu;
 use crate::protocol::Delivery;
+use crate::show::number::{percent, seconds};
 
 use super::drive::{Plan, drive};
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
 use super::options::{RunOptions, Shortcut, open_device};
-use super::progress::duration;
 use super::record::Record;
 use super::run_folder::RunFolder;
 use super::summary::Outcome;
@@ -167,21 +167,21 @@ fn summary(outcome: Outcome, record: &Record) -> String {
     if let Some(report) = record.last_report() {
         let verb = if outcome == Outcome::Finished { "finished" } else { "interrupted" };
         text += &format!(
-            "{verb} at step {} after {} of training: loss {:.3}, accuracy {:.1} %, auxiliary accuracy {:.1} %\n\n",
+            "{verb} at step {} after {} of training: loss {:.3}, accuracy {}, auxiliary accuracy {}\n\n",
             report.step,
-            duration(report.elapsed.as_secs_f64()),
+            seconds(report.elapsed.as_secs_f64()),
             report.loss,
-            100.0 * report.accuracy,
-            100.0 * report.auxiliary_accuracy,
+            percent(report.accuracy),
+            percent(report.auxiliary_accuracy),
         );
     }
     if let Some(comparison) = record.last_comparison() {
         text += &format!(
             "on {} held-out images: student {}, teacher {}, agreement {}, cosine of the gradients {:.3}\n\n",
             comparison.student.total,
-            tables::percent(comparison.student),
-            tables::percent(comparison.teacher),
-            tables::percent(comparison.agreement),
+            percent(comparison.student.value()),
+            percent(comparison.teacher.value()),
+            percent(comparison.agreement.value()),
             comparison.cosine,
         );
     }

@@ -3,6 +3,7 @@
 
 use super::trial::{Findings, Trial};
 use crate::protocol::{Light, Verdict};
+use crate::show::number::percent;
 
 /// Largest probability at which a difference is taken for real; one-sided.
 const SIGNIFICANCE: f64 = 0.01;
@@ -64,10 +65,6 @@ const NOT_YET: &str = "not run yet";
 
 fn share(right: &[bool]) -> f64 {
     right.iter().filter(|right| **right).count() as f64 / right.len().max(1) as f64
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
 }
 
 /// Whether the attack that left `weaker` did significantly more harm than the one that left `stronger`, which should not be.

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use web_time::{Duration, Instant};
 
 use crate::config::Config;
+use crate::show::number::seconds;
 
 use super::super::error::{HeadlessError, INTERRUPTED};
-use super::super::progress::duration;
 use super::super::run_folder::{FolderError, write_whole};
 use super::super::summary::Outcome;
 use super::make_folder;
@@ -107,7 +107,7 @@ impl<'a> Workshop<'a> {
             let came_to = headline(&self.folder.join(&cell.name))?;
             let spent = begin.elapsed().as_secs_f64();
             let left = spent / (done + 1) as f64 * (to_do.len() - done - 1) as f64;
-            eprintln!("{}/{} {}: {came_to} · {} left", done + 1, to_do.len(), cell.name, duration(left));
+            eprintln!("{}/{} {}: {came_to} · {} left", done + 1, to_do.len(), cell.name, seconds(left));
         }
         Ok(Outcome::Finished)
     }

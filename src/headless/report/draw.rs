@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::config::{Norm, TargetKind};
 use crate::protocol::{Curve, Point, Robustness, Share};
+use crate::show::number::{decimal, percent};
 
 /// Colours that colour-blind people can tell apart (Okabe & Ito), dark enough for white and light enough for black.
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c"];
@@ -103,7 +104,7 @@ fn axes(scale: Scale, radii: &[f64]) -> String {
         );
     };
     for epsilon in std::iter::once(&0.0).chain(radii.iter().filter(|radius| **radius > 0.0)) {
-        text(scale.x(*epsilon), HEIGHT - 18.0, "middle", &figure(*epsilon));
+        text(scale.x(*epsilon), HEIGHT - 18.0, "middle", &decimal(*epsilon));
     }
     text(scale.x(scale.largest / 2.0), HEIGHT - 3.0, "middle", "ε, L∞, pixels in [0, 1]");
     for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
@@ -138,12 +139,12 @@ pub fn bars(falls: &[(f64, usize)]) -> String {
         let name = match radius {
             0.0 => "wrong without attack".to_owned(),
             radius if radius.is_infinite() => "never fooled".to_owned(),
-            radius => format!("up to ε = {}", figure(radius)),
+            radius => format!("up to ε = {}", decimal(radius)),
         };
         let _ = write!(
             rows,
-            "<tr><th scope=\"row\">{name}</th><td class=\"number\">{:.1} %</td><td><div class=\"bar\" style=\"width:{:.1}%\"></div></td></tr>",
-            100.0 * share,
+            "<tr><th scope=\"row\">{name}</th><td class=\"number\">{}</td><td><div class=\"bar\" style=\"width:{:.1}%\"></div></td></tr>",
+            percent(share),
             100.0 * share
         );
     }
@@ -190,10 +191,4 @@ pub fn picture(pixels: &[f32], [channels, height, width]: [usize; 3], about: &st
         .and_then(|mut writer| writer.write_image_data(&bytes))
         .expect("writing to memory cannot fail, and there are width × height pixels");
     format!("<img alt=\"{}\" src=\"data:image/png;base64,{}\">", escaped(about), STANDARD.encode(&png))
-}
-
-/// Up to four significant digits, without zeros at the end.
-pub fn figure(value: f64) -> String {
-    let text = format!("{value:.4}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::draw::{bars, curves, escaped, figure, matrix, picture};
+use super::draw::{bars, curves, escaped, matrix, picture};
 use super::{Report, Seen};
 use crate::config::{Norm, Threat};
-use crate::protocol::{Light, Verdict};
-use crate::protocol::{Robustness, Share};
+use crate::protocol::{Light, Robustness, Verdict};
+use crate::show::number::{decimal, interval, percent};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -44,15 +44,6 @@ pub fn html(report: &Report<'_>) -> String {
     )
 }
 
-fn percent(share: Share) -> String {
-    format!("{:.1} %", 100.0 * share.value())
-}
-
-fn interval(share: Share) -> String {
-    let (low, high) = share.interval();
-    format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high)
-}
-
 /// The worst case at the headline's radius, and what it has to be compared with.
 fn headline(report: &Report<'_>) -> String {
     let evaluation = report.evaluation;
@@ -68,8 +59,8 @@ fn headline(report: &Report<'_>) -> String {
     let worst = point.map_or(String::new(), |point| {
         format!(
             "<div class=\"card\"><div class=\"big\">{}</div><div>worst case at ε = {}</div><div class=\"weak\">{}, n = {}</div></div>",
-            percent(point.robust),
-            figure(point.epsilon),
+            percent(point.robust.value()),
+            decimal(point.epsilon),
             interval(point.robust),
             point.robust.total
         )
@@ -77,7 +68,7 @@ fn headline(report: &Report<'_>) -> String {
     let clean = evaluation.clean;
     format!(
         "<section class=\"cards\">{worst}<div class=\"card\"><div class=\"big\">{}</div><div>without attack</div><div class=\"weak\">{}</div></div>{trust}</section>",
-        percent(clean),
+        percent(clean.value()),
         interval(clean)
     )
 }
@@ -87,14 +78,14 @@ fn table(evaluation: &Robustness) -> String {
     let mut rows = String::new();
     for curve in &evaluation.curves {
         for point in &curve.points {
-            let success = if point.fooled.total > 0 { percent(point.fooled) } else { String::new() };
+            let success = if point.fooled.total > 0 { percent(point.fooled.value()) } else { String::new() };
             let _ = write!(
                 rows,
                 "<tr><td>{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td><td>{}</td><td class=\"number\">{}</td><td class=\"number\">{success}</td></tr>",
                 curve.attack,
                 curve.target,
-                figure(point.epsilon),
-                percent(point.robust),
+                decimal(point.epsilon),
+                percent(point.robust.value()),
                 interval(point.robust),
                 point.robust.total
             );
@@ -107,7 +98,7 @@ fn table(evaluation: &Robustness) -> String {
 
 /// The name of a threat.
 fn name(threat: &Threat) -> String {
-    format!("{} at ε = {}", threat.attack, figure(threat.epsilon))
+    format!("{} at ε = {}", threat.attack, decimal(threat.epsilon))
 }
 
 /// What is mistaken for what under the strongest attack, beside the pairs that GREACE weighs.
@@ -160,7 +151,7 @@ fn pictures(report: &Report<'_>) -> String {
     format!(
         "<section><h2>Some images</h2><p class=\"weak\">As they are, the change of {} magnified {} times about grey, and as attacked; true class, then what is predicted before and after.</p><div class=\"samples\">{figures}</div></section>",
         name(threat),
-        figure(f64::from(scale))
+        decimal(f64::from(scale))
     )
 }
 

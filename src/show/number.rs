@@ -2,6 +2,8 @@
 
 use web_time::Duration;
 
+use crate::protocol::Share;
+
 /// `1,240`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -51,6 +53,13 @@ pub fn short(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').into()
 }
 
+/// A number with up to four decimals and no zeros that say nothing: `0.1`, `1250`, `12.25`; for what is read off an axis.
+pub fn decimal(value: f64) -> String {
+    let text = format!("{value:.4}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    if text == "-0" { "0".into() } else { text.into() }
+}
+
 /// A share in percent: `86.3 %`; `n/a` of none.
 pub fn percent(share: f64) -> String {
     if share.is_nan() { "n/a".into() } else { format!("{:.1} %", 100.0 * share) }
@@ -61,7 +70,27 @@ pub fn whole_percent(share: f64) -> String {
     if share.is_nan() { "n/a".into() } else { format!("{:.0} %", 100.0 * share) }
 }
 
-/// `42 s`, `3 min`, `2 h 5 min`.
+/// The 95 % interval of a share, in percent: `80.9 to 89.0 %`.
+pub fn interval(share: Share) -> String {
+    let (low, high) = share.interval();
+    format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high)
+}
+
+/// Seconds in the two largest units that matter, to the second: `42 s`, `3 min 5 s`, `2 h 5 min`; `?` of no number.
+pub fn seconds(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "?".into();
+    }
+    let seconds = seconds.ceil() as u64;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds} s"),
+        (0, _) => format!("{minutes} min {} s", seconds % 60),
+        _ => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// About how long: `42 s`, `3 min`, `2 h 5 min`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -84,7 +113,12 @@ mod tests {
         let short = [0.1, 0.002, 1.0, 12.25, 1e-5, 0.0].map(short);
         assert_eq!(short, ["0.1", "0.002", "1", "12.2", "1e−5", "0"]);
         assert_eq!([0.8631, f64::NAN].map(percent), ["86.3 %", "n/a"]);
+        let decimals = [0.1, 12.25, 1250.0, 123_456.0, -0.000_01, 0.123_456].map(decimal);
+        assert_eq!(decimals, ["0.1", "12.25", "1250", "123456", "0", "0.1235"]);
+        assert_eq!(interval(Share { hits: 50, total: 100 }), "40.4 to 59.6 %");
         let times = [42, 185, 7_530].map(|seconds| duration(Duration::from_secs(seconds)));
         assert_eq!(times, ["42 s", "3 min", "2 h 5 min"]);
+        let times = [0.0, 59.2, 61.0, 7260.0, f64::NAN].map(seconds);
+        assert_eq!(times, ["0 s", "1 min 0 s", "1 min 1 s", "2 h 1 min", "?"]);
     }
 }
