@@ -94,11 +94,6 @@ impl Words {
     }
 }
 
-/// Whether tasks' gradients pass alignment layers.
-fn aligns(setup: &Setup) -> bool {
-    setup.scenario == ScenarioKind::Multitask && setup.multitask_method.aligns()
-}
-
 /// What the auxiliary network reads: of an image, or of what the encoder makes of it.
 fn gradient_name(setup: &Setup) -> &'static str {
     if setup.scenario == ScenarioKind::Multitask { "∇s L" } else { "∇x J" }
@@ -247,16 +242,17 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
     let middle = plan.main.center_bottom().lerp(plan.auxiliary.center_top(), 0.5);
     let x = plan.main.left() + plan.main.width() * 0.2;
     let (from, to) = (pos2(x, plan.auxiliary.top()), pos2(x, plan.main.bottom()));
-    let is_fed_back = setup.uses_alpha() || aligns(setup);
+    let method = setup.method();
+    let is_fed_back = method.alpha() || method.aligns();
     flow(&[from, to], palette.adversary, is_fed_back);
     let hyper = report.map_or(scope.controls.config.hyper, |report| report.hyper);
     let alpha = report.map_or(0.0, |report| report.alpha);
-    let alpha = match (aligns(setup), setup.uses_alpha()) {
+    let alpha = match (method.aligns(), method.alpha()) {
         (true, _) => "aligned".into(),
         (_, true) => format!("α = {}", short(alpha)),
         _ => "not in this mode".into(),
     };
-    let color = if setup.uses_alpha() { palette.adversary } else { palette.weak };
+    let color = if method.alpha() { palette.adversary } else { palette.weak };
     label(
         painter,
         pos2(x + 7.0, middle.y - 6.0),
@@ -267,7 +263,7 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
     label(painter, pos2(x + 7.0, middle.y + 6.0), Align2::LEFT_CENTER, &alpha, palette.weak);
 
     // β: what the gradients were mistaken for weighs the loss.
-    if setup.uses_beta() {
+    if method.beta() {
         let start = pos2(plan.guess.center().x, plan.guess.top());
         let end = pos2(plan.main.left() + 8.0, plan.main.bottom());
         flow(&[start, pos2(start.x, middle.y), pos2(end.x, middle.y), end], palette.auxiliary, true);
@@ -410,8 +406,9 @@ fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String 
         return words.before.into();
     };
     let read = percent(accuracy);
-    if !setup.uses_alpha() && !aligns(setup) {
-        let method = setup.method_name();
+    let method = setup.method();
+    if !method.alpha() && !method.aligns() {
+        let method = method.name();
         return format!(
             "Read off {read} of the gradients. With {method} the auxiliary network only watches."
         );

@@ -195,7 +195,7 @@ impl History {
     /// Puts the newest complete evaluation aside to compare with.
     pub fn keep_baseline(&mut self) {
         let Some(robustness) = self.complete_evaluation().cloned() else { return };
-        let mode = self.info.as_ref().map_or("", |info| info.config.setup.method_name());
+        let mode = self.info.as_ref().map_or("", |info| info.config.setup.method().name());
         self.baseline = Some(Baseline { label: format!("{mode}, step {}", robustness.step), robustness });
     }
 

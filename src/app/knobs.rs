@@ -89,9 +89,9 @@ fn unused(name: &str, setup: &Setup, device: Option<&DeviceInfo>) -> Option<Stri
     let (mode, method) = (setup.mode, setup.method);
     let distils = setup.scenario == ScenarioKind::Distillation;
     let reason = match name {
-        "alpha" | "ramp" if distils && !method.uses_alpha() => "great and great+soft-targets use it",
+        "alpha" | "ramp" if distils && !method.row().alpha => "great and great+soft-targets use it",
         "temperature" | "cross_entropy_weight" | "soft_target_weight"
-            if distils && !method.uses_soft_targets() =>
+            if distils && !method.row().soft_targets =>
         {
             "soft-targets and great+soft-targets use it"
         }
@@ -101,8 +101,8 @@ fn unused(name: &str, setup: &Setup, device: Option<&DeviceInfo>) -> Option<Stri
         "teacher_network" | "teacher_width" | "teacher_steps" if setup.teacher != TRAIN_TEACHER => {
             return Some("Not used: the teacher is a checkpoint.".into());
         }
-        "alpha" | "ramp" | "adversary" if !distils && !mode.uses_alpha() => "great and great+greace use it",
-        "beta" if !mode.uses_beta() => "greace and great+greace use it",
+        "alpha" | "ramp" | "adversary" if !distils && !mode.row().alpha => "great and great+greace use it",
+        "beta" if !mode.row().beta => "greace and great+greace use it",
         "input_gradient_weight" if mode != Mode::InputGradient => "input-gradient-regularization uses it",
         "trades_weight" if mode != Mode::Trades => "trades uses it",
         "jacobian_weight" if mode != Mode::Jacobian => "jacobian-regularization uses it",
@@ -124,7 +124,7 @@ fn unused(name: &str, setup: &Setup, device: Option<&DeviceInfo>) -> Option<Stri
         }
         _ => return None,
     };
-    Some(format!("Not used with {}: {reason}.", setup.method_name()))
+    Some(format!("Not used with {}: {reason}.", setup.method().name()))
 }
 
 fn heading_ui(ui: &mut Ui, palette: &Palette, heading: &str) {

@@ -10,13 +10,9 @@ use crate::app::fooled;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
-use crate::config::threat::radii_around;
-use crate::config::{AttackKind, Hyper, Norm, TargetKind, Threat};
+use crate::config::{AttackKind, Config, Norm, Occasion, TargetKind};
 use crate::protocol::{Command, Curve, Point, Robustness, WorstCase};
 use crate::show::number::{count, percent, short, whole_percent};
-
-/// Multiples of the set ε that “Evaluate now” attacks with.
-const RADII: [f64; 5] = [0.25, 0.5, 1.0, 1.5, 2.0];
 
 /// The pane of robustness.
 #[derive(Default)]
@@ -39,23 +35,11 @@ enum View {
     Mistakes,
 }
 
-/// What “Evaluate now” attacks with: every L∞ attack, and two with a target, about the set ε.
-pub fn threats(hyper: &Hyper) -> Vec<Threat> {
-    let attacks = [
-        (AttackKind::Noise, TargetKind::Untargeted),
-        (AttackKind::Fgsm, TargetKind::Untargeted),
-        (AttackKind::Fgsm, TargetKind::Random),
-        (AttackKind::Ifgsm, TargetKind::Untargeted),
-        (AttackKind::Pgd, TargetKind::Untargeted),
-        (AttackKind::Pgd, TargetKind::Random),
-    ];
-    Threat::grid(&attacks, &radii_around(hyper.epsilon, &RADII), hyper)
-}
-
 /// Asks for an evaluation now.
 pub fn evaluate_now(controls: &mut Controls) {
-    let hyper = controls.config.hyper;
-    controls.send(Command::Evaluate { threats: threats(&hyper), samples: hyper.evaluate_samples });
+    let Config { setup, hyper } = &controls.config;
+    let threats = Occasion::Window.threats(setup.scenario, hyper);
+    controls.send(Command::Evaluate { threats, samples: hyper.evaluate_samples });
 }
 
 impl RobustnessPane {
@@ -395,23 +379,4 @@ fn describe(curve: &Curve) -> String {
         }
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn evaluate_now_attacks_within_the_pixel_range_and_with_pgd() {
-        let hyper = Hyper { epsilon: 1.0, attack_steps: 7, ..Hyper::default() };
-        let threats = threats(&hyper);
-        assert!(threats.iter().all(|threat| threat.epsilon <= 1.0 && threat.steps == 7));
-        assert!(threats.iter().any(|threat| threat.attack == AttackKind::Pgd));
-        for pair in threats
-            .windows(2)
-            .filter(|pair| pair[0].attack == pair[1].attack && pair[0].target == pair[1].target)
-        {
-            assert!(pair[0].epsilon < pair[1].epsilon);
-        }
-    }
 }

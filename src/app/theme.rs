@@ -114,15 +114,7 @@ impl Palette {
 
     /// An attack's colour: strongest untargeted, paler with a target.
     pub fn attack(&self, attack: AttackKind, target: TargetKind) -> Color32 {
-        let color = match attack {
-            AttackKind::Noise => self.class(7),
-            AttackKind::Fgsm => self.class(0),
-            AttackKind::Ifgsm => self.class(1),
-            AttackKind::Pgd => self.class(5),
-            AttackKind::PgdL2 => self.class(6),
-            AttackKind::AutoAttack | AttackKind::AutoAttackL2 => self.class(8),
-            other => self.class(other as usize),
-        };
+        let color = self.class(usize::from(attack.row().slot));
         match target {
             TargetKind::Untargeted => color,
             TargetKind::Random => color.lerp_to_gamma(self.text, 0.45),

@@ -139,7 +139,7 @@ fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     });
     response.response.on_hover_text(format!("Network. {}", hint(changed(same))));
 
-    let same = running.as_ref().is_none_or(|running| running.method_name() == setup.method_name());
+    let same = running.as_ref().is_none_or(|running| running.method() == setup.method());
     method_ui(ui, setup, changed(same)).on_hover_text(format!("How it is trained. {}", hint(changed(same))));
     if open {
         scope.exports.await_answer(platform::pick_folder());
@@ -148,7 +148,7 @@ fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
 
 /// The mode of a defence, the method of a distillation.
 fn method_ui(ui: &mut Ui, setup: &mut Setup, changed: bool) -> egui::Response {
-    let text = mark(setup.method_name(), changed);
+    let text = mark(setup.method().name(), changed);
     let combo = ComboBox::from_id_salt("toolbar mode").selected_text(text).width(116.0).truncate();
     let response = combo.show_ui(ui, |ui| match setup.scenario {
         ScenarioKind::Defense => {

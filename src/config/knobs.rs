@@ -2,10 +2,12 @@
 //!
 //! Slider, `--set KNOB=VALUE`, link and validation all come from here; the default is [`Config::default`]'s.
 
-use super::{
-    Activation, Adversary, Augmentation, Config, DistillationMethod, InputTransform, Mode, MultitaskMethod,
-    NetworkKind, Normalization, OptimizerKind, Precision, ScenarioKind, Schedule, TaskSet,
+use super::choices::{
+    Activation, Adversary, Augmentation, InputTransform, NetworkKind, Normalization, OptimizerKind,
+    Precision, ScenarioKind, Schedule, TaskSet,
 };
+use super::method::{DistillationMethod, Mode, MultitaskMethod};
+use super::table::Config;
 
 /// A knob's value, whatever its kind.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,8 @@
 //!
 //! `v1&mode=great&alpha=0.3&run`: the version, then knobs by name; `run` starts at once.
 
-use super::{Config, KNOBS, knobs};
+use super::knobs::{self, KNOBS};
+use super::table::Config;
 
 /// The version that is written.
 const VERSION: u32 = 1;
@@ -96,7 +97,8 @@ fn hexadecimal(digits: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mode, knobs::Kind, knobs::Value};
+    use crate::config::knobs::{Kind, Value};
+    use crate::config::method::Mode;
     use proptest::prelude::*;
 
     #[test]

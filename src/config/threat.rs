@@ -1,144 +1,10 @@
-//! What an evaluation attacks with: the attack, its target and its radius.
+//! What an evaluation attacks with: the attack, its target and its radius; and what is tried where nobody asks.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hyper, choices};
-
-choices! {
-    /// The attacks (algorithms, section 4). All in pixel space, inside the ε-ball and inside [0, 1].
-    AttackKind {
-        /// `x + ε · sign(N(0, 1))`: reads no gradient.
-        Noise = "noise",
-        /// One signed step of size ε (Goodfellow et al. 2015).
-        Fgsm = "fgsm",
-        /// k signed steps of size ε/k from `x` (Kurakin et al. 2017); also called BIM.
-        Ifgsm = "ifgsm",
-        /// k signed steps of size 2.5 ε/k from a uniform random start, L∞ (Madry et al. 2018).
-        Pgd = "pgd",
-        /// The same in L2: steps along the normalised gradient, projected onto the L2 ball.
-        PgdL2 = "pgd-l2",
-        /// k signed steps of size ε/k along a momentum of 1.0 (Dong et al. 2018).
-        MiFgsm = "mi-fgsm",
-        /// The same in L2.
-        MiFgsmL2 = "mi-fgsm-l2",
-        /// The nearest boundary by linear steps, L∞ (Moosavi-Dezfooli et al. 2016).
-        DeepFool = "deepfool",
-        /// The same in L2.
-        DeepFoolL2 = "deepfool-l2",
-        /// The smallest L2 perturbation by Adam, with a binary search over c (Carlini & Wagner 2017).
-        CarliniWagner = "cw-l2",
-        /// Auto-PGD on the cross-entropy, L∞ (Croce & Hein 2020).
-        ApgdCe = "apgd-ce",
-        /// The same in L2.
-        ApgdCeL2 = "apgd-ce-l2",
-        /// Auto-PGD on the difference of logits ratio, L∞ (Croce & Hein 2020).
-        ApgdDlr = "apgd-dlr",
-        /// The same in L2.
-        ApgdDlrL2 = "apgd-dlr-l2",
-        /// Auto-PGD on the targeted difference of logits ratio, at nine classes in turn, L∞ (Croce & Hein 2020).
-        ApgdT = "apgd-t",
-        /// The same in L2.
-        ApgdTL2 = "apgd-t-l2",
-        /// Fast adaptive boundary attack at nine classes in turn, L∞ (Croce & Hein 2020).
-        FabT = "fab-t",
-        /// The same in L2.
-        FabTL2 = "fab-t-l2",
-        /// Random squares: reads no gradient, L∞ (Andriushchenko et al. 2020).
-        Square = "square",
-        /// The same in L2.
-        SquareL2 = "square-l2",
-        /// PGD on an undefended network of another seed, whose examples are then shown to this one, L∞.
-        Transfer = "transfer",
-        /// AutoAttack's standard version: APGD-CE, APGD-T, FAB-T, Square, each on what is left, L∞ (Croce & Hein 2020).
-        AutoAttack = "autoattack",
-        /// The same in L2.
-        AutoAttackL2 = "autoattack-l2",
-    }
-}
-
-choices! {
-    /// What an attack tries to have predicted.
-    TargetKind {
-        /// Anything but the label.
-        Untargeted = "untargeted",
-        /// A class other than the label, drawn once from the seed.
-        Random = "random",
-        /// The class with the smallest clean logit.
-        LeastLikely = "least-likely",
-    }
-}
-
-/// The geometry of an attack's ball.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Norm {
-    /// The largest change of a pixel.
-    Linf,
-    /// The Euclidean length over the whole image.
-    L2,
-}
-
-impl Norm {
-    /// Both, in the order in which they are shown.
-    pub const ALL: [Self; 2] = [Self::Linf, Self::L2];
-
-    /// The name in tables and files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Linf => "linf",
-            Self::L2 => "l2",
-        }
-    }
-}
-
-/// Iterations of APGD and FAB, as in AutoAttack.
-pub const AUTO_ITERATIONS: usize = 100;
-/// Queries of Square, as in AutoAttack.
-pub const SQUARE_QUERIES: usize = 5000;
-/// Iterations of DeepFool: more than it ever needs.
-const DEEP_FOOL_ITERATIONS: usize = 50;
-/// Iterations of Carlini & Wagner for each of its nine values of c.
-const CARLINI_WAGNER_ITERATIONS: usize = 100;
-
-impl AttackKind {
-    /// Whether the attack can aim at one target.
-    pub const fn is_targetable(self) -> bool {
-        use AttackKind::{ApgdCe, ApgdCeL2, CarliniWagner, Fgsm, Ifgsm, MiFgsm, MiFgsmL2, Pgd, PgdL2};
-        matches!(self, Fgsm | Ifgsm | Pgd | PgdL2 | MiFgsm | MiFgsmL2 | CarliniWagner | ApgdCe | ApgdCeL2)
-    }
-
-    /// In which norm the radius is measured.
-    pub const fn norm(self) -> Norm {
-        use AttackKind::{
-            ApgdCeL2, ApgdDlrL2, ApgdTL2, AutoAttackL2, CarliniWagner, DeepFoolL2, FabTL2, MiFgsmL2, PgdL2,
-            SquareL2,
-        };
-        match self {
-            PgdL2 | MiFgsmL2 | DeepFoolL2 | CarliniWagner | ApgdCeL2 | ApgdDlrL2 | ApgdTL2 | FabTL2
-            | SquareL2 | AutoAttackL2 => Norm::L2,
-            _ => Norm::Linf,
-        }
-    }
-
-    /// The iterations that the attack's authors give it; None where the run's own count.
-    pub const fn own_steps(self) -> Option<usize> {
-        use AttackKind::{
-            ApgdCe, ApgdCeL2, ApgdDlr, ApgdDlrL2, ApgdT, ApgdTL2, AutoAttack, AutoAttackL2, CarliniWagner,
-            DeepFool, DeepFoolL2, FabT, FabTL2, Square, SquareL2,
-        };
-        match self {
-            DeepFool | DeepFoolL2 => Some(DEEP_FOOL_ITERATIONS),
-            CarliniWagner => Some(CARLINI_WAGNER_ITERATIONS),
-            ApgdCe | ApgdCeL2 | ApgdDlr | ApgdDlrL2 | ApgdT | ApgdTL2 | FabT | FabTL2 | AutoAttack
-            | AutoAttackL2 => Some(AUTO_ITERATIONS),
-            Square | SquareL2 => Some(SQUARE_QUERIES),
-            _ => None,
-        }
-    }
-}
-
-/// Draws of a network's own noise over which attacks average their gradients, as in AutoAttack's version for random
-/// defences (Croce & Hein 2020).
-pub const EOT_DRAWS: usize = 20;
+use super::attack::{ATTACKS, AttackKind, AttackRow, Norm, TargetKind};
+use super::choices::ScenarioKind;
+use super::table::Hyper;
 
 /// One attack at one radius.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,7 +23,7 @@ pub struct Threat {
 
 impl Threat {
     /// Every one of `attacks` at every one of `radii`, with the knobs' steps or the attack's own, and a single start.
-    pub fn grid(attacks: &[(AttackKind, TargetKind)], radii: &[f64], hyper: &Hyper) -> Vec<Self> {
+    fn grid(attacks: &[(AttackKind, TargetKind)], radii: &[f64], hyper: &Hyper) -> Vec<Self> {
         let at = |(attack, target): (AttackKind, TargetKind)| {
             let steps = attack.own_steps().unwrap_or(hyper.attack_steps);
             radii.iter().map(move |&epsilon| Self { attack, target, epsilon, steps, restarts: 1 })
@@ -166,9 +32,157 @@ impl Threat {
     }
 }
 
-/// L∞ radii: ascending `shares` of `epsilon`, none above 1, none twice.
-pub fn radii_around(epsilon: f64, shares: &[f64]) -> Vec<f64> {
-    let mut radii: Vec<f64> = shares.iter().map(|share| (share * epsilon).min(1.0)).collect();
+/// When a network is attacked without anybody having named an attack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Every so many steps of a run.
+    Running,
+    /// On the window's "Evaluate now".
+    Window,
+    /// After the last step of a run.
+    AtEnd,
+}
+
+/// What scenarios that are not about robustness are attacked with, at ε alone.
+const GLANCE: (AttackKind, TargetKind) = (AttackKind::Fgsm, TargetKind::Untargeted);
+/// Radii of a run in progress, as multiples of its ε.
+const WHILE_RUNNING: [f64; 3] = [0.5, 1.0, 2.0];
+/// Radii of the window's evaluation, as multiples of ε.
+const IN_WINDOW: [f64; 5] = [0.25, 0.5, 1.0, 1.5, 2.0];
+/// Radii of an evaluation where none are asked for, as multiples of ε.
+const BY_DEFAULT: [f64; 5] = [0.25, 0.5, 0.75, 1.0, 1.5];
+/// L2 radii where none are asked for: the field's 0.5 for small colour images, and around it.
+const L2_BY_DEFAULT: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
+
+impl Occasion {
+    /// What is tried, in the order of the table of attacks.
+    pub fn threats(self, scenario: ScenarioKind, hyper: &Hyper) -> Vec<Threat> {
+        let is_defense = scenario == ScenarioKind::Defense;
+        match self {
+            Self::Running | Self::AtEnd if !is_defense => Threat::grid(&[GLANCE], &[hyper.epsilon], hyper),
+            Self::Running | Self::Window | Self::AtEnd => {
+                let aimed =
+                    |row: &'static AttackRow| self.targets(row).iter().map(|target| (row.kind, *target));
+                let attacks: Vec<_> = ATTACKS.iter().flat_map(aimed).collect();
+                Threat::grid(&attacks, &self.radii(hyper.epsilon), hyper)
+            }
+        }
+    }
+
+    fn targets(self, row: &AttackRow) -> &'static [TargetKind] {
+        match self {
+            Self::Running => row.offered.running,
+            Self::Window => row.offered.window,
+            Self::AtEnd => row.offered.at_end,
+        }
+    }
+
+    fn radii(self, epsilon: f64) -> Vec<f64> {
+        match self {
+            Self::Running => radii_around(epsilon, &WHILE_RUNNING),
+            Self::Window => radii_around(epsilon, &IN_WINDOW),
+            Self::AtEnd => default_radii(Norm::Linf, epsilon),
+        }
+    }
+}
+
+/// Ascending radii where none are asked for: L∞ ones around `epsilon`, or around the default's where it is 0.
+pub fn default_radii(norm: Norm, epsilon: f64) -> Vec<f64> {
+    match norm {
+        Norm::Linf => {
+            radii_around(if epsilon > 0.0 { epsilon } else { Hyper::default().epsilon }, &BY_DEFAULT)
+        }
+        Norm::L2 => L2_BY_DEFAULT.to_vec(),
+    }
+}
+
+/// L∞ radii: ascending `multiples` of `epsilon`, none above 1, none twice.
+fn radii_around(epsilon: f64, multiples: &[f64]) -> Vec<f64> {
+    let mut radii: Vec<f64> = multiples.iter().map(|multiple| (multiple * epsilon).min(1.0)).collect();
     radii.dedup();
     radii
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AttackKind::{Fgsm, Ifgsm, Noise, Pgd};
+    use TargetKind::{Random, Untargeted};
+
+    /// The lists as they were written out before they came from the table.
+    fn expected(occasion: Occasion, scenario: ScenarioKind) -> (Vec<(AttackKind, TargetKind)>, Vec<f64>) {
+        match (occasion, scenario) {
+            (Occasion::Window, _) => (
+                vec![
+                    (Noise, Untargeted),
+                    (Fgsm, Untargeted),
+                    (Fgsm, Random),
+                    (Ifgsm, Untargeted),
+                    (Pgd, Untargeted),
+                    (Pgd, Random),
+                ],
+                vec![0.25, 0.5, 1.0, 1.5, 2.0],
+            ),
+            (Occasion::Running, ScenarioKind::Defense) => (
+                vec![(Noise, Untargeted), (Fgsm, Untargeted), (Fgsm, Random), (Pgd, Untargeted)],
+                vec![0.5, 1.0, 2.0],
+            ),
+            (Occasion::AtEnd, ScenarioKind::Defense) => (
+                vec![(Fgsm, Untargeted), (Fgsm, Random), (Pgd, Untargeted), (Pgd, Random)],
+                vec![0.25, 0.5, 0.75, 1.0, 1.5],
+            ),
+            (_, ScenarioKind::Distillation | ScenarioKind::Multitask) => {
+                (vec![(Fgsm, Untargeted)], vec![1.0])
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_tried_unasked_is_what_was_tried() {
+        let hyper = Hyper { epsilon: 0.1, attack_steps: 7, ..Hyper::default() };
+        for occasion in [Occasion::Running, Occasion::Window, Occasion::AtEnd] {
+            for scenario in ScenarioKind::ALL {
+                let (attacks, multiples) = expected(occasion, *scenario);
+                let mut threats = Vec::new();
+                for (attack, target) in attacks {
+                    for multiple in &multiples {
+                        let epsilon = multiple * 0.1;
+                        threats.push(Threat { attack, target, epsilon, steps: 7, restarts: 1 });
+                    }
+                }
+                assert_eq!(occasion.threats(*scenario, &hyper), threats, "{occasion:?}, {scenario}");
+            }
+        }
+    }
+
+    #[test]
+    fn radii_stay_in_reach() {
+        let [zero, one] = [0.0, 1.0].map(|epsilon| Hyper { epsilon, ..Hyper::default() });
+        let at = |occasion: Occasion, hyper: &Hyper| -> Vec<f64> {
+            let threats = occasion.threats(ScenarioKind::Defense, hyper);
+            let first = (threats[0].attack, threats[0].target);
+            threats
+                .iter()
+                .filter(|threat| (threat.attack, threat.target) == first)
+                .map(|threat| threat.epsilon)
+                .collect()
+        };
+        assert_eq!(at(Occasion::Running, &zero), [0.0]);
+        assert_eq!(at(Occasion::Running, &one), [0.5, 1.0], "radii above 1 are one");
+        assert_eq!(at(Occasion::AtEnd, &one), [0.25, 0.5, 0.75, 1.0]);
+        assert_eq!(at(Occasion::AtEnd, &zero), at(Occasion::AtEnd, &Hyper::default()));
+        assert_eq!(default_radii(Norm::L2, 0.0), [0.25, 0.5, 1.0, 2.0]);
+    }
+
+    #[test]
+    fn radii_ascend_within_the_pixel_range() {
+        let hyper = Hyper { epsilon: 1.0, attack_steps: 7, ..Hyper::default() };
+        for occasion in [Occasion::Running, Occasion::Window, Occasion::AtEnd] {
+            let threats = occasion.threats(ScenarioKind::Defense, &hyper);
+            assert!(threats.iter().all(|threat| threat.epsilon <= 1.0 && threat.steps == 7));
+            let is_same =
+                |pair: &&[Threat]| (pair[0].attack, pair[0].target) == (pair[1].attack, pair[1].target);
+            assert!(threats.windows(2).filter(is_same).all(|pair| pair[0].epsilon < pair[1].epsilon));
+        }
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::config::{AttackKind, Config, Hyper, ScenarioKind, TargetKind, Threat};
+use crate::config::{AttackKind, Config, Hyper, Occasion, TargetKind};
 use crate::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
 use crate::train::checkpoint::Checkpoint;
-use crate::train::running_threats;
 
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
@@ -13,7 +12,6 @@ use super::progress::Progress;
 use super::record::Record;
 use super::run_folder::{RunFolder, default_path};
 use super::summary::Outcome;
-use super::threats;
 
 /// What a run is asked for beyond its configuration.
 pub struct Plan {
@@ -62,7 +60,7 @@ fn announce(progress: &Progress, info: &RunInfo, folder: &RunFolder, notices: &[
     let Config { setup, .. } = &info.config;
     progress.say(&format!(
         "{} · {}, {} images · {}, {} weights · {} steps · {} ({}) · writes to {}",
-        setup.method_name(),
+        setup.method().name(),
         info.data,
         info.train_images,
         setup.network,
@@ -204,7 +202,7 @@ impl Run<'_> {
             let folder = self.record.folder().path().display().to_string();
             self.progress.say(&format!("everything is in {folder}; one last evaluation, Ctrl-C skips it"));
         }
-        let threats = last_threats(self.record.scenario(), hyper);
+        let threats = Occasion::AtEnd.threats(self.record.scenario(), hyper);
         let asked: Vec<_> = threats.iter().map(|threat| (threat.attack, threat.target)).collect();
         self.drive.send(Command::Evaluate { threats, samples: hyper.evaluate_samples })?;
         loop {
@@ -251,18 +249,6 @@ impl Run<'_> {
         };
         evaluation.step == self.last_step && asked.iter().all(has)
     }
-}
-
-/// FGSM and PGD, untargeted and at a random target, over a grid of radii around the run's ε.
-/// The other scenarios are not about it: as while they run.
-fn last_threats(scenario: ScenarioKind, hyper: &Hyper) -> Vec<Threat> {
-    if scenario != ScenarioKind::Defense {
-        return running_threats(scenario, hyper);
-    }
-    let kinds = [AttackKind::Fgsm, AttackKind::Pgd];
-    let aims = [TargetKind::Untargeted, TargetKind::Random];
-    let attacks: Vec<_> = kinds.into_iter().flat_map(|attack| aims.map(|target| (attack, target))).collect();
-    Threat::grid(&attacks, &threats::default_radii(hyper.epsilon), hyper)
 }
 
 #[cfg(test)]

@@ -222,7 +222,7 @@ fn subject_of(checkpoint: &Checkpoint, data: &Dataset) -> report::Subject {
     let header = &checkpoint.header;
     let setup = &header.config.setup;
     report::Subject {
-        title: format!("{} trained by {} on {}", setup.network, setup.method_name(), setup.data),
+        title: format!("{} trained by {} on {}", setup.network, setup.method().name(), setup.data),
         lines: vec![
             format!("width × {}", setup.width),
             format!("{} steps of {} images", header.step, setup.batch_size),
@@ -402,7 +402,7 @@ impl Job {
     }
 
     fn needs_surrogate(&self) -> bool {
-        self.audit || self.threats.iter().any(|threat| threat.attack == AttackKind::Transfer)
+        self.audit || self.threats.iter().any(|threat| threat.attack.row().needs_surrogate)
     }
 
     /// Trains the network on which transfer attacks make their examples.

@@ -121,7 +121,7 @@ pub fn default_path(setup: &Setup) -> PathBuf {
         ScenarioKind::Distillation => "distillation-",
         ScenarioKind::Multitask => "multitask-",
     };
-    let stem = format!("runs/{scenario}{}-{data}-seed{}", setup.method_name(), setup.seed);
+    let stem = format!("runs/{scenario}{}-{data}-seed{}", setup.method().name(), setup.seed);
     std::iter::once(stem.clone())
         .chain((2_u64..).map(|n| format!("{stem}-{n}")))
         .map(PathBuf::from)

@@ -1,27 +1,18 @@
 //! Which threats an evaluation tries, from what people ask for and from a run's ε.
 
 use crate::config::knobs::parse_real;
-use crate::config::threat::radii_around;
-use crate::config::{AttackKind, Hyper, Norm, TargetKind, Threat};
+use crate::config::threat::default_radii;
+use crate::config::{ATTACKS, AttackKind, Hyper, Norm, TargetKind, Threat};
 
 use super::error::HeadlessError;
 
-/// Radii around a run's ε, as shares of it.
-const SHARES: [f64; 5] = [0.25, 0.5, 0.75, 1.0, 1.5];
-/// Radii of L2 attacks where none are asked for: the field's 0.5 for small colour images, and around it.
-const L2_RADII: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
 /// The largest L2 radius: far beyond the diagonal of the largest images.
 const LARGEST_L2: f64 = 1000.0;
-
-/// Ascending L∞ radii around `epsilon`, or around the default's where it is 0.
-pub fn default_radii(epsilon: f64) -> Vec<f64> {
-    radii_around(if epsilon > 0.0 { epsilon } else { Hyper::default().epsilon }, &SHARES)
-}
 
 /// What people ask for; empty lists mean the defaults.
 #[derive(Debug, Default)]
 pub struct Request {
-    /// Attacks: FGSM and PGD by default.
+    /// Attacks: those that the table offers by default.
     pub attacks: Vec<AttackKind>,
     /// Targets: untargeted by default.
     pub targets: Vec<TargetKind>,
@@ -39,8 +30,10 @@ impl Request {
     /// # Errors
     /// A radius that is no number or out of range; a target for attacks of which none can aim.
     pub fn threats(&self, hyper: &Hyper) -> Result<Vec<Threat>, HeadlessError> {
-        let attacks = or_default(&self.attacks, &[AttackKind::Fgsm, AttackKind::Pgd]);
-        let targets = or_default(&self.targets, &[TargetKind::Untargeted]);
+        let unasked = ATTACKS.iter().filter(|row| row.offered.by_default).map(|row| row.kind);
+        let attacks = if self.attacks.is_empty() { unasked.collect() } else { self.attacks.clone() };
+        let targets =
+            if self.targets.is_empty() { vec![TargetKind::Untargeted] } else { self.targets.clone() };
         let aims = targets.iter().any(|target| *target != TargetKind::Untargeted);
         if aims && !attacks.iter().any(|attack| attack.is_targetable()) {
             let problem = "no such attack can aim at a target; add one that can, such as pgd".into();
@@ -63,11 +56,13 @@ impl Request {
     }
 
     fn radii(&self, attack: AttackKind, hyper: &Hyper) -> Result<Vec<f64>, HeadlessError> {
-        let is_l2 = attack.norm() == Norm::L2;
         if self.epsilons.is_empty() {
-            return Ok(if is_l2 { L2_RADII.to_vec() } else { default_radii(hyper.epsilon) });
+            return Ok(default_radii(attack.norm(), hyper.epsilon));
         }
-        let largest = if is_l2 { LARGEST_L2 } else { 1.0 };
+        let largest = match attack.norm() {
+            Norm::Linf => 1.0,
+            Norm::L2 => LARGEST_L2,
+        };
         let refuse = |problem| HeadlessError::Flag { flag: "--epsilon", problem };
         let mut radii = Vec::new();
         for text in &self.epsilons {
@@ -83,10 +78,6 @@ impl Request {
         radii.sort_by(f64::total_cmp);
         Ok(radii)
     }
-}
-
-fn or_default<T: Copy>(asked: &[T], default: &[T]) -> Vec<T> {
-    if asked.is_empty() { default.to_vec() } else { asked.to_vec() }
 }
 
 #[cfg(test)]
@@ -124,8 +115,6 @@ mod tests {
         let threats = Request { restarts: 1, ..Request::default() }.threats(&hyper).unwrap();
         assert!(threats.iter().any(|threat| threat.epsilon == 0.8) && threats[0].steps == 3);
         assert!(threats.iter().all(|threat| threat.epsilon <= 1.0));
-        assert_eq!(default_radii(0.0), default_radii(Hyper::default().epsilon));
-        assert_eq!(default_radii(1.0).len(), 4, "radii above 1 are one");
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl Defense {
     /// One step of the main network against the auxiliary network as it stands.
     fn main_step(&mut self, forward: Forward, batch: &Batch, hyper: &Hyper, alpha: f64, rates: Rates) {
         let Forward { theta, logits, normalized, penalty, .. } = forward;
-        let beta = if self.setup.mode.uses_beta() { hyper.beta } else { 0.0 };
+        let beta = if self.setup.mode.row().beta { hyper.beta } else { 0.0 };
         let mut objective = if alpha > 0.0 || beta > 0.0 {
             let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, normalized);
             let terms = loss::Terms { beta, alpha, adversary: hyper.adversary };

@@ -10,7 +10,6 @@ mod teacher;
 mod trainer;
 
 pub use crate::protocol;
-pub use session::running_threats;
 pub use surrogate::Surrogate;
 
 use crate::{

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     attack::{Evaluation, evaluation::BatchSizes},
     config::{
-        AttackKind, Config, DeviceInfo, Hyper, KnobError, Precision, ScenarioKind, Setup, TargetKind,
-        TaskSet, Threat, knobs, threat::radii_around,
+        Config, DeviceInfo, Hyper, KnobError, Occasion, Precision, ScenarioKind, Setup, TaskSet, Threat,
+        knobs,
     },
     data::{self, DataError, Dataset, balanced_subset, scenes::Scenes},
     nn::{Network, Weights, network::Statistics},
@@ -248,7 +248,7 @@ impl Session {
             self.show_gradients(hyper);
         }
         if robustness && self.evaluation.is_none() {
-            let threats = running_threats(self.info.config.setup.scenario, hyper);
+            let threats = Occasion::Running.threats(self.info.config.setup.scenario, hyper);
             self.evaluate(threats, hyper.evaluate_samples);
         }
         self.clock.trained += begin.elapsed();
@@ -494,22 +494,6 @@ fn statistics(data: &Dataset, saved: Option<&Checkpoint>) -> Result<Statistics, 
     };
     saved.fits(data)?;
     Ok(saved.header.statistics())
-}
-
-/// What the running evaluation attacks with: three radii around ε.
-///
-/// The other scenarios are not about it, so their robustness is only glanced at.
-pub fn running_threats(scenario: ScenarioKind, hyper: &Hyper) -> Vec<Threat> {
-    if scenario != ScenarioKind::Defense {
-        return Threat::grid(&[(AttackKind::Fgsm, TargetKind::Untargeted)], &[hyper.epsilon], hyper);
-    }
-    let attacks = [
-        (AttackKind::Noise, TargetKind::Untargeted),
-        (AttackKind::Fgsm, TargetKind::Untargeted),
-        (AttackKind::Fgsm, TargetKind::Random),
-        (AttackKind::Pgd, TargetKind::Untargeted),
-    ];
-    Threat::grid(&attacks, &radii_around(hyper.epsilon, &[0.5, 1.0, 2.0]), hyper)
 }
 
 /// The first image of each class, `n` images at most.

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use great_lab::{
-    config::{Hyper, MultitaskMethod, OptimizerKind, Players, ScenarioKind, Setup},
+    config::{Hyper, MultitaskMethod, OptimizerKind, Players, ScenarioKind, Setup, method::Combine},
     nn::{Network, Optimizer, Weights},
     scenario::{Multitask, Player, Scenario, State, multitask::conflict_orders},
 };
@@ -82,7 +82,7 @@ fn check_method(golden: &mut Golden, method: MultitaskMethod, device: &Device) {
     if method == MultitaskMethod::Uncertainty {
         golden.compare("log_variances", balance[tasks.len()].clone());
     }
-    if method.uses_gradnorm() {
+    if method.row().combine == Combine::GradNorm {
         golden.compare(&format!("task_weights.{method}"), balance[tasks.len() + 1].clone());
     }
     check_measures(golden, method, scenario.take_measures().expect("a step was taken").sums, tasks.len());

@@ -20,7 +20,7 @@ use crate::{
     },
     config::{
         AttackKind, Threat,
-        threat::{AUTO_ITERATIONS, SQUARE_QUERIES},
+        attack::{AUTO_ITERATIONS, SQUARE_QUERIES},
     },
 };
 

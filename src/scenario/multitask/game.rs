@@ -208,7 +208,7 @@ impl Multitask {
     /// What leaves the alignment layers: `ĝ_k`, or `g_k` where the method has none.
     pub(super) fn aligned(&self, gradients: &[Tensor<4>]) -> Vec<Tensor<4>> {
         let pass = |(task, gradient): (usize, &Tensor<4>)| {
-            if self.setup.multitask_method.aligns() {
+            if self.setup.multitask_method.row().aligns {
                 self.balance.alignment.aligned(task, gradient.clone())
             } else {
                 gradient.clone()
@@ -307,7 +307,7 @@ impl Multitask {
         let said = before.unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, read));
         self.measure(&tapped.decoded, &batch, (stacked, said, origins.clone()));
         if players != Players::Auxiliary {
-            if self.setup.multitask_method.aligns() {
+            if self.setup.multitask_method.row().aligns {
                 self.align(&tapped.gradients, &origins, hyper);
             }
             self.main_step(step, &theta, shared, &tapped, hyper);

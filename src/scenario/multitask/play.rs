@@ -38,7 +38,7 @@ impl Scenario for Multitask {
             images: batch.images,
             one_hot: batch.one_hot,
             teacher_logits: None,
-            before: self.setup.multitask_method.aligns().then(|| Self::stacked(&before)),
+            before: self.setup.multitask_method.row().aligns.then(|| Self::stacked(&before)),
             gradients,
             origins: (0..self.tasks.len()).flat_map(|task| vec![task as u8; indices.len()]).collect(),
         }

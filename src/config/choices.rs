@@ -1,0 +1,167 @@
+//! The choices that have names: what people type, what files and links hold; and the values of texts that mean something.
+
+/// Declares an enumeration whose variants have the names that people type and read.
+macro_rules! choices {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+ }
+
+        impl $name {
+            /// Every variant, in the order in which it is offered.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            /// The names of [`Self::ALL`], in the same order.
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
+
+            /// The name that people type and read.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+            fn from_str(text: &str) -> Result<Self, String> {
+                Self::ALL.iter().copied().find(|choice| choice.name() == text)
+                    .ok_or_else(|| format!("'{text}' is not one of: {}", Self::NAMES.join(", ")))
+            }
+        }
+    };
+}
+pub(crate) use choices;
+
+/// The data sets that come with the lab, on a page too.
+pub const BUILT_IN_DATA: [&str; 2] = ["fashion-mnist", "solids"];
+
+/// The teacher that the lab trains by itself, as a value of [`Setup::teacher`].
+pub const TRAIN_TEACHER: &str = "train";
+
+/// The network that was kept as a teacher while the lab was open (`Command::Teach`), as a value of [`Setup::teacher`].
+pub const KEPT_TEACHER: &str = "kept";
+
+choices! {
+    /// Which gradient tensors must look alike.
+    ScenarioKind {
+        /// Those of different classes (algorithms, section 1).
+        Defense = "defense",
+        /// A student's and its teacher's (algorithms, section 2).
+        Distillation = "distillation",
+        /// Those of different tasks that share an encoder (algorithms, section 3).
+        Multitask = "multitask",
+    }
+}
+
+choices! {
+    /// What is learned of an image that comes grey and noisy.
+    TaskSet {
+        /// Class, colours, edges, and the image without noise: of any images.
+        Pictures = "pictures",
+        /// Class, depth, normals and key points: of scenes.
+        Scenes = "scenes",
+    }
+}
+
+choices! {
+    /// The architectures of the main network.
+    NetworkKind {
+        /// Four 3×3 convolutions, about 50 k weights.
+        CnnSmall = "cnn-small",
+        /// Six 3×3 convolutions, about 290 k weights.
+        CnnMedium = "cnn-medium",
+        /// ResNet-18 in its CIFAR form with GroupNorm, about 11 M weights.
+        Resnet18 = "resnet-18",
+    }
+}
+
+choices! {
+    /// The activation of the main network.
+    Activation {
+        /// `max(x, 0)`: piecewise linear on purpose; second derivatives come from softmax and normalisation.
+        Relu = "relu",
+        /// `x · sigmoid(x)`: smooth, with a useful second derivative.
+        Silu = "silu",
+    }
+}
+
+choices! {
+    /// What is done to an image before the main network sees it: ways to look robust without being so, to see an audit
+    /// turn red.
+    InputTransform {
+        /// Nothing.
+        None = "none",
+        /// Rounded to a few levels; its gradient is zero, so attacks have nothing to follow.
+        Quantize = "quantize",
+        /// Gaussian noise in every pass, in evaluation too; attacks follow the gradient of another draw.
+        Noise = "noise",
+    }
+}
+
+choices! {
+    /// In what a main network stores what images become in it while it trains.
+    Precision {
+        /// 32-bit floats.
+        Single = "f32",
+        /// 16-bit floats (Micikevicius et al. 2018): weights, sums, heads, losses and the auxiliary network stay in `f32`.
+        Mixed = "mixed",
+    }
+}
+
+choices! {
+    /// The optimiser of both networks.
+    OptimizerKind {
+        /// Adam (Kingma & Ba 2015), β = (0.9, 0.999), ε = 1e-8; weight decay is added to the gradient.
+        Adam = "adam",
+        /// Stochastic gradient descent with momentum, as PyTorch defines it.
+        Sgd = "sgd",
+    }
+}
+
+choices! {
+    /// How the learning rates go over a run.
+    Schedule {
+        /// As set.
+        Constant = "constant",
+        /// From as set to 0 along half a cosine.
+        Cosine = "cosine",
+    }
+}
+
+choices! {
+    /// How training images are changed each time they come.
+    Augmentation {
+        /// As they are.
+        None = "none",
+        /// Moved by up to 4 pixels each way; what comes in is 0.
+        Shift = "shift",
+        /// The same, and every other one mirrored left to right.
+        ShiftFlip = "shift+flip",
+    }
+}
+
+choices! {
+    /// What the auxiliary network reads in place of the gradient tensor `g`: `n(g)`, sample by sample.
+    Normalization {
+        /// `g` itself.
+        None = "none",
+        /// `g / sqrt(mean(g²) + 1e-12)`.
+        Rms = "rms",
+        /// `g / max|g|`.
+        Max = "max",
+    }
+}
+
+choices! {
+    /// What the main network adds, times α, to its loss.
+    Adversary {
+        /// `−CE(a', y)`: gradient reversal, unbounded.
+        Reversal = "reversal",
+        /// Cross-entropy from the uniform distribution to `softmax(a')`: bounded below.
+        Confusion = "confusion",
+    }
+}

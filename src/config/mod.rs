@@ -1,0 +1,26 @@
+//! What a run is: [`Setup`] (fixed from start to end), [`Hyper`] (live, read once a step), and the names of both.
+//!
+//! Every fact stands once: a knob's in the table of [`KNOBS`], a method's in [`method`], an attack's in [`attack`].
+
+pub mod attack;
+mod choices;
+mod device;
+pub mod knobs;
+pub mod link;
+pub mod method;
+mod run;
+mod table;
+pub mod threat;
+
+pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKind};
+pub(crate) use choices::choices;
+pub use choices::{
+    Activation, Adversary, Augmentation, BUILT_IN_DATA, InputTransform, KEPT_TEACHER, NetworkKind,
+    Normalization, OptimizerKind, Precision, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+};
+pub use device::DeviceInfo;
+pub use knobs::{KNOBS, Knob, KnobError};
+pub use method::{DistillationMethod, Method, Mode, MultitaskMethod};
+pub use run::Players;
+pub use table::{Config, Hyper, Setup};
+pub use threat::{Occasion, Threat};

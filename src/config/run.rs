@@ -1,0 +1,70 @@
+//! What follows from a run's setup and knobs: its method, the weight of its adversary, which devices refuse it.
+
+use super::attack::EOT_DRAWS;
+use super::choices::{InputTransform, Precision, ScenarioKind};
+use super::device::DeviceInfo;
+use super::method::Method;
+use super::table::{Hyper, Setup};
+
+/// Which of the two networks takes a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Players {
+    /// The auxiliary network alone.
+    Auxiliary,
+    /// The main network alone.
+    Main,
+    /// The auxiliary network, then the main one: an ordinary training step.
+    Both,
+}
+
+impl Setup {
+    /// How the main network is trained: the mode of a defence, the method of the others.
+    pub const fn method(&self) -> Method {
+        match self.scenario {
+            ScenarioKind::Defense => Method::Defense(self.mode),
+            ScenarioKind::Distillation => Method::Distillation(self.method),
+            ScenarioKind::Multitask => Method::Multitask(self.multitask_method),
+        }
+    }
+
+    /// Over how many draws of the main network's own noise attacks average their gradients (expectation over
+    /// transformation, Athalye et al. 2018): 1 where it draws none.
+    pub const fn eot(&self) -> usize {
+        match self.input_transform {
+            InputTransform::Noise => EOT_DRAWS,
+            InputTransform::None | InputTransform::Quantize => 1,
+        }
+    }
+
+    /// Why such a run cannot be trained on a device; none where it can.
+    pub fn refusal(&self, device: &DeviceInfo) -> Option<String> {
+        match (self.precision, self.scenario) {
+            (Precision::Single, _) => None,
+            (Precision::Mixed, ScenarioKind::Multitask) => {
+                Some("several tasks are trained in f32 only, not in mixed precision".into())
+            }
+            (Precision::Mixed, _) if !device.has_f16 => {
+                Some(format!("mixed precision needs a GPU with 16-bit floats, and {} has none", device.name))
+            }
+            (Precision::Mixed, _) => None,
+        }
+    }
+
+    /// Weight α of the adversary at `step`: ramped, 0 where the run does not use it; in a distillation at most 1,
+    /// because the student's own loss weighs 1 − α.
+    pub fn alpha(&self, hyper: &Hyper, step: u64) -> f64 {
+        let ramped = if self.method().alpha() { hyper.ramped_alpha(step, self.steps) } else { 0.0 };
+        match self.scenario {
+            ScenarioKind::Defense | ScenarioKind::Multitask => ramped,
+            ScenarioKind::Distillation => ramped.min(1.0),
+        }
+    }
+}
+
+impl Hyper {
+    /// α at `step` of `steps`: rises linearly from 0 over the first `ramp` of the run (algorithms, section 1).
+    pub fn ramped_alpha(&self, step: u64, steps: u64) -> f64 {
+        let ramp_steps = self.ramp * steps as f64;
+        if ramp_steps < 1.0 { self.alpha } else { self.alpha * (step as f64 / ramp_steps).min(1.0) }
+    }
+}
