@@ -1,7 +1,7 @@
 //! GREAT Lab: gradient adversarial training of neural networks (Sinha et al. 2018) on whatever GPU there is.
 //!
 //! Who may import whom; left may be used by right, and `gpu` by `nn`, whose layers compute by its kernels
-//! (`tests/layers.rs` checks it):
+//! (`tests/layers` checks it):
 //!
 //! ```text
 //! config, platform <- protocol <- show, data, nn, gpu <- attack <- scenario <- train <- { headless, app } <- main

@@ -1,6 +1,6 @@
 //! Sets with one thing wrong each, and what their errors must say.
 
-use crate::files::{
+use super::files::{
     File, cifar_batch, cifar_set, gzip, idx, idx_images, idx_labels, idx_set, npy, pixels, png, scene_arrays,
     scenes_set, tfjs_png, tfjs_set,
 };

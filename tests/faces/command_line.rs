@@ -1,7 +1,5 @@
 //! The commands as a user runs them: the real binary, its exit status, its words and its files.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

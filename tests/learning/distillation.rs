@@ -1,18 +1,10 @@
 //! Distillation is real: students learn from little data, the auxiliary network is beaten where it plays, runs go on from
 //! their checkpoints, and teachers that do not fit are refused.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "where a helper of a test fails, so does the test"
-)]
-
-mod common;
-
 use std::path::Path;
 
+use crate::common::{trainer, wait_for};
 use burn::tensor::{Device, Tensor};
-use common::{trainer, wait_for};
 use great_lab::{
     config::{Config, DistillationMethod, Hyper, NetworkKind, Players, ScenarioKind, Setup},
     data::{self, Dataset},

@@ -1,10 +1,6 @@
 //! The kernels and the loops of the CPU backend train the same network: the same seed gives the same losses.
-#![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
-#[path = "common/adapter.rs"]
-mod adapter;
-
-use adapter::gpu;
+use crate::adapter::gpu;
 use burn::tensor::Device;
 use great_lab::{
     config::{Activation, Hyper, Mode, Players, Setup},

@@ -1,9 +1,5 @@
 //! Comparisons as a user runs them: cut off and gone on with, in parts and put together, they give the same table.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
-
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -14,7 +10,7 @@ const TINY: &str = "compare distillation --methods cross-entropy,great --fractio
 /// The data of [`TINY`].
 fn data(folder: &Path) {
     std::fs::create_dir(folder.join("data")).unwrap();
-    common::tiny_data(&folder.join("data"));
+    crate::common::tiny_data(&folder.join("data"));
 }
 
 fn lab(line: &str, folder: &Path) -> Command {

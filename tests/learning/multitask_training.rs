@@ -1,6 +1,4 @@
 //! The multi-task scenario learns every task, hides whose gradient is whose, and goes on from where it was.
-#![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
-#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
 use burn::tensor::Device;
 use great_lab::{

@@ -1,15 +1,13 @@
 //! The CPU backend computes what PyTorch computes: see `oracle/README.md`.
 
-#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
-
-#[path = "oracle/checks.rs"]
+#[path = "../oracle/checks.rs"]
 mod checks;
-#[path = "oracle/distillation.rs"]
+#[path = "../oracle/distillation.rs"]
 mod distillation;
-#[path = "oracle/golden.rs"]
-mod golden;
-#[path = "oracle/multitask.rs"]
+#[path = "../oracle/multitask.rs"]
 mod multitask;
+
+use crate::golden;
 
 use burn::tensor::Device;
 

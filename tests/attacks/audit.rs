@@ -1,13 +1,5 @@
 //! The audit turns red where it should, light by light, and stays green where nothing is hidden.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "where a helper of a test fails, so does the test"
-)]
-
-mod common;
-
 use burn::tensor::Device;
 use great_lab::{
     attack::{
@@ -26,7 +18,7 @@ fn trained(change: impl Fn(&mut Setup, &mut Hyper)) -> (Defense, Hyper) {
     let scratch = tempfile::tempdir().unwrap();
     let mut setup = Setup {
         mode: Mode::Baseline,
-        data: common::tiny_data(scratch.path()),
+        data: crate::common::tiny_data(scratch.path()),
         width: 0.5,
         auxiliary_width: 0.5,
         batch_size: 32,

@@ -1,17 +1,9 @@
 //! With mixed precision a network computes what it computes in f32, as far as 16 bits go: derivatives of both orders
 //! against PyTorch's, samples that it is sure of, and whole training steps. On software Vulkan.
-#![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
-#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
-#[path = "common/adapter.rs"]
-mod adapter;
-#[path = "oracle/golden.rs"]
-#[allow(dead_code, reason = "these tests compare in their own way")]
-mod golden;
-
-use adapter::gpu;
+use crate::adapter::gpu;
+use crate::golden::Golden;
 use burn::tensor::{Device, Tensor};
-use golden::Golden;
 use great_lab::config::{Config, Hyper, Mode, Normalization, Players, Precision, ScenarioKind, Setup};
 use great_lab::data::embedded;
 use great_lab::gpu::{Choice, logit_gradient, open};

@@ -1,11 +1,7 @@
 //! The trainer as a face sees it: commands are obeyed, live knobs take effect, nothing stale, nothing blocks.
 
-#[path = "common/adapter.rs"]
-mod adapter;
-mod common;
-
-use adapter::gpu;
-use common::{event, tiny_config, tiny_data, trainer, wait_for};
+use crate::adapter::gpu;
+use crate::common::{event, tiny_config, tiny_data, trainer, wait_for};
 use great_lab::{
     config::{AttackKind, Config, Mode, TargetKind, Threat},
     protocol::{Activity, Audited, Command, Delivery, Event, Players, Remote, Report, RunState, Verdict},
@@ -209,7 +205,7 @@ fn a_face_that_never_looks_does_not_stop_training_and_loses_no_answer() {
         tell(&remote, Command::Run).await;
         tell(&remote, Command::Save).await;
         // Nobody drains the events; the commands' channel closing is not needed to see it end.
-        let deadline = std::time::Instant::now() + common::PATIENCE;
+        let deadline = std::time::Instant::now() + crate::common::PATIENCE;
         let mut events = Vec::new();
         while std::time::Instant::now() < deadline && remote.events.len() < 256 {
             std::thread::yield_now();

@@ -1,8 +1,6 @@
 //! Learning is real: the embedded data is learned, and GREAT makes gradient tensors harder to read.
 
-mod common;
-
-use common::{trainer, wait_for};
+use crate::common::{trainer, wait_for};
 use great_lab::{
     config::{Config, Mode, Setup},
     protocol::{Command, Delivery, Event, Report, Share},

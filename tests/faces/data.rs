@@ -1,10 +1,8 @@
 //! Data sets come out as they lie in their files, and no bytes whatever make a reader panic.
 
-#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
-
-#[path = "data/bad_sets.rs"]
+#[path = "../data/bad_sets.rs"]
 mod bad_sets;
-#[path = "data/files.rs"]
+#[path = "../data/files.rs"]
 mod files;
 
 use std::fs;

@@ -1,17 +1,9 @@
 //! The attacks make what their public implementations make of the same network and images, stay in their ball, and are as
 //! strong as they should be: see `oracle/README.md` for the golden file.
 
-#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
-
-#[path = "common/adapter.rs"]
-mod adapter;
-#[allow(dead_code, reason = "each test file uses its own part")]
-#[path = "oracle/golden.rs"]
-mod golden;
-
-use adapter::gpu;
+use crate::adapter::gpu;
+use crate::golden::Golden;
 use burn::tensor::{Device, Tensor};
-use golden::Golden;
 use great_lab::{
     attack::{
         Assault, Evaluation, Goal, Pace, Start, Victim,

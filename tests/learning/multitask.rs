@@ -1,11 +1,6 @@
 //! The methods of multi-task learning reproduce examples worked by hand, on the CPU and by WGSL kernels.
-#![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
-#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
-#[path = "common/adapter.rs"]
-mod adapter;
-
-use adapter::devices;
+use crate::adapter::devices;
 use burn::tensor::Tensor;
 use great_lab::scenario::multitask::{
     Alignment, FIRST_LOG_VARIANCE, GRADNORM_ALPHA, compass, conflict_orders, gradnorm, pcgrad, uncertainty,

@@ -3,9 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
-#[path = "layers/circles.rs"]
 mod circles;
-#[path = "layers/source.rs"]
 mod source;
 
 use std::fs;
@@ -18,7 +16,7 @@ const KNOWN_TO_APP: [&str; 5] = ["config", "platform", "protocol", "show", "app"
 /// Who may use a module of its own layer: layers compute by the kernels that `gpu` declares.
 const PEERS: [(&str, &str); 1] = [("nn", "gpu")];
 /// Files that still use each other in a circle: a list that only gets shorter.
-const IN_CIRCLES: &str = include_str!("layers/in_circles.txt");
+const IN_CIRCLES: &str = include_str!("in_circles.txt");
 /// Where a native program may differ from a page; `lib.rs` leaves out one module besides.
 const KNOW_THE_TARGET: [&str; 2] = ["platform.rs", "main.rs"];
 

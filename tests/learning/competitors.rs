@@ -1,8 +1,6 @@
 //! What GREAT competes with: a weight of zero leaves cross-entropy alone, any other does not, and every mode plays the
 //! whole game.
 
-#![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
-
 use burn::tensor::Device;
 use great_lab::{
     config::{Hyper, Mode, Players, Setup},

@@ -1,0 +1,18 @@
+//! The lab from outside: its commands, the protocol of its trainer, the data and the files that it takes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "where a helper of a test fails so does the test, and a test waits for what it checks"
+)]
+
+#[path = "../common/adapter.rs"]
+mod adapter;
+#[path = "../common/mod.rs"]
+mod common;
+
+mod command_line;
+mod compare;
+mod data;
+mod paths;
+mod protocol;
