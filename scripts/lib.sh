@@ -132,14 +132,30 @@ need_python() {
     local venv=${GREAT_LAB_CACHE:-$HOME/.cache/great-lab}/venv
     python=$venv/bin/python
     if ! "$python" -c "$imports" 2>/dev/null; then
-        if ! command -v python3 >/dev/null; then
-            say "python3 is needed and not installed; on Debian and Ubuntu: apt-get install python3-venv"
-            exit 1
-        fi
-        # Debian's Python makes no environments without this package.
-        if ! python3 -c 'import ensurepip' 2>/dev/null; then need_packages python3-venv; fi
         say "installing $* into $venv, some gigabytes"
-        python3 -m venv "$venv"
+        make_venv "$venv" || exit 1
         "$python" -m pip install --quiet "$@"
     fi
+}
+
+# Finds typos, which knows how words are misspelt, as $typos; installs it once, outside the repository. False where it
+# cannot be had.
+need_typos() {
+    local version=1.52.0 venv
+    venv=${GREAT_LAB_CACHE:-$HOME/.cache/great-lab}/typos-$version
+    typos=$venv/bin/typos
+    if [ -x "$typos" ]; then return; fi
+    say "installing typos $version"
+    make_venv "$venv" && "$venv/bin/python" -m pip install --quiet --only-binary :all: "typos==$version" >&2
+}
+
+# Makes an environment of Python's; false, and said, where there is no Python.
+make_venv() {
+    # Debian's Python makes none without this package.
+    if ! python3 -c 'import ensurepip' 2>/dev/null; then need_packages python3-venv; fi
+    if ! command -v python3 >/dev/null; then
+        say "python3 is needed and not installed; on Debian and Ubuntu: apt-get install python3-venv"
+        return 1
+    fi
+    python3 -m venv "$1"
 }

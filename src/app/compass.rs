@@ -100,7 +100,7 @@ fn layer_ui(ui: &mut Ui, palette: &Palette, tasks: &TaskFigures, (task, weights)
         (low.min(*weight), high.max(*weight))
     });
     response.on_hover_text(format!(
-        "What {task}'s gradient is multiplied with on its way back, meaned over the channels: {} to {}. Full colour is {} off 1.",
+        "What {task}'s gradient is multiplied with on its way back, averaged over the channels: {} to {}. Full colour is {} off 1.",
         figure(low.into()),
         figure(high.into()),
         figure(spread.into())

@@ -70,7 +70,7 @@ pub struct TaskFigures {
     pub cosines: [Vec<f64>; 2],
     /// Height and width of the representation.
     pub map: [usize; 2],
-    /// The weights of each task's alignment layer, meaned over the channels: `[H', W']`.
+    /// The weights of each task's alignment layer, averaged over the channels: `[H', W']`.
     pub alignment: Vec<Vec<f32>>,
     /// A few images.
     pub shown: Vec<TaskSample>,
