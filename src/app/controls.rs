@@ -1,4 +1,4 @@
-//! All that the window does: a command, or a new [`Hyper`](crate::config::Hyper); neither ever waits.
+//! All that the window does: a command, or a new [`Hyper`]; neither ever waits.
 
 use std::collections::VecDeque;
 

@@ -78,7 +78,7 @@ pub struct Training {
     #[arg(long, value_name = "N", allow_hyphen_values = true, conflicts_with = "steps",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub epochs: Option<u32>,
-    /// Folder for the results [default: runs/<mode>-<data>-seed<seed>]
+    /// Folder for the results [default: runs/MODE-DATA-seedSEED]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write into --out even if it is not empty

@@ -16,7 +16,7 @@ pub enum Command {
     Pause,
     /// Take this many steps, then pause.
     Step(Players, u32),
-    /// Start anew with this setup (and the newest [`Hyper`]); paused.
+    /// Start anew with this setup (and the newest [`Hyper`](crate::config::Hyper)); paused.
     Reset(Box<Setup>),
     /// Attack held-out images with these threats, beside whatever else goes on.
     Evaluate {
