@@ -3,11 +3,11 @@
 use egui::{RichText, Sense, Ui, vec2};
 
 use crate::app::chart;
-use crate::app::export::Table;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::protocol::{Audited, Command, Light, Verdict};
+use crate::show::Table;
 use crate::show::number::{count, whole_percent};
 
 /// The pane of the audit.
@@ -52,9 +52,9 @@ impl AuditPane {
 
     /// Every light.
     pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(&["step", "check", "verdict", "figure", "why"]);
+        let mut table = Table::new(["step", "check", "verdict", "figure", "why"]);
         if let Some(audited) = &history.audited {
-            table.rows.extend(audited.lights.iter().map(|light| {
+            table.extend(audited.lights.iter().map(|light| {
                 let (step, verdict) = (audited.step.to_string(), word(light.verdict));
                 vec![
                     step,

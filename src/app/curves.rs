@@ -6,10 +6,11 @@ use egui_plot::{
 };
 
 use crate::app::chart;
-use crate::app::export::Table;
-use crate::app::history::{History, Metric, column};
+use crate::app::history::{History, column};
 use crate::app::panes::{Scope, split_width};
 use crate::app::theme::{Palette, small};
+use crate::show::Table;
+use crate::show::columns::Metric;
 use crate::show::number::{count, duration, figure, percent};
 use crate::show::{SMOOTHING, smooth};
 use web_time::Duration;
@@ -182,17 +183,8 @@ impl Curves {
 
     /// Every kept point, and the knobs that were turned.
     pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(&[
-            "step",
-            "seconds",
-            "loss",
-            "auxiliary_loss",
-            "accuracy",
-            "auxiliary_accuracy",
-            "gradient_rms",
-            "alpha",
-            "edits",
-        ]);
+        let metrics = Metric::ALL.iter().map(|metric| metric.name());
+        let mut table = Table::new(["step", "seconds"].into_iter().chain(metrics).chain(["edits"]));
         let mut before = -1.0;
         for row in history.reports.rows() {
             let mut line = vec![row.step.to_string(), format!("{:.3}", row.seconds)];
@@ -202,7 +194,7 @@ impl Curves {
                 edits.map(|edit| format!("{}: {} to {}", edit.knob, edit.from, edit.to)).collect();
             line.push(edits.join("; "));
             before = row.step + 0.5;
-            table.rows.push(line);
+            table.push(line);
         }
         table
     }

@@ -4,10 +4,11 @@ use egui::{Align2, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
 use egui_plot::{HLine, Line, LineStyle, PlotPoints};
 
 use crate::app::chart;
-use crate::app::export::Table;
-use crate::app::history::{History, Metric};
+use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
+use crate::show::Table;
+use crate::show::columns::Metric;
 use crate::show::number::{count, percent, whole_percent};
 use crate::show::{SMOOTHING, smooth};
 
@@ -45,12 +46,12 @@ impl Discriminator {
 
     /// Accuracies over the run, then the newest confusion matrix.
     pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(&["true_class", "read_as", "count"]);
+        let mut table = Table::new(["true_class", "read_as", "count"]);
         let Some(report) = &history.latest else { return table };
         let classes = classes(report.confusion.len());
         for (index, count) in report.confusion.iter().enumerate() {
             let (row, column) = (index / classes.max(1), index % classes.max(1));
-            table.rows.push(vec![history.origin_name(row), history.origin_name(column), count.to_string()]);
+            table.push(vec![history.origin_name(row), history.origin_name(column), count.to_string()]);
         }
         table
     }

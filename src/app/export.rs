@@ -5,33 +5,9 @@ use std::sync::Arc;
 use egui::{ColorImage, Rect};
 use tokio::sync::oneshot;
 
+use crate::app::pictures::to_png;
 use crate::platform::{self, Asked, FileAnswer};
-
-/// Figures of a pane.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Table {
-    /// Names of the columns.
-    pub header: Vec<String>,
-    /// One entry a column.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    /// An empty table with these columns.
-    pub fn new(header: &[&str]) -> Self {
-        Self { header: header.iter().map(ToString::to_string).collect(), rows: Vec::new() }
-    }
-
-    /// Comma-separated values, quoted where they have to be (RFC 4180, with bare line feeds).
-    pub fn to_csv(&self) -> String {
-        let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(Vec::new());
-        for row in std::iter::once(&self.header).chain(&self.rows) {
-            writer.write_record(row).expect("writing to memory cannot fail, and rows may differ in length");
-        }
-        let bytes = writer.into_inner().expect("flushing to memory cannot fail");
-        String::from_utf8(bytes).expect("made of strings and ASCII separators")
-    }
-}
+use crate::show::Table;
 
 /// A part of the window to save, `delay` frames from now, when the menu that asked for it is gone.
 struct Picture {
@@ -55,8 +31,8 @@ impl Exports {
     }
 
     /// Saves a table under a name that people choose.
-    pub fn save_csv(&mut self, name: &str, table: &Table) {
-        self.await_answer(platform::save_bytes(&format!("{name}.csv"), table.to_csv().into_bytes()));
+    pub fn save_csv(&mut self, name: &str, table: Table) {
+        self.await_answer(platform::save_bytes(&format!("{name}.csv"), table.into_bytes()));
     }
 
     /// Saves what is seen in `area`.
@@ -100,42 +76,5 @@ impl Exports {
             Err(oneshot::error::TryRecvError::Closed) => false,
         });
         answers
-    }
-}
-
-/// A PNG of opaque pixels.
-pub fn to_png(image: &ColorImage) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let [width, height] = image.size.map(|side| side as u32);
-    let mut encoder = png::Encoder::new(&mut bytes, width, height);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let pixels: Vec<u8> = image.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b()]).collect();
-    encoder
-        .write_header()
-        .and_then(|mut writer| writer.write_image_data(&pixels))
-        .expect("writing to memory cannot fail, and there are width × height pixels");
-    bytes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tables_quote_what_would_break_them() {
-        let mut table = Table::new(&["class", "share, %"]);
-        table.rows.push(vec!["T-shirt/\"top\"".into(), "10".into()]);
-        assert_eq!(table.to_csv(), "class,\"share, %\"\n\"T-shirt/\"\"top\"\"\",10\n");
-    }
-
-    #[test]
-    fn a_picture_reads_back() {
-        let image = ColorImage::filled([3, 2], egui::Color32::from_rgb(1, 2, 3));
-        let decoder = png::Decoder::new(std::io::Cursor::new(to_png(&image)));
-        let mut reader = decoder.read_info().expect("a header");
-        let mut pixels = vec![0; 18];
-        reader.next_frame(&mut pixels).expect("a frame");
-        assert_eq!(pixels, [1, 2, 3].repeat(6));
     }
 }

@@ -4,14 +4,16 @@ use egui::{
     Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureHandle, Ui, Vec2, pos2, vec2,
 };
 
-use crate::app::export::Table;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
 use crate::app::{arrows, pictures};
 use crate::config::{ScenarioKind, Setup};
 use crate::protocol::Activity;
+use crate::show::Table;
 use crate::show::number::{figure, magnitude, percent, short, whole_percent};
+use crate::show::palette::Ground;
+use crate::show::picture::largest;
 
 /// Readable shares of gradients (0 at chance, 1 for all) from which either side is said to be winning.
 const HIDDEN_BELOW: f64 = 0.25;
@@ -25,7 +27,7 @@ pub struct Game {
 
 /// The first sample's image and gradient tensor, as textures of a moment.
 struct Pictures {
-    of: (u64, bool),
+    of: (u64, Ground),
     image: TextureHandle,
     gradient: TextureHandle,
 }
@@ -150,14 +152,14 @@ impl Game {
     }
 
     fn refresh_pictures(&mut self, ui: &Ui, scope: &Scope<'_>) {
-        let of = (scope.history.samples_received, scope.palette.dark);
+        let of = (scope.history.samples_received, scope.palette.ground);
         if self.pictures.as_ref().is_some_and(|pictures| pictures.of == of) {
             return;
         }
         self.pictures = scope.history.samples.as_ref().and_then(|samples| {
             let sample = samples.samples.first()?;
             let image = pictures::image(samples.shape, &sample.image);
-            let scale = pictures::largest(&sample.gradient);
+            let scale = largest(&sample.gradient);
             let gradient = pictures::signed(samples.shape, &sample.gradient, scale, &scope.palette);
             let load =
                 |name: &str, picture| ui.ctx().load_texture(name, picture, egui::TextureOptions::NEAREST);
@@ -196,7 +198,7 @@ impl Game {
 
     /// The figures in the drawing.
     pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(&["figure", "value"]);
+        let mut table = Table::new(["figure", "value"]);
         if let Some(report) = &history.latest {
             for (name, value) in [
                 ("step", report.step as f64),
@@ -209,7 +211,7 @@ impl Game {
                 ("alpha", report.alpha),
                 ("beta", report.hyper.beta),
             ] {
-                table.rows.push(vec![name.into(), value.to_string()]);
+                table.push([name, &value.to_string()]);
             }
         }
         table

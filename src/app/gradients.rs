@@ -5,12 +5,12 @@ use egui_plot::{GridMark, Line, PlotPoints, Span, VLine};
 
 use crate::app::bins::Axis;
 use crate::app::chart;
-use crate::app::export::Table;
 use crate::app::history::{History, column};
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::config::ScenarioKind;
 use crate::protocol::{ClassHistogram, Histograms, PERCENTILES};
+use crate::show::Table;
 use crate::show::number::{count, figure};
 
 /// Which picture of the distributions.
@@ -293,7 +293,7 @@ impl Gradients {
 
     /// Each class's statistics and counts, bin by bin.
     pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(&["step", "alignment", "class", "statistic", "low", "high", "value"]);
+        let mut table = Table::new(["step", "alignment", "class", "statistic", "low", "high", "value"]);
         let Some(histograms) = &history.histograms else { return table };
         match &histograms.before {
             None => rows(&mut table, history, histograms, ""),
@@ -311,7 +311,7 @@ fn rows(table: &mut Table, history: &History, histograms: &Histograms, alignment
     let step = histograms.step.to_string();
     let mut row = |class: &str, statistic: &str, low: String, high: String, value: String| {
         let begin = [step.clone(), alignment.into(), class.into(), statistic.into()];
-        table.rows.push(begin.into_iter().chain([low, high, value]).collect());
+        table.push(begin.into_iter().chain([low, high, value]));
     };
     let none = String::new;
     row("", "distance", none(), none(), histograms.distance.to_string());

@@ -8,26 +8,7 @@ use crate::protocol::{
     Activity, Audited, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState,
     Samples, Tasks,
 };
-
-/// Measurements of a report that are charted, in the order of [`History::reports`]' columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
-    /// Cross-entropy of the main network.
-    Loss,
-    /// Cross-entropy of the auxiliary network.
-    AuxiliaryLoss,
-    /// Training accuracy of the main network.
-    Accuracy,
-    /// Accuracy of the auxiliary network on gradient tensors.
-    AuxiliaryAccuracy,
-    /// Root mean square of the gradient tensors.
-    GradientRms,
-    /// α, ramp included.
-    Alpha,
-}
-
-/// How many [`Metric`]s there are.
-pub const METRICS: usize = 6;
+use crate::show::columns::Metric;
 
 /// A knob that was turned during the run.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,7 +49,7 @@ pub struct History {
     /// How far a teacher's training is, until the first report.
     pub preparing: Option<Preparing>,
     /// Reports, as [`Metric`] columns.
-    pub reports: Series<METRICS>,
+    pub reports: Series<{ Metric::ALL.len() }>,
     /// The newest report.
     pub latest: Option<Report>,
     /// Knobs turned, oldest first.
@@ -276,17 +257,7 @@ impl History {
         if let Some(before) = before {
             self.mark_edits(before, &report);
         }
-        let mut values = [0.0; METRICS];
-        for (metric, value) in [
-            (Metric::Loss, report.loss),
-            (Metric::AuxiliaryLoss, report.auxiliary_loss),
-            (Metric::Accuracy, report.accuracy),
-            (Metric::AuxiliaryAccuracy, report.auxiliary_accuracy),
-            (Metric::GradientRms, report.gradient_rms),
-            (Metric::Alpha, report.alpha),
-        ] {
-            values[metric as usize] = value;
-        }
+        let values = Metric::ALL.map(|metric| metric.of(&report));
         self.preparing = None;
         let seconds = report.elapsed.as_secs_f64();
         self.reports.push(Row { step: report.step as f64, seconds, values });

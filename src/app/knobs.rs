@@ -3,7 +3,6 @@
 use egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
 
 use crate::app::controls::Controls;
-use crate::app::export::Table;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
@@ -13,6 +12,7 @@ use crate::config::{
     ScenarioKind, Setup, TRAIN_TEACHER,
 };
 use crate::platform;
+use crate::show::Table;
 use crate::show::number::short;
 
 /// Live knobs under headings; those of the table that stand in none come under "More".
@@ -71,8 +71,8 @@ impl Knobs {
 
     /// Every knob and its value.
     pub fn table(&self, controls: &Controls) -> Table {
-        let mut table = Table::new(&["knob", "value", "default", "unit"]);
-        table.rows.extend(KNOBS.iter().map(|knob| {
+        let mut table = Table::new(["knob", "value", "default", "unit"]);
+        table.extend(KNOBS.iter().map(|knob| {
             let value = knob.show(&knob.read(&controls.config));
             vec![knob.name.into(), value, knob.show(&knob.default_value()), knob.unit.into()]
         }));

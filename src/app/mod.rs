@@ -43,8 +43,8 @@ use history::{Consequence, History};
 use panes::{Panes, Scope};
 use theme::Palette;
 
-pub use export::to_png;
 pub use panes::Pane;
+pub use pictures::to_png;
 
 /// Time between frames where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
 /// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.

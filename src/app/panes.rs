@@ -7,7 +7,7 @@ use crate::app::audit::AuditPane;
 use crate::app::controls::Controls;
 use crate::app::curves::Curves;
 use crate::app::discriminator::Discriminator;
-use crate::app::export::{Exports, Table};
+use crate::app::export::Exports;
 use crate::app::game::Game;
 use crate::app::gradients::Gradients;
 use crate::app::history::History;
@@ -18,6 +18,7 @@ use crate::app::samples::SamplesPane;
 use crate::app::tasks::TasksPane;
 use crate::app::theme::Palette;
 use crate::config::ScenarioKind;
+use crate::show::Table;
 
 /// Which pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -329,11 +330,11 @@ impl PaneFrame<'_, '_> {
     fn export_menu(&mut self, ui: &mut Ui, pane: Pane, rect: Rect) {
         ui.set_min_width(120.0);
         if ui.button("Copy as CSV").clicked() {
-            ui.ctx().copy_text(self.states.table(pane, self.scope).to_csv());
+            ui.ctx().copy_text(self.states.table(pane, self.scope).into_csv());
             self.scope.history.notice = Some(format!("{}: copied as CSV.", pane.title()));
         }
         if ui.button("Save CSV…").clicked() {
-            self.scope.exports.save_csv(pane.file_name(), &self.states.table(pane, self.scope));
+            self.scope.exports.save_csv(pane.file_name(), self.states.table(pane, self.scope));
         }
         if ui.button("Save picture…").clicked() {
             self.scope.exports.save_picture(pane.file_name(), rect);

@@ -5,13 +5,14 @@ use egui_plot::{FilledArea, HLine, Line, LineStyle, MarkerShape, PlotPoints, Plo
 
 use crate::app::chart;
 use crate::app::controls::Controls;
-use crate::app::export::Table;
 use crate::app::fooled;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::config::{AttackKind, Config, Norm, Occasion, TargetKind};
 use crate::protocol::{Command, Curve, Point, Robustness, WorstCase};
+use crate::show::Table;
+use crate::show::columns;
 use crate::show::number::{count, percent, short, whole_percent};
 
 /// The pane of robustness.
@@ -221,48 +222,15 @@ impl RobustnessPane {
 
     /// Every evaluation that is shown, point by point.
     pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(&[
-            "evaluation",
-            "step",
-            "attack",
-            "target",
-            "epsilon",
-            "robust_accuracy",
-            "low_95",
-            "high_95",
-            "fooled",
-            "images",
-        ]);
+        let mut table = Table::new(["evaluation"].into_iter().chain(columns::ROBUSTNESS));
         let baseline = history.baseline.as_ref().map(|baseline| &baseline.robustness);
         for (what, robustness) in [
             ("current", history.evaluation.as_ref()),
             ("previous", history.previous.as_ref()),
             ("baseline", baseline),
         ] {
-            let Some(robustness) = robustness else { continue };
-            let mut row =
-                |attack: &str, target: &str, epsilon: f64, share: crate::protocol::Share, fooled: String| {
-                    let (low, high) = share.interval();
-                    let figures = [epsilon, share.value(), low, high].map(|figure| figure.to_string());
-                    let mut row =
-                        vec![what.into(), robustness.step.to_string(), attack.into(), target.into()];
-                    row.extend(figures);
-                    row.extend([fooled, share.total.to_string()]);
-                    table.rows.push(row);
-                };
-            row("none", "", 0.0, robustness.clean, String::new());
-            for case in &robustness.worst {
-                for point in &case.points {
-                    row("worst", case.norm.name(), point.epsilon, point.robust, String::new());
-                }
-            }
-            for curve in &robustness.curves {
-                for point in &curve.points {
-                    let fooled =
-                        if point.fooled.total > 0 { point.fooled.value().to_string() } else { String::new() };
-                    row(curve.attack.name(), curve.target.name(), point.epsilon, point.robust, fooled);
-                }
-            }
+            let rows = robustness.map(columns::robustness).unwrap_or_default();
+            table.extend(rows.into_iter().map(|row| [vec![what.to_owned()], row].concat()));
         }
         table
     }

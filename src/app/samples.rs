@@ -2,13 +2,15 @@
 
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
-use crate::app::export::Table;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::app::{chart, pictures};
 use crate::protocol::{Sample, Samples};
+use crate::show::Table;
 use crate::show::number::{count, short, whole_percent};
+use crate::show::palette::Ground;
+use crate::show::picture::largest;
 
 /// Titles over a sample's pictures: image, gradient tensor, adversarial image, their difference.
 const TITLES: [&str; 4] = ["x", "∇x J", "attacked", "change"];
@@ -24,7 +26,7 @@ pub struct SamplesPane {
 
 /// Every picture of every sample in one texture, of a moment.
 struct Atlas {
-    of: (u64, bool),
+    of: (u64, Ground),
     texture: TextureHandle,
 }
 
@@ -41,7 +43,7 @@ impl SamplesPane {
             chart::empty(ui, &scope.palette, what, &when);
             return;
         };
-        let of = (scope.history.samples_received, scope.palette.dark);
+        let of = (scope.history.samples_received, scope.palette.ground);
         if self.atlas.as_ref().is_none_or(|atlas| atlas.of != of) {
             let picture = atlas(samples, &scope.palette);
             let texture = ui.ctx().load_texture("samples", picture, egui::TextureOptions::NEAREST);
@@ -71,7 +73,7 @@ impl SamplesPane {
 
     /// What the networks say of each sample.
     pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(&[
+        let mut table = Table::new([
             "step",
             "epsilon",
             "sample",
@@ -99,9 +101,9 @@ impl SamplesPane {
                 let name = if column == 2 { history.origin_name(said) } else { history.class_name(said) };
                 row.extend([name, probability.to_string()]);
             }
-            row.push(pictures::largest(&sample.gradient).to_string());
-            row.push(pictures::largest(&change(sample)).to_string());
-            table.rows.push(row);
+            row.push(largest(&sample.gradient).to_string());
+            row.push(largest(&change(sample)).to_string());
+            table.push(row);
         }
         table
     }
@@ -196,13 +198,13 @@ fn atlas(samples: &Samples, palette: &Palette) -> ColorImage {
     let mut atlas =
         ColorImage::filled([columns * width, (samples.samples.len() * height).max(1)], Color32::BLACK);
     for (row, sample) in samples.samples.iter().enumerate() {
-        let scale = pictures::largest(&sample.gradient);
+        let scale = largest(&sample.gradient);
         let mut drawn = vec![
             pictures::image(samples.shape, &sample.image),
             pictures::signed(samples.shape, &sample.gradient, scale, palette),
         ];
         if let Some(teachers) = &sample.teacher_gradient {
-            drawn.push(pictures::signed(samples.shape, teachers, pictures::largest(teachers), palette));
+            drawn.push(pictures::signed(samples.shape, teachers, largest(teachers), palette));
         }
         drawn.push(pictures::image(samples.shape, &sample.adversarial));
         drawn.push(pictures::signed(samples.shape, &change(sample), samples.epsilon as f32, palette));

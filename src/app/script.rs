@@ -3,23 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::app::controls::Controls;
-use crate::app::history::{History, METRICS, Metric};
+use crate::app::history::History;
 use crate::app::robustness;
 use crate::config::{knobs, link};
 use crate::protocol::{Activity, Command, Players, Point, Robustness};
+use crate::show::columns::Metric;
 
 /// What [`obey`] knows.
 const COMMANDS: &str = "run, pause, step [N], reset, save, evaluate, set KNOB=VALUE, link FRAGMENT";
-/// The columns of [`metrics`], as they are named there.
-const COLUMNS: [(&str, Metric); METRICS] = [
-    ("loss", Metric::Loss),
-    ("auxiliary_loss", Metric::AuxiliaryLoss),
-    ("accuracy", Metric::Accuracy),
-    ("auxiliary_accuracy", Metric::AuxiliaryAccuracy),
-    ("gradient_rms", Metric::GradientRms),
-    ("alpha", Metric::Alpha),
-];
-
 /// Where the run stands.
 pub fn state(history: &History, controls: &Controls) -> Value {
     let activity = match history.activity() {
@@ -83,8 +74,8 @@ fn robustness_json(robustness: &Robustness) -> Value {
 pub fn metrics(history: &History) -> Value {
     let rows = history.reports.rows().iter().map(|row| {
         let mut object = json!({ "step": row.step, "seconds": row.seconds });
-        for (name, metric) in COLUMNS {
-            object[name] = row.values[metric as usize].into();
+        for metric in Metric::ALL {
+            object[metric.name()] = row.values[metric as usize].into();
         }
         object
     });

@@ -3,13 +3,13 @@
 
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
-use crate::app::export::Table;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::app::{chart, compass, pictures};
 use crate::config::MultitaskMethod;
 use crate::protocol::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit};
+use crate::show::Table;
 use crate::show::number::{count, figure as number, percent};
 
 /// The name of the first task, which is no picture.
@@ -61,7 +61,7 @@ impl TasksPane {
 
     /// A row a figure.
     pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(&[
+        let mut table = Table::new([
             "step",
             "task",
             "figure",
@@ -89,7 +89,7 @@ impl TasksPane {
                 ]);
                 row.extend([0, 1].map(|side| found.norms[side][index].to_string()));
                 row.extend([0, 1].map(|side| found.mean_cosine(side, index).to_string()));
-                table.rows.push(row);
+                table.push(row);
             }
         }
         table

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme, Visuals};
 
 use crate::config::{AttackKind, TargetKind};
+use crate::show::palette::{self, Ground, Rgb, Role};
 
 /// Colours by role, for one of the two themes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Palette {
-    /// Whether the background is dark.
-    pub dark: bool,
+    /// What colours lie on.
+    pub ground: Ground,
     /// Behind the panes.
     pub window: Color32,
     /// A pane's background.
@@ -37,89 +38,55 @@ pub struct Palette {
     pub accent: Color32,
 }
 
-const DARK: Palette = Palette {
-    dark: true,
-    window: Color32::from_rgb(13, 16, 20),
-    card: Color32::from_rgb(23, 27, 33),
-    line: Color32::from_rgb(44, 50, 60),
-    raised: Color32::from_rgb(33, 38, 46),
-    text: Color32::from_rgb(222, 227, 234),
-    weak: Color32::from_rgb(148, 158, 172),
-    main: Color32::from_rgb(86, 180, 233),
-    auxiliary: Color32::from_rgb(230, 159, 0),
-    adversary: Color32::from_rgb(222, 135, 183),
-    good: Color32::from_rgb(38, 190, 144),
-    bad: Color32::from_rgb(240, 110, 70),
-    accent: Color32::from_rgb(34, 124, 190),
-};
-
-const LIGHT: Palette = Palette {
-    dark: false,
-    window: Color32::from_rgb(232, 235, 240),
-    card: Color32::from_rgb(255, 255, 255),
-    line: Color32::from_rgb(211, 216, 224),
-    raised: Color32::from_rgb(241, 244, 248),
-    text: Color32::from_rgb(28, 33, 40),
-    weak: Color32::from_rgb(92, 102, 116),
-    main: Color32::from_rgb(0, 114, 178),
-    auxiliary: Color32::from_rgb(184, 104, 0),
-    adversary: Color32::from_rgb(176, 62, 126),
-    good: Color32::from_rgb(0, 128, 94),
-    bad: Color32::from_rgb(200, 72, 0),
-    accent: Color32::from_rgb(0, 114, 178),
-};
-
-/// Okabe and Ito's palette with its black made grey, and two of Tol's to make ten; on a dark ground.
-const CLASSES_DARK: [Color32; 10] = [
-    Color32::from_rgb(230, 159, 0),
-    Color32::from_rgb(86, 180, 233),
-    Color32::from_rgb(0, 170, 125),
-    Color32::from_rgb(240, 228, 66),
-    Color32::from_rgb(62, 132, 224),
-    Color32::from_rgb(226, 98, 20),
-    Color32::from_rgb(214, 138, 182),
-    Color32::from_rgb(170, 176, 184),
-    Color32::from_rgb(178, 66, 120),
-    Color32::from_rgb(140, 220, 190),
-];
-
-/// The same on a light ground, with the pale ones deepened.
-const CLASSES_LIGHT: [Color32; 10] = [
-    Color32::from_rgb(217, 142, 0),
-    Color32::from_rgb(58, 156, 212),
-    Color32::from_rgb(0, 140, 102),
-    Color32::from_rgb(166, 158, 0),
-    Color32::from_rgb(0, 84, 150),
-    Color32::from_rgb(205, 84, 0),
-    Color32::from_rgb(200, 110, 162),
-    Color32::from_rgb(110, 116, 124),
-    Color32::from_rgb(136, 34, 85),
-    Color32::from_rgb(68, 170, 153),
-];
-
 impl Palette {
     /// The palette of the theme that `ctx` shows.
     pub fn of(ctx: &egui::Context) -> Self {
-        match ctx.theme() {
-            Theme::Dark => DARK,
-            Theme::Light => LIGHT,
+        Self::on(match ctx.theme() {
+            Theme::Dark => Ground::Dark,
+            Theme::Light => Ground::Light,
+        })
+    }
+
+    /// The palette of a theme: what all faces share, and what only a window has.
+    fn on(ground: Ground) -> Self {
+        let [window, line, raised, accent] = match ground {
+            Ground::Dark => [Rgb(13, 16, 20), Rgb(44, 50, 60), Rgb(33, 38, 46), Rgb(34, 124, 190)],
+            Ground::Light | Ground::Print | Ground::Page => {
+                [Rgb(232, 235, 240), Rgb(211, 216, 224), Rgb(241, 244, 248), Rgb(0, 114, 178)]
+            }
         }
+        .map(color);
+        let of = |role| color(palette::colour(role, ground));
+        Self {
+            ground,
+            window,
+            card: color(ground.paper()),
+            line,
+            raised,
+            text: color(ground.ink()),
+            weak: of(Role::Reference),
+            main: of(Role::Main),
+            auxiliary: of(Role::Auxiliary),
+            adversary: of(Role::Adversary),
+            good: of(Role::Good),
+            bad: of(Role::Bad),
+            accent,
+        }
+    }
+
+    /// The colour of a role.
+    pub fn role(&self, role: Role) -> Color32 {
+        color(palette::colour(role, self.ground))
     }
 
     /// A class's colour; they repeat after ten, where names have to help.
     pub fn class(&self, class: usize) -> Color32 {
-        let colors = if self.dark { &CLASSES_DARK } else { &CLASSES_LIGHT };
-        colors[class % colors.len()]
+        self.role(Role::Class(class))
     }
 
     /// An attack's colour: strongest untargeted, paler with a target.
     pub fn attack(&self, attack: AttackKind, target: TargetKind) -> Color32 {
-        let color = self.class(usize::from(attack.row().slot));
-        match target {
-            TargetKind::Untargeted => color,
-            TargetKind::Random => color.lerp_to_gamma(self.text, 0.45),
-            TargetKind::LeastLikely => color.lerp_to_gamma(self.card, 0.35),
-        }
+        self.role(Role::Attack(attack, target, 0))
     }
 
     /// From a pane's ground (0) to `color` (1).
@@ -129,15 +96,13 @@ impl Palette {
 
     /// From blue (−1) over the ground (0) to orange (1): for signed pictures.
     pub fn diverging(&self, value: f32) -> Color32 {
-        let ground = if self.dark { Color32::from_rgb(14, 16, 20) } else { Color32::WHITE };
-        let end = match (value < 0.0, self.dark) {
-            (true, true) => Color32::from_rgb(110, 190, 255),
-            (true, false) => Color32::from_rgb(5, 84, 156),
-            (false, true) => Color32::from_rgb(255, 176, 60),
-            (false, false) => Color32::from_rgb(190, 70, 0),
-        };
-        ground.lerp_to_gamma(end, value.abs().clamp(0.0, 1.0))
+        color(palette::diverging(value, self.ground))
     }
+}
+
+/// A colour as egui has it.
+const fn color(Rgb(red, green, blue): Rgb) -> Color32 {
+    Color32::from_rgb(red, green, blue)
 }
 
 /// Small type: axes, chips, tables.
@@ -156,9 +121,9 @@ pub fn install(ctx: &egui::Context) {
     // Hack has ∇, ‖ and the arrows, which Ubuntu lacks.
     fonts.families.entry(FontFamily::Proportional).or_default().push("Hack".into());
     ctx.set_fonts(fonts);
-    for (theme, palette) in [(Theme::Dark, DARK), (Theme::Light, LIGHT)] {
+    for (theme, ground) in [(Theme::Dark, Ground::Dark), (Theme::Light, Ground::Light)] {
         let mut style = Arc::unwrap_or_clone(ctx.style_of(theme));
-        dress(&mut style, &palette);
+        dress(&mut style, &Palette::on(ground));
         ctx.set_style_of(theme, style);
     }
 }
@@ -186,7 +151,8 @@ fn dress(style: &mut egui::Style, palette: &Palette) {
 }
 
 fn visuals(palette: &Palette) -> Visuals {
-    let mut visuals = if palette.dark { Visuals::dark() } else { Visuals::light() };
+    let is_dark = palette.ground == Ground::Dark;
+    let mut visuals = if is_dark { Visuals::dark() } else { Visuals::light() };
     let radius = CornerRadius::same(5);
     visuals.panel_fill = palette.window;
     visuals.window_fill = palette.card;
@@ -195,7 +161,7 @@ fn visuals(palette: &Palette) -> Visuals {
     visuals.menu_corner_radius = CornerRadius::same(6);
     let shadow = Shadow { offset: [0, 4], blur: 14, spread: 0, color: Color32::from_black_alpha(70) };
     (visuals.window_shadow, visuals.popup_shadow) = (shadow, shadow);
-    visuals.extreme_bg_color = if palette.dark { Color32::from_rgb(17, 20, 25) } else { palette.raised };
+    visuals.extreme_bg_color = if is_dark { Color32::from_rgb(17, 20, 25) } else { palette.raised };
     visuals.faint_bg_color = palette.raised;
     visuals.weak_text_color = Some(palette.weak);
     visuals.warn_fg_color = palette.auxiliary;
@@ -245,7 +211,7 @@ mod tests {
 
     #[test]
     fn text_can_be_read_and_lines_can_be_seen() {
-        for palette in [DARK, LIGHT] {
+        for palette in [Ground::Dark, Ground::Light].map(Palette::on) {
             for ground in [palette.window, palette.card, palette.raised] {
                 // WCAG AA: 4.5 for text, 3 for graphics and large text.
                 assert!(contrast(palette.text, ground) > 7.0);
@@ -255,20 +221,6 @@ mod tests {
                 }
             }
             assert!(contrast(Color32::WHITE, palette.accent) > 4.0);
-        }
-    }
-
-    #[test]
-    fn ten_classes_have_ten_colours() {
-        for palette in [DARK, LIGHT] {
-            for a in 0..10 {
-                for b in 0..a {
-                    let (a, b) = (palette.class(a), palette.class(b));
-                    let distance: i32 =
-                        (0..3).map(|i| (i32::from(a.to_array()[i]) - i32::from(b.to_array()[i])).abs()).sum();
-                    assert!(distance > 60, "{a:?} and {b:?}");
-                }
-            }
         }
     }
 }

@@ -1,36 +1,13 @@
 //! The charts of a run, each one question: losses, accuracies, gradient histograms, robustness.
 
-use plotters::style::RGBColor;
-
 use crate::protocol::{Report, Robustness};
 use crate::show::number::{decimal, whole_percent};
+use crate::show::palette::Role;
 use crate::show::{SMOOTHING, smooth};
 
 pub use super::figure::ChartError;
 use super::figure::{Axis, Figure, Mark, Shape};
 pub use super::gradient_chart::gradient_chart;
-
-/// Okabe & Ito's palette, which colour-blind people can tell apart, and its extension to ten classes.
-const PALETTE: [RGBColor; 10] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-    RGBColor(136, 34, 85),
-    RGBColor(153, 153, 153),
-    RGBColor(214, 200, 30),
-];
-/// Lines that are no measurement: chance, ε.
-const REFERENCE: RGBColor = RGBColor(90, 94, 104);
-/// The headline of a robustness chart.
-const WORST: RGBColor = RGBColor(20, 22, 26);
-/// The colour of the `i`th class or curve.
-pub(super) fn colour(i: usize) -> RGBColor {
-    PALETTE[i % PALETTE.len()]
-}
 
 /// Losses of both networks against the step.
 ///
@@ -42,8 +19,8 @@ pub fn losses(reports: &[Report]) -> Result<Vec<u8>, ChartError> {
     let finite = main.iter().chain(&auxiliary).map(|[_, y]| *y).filter(|y| y.is_finite());
     let largest = finite.fold(0.0, f64::max);
     let mut marks = Vec::new();
-    push_smoothed(&mut marks, main, colour(0), "main network");
-    push_smoothed(&mut marks, auxiliary, colour(1), "auxiliary network");
+    push_smoothed(&mut marks, main, Role::Main, "main network");
+    push_smoothed(&mut marks, auxiliary, Role::Auxiliary, "auxiliary network");
     Figure {
         title: "Losses".into(),
         note: format!("cross-entropy; bold: smoothed ({SMOOTHING}), faint: as measured"),
@@ -67,18 +44,18 @@ pub fn accuracies(
     let x = step_axis(reports);
     let chance = 1.0 / classes.max(1) as f64;
     let mut marks = Vec::new();
-    push_smoothed(&mut marks, curve(reports, |report| report.accuracy), colour(0), "main, in training");
+    push_smoothed(&mut marks, curve(reports, |report| report.accuracy), Role::Main, "main, in training");
     push_smoothed(
         &mut marks,
         curve(reports, |report| report.auxiliary_accuracy),
-        colour(1),
+        Role::Auxiliary,
         "auxiliary network",
     );
     if !evaluations.is_empty() {
         marks.push(Mark {
             shape: Shape::Dots,
             points: evaluations.iter().map(|e| [e.step as f64, e.clean.value()]).collect(),
-            colour: colour(2),
+            role: Role::Good,
             opacity: 1.0,
             name: Some("main, held-out images".into()),
         });
@@ -86,7 +63,7 @@ pub fn accuracies(
     marks.push(Mark {
         shape: Shape::Dashes,
         points: vec![[x.range.0, chance], [x.range.1, chance]],
-        colour: REFERENCE,
+        role: Role::Reference,
         opacity: 1.0,
         name: Some(format!("chance, {}", whole_percent(chance))),
     });
@@ -111,7 +88,7 @@ pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, Char
     let mut marks = vec![Mark {
         shape: Shape::Dashes,
         points: vec![[epsilon, 0.0], [epsilon, 1.0]],
-        colour: REFERENCE,
+        role: Role::Reference,
         opacity: 0.7,
         name: Some(format!("ε of this run, {}", decimal(epsilon))),
     }];
@@ -122,7 +99,8 @@ pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, Char
         let low = points.iter().map(|(epsilon, share)| [*epsilon, share.interval().0]);
         let high = points.iter().rev().map(|(epsilon, share)| [*epsilon, share.interval().1]);
         let middle: Vec<_> = points.iter().map(|(epsilon, share)| [*epsilon, share.value()]).collect();
-        let mark = |shape, points, opacity, name| Mark { shape, points, colour: colour(i), opacity, name };
+        let role = Role::Attack(curve.attack, curve.target, i);
+        let mark = |shape, points, opacity, name| Mark { shape, points, role, opacity, name };
         marks.push(mark(Shape::Area, low.chain(high).collect(), 0.13, None));
         marks.push(mark(
             Shape::Line(4),
@@ -137,7 +115,7 @@ pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, Char
         marks.push(Mark {
             shape: Shape::Line(6),
             points: std::iter::once([0.0, evaluation.clean.value()]).chain(points).collect(),
-            colour: WORST,
+            role: Role::Worst,
             opacity: 1.0,
             name: Some(format!("worst case of each image, {}", case.norm.name())),
         });
@@ -167,16 +145,10 @@ fn curve(reports: &[Report], value: fn(&Report) -> f64) -> Vec<[f64; 2]> {
 }
 
 /// The curve faint as it is, and bold smoothed.
-fn push_smoothed(marks: &mut Vec<Mark>, raw: Vec<[f64; 2]>, colour: RGBColor, name: &str) {
+fn push_smoothed(marks: &mut Vec<Mark>, raw: Vec<[f64; 2]>, role: Role, name: &str) {
     let smoothed = smooth(&raw, SMOOTHING);
-    marks.push(Mark { shape: Shape::Line(2), points: raw, colour, opacity: 0.3, name: None });
-    marks.push(Mark {
-        shape: Shape::Line(4),
-        points: smoothed,
-        colour,
-        opacity: 1.0,
-        name: Some(name.into()),
-    });
+    marks.push(Mark { shape: Shape::Line(2), points: raw, role, opacity: 0.3, name: None });
+    marks.push(Mark { shape: Shape::Line(4), points: smoothed, role, opacity: 1.0, name: Some(name.into()) });
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::gpu::{read, softmax};
 use crate::nn::{Network, Weights, loss};
 use crate::platform;
 use crate::protocol::{Light, Robustness};
+use crate::show::columns;
 use crate::train::Surrogate;
 use crate::train::checkpoint::{Checkpoint, CheckpointError};
 
@@ -206,7 +207,7 @@ fn write(
 ) -> Result<(), HeadlessError> {
     let folder = RunFolder::create(out, force)?;
     let mut table = tables::robustness();
-    tables::robustness_rows(evaluation).into_iter().for_each(|row| table.push(row));
+    table.extend(columns::robustness(evaluation));
     folder.write("robustness.csv", table.bytes())?;
     let record = EvaluationRecord::in_full(evaluation, lights, draws);
     let json =

@@ -9,6 +9,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 
 use crate::show::number::whole_percent;
+use crate::show::palette::{Ground, Rgb, Role, colour};
+use crate::show::png;
 
 /// Width and height of the picture, in pixels.
 const SIZE: (u32, u32) = (1600, 960);
@@ -36,9 +38,6 @@ pub enum ChartError {
         /** What it said. */
         problem: String,
     },
-    /// The PNG could not be encoded.
-    #[error("cannot encode a chart: {0}")]
-    Encoding(#[from] png::EncodingError),
 }
 
 /// One axis.
@@ -123,7 +122,7 @@ pub struct Mark {
     /// In the units of the axes; points that are not finite are left out.
     pub points: Vec<[f64; 2]>,
     /// Of what colour.
-    pub colour: RGBColor,
+    pub role: Role,
     /// From 0 (invisible) to 1.
     pub opacity: f64,
     /// The legend's entry, if it has one.
@@ -159,7 +158,7 @@ impl Figure {
         let mut pixels = vec![255; width as usize * height as usize * 3];
         self.draw(&mut pixels, (width, height))
             .map_err(|error| ChartError::Drawing { title: self.title.clone(), problem: error.to_string() })?;
-        encode(&shrink(&pixels, width as usize))
+        Ok(png::encode([SIZE.0, SIZE.1].map(|side| side as usize), &shrink(&pixels, width as usize)))
     }
 
     fn draw(&self, pixels: &mut [u8], size: (u32, u32)) -> Drawn {
@@ -200,7 +199,7 @@ impl Figure {
         for mark in &self.marks {
             let Some(name) = &mark.name else { continue };
             let (left, right) = (scaled(4), scaled(40));
-            let style = mark.colour.mix(mark.opacity);
+            let style = ink(mark.role).mix(mark.opacity);
             match mark.shape {
                 Shape::Line(width) => {
                     let line = style.stroke_width(width.max(4) * SUPERSAMPLING);
@@ -227,6 +226,12 @@ impl Figure {
     }
 }
 
+/// The colour of a role on paper.
+fn ink(role: Role) -> RGBColor {
+    let Rgb(red, green, blue) = colour(role, Ground::Print);
+    RGBColor(red, green, blue)
+}
+
 /// So many pixels of the picture, in pixels of the canvas.
 const fn scaled(pixels: u32) -> i32 {
     (pixels * SUPERSAMPLING) as i32
@@ -244,7 +249,7 @@ fn draw_mark(plot: &mut Plot<'_, '_, '_>, mark: &Mark) -> Drawn {
     if points.is_empty() {
         return Ok(());
     }
-    let style = mark.colour.mix(mark.opacity);
+    let style = ink(mark.role).mix(mark.opacity);
     match mark.shape {
         Shape::Line(width) => {
             let line = style.stroke_width(width * SUPERSAMPLING);
@@ -292,16 +297,6 @@ fn shrink(pixels: &[u8], width: usize) -> Vec<u8> {
     small
 }
 
-/// An RGB picture of [`SIZE`] as a PNG.
-fn encode(pixels: &[u8]) -> Result<Vec<u8>, ChartError> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, SIZE.0, SIZE.1);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.write_header()?.write_image_data(pixels)?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -332,14 +327,14 @@ mod tests {
                 .map(|shape| Mark {
                     shape,
                     points: vec![[f64::NAN, 0.5]],
-                    colour: INK,
+                    role: Role::Main,
                     opacity: 1.0,
                     name: Some("nothing".into()),
                 })
                 .into(),
         };
         let bytes = figure.png().unwrap();
-        let decoder = png::Decoder::new(std::io::Cursor::new(bytes));
+        let decoder = ::png::Decoder::new(std::io::Cursor::new(bytes));
         let info = decoder.read_info().unwrap().info().clone();
         assert_eq!((info.width, info.height), SIZE);
     }

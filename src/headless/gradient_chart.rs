@@ -1,11 +1,12 @@
 //! The chart of gradient tensors by class: their histograms over each other, cut to where there is something to see.
 
 use crate::protocol::Histograms;
+use crate::show::columns::class_name;
 use crate::show::number::decimal;
+use crate::show::palette::Role;
 
-use super::charts::{ChartError, colour};
+use super::charts::ChartError;
 use super::figure::{Axis, Figure, Mark, Shape};
-use super::tables::class_name;
 
 /// Share of all entries that may be merged into the middle column, besides those of the middle bin itself.
 const MERGED: f64 = 0.005;
@@ -40,7 +41,7 @@ pub fn gradient_chart(
         marks.push(Mark {
             shape: Shape::Line(3),
             points: outline,
-            colour: colour(k),
+            role: Role::Class(k),
             opacity: 0.85,
             name: Some(class_name(classes, k)),
         });

@@ -4,12 +4,13 @@ use web_time::{Duration, Instant, SystemTime};
 
 use crate::config::ScenarioKind;
 use crate::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo, Tasks};
+use crate::show::{Table, columns};
 
 use super::charts;
 use super::error::HeadlessError;
 use super::run_folder::{FolderError, RunFolder};
 use super::summary::{Figures, Outcome, summary};
-use super::tables::{self, HistogramTable, Table};
+use super::tables::{self, HistogramTable};
 
 /// Time between two writes of the tables while a run goes on.
 const BETWEEN_WRITES: Duration = Duration::from_secs(30);
@@ -102,15 +103,15 @@ impl Record {
                     let table = self.before.get_or_insert_with(|| HistogramTable::new(before));
                     table.push(before, &self.info.origins);
                 }
-                tables::comparison_row(histograms).into_iter().for_each(|row| self.comparison.push(row));
+                self.comparison.extend(tables::comparison_row(histograms));
                 self.last_histograms = Some(Histograms::clone(histograms));
             }
             Event::Tasks(tasks) => {
-                tables::tasks_rows(tasks).into_iter().for_each(|row| self.tasks.push(row));
+                self.tasks.extend(tables::tasks_rows(tasks));
                 self.last_tasks = Some(Tasks::clone(tasks));
             }
             Event::Robustness(evaluation) if evaluation.complete => {
-                tables::robustness_rows(evaluation).into_iter().for_each(|row| self.robustness.push(row));
+                self.robustness.extend(columns::robustness(evaluation));
                 self.evaluations.push(Robustness::clone(evaluation));
             }
             Event::Notice(text) => self.notices.push(text.clone()),

@@ -2,60 +2,20 @@
 //!
 //! No clock goes into them but `timing.csv`: the same seed and device give the same bytes.
 
-use crate::protocol::{Histograms, PERCENTILES, Report, Robustness, Share, TaskFigures, Tasks, Unit};
+use crate::protocol::{Histograms, Report, Robustness, Share, TaskFigures, Tasks, Unit};
 use crate::protocol::{Light, Verdict};
+use crate::show::Table;
+use crate::show::columns::{self, Metric};
 use crate::show::number::{decimal, percent};
-
-/// A table that grows row by row and is a CSV file at any time.
-pub struct Table {
-    writer: csv::Writer<Vec<u8>>,
-}
-
-/// Why writing to a [`Table`] cannot fail.
-const IN_MEMORY: &str = "memory takes every byte, and each row has as many cells as the header";
-
-impl Table {
-    /// A table of no rows.
-    pub fn new<C: AsRef<[u8]>>(header: impl IntoIterator<Item = C>) -> Self {
-        let mut table = Self { writer: csv::Writer::from_writer(Vec::new()) };
-        table.push(header);
-        table
-    }
-
-    /// Adds a row of as many cells as the header has.
-    pub fn push<C: AsRef<[u8]>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        self.writer.write_record(cells).expect(IN_MEMORY);
-    }
-
-    /// The file so far.
-    pub fn bytes(&mut self) -> &[u8] {
-        self.writer.flush().expect(IN_MEMORY);
-        self.writer.get_ref()
-    }
-}
-
-/// A column of `metrics.csv`: its name, and where its value is.
-type Metric = (&'static str, fn(&Report) -> f64);
-
-/// The columns of `metrics.csv` after `step`.
-const METRICS: [Metric; 7] = [
-    ("epoch", |report| report.epoch),
-    ("alpha", |report| report.alpha),
-    ("loss", |report| report.loss),
-    ("accuracy", |report| report.accuracy),
-    ("auxiliary_loss", |report| report.auxiliary_loss),
-    ("auxiliary_accuracy", |report| report.auxiliary_accuracy),
-    ("gradient_rms", |report| report.gradient_rms),
-];
 
 /// An empty `metrics.csv`: one row a report.
 pub fn metrics() -> Table {
-    Table::new(["step"].into_iter().chain(METRICS.iter().map(|(name, _)| *name)))
+    Table::new(["step"].into_iter().chain(Metric::ALL.iter().map(|metric| metric.name())))
 }
 
 /// The row of `report` in [`metrics`].
 pub fn metrics_row(report: &Report) -> Vec<String> {
-    let values = METRICS.iter().map(|(_, value)| value(report).to_string());
+    let values = Metric::ALL.iter().map(|metric| metric.of(report).to_string());
     std::iter::once(report.step.to_string()).chain(values).collect()
 }
 
@@ -82,42 +42,18 @@ pub struct HistogramTable {
 impl HistogramTable {
     /// A table whose bins are those of `first`.
     pub fn new(first: &Histograms) -> Self {
-        let percentiles = PERCENTILES.iter().map(|p| format!("percentile_{p}"));
-        let header = ["step", "class", "distance", "floor", "mean", "deviation", "minimum"]
-            .into_iter()
-            .map(String::from)
-            .chain(percentiles)
-            .chain([String::from("maximum")])
-            .chain(first.edges.windows(2).map(|edge| format!("{:e}..{:e}", edge[0], edge[1])));
-        Self { table: Table::new(header), edges: first.edges.clone() }
+        Self { table: Table::new(columns::histogram_header(&first.edges)), edges: first.edges.clone() }
     }
 
     /// Adds a row for each class. Counts over other bins than the table's have no column, so their cells stay empty.
     pub fn push(&mut self, histograms: &Histograms, classes: &[String]) {
-        let bins = self.edges.len().saturating_sub(1);
-        for (k, class) in histograms.classes.iter().enumerate() {
-            let counts = (0..bins).map(|bin| match class.counts.get(bin) {
-                Some(count) if histograms.edges == self.edges => count.to_string(),
-                _ => String::new(),
-            });
-            let figures = [histograms.distance, histograms.floor, class.mean, class.deviation];
-            let row = [histograms.step.to_string(), class_name(classes, k)]
-                .into_iter()
-                .chain(figures.iter().chain(&class.percentiles).map(f64::to_string))
-                .chain(counts);
-            self.table.push(row);
-        }
+        self.table.extend(columns::histograms(histograms, &self.edges, classes));
     }
 
     /// The file so far.
     pub fn bytes(&mut self) -> &[u8] {
         self.table.bytes()
     }
-}
-
-/// The name of class `k`, or its number where it has none.
-pub fn class_name(classes: &[String], k: usize) -> String {
-    classes.get(k).cloned().unwrap_or_else(|| k.to_string())
 }
 
 /// The empty `comparison.csv`: student beside teacher on the same held-out images.
@@ -187,58 +123,12 @@ pub fn tasks_text(tasks: &TaskFigures) -> String {
     text + "figures: on all held-out images; cosines: of the tasks' gradients at the shared representation\n"
 }
 
-/// An empty `robustness.csv`: one row a radius of an attack, after one without attack.
+/// `robustness.csv`: one row a radius of an attack, after one without attack.
 pub fn robustness() -> Table {
-    Table::new([
-        "step",
-        "attack",
-        "target",
-        "epsilon",
-        "images",
-        "correct",
-        "accuracy",
-        "accuracy_low",
-        "accuracy_high",
-        "fooled",
-        "success_rate",
-    ])
+    Table::new(columns::ROBUSTNESS)
 }
 
-/// The rows of a finished evaluation in [`robustness`]; intervals are 95 % Wilson scores.
-pub fn robustness_rows(evaluation: &Robustness) -> Vec<Vec<String>> {
-    let row = |attack: &str, target: &str, epsilon: f64, robust: Share, fooled: Share| {
-        let (low, high) = robust.interval();
-        let [hits, rate] = if fooled.total == 0 {
-            [String::new(), String::new()]
-        } else {
-            [fooled.hits.to_string(), fooled.value().to_string()]
-        };
-        vec![
-            evaluation.step.to_string(),
-            attack.into(),
-            target.into(),
-            epsilon.to_string(),
-            robust.total.to_string(),
-            robust.hits.to_string(),
-            robust.value().to_string(),
-            low.to_string(),
-            high.to_string(),
-            hits,
-            rate,
-        ]
-    };
-    let clean = row("none", "", 0.0, evaluation.clean, Share::default());
-    let attacked = evaluation.curves.iter().flat_map(|curve| {
-        let (attack, target) = (curve.attack.name(), curve.target.name());
-        curve.points.iter().map(move |point| row(attack, target, point.epsilon, point.robust, point.fooled))
-    });
-    let worst = evaluation.worst.iter().flat_map(|case| {
-        case.points.iter().map(|p| row("worst", case.norm.name(), p.epsilon, p.robust, Share::default()))
-    });
-    std::iter::once(clean).chain(attacked).chain(worst).collect()
-}
-
-/// The same for people: aligned columns, shares in percent.
+/// An evaluation for people: aligned columns, shares in percent.
 pub fn robustness_text(evaluation: &Robustness) -> String {
     let names = evaluation.curves.iter().map(|curve| curve.attack.name().len());
     let width = names.max().unwrap_or(0).max("attack".len());
@@ -298,66 +188,7 @@ pub fn audit_text(lights: &[Light]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Hyper;
     use crate::protocol::made_up;
-
-    fn read(bytes: &[u8]) -> (Vec<String>, Vec<csv::StringRecord>) {
-        let mut reader = csv::Reader::from_reader(bytes);
-        let header = reader.headers().unwrap().iter().map(String::from).collect();
-        (header, reader.records().map(Result::unwrap).collect())
-    }
-
-    #[test]
-    fn metrics_read_back_exactly_and_hold_no_clock() {
-        let mut report = made_up::report(1, 20, Hyper::default());
-        let mut table = metrics();
-        table.push(metrics_row(&report));
-        report.elapsed += web_time::Duration::from_secs(5);
-        report.steps_per_second *= 2.0;
-        table.push(metrics_row(&report));
-        let (header, rows) = read(table.bytes());
-        assert_eq!(rows[0], rows[1], "time must not show");
-        let loss = header.iter().position(|name| name == "loss").unwrap();
-        assert_eq!(rows[0][loss].parse::<f64>().unwrap(), report.loss);
-        assert_eq!(&rows[0][0], "20");
-    }
-
-    #[test]
-    fn histograms_have_a_column_a_bin() {
-        let histograms = made_up::histograms(1, 50);
-        let mut table = HistogramTable::new(&histograms);
-        table.push(&histograms, &["T-shirt, top".into()]);
-        let mut other = made_up::histograms(1, 100);
-        other.edges[0] *= 2.0;
-        table.push(&other, &[]);
-        let (header, rows) = read(table.bytes());
-        assert_eq!(rows.len(), 2 * histograms.classes.len());
-        assert_eq!(&rows[0][1], "T-shirt, top");
-        assert_eq!(&rows[1][1], "1", "a class without a name has its number");
-        let first_bin = header.iter().position(|name| name.contains("..")).unwrap();
-        assert_eq!(header.len() - first_bin, histograms.edges.len() - 1);
-        let counts: u32 = rows[0].iter().skip(first_bin).map(|cell| cell.parse::<u32>().unwrap()).sum();
-        assert_eq!(counts, histograms.classes[0].counts.iter().sum::<u32>());
-        assert_eq!(&rows.last().unwrap()[first_bin], "", "counts over other bins are left out");
-    }
-
-    #[test]
-    fn robustness_has_intervals_and_success_rates() {
-        let evaluation = made_up::robustness(1, 200, true);
-        let mut table = robustness();
-        robustness_rows(&evaluation).into_iter().for_each(|row| table.push(row));
-        let (header, rows) = read(table.bytes());
-        let points: usize = evaluation.curves.iter().map(|curve| curve.points.len()).sum();
-        assert_eq!(rows.len(), 1 + points + evaluation.worst[0].points.len());
-        let at =
-            |row: usize, name: &str| rows[row][header.iter().position(|h| h == name).unwrap()].to_string();
-        assert_eq!((at(0, "attack"), at(0, "images")), ("none".into(), "256".into()));
-        let (low, high) = evaluation.clean.interval();
-        assert_eq!((at(0, "accuracy_low"), at(0, "accuracy_high")), (low.to_string(), high.to_string()));
-        assert_eq!(at(1, "success_rate"), "", "an untargeted attack has no target to reach");
-        assert!(at(points, "success_rate").parse::<f64>().unwrap() > 0.0);
-        assert_eq!((at(points + 1, "attack"), at(points + 1, "target")), ("worst".into(), "linf".into()));
-    }
 
     #[test]
     fn the_printed_table_is_aligned() {

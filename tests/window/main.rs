@@ -374,10 +374,10 @@ fn every_pane_copies_its_figures() {
     let mut bench = Bench::new();
     bench.tell(a_run(1, 400));
     for (pane, expected) in [
-        (Pane::Curves, "step,seconds,loss"),
+        (Pane::Curves, "step,seconds,epoch,alpha,loss"),
         (Pane::Gradients, "step,alignment,class,statistic"),
         (Pane::Discriminator, "true_class,read_as,count"),
-        (Pane::Robustness, "evaluation,step,attack"),
+        (Pane::Robustness, "evaluation,step,attack,target,epsilon,images,correct,accuracy"),
         (Pane::Samples, "step,epsilon,sample"),
         (Pane::Audit, "step,check,verdict,figure,why"),
         (Pane::Knobs, "knob,value,default"),

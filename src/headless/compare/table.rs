@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::super::tables::Table;
+use crate::show::Table;
+
 use super::outcome::{Metric, Results};
 use super::plan::Plan;
 use super::statistics::{deviation, mean, paired};

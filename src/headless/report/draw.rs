@@ -7,9 +7,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::config::{Norm, TargetKind};
 use crate::protocol::{Curve, Point, Robustness, Share};
 use crate::show::number::{decimal, percent};
+use crate::show::palette::{Ground, Role, colour};
+use crate::show::picture::image;
+use crate::show::png;
 
-/// Colours that colour-blind people can tell apart (Okabe & Ito), dark enough for white and light enough for black.
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c"];
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 300.0;
 /// Room for what is written beside the chart.
@@ -60,9 +61,9 @@ pub fn curves(evaluation: &Robustness) -> String {
         std::iter::once((0.0, evaluation.clean)).chain(points).collect()
     };
     let mut svg = axes(scale, &radii);
-    let mut ends: Vec<(f64, String, &str)> = Vec::new();
+    let mut ends: Vec<(f64, String, String)> = Vec::new();
     for (index, curve) in curves.iter().enumerate() {
-        let colour = COLOURS[index % COLOURS.len()];
+        let colour = colour(Role::Attack(curve.attack, curve.target, index), Ground::Page).hex();
         let points = from_clean(&curve.points);
         let path = scale.path(&points, Share::value);
         let _ = write!(
@@ -85,8 +86,9 @@ pub fn curves(evaluation: &Robustness) -> String {
             svg,
             "<polygon class=\"band\" points=\"{high} {low}\"/><polyline class=\"worst\" points=\"{line}\"/>"
         );
-        let end =
-            points.last().map(|(_, share)| (scale.y(share.value()), "worst case".into(), "currentColor"));
+        let end = points
+            .last()
+            .map(|(_, share)| (scale.y(share.value()), "worst case".into(), "currentColor".into()));
         ends.extend(end);
     }
     svg + &labels(scale, ends) + "</svg>"
@@ -119,7 +121,7 @@ fn axes(scale: Scale, radii: &[f64]) -> String {
 }
 
 /// Names at the ends of the lines, moved apart where they would lie on each other.
-fn labels(scale: Scale, mut ends: Vec<(f64, String, &str)>) -> String {
+fn labels(scale: Scale, mut ends: Vec<(f64, String, String)>) -> String {
     ends.sort_by(|a, b| b.0.total_cmp(&a.0));
     let (mut svg, mut above) = (String::new(), HEIGHT - BOTTOM + 12.0);
     for (at, name, colour) in ends {
@@ -175,20 +177,7 @@ pub fn matrix(values: &[f64], classes: &[String]) -> String {
 }
 
 /// A picture of `C × H × W` pixels in [0, 1] as an image element.
-pub fn picture(pixels: &[f32], [channels, height, width]: [usize; 3], about: &str) -> String {
-    let plane = height * width;
-    let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-    let rgb = (0..plane).flat_map(|at| {
-        (0..3).map(move |channel| byte(pixels[if channels == 3 { channel * plane } else { 0 } + at]))
-    });
-    let mut png = Vec::new();
-    let mut encoder = png::Encoder::new(&mut png, width as u32, height as u32);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    let bytes: Vec<u8> = rgb.collect();
-    encoder
-        .write_header()
-        .and_then(|mut writer| writer.write_image_data(&bytes))
-        .expect("writing to memory cannot fail, and there are width × height pixels");
+pub fn picture(pixels: &[f32], shape: [usize; 3], about: &str) -> String {
+    let png = png::encode([shape[2], shape[1]], &image(shape, pixels));
     format!("<img alt=\"{}\" src=\"data:image/png;base64,{}\">", escaped(about), STANDARD.encode(&png))
 }
