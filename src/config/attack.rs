@@ -4,6 +4,8 @@
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
+use serde::{Deserialize, Serialize};
+
 use super::choices::choices;
 
 choices! {
@@ -19,7 +21,8 @@ choices! {
 }
 
 /// The geometry of an attack's ball.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Norm {
     /// The largest change of a pixel.
     Linf,

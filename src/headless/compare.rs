@@ -1,6 +1,7 @@
 //! `great-lab compare`: methods against each other from paired seeds, each cell a run of its own, and what came of them.
 
 mod cells;
+mod metrics;
 mod outcome;
 mod plan;
 mod statistics;
@@ -15,11 +16,11 @@ use crate::config::{
     DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet, knobs::parse_real,
 };
 use crate::data::solids;
+use crate::train::record::Ended;
 
 use super::error::HeadlessError;
 use super::options::{RunOptions, Shortcut};
 use super::run_folder::{RunFolder, write_whole};
-use super::summary::Outcome;
 use cells::{Part, Workshop};
 use plan::{PLAN_FILE, Plan};
 
@@ -121,7 +122,7 @@ pub struct SharedOptions {
 ///
 /// # Errors
 /// [`HeadlessError`]: bad flags, a folder that holds another comparison, a cell that failed.
-pub fn compare(options: CompareOptions) -> Result<Outcome, HeadlessError> {
+pub fn compare(options: CompareOptions) -> Result<Ended, HeadlessError> {
     match options.what {
         Some(Compared::Defense(options)) => defense(*options),
         Some(Compared::Distillation(options)) => distillation(*options),
@@ -130,7 +131,7 @@ pub fn compare(options: CompareOptions) -> Result<Outcome, HeadlessError> {
     }
 }
 
-fn defense(options: DefenseOptions) -> Result<Outcome, HeadlessError> {
+fn defense(options: DefenseOptions) -> Result<Ended, HeadlessError> {
     let DefenseOptions { modes, shared } = options;
     let SharedOptions { seeds, out, cell, mut run } = shared;
     leave_to(&run, "mode", "--modes")?;
@@ -140,7 +141,7 @@ fn defense(options: DefenseOptions) -> Result<Outcome, HeadlessError> {
     run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
 }
 
-fn distillation(options: DistillationOptions) -> Result<Outcome, HeadlessError> {
+fn distillation(options: DistillationOptions) -> Result<Ended, HeadlessError> {
     let DistillationOptions { methods, fractions, teacher, teacher_network, teacher_steps, shared } = options;
     let SharedOptions { seeds, out, cell, mut run } = shared;
     leave_to(&run, "method", "--methods")?;
@@ -167,7 +168,7 @@ fn distillation(options: DistillationOptions) -> Result<Outcome, HeadlessError> 
     run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
 }
 
-fn multitask(options: MultitaskOptions) -> Result<Outcome, HeadlessError> {
+fn multitask(options: MultitaskOptions) -> Result<Ended, HeadlessError> {
     let MultitaskOptions { methods, tasks, shared } = options;
     let SharedOptions { seeds, out, cell, mut run } = shared;
     leave_to(&run, "multitask_method", "--methods")?;
@@ -198,11 +199,11 @@ fn leave_to(run: &RunOptions, knob: &str, flag: &'static str) -> Result<(), Head
 }
 
 /// Runs what is missing of this part of `plan`, and says what came of the whole where it is complete.
-fn run_plan(plan: &Plan, out: &Path, part: Part, device: &str) -> Result<Outcome, HeadlessError> {
+fn run_plan(plan: &Plan, out: &Path, part: Part, device: &str) -> Result<Ended, HeadlessError> {
     plan.claim(out)?;
-    if Workshop::open(out, device)?.run(plan, part)? == Outcome::Interrupted {
+    if Workshop::open(out, device)?.run(plan, part)? == Ended::Interrupted {
         eprintln!("interrupted; the same command goes on with it");
-        return Ok(Outcome::Interrupted);
+        return Ok(Ended::Interrupted);
     }
     let results = outcome::read(plan, &[out])?;
     if results.missing.is_empty() {
@@ -214,11 +215,11 @@ fn run_plan(plan: &Plan, out: &Path, part: Part, device: &str) -> Result<Outcome
             out.display()
         );
     }
-    Ok(Outcome::Finished)
+    Ok(Ended::Finished)
 }
 
 /// The tables of what these folders hold of one comparison, written into the first.
-fn merge(folders: &[PathBuf]) -> Result<Outcome, HeadlessError> {
+fn merge(folders: &[PathBuf]) -> Result<Ended, HeadlessError> {
     let Some((first, others)) = folders.split_first() else {
         return Err(HeadlessError::Flag { flag: "--merge", problem: "name a folder".into() });
     };
@@ -241,7 +242,7 @@ fn merge(folders: &[PathBuf]) -> Result<Outcome, HeadlessError> {
         eprintln!("missing: {missing}");
     }
     publish(&plan, &results, first)?;
-    Ok(Outcome::Finished)
+    Ok(Ended::Finished)
 }
 
 fn publish(plan: &Plan, results: &outcome::Results, out: &Path) -> Result<(), HeadlessError> {

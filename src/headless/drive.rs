@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use crate::config::{AttackKind, Config, Hyper, Occasion, TargetKind};
 use crate::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::record::Ended;
 
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::record::Record;
 use super::run_folder::{RunFolder, default_path};
-use super::summary::Outcome;
+use super::writer::RunWriter;
 
 /// What a run is asked for beyond its configuration.
 pub struct Plan {
@@ -25,7 +25,7 @@ pub struct Plan {
     pub quiet: bool,
 }
 
-/// Drives a run that was just spawned to its end. The first answer is how it ended, the second its record.
+/// Drives a run that was just spawned to its end. The first answer is how it ended, the second what wrote it down.
 ///
 /// # Errors
 /// [`HeadlessError`]; what was measured until then is in the run folder, if the run had begun.
@@ -34,7 +34,7 @@ pub fn drive(
     plan: &Plan,
     interrupt: &Interrupt,
     notices: Vec<String>,
-) -> Result<(Outcome, Record), HeadlessError> {
+) -> Result<(Ended, RunWriter), HeadlessError> {
     let mut drive = Drive { remote, interrupt, notices };
     let info = drive.begin(plan.epochs)?;
     let path = plan.out.clone().unwrap_or_else(|| default_path(&info.config.setup));
@@ -42,15 +42,15 @@ pub fn drive(
     let progress = Progress::new(plan.quiet, info.config.setup.steps);
     announce(&progress, &info, &folder, &drive.notices);
     let hyper = info.config.hyper;
-    let record = Record::new(folder, info, std::mem::take(&mut drive.notices));
-    let mut run = Run { drive, record, progress, failure: None, last_step: 0 };
+    let writer = RunWriter::new(folder, info, std::mem::take(&mut drive.notices));
+    let mut run = Run { drive, writer, progress, failure: None, last_step: 0 };
     let outcome = run.train()?;
     run.keep(outcome, &hyper)?;
     run.progress.finish();
     run.drive.end();
     match run.failure {
         Some(failure) => Err(HeadlessError::Stopped(failure)),
-        None => Ok((outcome, run.record)),
+        None => Ok((outcome, run.writer)),
     }
 }
 
@@ -131,7 +131,7 @@ impl Drive<'_> {
 /// A run that has begun.
 struct Run<'a> {
     drive: Drive<'a>,
-    record: Record,
+    writer: RunWriter,
     progress: Progress,
     failure: Option<Failure>,
     last_step: u64,
@@ -144,11 +144,11 @@ impl Run<'_> {
             Ok(event) => event,
             Err(gone) => {
                 self.progress.finish();
-                self.record.write(Outcome::Failed)?;
+                self.writer.write(Ended::Failed)?;
                 return Err(gone);
             }
         };
-        self.record.take(&event);
+        self.writer.take(&event);
         match &event {
             Event::Preparing(teacher) => self.progress.preparing(teacher),
             Event::Report(report) => self.progress.report(report),
@@ -160,22 +160,22 @@ impl Run<'_> {
     }
 
     /// Trains until the end, an interruption or a failure.
-    fn train(&mut self) -> Result<Outcome, HeadlessError> {
+    fn train(&mut self) -> Result<Ended, HeadlessError> {
         if self.drive.interrupt.is_asked() {
-            return Ok(Outcome::Interrupted);
+            return Ok(Ended::Interrupted);
         }
         self.drive.send(Command::Run)?;
         let mut pause_sent = false;
         loop {
             match self.next()? {
                 Event::State(state) => match state.activity {
-                    Activity::Finished => return Ok(Outcome::Finished),
-                    Activity::Paused if self.drive.interrupt.is_asked() => return Ok(Outcome::Interrupted),
+                    Activity::Finished => return Ok(Ended::Finished),
+                    Activity::Paused if self.drive.interrupt.is_asked() => return Ok(Ended::Interrupted),
                     Activity::Paused | Activity::Running | Activity::Preparing => {}
                 },
                 Event::Failed(failure) => {
                     self.failure = Some(failure);
-                    return Ok(Outcome::Failed);
+                    return Ok(Ended::Failed);
                 }
                 _ => {}
             }
@@ -184,25 +184,25 @@ impl Run<'_> {
                 self.drive.send(Command::Pause)?;
                 pause_sent = true;
             }
-            self.record.refresh()?;
+            self.writer.refresh()?;
         }
     }
 
     /// Writes everything, first what there is, then once more with a last evaluation.
-    fn keep(&mut self, outcome: Outcome, hyper: &Hyper) -> Result<(), HeadlessError> {
+    fn keep(&mut self, outcome: Ended, hyper: &Hyper) -> Result<(), HeadlessError> {
         // The numbers are small: where the checkpoint does not fit, they are safe already.
-        self.record.write_numbers(outcome)?;
+        self.writer.write_numbers(outcome)?;
         self.drive.send(Command::Save)?;
         self.await_checkpoint()?;
-        self.record.write(outcome)?;
-        if outcome == Outcome::Failed || self.last_step == 0 {
+        self.writer.write(outcome)?;
+        if outcome == Ended::Failed || self.last_step == 0 {
             return Ok(());
         }
-        if outcome == Outcome::Interrupted {
-            let folder = self.record.folder().path().display().to_string();
+        if outcome == Ended::Interrupted {
+            let folder = self.writer.folder().path().display().to_string();
             self.progress.say(&format!("everything is in {folder}; one last evaluation, Ctrl-C skips it"));
         }
-        let threats = Occasion::AtEnd.threats(self.record.scenario(), hyper);
+        let threats = Occasion::AtEnd.threats(self.writer.scenario(), hyper);
         let asked: Vec<_> = threats.iter().map(|threat| (threat.attack, threat.target)).collect();
         self.drive.send(Command::Evaluate { threats, samples: hyper.evaluate_samples })?;
         loop {
@@ -218,11 +218,11 @@ impl Run<'_> {
                     break;
                 }
                 // An interrupted run has its Ctrl-C behind it; the next one ends the program.
-                _ if outcome == Outcome::Finished && self.drive.interrupt.is_asked() => break,
+                _ if outcome == Ended::Finished && self.drive.interrupt.is_asked() => break,
                 _ => {}
             }
         }
-        self.record.write(outcome)
+        self.writer.write(outcome)
     }
 
     /// Waits for the checkpoint and writes it; a trainer that cannot save says why.
@@ -230,7 +230,7 @@ impl Run<'_> {
         loop {
             match self.next()? {
                 Event::Saved(bytes) => {
-                    self.record.folder().write(Checkpoint::FILE, &bytes)?;
+                    self.writer.folder().write(Checkpoint::FILE, &bytes)?;
                     return Ok(());
                 }
                 Event::Failed(failure) => {
@@ -335,11 +335,11 @@ mod tests {
             report(local);
             state(local, Activity::Finished, 40);
         });
-        let (outcome, record) =
+        let (outcome, writer) =
             drive(remote, &plan(scratch.path(), None), &Interrupt::default(), vec![]).unwrap();
-        assert_eq!(outcome, Outcome::Finished);
+        assert_eq!(outcome, Ended::Finished);
         assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Evaluate", "Quit"]);
-        let evaluation = record.last_evaluation().unwrap();
+        let evaluation = writer.last_evaluation().unwrap();
         assert_eq!((evaluation.step, evaluation.clean.total), (40, 256), "the stale one does not count");
         assert_eq!(std::fs::read(scratch.path().join("checkpoint.safetensors")).unwrap(), [1, 2, 3]);
         assert_eq!(run_json(scratch.path())["outcome"], "finished");
@@ -368,7 +368,7 @@ mod tests {
             report(local);
         });
         let (outcome, _) = drive(remote, &plan(scratch.path(), None), &interrupt, vec![]).unwrap();
-        assert_eq!(outcome, Outcome::Interrupted);
+        assert_eq!(outcome, Ended::Interrupted);
         assert_eq!(*heard.lock().unwrap(), ["Run", "Pause", "Save", "Evaluate", "Quit"]);
         assert_eq!(run_json(scratch.path())["outcome"], "interrupted");
     }
@@ -380,7 +380,7 @@ mod tests {
         let interrupt = Interrupt::default();
         interrupt.ask();
         let (outcome, _) = drive(remote, &plan(scratch.path(), None), &interrupt, vec![]).unwrap();
-        assert_eq!(outcome, Outcome::Interrupted);
+        assert_eq!(outcome, Ended::Interrupted);
         assert_eq!(*heard.lock().unwrap(), ["Save", "Quit"]);
     }
 

@@ -6,6 +6,7 @@ use crate::config::KnobError;
 use crate::data::DataError;
 use crate::gpu::DeviceError;
 use crate::protocol::Failure;
+use crate::train::record::RecordError;
 
 use super::charts::ChartError;
 use super::run_folder::FolderError;
@@ -69,6 +70,9 @@ pub enum HeadlessError {
         /** What is wrong with it. */
         problem: String,
     },
+    /// The record of a run could not be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// The data is not there or not readable.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -123,6 +127,7 @@ impl HeadlessError {
             | Self::NotOfScenario { .. }
             | Self::Unreadable { .. }
             | Self::Malformed { .. }
+            | Self::Record(_)
             | Self::Data(_)
             | Self::Device(_)
             | Self::Flag { .. }

@@ -20,6 +20,7 @@ use crate::protocol::{Light, Robustness};
 use crate::show::columns;
 use crate::train::Surrogate;
 use crate::train::checkpoint::{Checkpoint, CheckpointError};
+use crate::train::record::EvaluationRecord;
 
 use super::charts;
 use super::error::HeadlessError;
@@ -28,7 +29,6 @@ use super::options::open_device;
 use super::progress::Progress;
 use super::report::{self, Gallery};
 use super::run_folder::{RunFolder, write_whole};
-use super::summary::EvaluationRecord;
 use super::tables;
 use super::threats::Request;
 
@@ -210,9 +210,7 @@ fn write(
     table.extend(columns::robustness(evaluation));
     folder.write("robustness.csv", table.bytes())?;
     let record = EvaluationRecord::in_full(evaluation, lights, draws);
-    let json =
-        serde_json::to_vec_pretty(&record).map_err(|error| HeadlessError::System(error.to_string()))?;
-    folder.write("robustness.json", &json)?;
+    folder.write(EvaluationRecord::FILE, record.text().as_bytes())?;
     folder.write("robustness.png", &charts::robustness(evaluation, epsilon)?)?;
     folder.write("report.html", report.as_bytes())?;
     Ok(())

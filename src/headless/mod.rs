@@ -13,13 +13,12 @@ mod gradient_chart;
 pub mod interrupt;
 pub mod options;
 pub mod progress;
-pub mod record;
 pub mod report;
 pub mod run_folder;
-pub mod summary;
 pub mod tables;
 pub mod threats;
 pub mod train;
+pub mod writer;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -28,8 +27,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
+use crate::train::record::Ended;
+
 use error::{BAD_INPUT, HeadlessError, INTERRUPTED};
-use summary::Outcome;
 
 const LAB_EXAMPLES: &str = "\
 Examples:
@@ -193,18 +193,18 @@ pub fn run(command: Command) -> ExitCode {
         Command::Distill(options) => train::distill(*options),
         Command::Multitask(options) => train::multitask(*options),
         Command::Compare(options) => compare::compare(*options),
-        Command::Evaluate(options) => evaluate::evaluate(&options).map(|()| Outcome::Finished),
+        Command::Evaluate(options) => evaluate::evaluate(&options).map(|()| Ended::Finished),
         Command::Bench(options) => match bench::bench(&options) {
             Ok(status) => return status,
             Err(error) => Err(error),
         },
         Command::Devices => {
             print(&devices::list());
-            Ok(Outcome::Finished)
+            Ok(Ended::Finished)
         }
     };
     match outcome {
-        Ok(Outcome::Interrupted) => ExitCode::from(INTERRUPTED),
+        Ok(Ended::Interrupted) => ExitCode::from(INTERRUPTED),
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => complain(&error),
     }

@@ -1,13 +1,14 @@
 //! The flags that say what a run is, and the [`Config`] they make; every value passes the one table of knobs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 
-use crate::config::knobs::{assign, validate};
+use crate::config::knobs::assign;
 use crate::config::link::{self, Linked};
 use crate::config::{Config, Knob, Mode, NetworkKind, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
+use crate::train::record::read_config;
 
 use super::error::HeadlessError;
 
@@ -138,28 +139,6 @@ pub fn open_device(name: &str) -> Result<Opened, HeadlessError> {
     Ok(open(&choice)?)
 }
 
-/// The configuration in a `run.json`, or in a file that holds nothing else.
-fn read_config(path: &Path) -> Result<Config, HeadlessError> {
-    let malformed = |problem: String| HeadlessError::Malformed {
-        path: path.into(),
-        expected: "the run.json of a run",
-        problem,
-    };
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| HeadlessError::Unreadable { path: path.into(), source })?;
-    let mut json: serde_json::Value =
-        serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
-    if let Some(inner) = json.get_mut("config") {
-        json = inner.take();
-    }
-    if json.get("setup").is_none() && json.get("hyper").is_none() {
-        return Err(malformed("it has neither 'config' nor 'setup' and 'hyper'".into()));
-    }
-    let config: Config = serde_json::from_value(json).map_err(|error| malformed(error.to_string()))?;
-    validate(&config).map_err(|error| malformed(error.to_string()))?;
-    Ok(config)
-}
-
 /// The table of knobs as a help text.
 pub fn knobs_help() -> String {
     let config = Config::default();
@@ -231,27 +210,6 @@ mod tests {
         let linked = flags.linked(None).unwrap();
         assert_eq!((linked.config.hyper.alpha, linked.config.setup.seed, linked.run), (0.75, 3, true));
         assert!(matches!(&linked.refused[..], [why] if why.contains("beta")), "{:?}", linked.refused);
-    }
-
-    #[test]
-    fn a_file_that_is_no_configuration_is_refused() {
-        let scratch = tempfile::tempdir().unwrap();
-        for (text, expected) in [
-            ("", "EOF"),
-            ("{", "EOF"),
-            ("[]", "neither"),
-            ("{\"a\": 1}", "neither"),
-            ("{\"hyper\": {\"alpha\": -1}}", "out of range"),
-            ("{\"hyper\": {\"alhpa\": 1}}", "unknown field"),
-            ("{\"config\": {\"setup\": {\"mode\": \"x\"}}}", "unknown variant"),
-        ] {
-            let path = scratch.path().join("bad.json");
-            std::fs::write(&path, text).unwrap();
-            let error = read_config(&path).unwrap_err();
-            assert_eq!(error.exit_status(), 2);
-            assert!(error.to_string().contains(expected), "{text}: {error}");
-        }
-        assert!(read_config(Path::new("nowhere.json")).unwrap_err().to_string().contains("nowhere.json"));
     }
 
     #[test]

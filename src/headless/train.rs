@@ -9,15 +9,15 @@ use crate::data::solids;
 use crate::gpu;
 use crate::protocol::Delivery;
 use crate::show::number::{percent, seconds};
+use crate::train::record::Ended;
 
 use super::drive::{Plan, drive};
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
 use super::options::{RunOptions, Shortcut, open_device};
-use super::record::Record;
 use super::run_folder::RunFolder;
-use super::summary::Outcome;
 use super::tables;
+use super::writer::RunWriter;
 
 /// The flags of `great-lab train`.
 #[derive(clap::Args, Debug, Default)]
@@ -93,7 +93,7 @@ pub struct Training {
 ///
 /// # Errors
 /// [`HeadlessError`]: bad flags, no device, a failure of the trainer, a folder that cannot be written.
-pub fn train(options: TrainOptions) -> Result<Outcome, HeadlessError> {
+pub fn train(options: TrainOptions) -> Result<Ended, HeadlessError> {
     let scenario = options.scenario.map(|value| Shortcut { knob: "scenario", flag: "scenario", value });
     go(options.training, scenario)
 }
@@ -102,7 +102,7 @@ pub fn train(options: TrainOptions) -> Result<Outcome, HeadlessError> {
 ///
 /// # Errors
 /// As [`train`].
-pub fn distill(options: DistillOptions) -> Result<Outcome, HeadlessError> {
+pub fn distill(options: DistillOptions) -> Result<Ended, HeadlessError> {
     let flags = [
         ("teacher", "teacher", options.teacher),
         ("teacher_network", "teacher-network", options.teacher_network),
@@ -120,7 +120,7 @@ pub fn distill(options: DistillOptions) -> Result<Outcome, HeadlessError> {
 ///
 /// # Errors
 /// As [`train`].
-pub fn multitask(options: MultitaskOptions) -> Result<Outcome, HeadlessError> {
+pub fn multitask(options: MultitaskOptions) -> Result<Ended, HeadlessError> {
     let run = &options.training.run;
     let flags = [
         ("multitask_method", "method", options.method),
@@ -132,10 +132,7 @@ pub fn multitask(options: MultitaskOptions) -> Result<Outcome, HeadlessError> {
     go(options.training, flags.into_iter().filter_map(shortcut))
 }
 
-fn go(
-    mut options: Training,
-    shortcuts: impl IntoIterator<Item = Shortcut>,
-) -> Result<Outcome, HeadlessError> {
+fn go(mut options: Training, shortcuts: impl IntoIterator<Item = Shortcut>) -> Result<Ended, HeadlessError> {
     options.run.shortcuts.extend(shortcuts);
     let config = options.run.config(options.epochs)?;
     if let Some(out) = &options.out {
@@ -146,9 +143,9 @@ fn go(
     let notices = opened.info.notice.iter().cloned().collect();
     let remote = spawn(config, &opened)?;
     let interrupt = Interrupt::listen(remote.commands.clone())?;
-    let (outcome, record) = drive(remote, &plan, &interrupt, notices)?;
+    let (outcome, writer) = drive(remote, &plan, &interrupt, notices)?;
     if !plan.quiet {
-        super::print(&summary(outcome, &record));
+        super::print(&summary(outcome, &writer));
     }
     Ok(outcome)
 }
@@ -162,10 +159,10 @@ fn spawn(
 }
 
 /// The last figures, for people.
-fn summary(outcome: Outcome, record: &Record) -> String {
+fn summary(outcome: Ended, writer: &RunWriter) -> String {
     let mut text = String::new();
-    if let Some(report) = record.last_report() {
-        let verb = if outcome == Outcome::Finished { "finished" } else { "interrupted" };
+    if let Some(report) = writer.last_report() {
+        let verb = if outcome == Ended::Finished { "finished" } else { "interrupted" };
         text += &format!(
             "{verb} at step {} after {} of training: loss {:.3}, accuracy {}, auxiliary accuracy {}\n\n",
             report.step,
@@ -175,7 +172,7 @@ fn summary(outcome: Outcome, record: &Record) -> String {
             percent(report.auxiliary_accuracy),
         );
     }
-    if let Some(comparison) = record.last_comparison() {
+    if let Some(comparison) = writer.last_comparison() {
         text += &format!(
             "on {} held-out images: student {}, teacher {}, agreement {}, cosine of the gradients {:.3}\n\n",
             comparison.student.total,
@@ -185,13 +182,13 @@ fn summary(outcome: Outcome, record: &Record) -> String {
             comparison.cosine,
         );
     }
-    if let Some(tasks) = record.last_tasks() {
+    if let Some(tasks) = writer.last_tasks() {
         text += &tables::tasks_text(&tasks.found);
         text.push('\n');
     }
-    if let Some(evaluation) = record.last_evaluation() {
+    if let Some(evaluation) = writer.last_evaluation() {
         text += &tables::robustness_text(evaluation);
         text.push('\n');
     }
-    text + &format!("everything is in {}\n", record.folder().path().display())
+    text + &format!("everything is in {}\n", writer.folder().path().display())
 }

@@ -4,6 +4,7 @@ pub mod benchmark;
 pub mod checkpoint;
 mod measure;
 mod readings;
+pub mod record;
 mod session;
 mod surrogate;
 mod teacher;

@@ -10,12 +10,12 @@ use web_time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::show::number::seconds;
+use crate::train::record::Ended;
 
 use super::super::error::{HeadlessError, INTERRUPTED};
 use super::super::run_folder::{FolderError, write_whole};
-use super::super::summary::Outcome;
 use super::make_folder;
-use super::outcome::{headline, is_finished};
+use super::outcome::{finished, headline};
 use super::plan::{Cell, Plan};
 
 /// Which of a comparison's cells a process runs: part `index` (from 0) of `count`.
@@ -81,7 +81,7 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// Where a run fails, with its last words.
-    pub fn run(&self, plan: &Plan, part: Part) -> Result<Outcome, HeadlessError> {
+    pub fn run(&self, plan: &Plan, part: Part) -> Result<Ended, HeadlessError> {
         let own: Vec<&Cell> = plan
             .cells
             .iter()
@@ -89,45 +89,49 @@ impl<'a> Workshop<'a> {
             .filter(|(number, _)| part.has(*number))
             .map(|(_, cell)| cell)
             .collect();
-        let to_do: Vec<&Cell> =
-            own.iter().copied().filter(|cell| !is_finished(&self.folder.join(&cell.name))).collect();
+        let mut to_do: Vec<&Cell> = Vec::new();
+        for cell in &own {
+            if finished(&self.folder.join(&cell.name))?.is_none() {
+                to_do.push(cell);
+            }
+        }
         eprintln!("{} cells, {} of them finished already", own.len(), own.len() - to_do.len());
         let begin = Instant::now();
         for (done, cell) in to_do.iter().enumerate() {
             let mut config = cell.config.clone();
             if let Some(name) = &cell.teacher {
-                if self.make_teacher(plan, name)? == Outcome::Interrupted {
-                    return Ok(Outcome::Interrupted);
+                if self.make_teacher(plan, name)? == Ended::Interrupted {
+                    return Ok(Ended::Interrupted);
                 }
                 config.setup.teacher = self.folder.join(name).display().to_string();
             }
-            if self.train(&cell.name, &config)? == Outcome::Interrupted {
-                return Ok(Outcome::Interrupted);
+            if self.train(&cell.name, &config)? == Ended::Interrupted {
+                return Ok(Ended::Interrupted);
             }
-            let came_to = headline(&self.folder.join(&cell.name))?;
+            let headline = headline(&self.folder.join(&cell.name))?;
             let spent = begin.elapsed().as_secs_f64();
             let left = spent / (done + 1) as f64 * (to_do.len() - done - 1) as f64;
-            eprintln!("{}/{} {}: {came_to} · {} left", done + 1, to_do.len(), cell.name, seconds(left));
+            eprintln!("{}/{} {}: {headline} · {} left", done + 1, to_do.len(), cell.name, seconds(left));
         }
-        Ok(Outcome::Finished)
+        Ok(Ended::Finished)
     }
 
     /// Trains the run of that name that others need, unless it is there.
-    fn make_teacher(&self, plan: &Plan, name: &str) -> Result<Outcome, HeadlessError> {
+    fn make_teacher(&self, plan: &Plan, name: &str) -> Result<Ended, HeadlessError> {
         let Some(teacher) = plan.teachers.iter().find(|teacher| teacher.name == name) else {
-            return Ok(Outcome::Finished);
+            return Ok(Ended::Finished);
         };
-        if is_finished(&self.folder.join(name)) {
-            return Ok(Outcome::Finished);
+        if finished(&self.folder.join(name))?.is_some() {
+            return Ok(Ended::Finished);
         }
         // Other processes may need the same one, so it appears whole or not at all.
         let aside = format!("{name}.{}", std::process::id());
-        if self.train(&aside, &teacher.config)? == Outcome::Interrupted {
-            return Ok(Outcome::Interrupted);
+        if self.train(&aside, &teacher.config)? == Ended::Interrupted {
+            return Ok(Ended::Interrupted);
         }
         let (aside, place) = (self.folder.join(aside), self.folder.join(name));
         if std::fs::rename(&aside, &place).is_err() {
-            if is_finished(&place) {
+            if finished(&place)?.is_some() {
                 // Another process was faster, and its teacher is the same.
                 let _ = std::fs::remove_dir_all(&aside);
             } else {
@@ -136,11 +140,11 @@ impl<'a> Workshop<'a> {
             }
         }
         eprintln!("{name}: {}", headline(&place)?);
-        Ok(Outcome::Finished)
+        Ok(Ended::Finished)
     }
 
     /// Trains a run into the folder of that name; what an interrupted one left there is replaced.
-    fn train(&self, name: &str, config: &Config) -> Result<Outcome, HeadlessError> {
+    fn train(&self, name: &str, config: &Config) -> Result<Ended, HeadlessError> {
         let folder = self.folder.join(name);
         make_folder(&folder)?;
         let path: PathBuf = folder.join("config.json");
@@ -163,7 +167,7 @@ impl<'a> Workshop<'a> {
                 // An unfinished cell is run again anyway.
                 let _ = child.kill();
                 let _ = child.wait();
-                return Ok(Outcome::Interrupted);
+                return Ok(Ended::Interrupted);
             }
             match child.try_wait().map_err(|error| HeadlessError::System(error.to_string()))? {
                 Some(status) => break status,
@@ -172,8 +176,8 @@ impl<'a> Workshop<'a> {
             }
         };
         match status.code() {
-            Some(0) => Ok(Outcome::Finished),
-            Some(code) if code == i32::from(INTERRUPTED) => Ok(Outcome::Interrupted),
+            Some(0) => Ok(Ended::Finished),
+            Some(code) if code == i32::from(INTERRUPTED) => Ok(Ended::Interrupted),
             _ => {
                 let words = std::fs::read_to_string(&log).unwrap_or_default();
                 let last =

@@ -11,7 +11,7 @@ use crate::config::{
 use super::super::error::HeadlessError;
 use super::super::run_folder::{RunFolder, write_whole};
 use super::make_folder;
-use super::outcome::{self, Metric};
+use super::metrics::{self, Metric};
 
 /// The plan of a comparison in its folder.
 pub const PLAN_FILE: &str = "compare.json";
@@ -119,7 +119,7 @@ impl Plan {
     /// What is measured of every cell, the headline first.
     pub fn metrics(&self) -> &'static [Metric] {
         let tasks = self.cells.first().map_or(TaskSet::Pictures, |cell| cell.config.setup.tasks);
-        outcome::metrics(self.scenario(), tasks)
+        metrics::metrics(self.scenario(), tasks)
     }
 
     /// What a reader of the table must know of its metrics.

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::show::Table;
 
-use super::outcome::{Metric, Results};
+use super::metrics::Metric;
+use super::outcome::Results;
 use super::plan::Plan;
 use super::statistics::{deviation, mean, paired};
 
@@ -182,9 +183,45 @@ fn interval(metric: &Metric, row: &Row) -> String {
 
 #[cfg(test)]
 mod tests {
+    use web_time::{Duration, SystemTime};
+
     use super::super::outcome;
     use super::*;
-    use crate::config::{Config, Mode};
+    use crate::config::{AttackKind, Config, Hyper, Mode, TargetKind};
+    use crate::protocol::made_up;
+    use crate::train::record::{AttackRecord, Ended, EvaluationRecord, Latest, RunRecord, ShareRecord};
+
+    /// The record of a finished run with this accuracy, which PGD brings down to 0.25 at its own radius.
+    fn record(accuracy: f64) -> RunRecord {
+        let info = made_up::info(1, Config::default());
+        let report = made_up::report(1, 10, Hyper::default());
+        let latest = Latest { report: Some(&report), ..Latest::default() };
+        let time = (SystemTime::now(), Duration::ZERO);
+        let mut record = RunRecord::new(Ended::Finished, &info, latest, &[], time);
+        let share = |value: f64| ShareRecord { hits: 0, n: 0, value, low: 0.0, high: 1.0 };
+        let attack = |target, epsilon, robust| AttackRecord {
+            attack: AttackKind::Pgd,
+            target,
+            epsilon,
+            robust: share(robust),
+            success: None,
+        };
+        record.last.as_mut().unwrap().evaluation = Some(EvaluationRecord {
+            step: 10,
+            clean: share(accuracy),
+            worst_case: vec![],
+            eot: None,
+            attacks: vec![
+                attack(TargetKind::Untargeted, 0.05, 0.9),
+                attack(TargetKind::Random, 0.1, 0.8),
+                attack(TargetKind::Untargeted, 0.1, 0.25),
+            ],
+            smallest_epsilon: vec![],
+            confusion: vec![],
+            audit: vec![],
+        });
+        record
+    }
 
     /// A comparison of three defences with three seeds whose cells ended in these accuracies.
     fn finished(folder: &std::path::Path, accuracies: &[(&str, u64, f64)]) -> (Plan, Results) {
@@ -193,19 +230,7 @@ mod tests {
         for (mode, seed, accuracy) in accuracies {
             let cell = folder.join(format!("{mode}-seed{seed}"));
             std::fs::create_dir_all(&cell).unwrap();
-            let json = serde_json::json!({
-                "outcome": "finished",
-                "config": Config::default(),
-                "final": { "auxiliary_accuracy": 0.1, "evaluation": {
-                    "clean": { "value": accuracy },
-                    "attacks": [
-                        { "attack": "pgd", "target": "untargeted", "epsilon": 0.05, "robust": { "value": 0.9 } },
-                        { "attack": "pgd", "target": "random", "epsilon": 0.1, "robust": { "value": 0.8 } },
-                        { "attack": "pgd", "target": "untargeted", "epsilon": 0.1, "robust": { "value": 0.25 } },
-                    ],
-                }},
-            });
-            std::fs::write(cell.join("run.json"), json.to_string()).unwrap();
+            std::fs::write(cell.join(RunRecord::FILE), record(*accuracy).text()).unwrap();
         }
         let results = outcome::read(&plan, &[folder]).unwrap();
         (plan, results)

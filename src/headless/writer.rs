@@ -1,22 +1,22 @@
-//! What a run leaves behind: gathers its events and writes them into the run folder.
+//! Writes a run down: gathers its events and puts them into the run folder.
 
 use web_time::{Duration, Instant, SystemTime};
 
 use crate::config::ScenarioKind;
 use crate::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo, Tasks};
 use crate::show::{Table, columns};
+use crate::train::record::{Ended, Latest, RunRecord};
 
 use super::charts;
 use super::error::HeadlessError;
 use super::run_folder::{FolderError, RunFolder};
-use super::summary::{Figures, Outcome, summary};
 use super::tables::{self, HistogramTable};
 
 /// Time between two writes of the tables while a run goes on.
 const BETWEEN_WRITES: Duration = Duration::from_secs(30);
 
 /// A run as it was seen so far.
-pub struct Record {
+pub struct RunWriter {
     folder: RunFolder,
     info: Box<RunInfo>,
     reports: Vec<Report>,
@@ -35,8 +35,8 @@ pub struct Record {
     last_write: Instant,
 }
 
-impl Record {
-    /// The record of a run that begins now.
+impl RunWriter {
+    /// The writer of a run that begins now.
     pub fn new(folder: RunFolder, info: Box<RunInfo>, notices: Vec<String>) -> Self {
         Self {
             folder,
@@ -129,23 +129,23 @@ impl Record {
             return Ok(());
         }
         self.last_write = Instant::now();
-        self.write_numbers(Outcome::Running)
+        self.write_numbers(Ended::Running)
     }
 
     /// Writes the tables and `run.json`.
     ///
     /// # Errors
     /// [`FolderError::Unwritable`].
-    pub fn write_numbers(&mut self, outcome: Outcome) -> Result<(), FolderError> {
+    pub fn write_numbers(&mut self, outcome: Ended) -> Result<(), FolderError> {
         self.write_tables()?;
-        self.write_summary(outcome)
+        self.write_record(outcome)
     }
 
     /// Writes everything but the checkpoint.
     ///
     /// # Errors
     /// [`FolderError::Unwritable`] and [`charts::ChartError`].
-    pub fn write(&mut self, outcome: Outcome) -> Result<(), HeadlessError> {
+    pub fn write(&mut self, outcome: Ended) -> Result<(), HeadlessError> {
         self.write_numbers(outcome)?;
         if !self.reports.is_empty() {
             self.folder.write("losses.png", &charts::losses(&self.reports)?)?;
@@ -190,16 +190,16 @@ impl Record {
         self.folder.write("histograms.csv", histograms)
     }
 
-    fn write_summary(&self, outcome: Outcome) -> Result<(), FolderError> {
+    fn write_record(&self, outcome: Ended) -> Result<(), FolderError> {
         let time = (self.started, self.started.elapsed().unwrap_or_default());
-        let figures = Figures {
+        let latest = Latest {
             report: self.reports.last(),
             histograms: self.last_histograms.as_ref(),
             evaluation: self.evaluations.last(),
             tasks: self.last_tasks.as_ref(),
         };
-        let json = summary(outcome, &self.info, &figures, &self.notices, time);
-        self.folder.write("run.json", json.as_bytes())
+        let record = RunRecord::new(outcome, &self.info, latest, &self.notices, time);
+        self.folder.write(RunRecord::FILE, record.text().as_bytes())
     }
 }
 
@@ -209,25 +209,25 @@ mod tests {
     use crate::config::{Config, Hyper};
     use crate::protocol::{Share, made_up};
 
-    fn record(path: &std::path::Path) -> Record {
+    fn writer(path: &std::path::Path) -> RunWriter {
         let folder = RunFolder::create(path, false).unwrap();
-        Record::new(folder, made_up::info(1, Config::default()).into(), vec!["no GPU".into()])
+        RunWriter::new(folder, made_up::info(1, Config::default()).into(), vec!["no GPU".into()])
     }
 
     #[test]
     fn everything_is_written_and_reads_back() {
         let scratch = tempfile::tempdir().unwrap();
-        let mut record = record(scratch.path());
+        let mut writer = writer(scratch.path());
         for i in 1..=20 {
-            record.take(&made_up::report(1, 50 * i, Hyper::default()).into());
+            writer.take(&made_up::report(1, 50 * i, Hyper::default()).into());
         }
         let before = Some(made_up::histograms(1, 1000).into());
-        record.take(&Histograms { before, ..made_up::histograms(1, 1000) }.into());
+        writer.take(&Histograms { before, ..made_up::histograms(1, 1000) }.into());
         let clean = Share { hits: 1, total: 9 };
         let partial = Robustness { clean, ..made_up::robustness(1, 1000, false) };
-        record.take(&partial.into());
-        record.take(&made_up::robustness(1, 1000, true).into());
-        record.write(Outcome::Finished).unwrap();
+        writer.take(&partial.into());
+        writer.take(&made_up::robustness(1, 1000, true).into());
+        writer.write(Ended::Finished).unwrap();
         let json: serde_json::Value =
             serde_json::from_slice(&std::fs::read(scratch.path().join("run.json")).unwrap()).unwrap();
         assert_eq!(json["outcome"], "finished");
@@ -253,8 +253,8 @@ mod tests {
     #[test]
     fn a_run_without_a_report_is_written_too() {
         let scratch = tempfile::tempdir().unwrap();
-        let mut record = record(scratch.path());
-        record.write(Outcome::Interrupted).unwrap();
+        let mut writer = writer(scratch.path());
+        writer.write(Ended::Interrupted).unwrap();
         let json = std::fs::read_to_string(scratch.path().join("run.json")).unwrap();
         assert!(json.contains("\"interrupted\"") && json.contains("\"final\": null"), "{json}");
         assert!(scratch.path().join("histograms.csv").is_file());

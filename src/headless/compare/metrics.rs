@@ -1,0 +1,179 @@
+//! The figures in which runs of a comparison are held against each other: what each is called, and how it is read from the
+//! record of a run.
+
+use crate::config::{AttackKind, ScenarioKind, TaskSet};
+use crate::protocol::{Figure, Gain, gain_by_task, loss_over_metrics};
+use crate::train::record::{LastFigures, RunRecord, TaskRecord};
+
+/// A figure of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Its name in tables.
+    pub name: &'static str,
+    /// Its name in CSV files.
+    pub key: &'static str,
+    /// Whether it is a share, shown in percent.
+    pub is_share: bool,
+    read: fn(&Runs) -> Option<f64>,
+}
+
+impl Metric {
+    /// Its value for the run that is recorded in `own`; `alone` is the record of the run with the same seed that learns
+    /// each task alone, where there is one.
+    pub fn of(&self, own: &RunRecord, alone: Option<&RunRecord>) -> Option<f64> {
+        (self.read)(&Runs { own, alone })
+    }
+}
+
+/// What the figures of a cell are read from.
+struct Runs<'a> {
+    /// The record of its run.
+    own: &'a RunRecord,
+    /// That of the run with its seed that learns each task alone, where there is one.
+    alone: Option<&'a RunRecord>,
+}
+
+impl Runs<'_> {
+    /// One of the run's last figures, where it is a number.
+    fn last(&self, read: fn(&LastFigures) -> Option<f64>) -> Option<f64> {
+        read(self.own.last.as_ref()?).filter(|value| value.is_finite())
+    }
+
+    /// Every task's figures beside what they are alone; none where that is not known.
+    fn gains(&self) -> Option<Vec<Vec<Gain>>> {
+        let alone = self.alone?;
+        let of_task = |task: &TaskRecord| {
+            let gain = |figure: &Figure| {
+                Some(Gain {
+                    joint: task.figure(&figure.name)?,
+                    single: alone.figure(&task.name, &figure.name)?,
+                    is_lower_better: figure.is_lower_better,
+                })
+            };
+            task.figures.iter().map(gain).collect()
+        };
+        self.own.tasks()?.iter().map(of_task).collect()
+    }
+}
+
+const ACCURACY: Metric =
+    Metric { name: "accuracy", key: "accuracy", is_share: true, read: |runs| runs.own.accuracy() };
+
+const AUXILIARY: Metric = Metric {
+    name: "discriminator",
+    key: "auxiliary_accuracy",
+    is_share: true,
+    read: |runs| runs.last(|last| Some(last.auxiliary_accuracy)),
+};
+
+const FGSM: Metric = Metric {
+    name: "FGSM at ε",
+    key: "fgsm_accuracy",
+    is_share: true,
+    read: |runs| runs.own.robust(AttackKind::Fgsm),
+};
+
+/// What a comparison of distillations is about.
+const DISTILLATION: [Metric; 5] = [
+    ACCURACY,
+    AUXILIARY,
+    Metric {
+        name: "gradient cosine",
+        key: "gradient_cosine",
+        is_share: false,
+        read: |runs| runs.last(|last| Some(last.comparison?.cosine)),
+    },
+    Metric {
+        name: "agreement",
+        key: "agreement",
+        is_share: true,
+        read: |runs| runs.last(|last| Some(last.comparison?.agreement.value())),
+    },
+    FGSM,
+];
+
+/// What a comparison of defences is about.
+const DEFENSE: [Metric; 5] = [
+    ACCURACY,
+    Metric {
+        name: "PGD at ε",
+        key: "pgd_accuracy",
+        is_share: true,
+        read: |runs| runs.own.robust(AttackKind::Pgd),
+    },
+    FGSM,
+    AUXILIARY,
+    Metric {
+        name: "histogram distance",
+        key: "histogram_distance",
+        is_share: false,
+        read: |runs| runs.last(|last| last.histogram_distance),
+    },
+];
+
+const LOSS_OVER_FIGURES: Metric = Metric {
+    name: "Δm over figures, % (lower is better)",
+    key: "delta_m_over_figures",
+    is_share: false,
+    read: |runs| loss_over_metrics(&runs.gains()?),
+};
+
+const GAIN_BY_TASK: Metric = Metric {
+    name: "Δm by task, % (higher is better)",
+    key: "delta_m_by_task",
+    is_share: false,
+    read: |runs| gain_by_task(&runs.gains()?),
+};
+
+const CLASS_ERROR: Metric = Metric {
+    name: "class error",
+    key: "class_error",
+    is_share: true,
+    read: |runs| runs.own.figure("class", "error"),
+};
+
+const BALANCED_ERROR: Metric = Metric {
+    name: "balanced",
+    key: "class_balanced_error",
+    is_share: true,
+    read: |runs| runs.own.figure("class", "balanced error"),
+};
+
+const fn figure(name: &'static str, key: &'static str, read: fn(&Runs) -> Option<f64>) -> Metric {
+    Metric { name, key, is_share: false, read }
+}
+
+/// What a comparison of methods for pictures' tasks is about.
+const PICTURES: [Metric; 7] = [
+    LOSS_OVER_FIGURES,
+    GAIN_BY_TASK,
+    CLASS_ERROR,
+    figure("color RMSE", "color_rmse", |runs| runs.own.figure("color", "RMSE")),
+    figure("edge RMSE", "edge_rmse", |runs| runs.own.figure("edge", "RMSE")),
+    figure("denoise RMSE", "denoise_rmse", |runs| runs.own.figure("denoise", "RMSE")),
+    AUXILIARY,
+];
+
+/// What a comparison of methods for scenes' tasks is about.
+const SCENES: [Metric; 8] = [
+    LOSS_OVER_FIGURES,
+    GAIN_BY_TASK,
+    CLASS_ERROR,
+    BALANCED_ERROR,
+    figure("depth abs, m", "depth_abs", |runs| runs.own.figure("depth", "abs")),
+    figure("normals mean, °", "normals_mean", |runs| runs.own.figure("normals", "mean")),
+    figure("key points, px", "keypoints_distance", |runs| runs.own.figure("keypoints", "distance")),
+    AUXILIARY,
+];
+
+/// What a comparison in that scenario is about; the first is that by which methods are held against each other.
+pub fn metrics(scenario: ScenarioKind, tasks: TaskSet) -> &'static [Metric] {
+    match scenario {
+        ScenarioKind::Defense => &DEFENSE,
+        ScenarioKind::Distillation => &DISTILLATION,
+        ScenarioKind::Multitask => match tasks {
+            TaskSet::Pictures => &PICTURES,
+            TaskSet::Scenes => &SCENES,
+        },
+    }
+}

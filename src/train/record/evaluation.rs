@@ -1,0 +1,180 @@
+//! What `robustness.json` says, and the `run.json` of a run that was evaluated: figures under attack, image by image and
+//! class by class where they are asked for in full.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::file::{self, RecordError};
+use crate::{
+    config::{AttackKind, Norm, TargetKind},
+    protocol::{Light, Robustness, Share, nullable},
+};
+
+/// A finished evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRecord {
+    /// Steps done when it began.
+    pub step: u64,
+    /// Without attack.
+    pub clean: ShareRecord,
+    /// Each image under the attack that harms it most: the headline.
+    #[serde(default)]
+    pub worst_case: Vec<WorstRecord>,
+    /// Draws of the network's own noise over which attacks averaged their gradients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eot: Option<usize>,
+    /// Attack by attack, radius by radius.
+    pub attacks: Vec<AttackRecord>,
+    /// The smallest L∞ distance at which each image was fooled: 0 without attack, null where it never was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub smallest_epsilon: Vec<Option<f64>>,
+    /// What was taken for what, threat by threat.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<ConfusionRecord>,
+    /// Whether these figures can be trusted, where that was checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audit: Vec<Light>,
+}
+
+/// The worst case in one norm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorstRecord {
+    /// The geometry of ε.
+    pub norm: Norm,
+    /// The median over the images of the smallest radius that fooled them; none where half of them never were fooled.
+    pub median_smallest_epsilon: Option<f64>,
+    /// Radius by radius.
+    pub points: Vec<WorstPoint>,
+}
+
+/// What the worst case leaves at one radius.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorstPoint {
+    /// The radius.
+    pub epsilon: f64,
+    /// Images still classified correctly.
+    pub robust: ShareRecord,
+}
+
+/// One attack at one radius.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttackRecord {
+    /// The attack.
+    pub attack: AttackKind,
+    /// What it aims at.
+    pub target: TargetKind,
+    /// Its radius.
+    pub epsilon: f64,
+    /// Images still classified correctly.
+    pub robust: ShareRecord,
+    /// Images predicted as the attack's target, where it has one.
+    pub success: Option<ShareRecord>,
+}
+
+/// What one threat had classes taken for: `K × K` images by true class (row) and what was said (column).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfusionRecord {
+    /// The attack.
+    pub attack: AttackKind,
+    /// What it aims at.
+    pub target: TargetKind,
+    /// Its radius.
+    pub epsilon: f64,
+    /// Row by row.
+    pub counts: Vec<u32>,
+}
+
+/// A share with its 95 % Wilson interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShareRecord {
+    /// Those that count.
+    pub hits: u32,
+    /// All that were looked at.
+    pub n: u32,
+    /// The share, or NaN of none.
+    #[serde(with = "nullable")]
+    pub value: f64,
+    /// The interval's lower end.
+    pub low: f64,
+    /// The interval's upper end.
+    pub high: f64,
+}
+
+impl ShareRecord {
+    fn of(share: Share) -> Self {
+        let (low, high) = share.interval();
+        Self { hits: share.hits, n: share.total, value: share.value(), low, high }
+    }
+}
+
+impl EvaluationRecord {
+    /// Its file's name in a folder.
+    pub const FILE: &'static str = "robustness.json";
+
+    /// The record in a file, or in a folder.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn read(folder_or_file: &Path) -> Result<Self, RecordError> {
+        const EXPECTED: &str = "the record of an evaluation";
+        let path = file::locate(folder_or_file, Self::FILE);
+        let json = file::read(&path, EXPECTED)?;
+        serde_json::from_value(json).map_err(|error| file::malformed(&path, EXPECTED, &error))
+    }
+
+    /// The text of its file.
+    pub fn text(&self) -> String {
+        file::text(self)
+    }
+
+    /// The record of `evaluation`.
+    pub fn of(evaluation: &Robustness) -> Self {
+        let attacks = evaluation.curves.iter().flat_map(|curve| {
+            curve.points.iter().map(|point| AttackRecord {
+                attack: curve.attack,
+                target: curve.target,
+                epsilon: point.epsilon,
+                robust: ShareRecord::of(point.robust),
+                success: (point.fooled.total > 0).then(|| ShareRecord::of(point.fooled)),
+            })
+        });
+        let worst_case = evaluation.worst.iter().map(|case| WorstRecord {
+            norm: case.norm,
+            median_smallest_epsilon: case.median,
+            points: case
+                .points
+                .iter()
+                .map(|point| WorstPoint { epsilon: point.epsilon, robust: ShareRecord::of(point.robust) })
+                .collect(),
+        });
+        Self {
+            step: evaluation.step,
+            clean: ShareRecord::of(evaluation.clean),
+            worst_case: worst_case.collect(),
+            eot: None,
+            attacks: attacks.collect(),
+            smallest_epsilon: Vec::new(),
+            confusion: Vec::new(),
+            audit: Vec::new(),
+        }
+    }
+
+    /// The same image by image and class by class, and with what an audit found.
+    pub fn in_full(evaluation: &Robustness, audit: Vec<Light>, draws: usize) -> Self {
+        let known = |radius: &f64| radius.is_finite().then_some(*radius);
+        let confusion = evaluation.mistakes.iter().map(|mistakes| ConfusionRecord {
+            attack: mistakes.attack,
+            target: mistakes.target,
+            epsilon: mistakes.epsilon,
+            counts: mistakes.confusion.clone(),
+        });
+        Self {
+            eot: Some(draws),
+            smallest_epsilon: evaluation.smallest.iter().map(known).collect(),
+            confusion: confusion.collect(),
+            audit,
+            ..Self::of(evaluation)
+        }
+    }
+}

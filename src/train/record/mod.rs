@@ -1,0 +1,12 @@
+//! What a run and an evaluation leave behind as `run.json` and `robustness.json`, written and read here alone.
+
+mod evaluation;
+mod file;
+mod run;
+
+pub use evaluation::{AttackRecord, ConfusionRecord, EvaluationRecord, ShareRecord, WorstPoint, WorstRecord};
+pub use file::{RecordError, VERSION};
+pub use run::{DataRecord, Ended, LastFigures, Latest, RunRecord, TaskRecord, read_config};
+
+#[cfg(test)]
+mod tests;

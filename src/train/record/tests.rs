@@ -1,0 +1,151 @@
+use std::path::Path;
+
+use web_time::{Duration, SystemTime};
+
+use super::*;
+use crate::config::{AttackKind, Config, Hyper};
+use crate::protocol::{Comparison, Robustness, Share, made_up};
+
+/// The record of a made-up run of several tasks beside a teacher, with all that a record may hold.
+fn full() -> RunRecord {
+    let info = made_up::info(1, made_up::config());
+    let report = made_up::report(1, 3000, Hyper::default());
+    let share = Share { hits: 3, total: 4 };
+    let comparison = Comparison { student: share, teacher: share, agreement: share, cosine: 0.5 };
+    let mut histograms = made_up::histograms(1, 3000);
+    histograms.comparison = Some(comparison);
+    let evaluation = made_up::robustness(1, 3000, true);
+    let tasks = made_up::tasks(1, 3000, 1.0);
+    let latest = Latest {
+        report: Some(&report),
+        histograms: Some(&histograms),
+        evaluation: Some(&evaluation),
+        tasks: Some(&tasks),
+    };
+    let time = (SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000), Duration::from_millis(1500));
+    RunRecord::new(Ended::Finished, &info, latest, &["no GPU".into()], time)
+}
+
+fn written(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join(RunRecord::FILE);
+    std::fs::write(&path, text).unwrap();
+    (scratch, path)
+}
+
+/// The same to the last bit that JSON brings back.
+fn through_text(record: &RunRecord) -> RunRecord {
+    serde_json::from_str(&record.text()).unwrap()
+}
+
+#[test]
+fn a_record_reads_back_as_it_was_written() {
+    let record = through_text(&full());
+    let (scratch, path) = written(&record.text());
+    assert_eq!(RunRecord::read(&path).unwrap(), record);
+    assert_eq!(RunRecord::read(scratch.path()).unwrap(), record, "a folder will do");
+    assert!(record.is_finished() && record.accuracy().is_some());
+    assert!(record.robust(AttackKind::Pgd).is_some() && record.robust(AttackKind::Square).is_none());
+    assert!(record.figure("class", "error").is_some() && record.figure("class", "depth").is_none());
+    let unfinished = RunRecord { outcome: Ended::Interrupted, ..record };
+    assert!(!unfinished.is_finished());
+}
+
+#[test]
+fn an_evaluation_reads_back_in_full() {
+    let evaluation = made_up::robustness(1, 3000, true);
+    let evaluation = Robustness { smallest: vec![0.0, 0.25, f64::INFINITY], ..evaluation };
+    let lights = made_up::audited(1, 3000, true).lights;
+    let record = EvaluationRecord::in_full(&evaluation, lights, 20);
+    assert_eq!(record.smallest_epsilon, [Some(0.0), Some(0.25), None]);
+    let record: EvaluationRecord = serde_json::from_str(&record.text()).unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join(EvaluationRecord::FILE), record.text()).unwrap();
+    assert_eq!(EvaluationRecord::read(scratch.path()).unwrap(), record);
+    assert!(!record.audit.is_empty() && !record.confusion.is_empty() && record.eot == Some(20));
+}
+
+#[test]
+fn what_is_no_number_is_null_and_back() {
+    let mut record = full();
+    let last = record.last.as_mut().unwrap();
+    (last.loss, last.steps_per_second) = (f64::NAN, f64::INFINITY);
+    let task = &mut last.tasks.as_mut().unwrap()[0];
+    task.mean_cosines = [f64::NAN, 0.5];
+    task.figures[0].value = f64::NAN;
+    last.evaluation.as_mut().unwrap().clean.value = f64::NAN;
+    let read = through_text(&record);
+    assert_eq!(
+        (read.accuracy(), read.figure("class", &read.tasks().unwrap()[0].figures[0].name)),
+        (None, None)
+    );
+    let last = read.last.as_ref().unwrap();
+    assert!(last.loss.is_nan() && last.steps_per_second.is_nan());
+    let cosines = last.tasks.as_ref().unwrap()[0].mean_cosines;
+    assert!(cosines[0].is_nan() && cosines[1] == 0.5);
+    assert_eq!(read.text(), record.text());
+}
+
+#[test]
+fn a_format_to_come_is_refused_by_its_number() {
+    let mut json = serde_json::to_value(full()).unwrap();
+    assert!(json.get("version").is_none(), "the first format is not named");
+    json["version"] = (VERSION + 1).into();
+    json["config"]["setup"]["mode"] = "a mode to come".into();
+    let (_scratch, path) = written(&json.to_string());
+    for error in [
+        RunRecord::read(&path).unwrap_err(),
+        EvaluationRecord::read(&path).unwrap_err(),
+        read_config(&path).unwrap_err(),
+    ] {
+        assert!(
+            error.to_string().ends_with("has format 1, this program reads up to 0: use a newer version"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_no_record_is_refused() {
+    for text in ["", "{", "[]", "{\"outcome\": \"finished\"}", "{\"outcome\": \"lost\"}"] {
+        let (_scratch, path) = written(text);
+        let error = RunRecord::read(&path).unwrap_err().to_string();
+        assert!(error.contains("run.json is not the record of a run: "), "{text}: {error}");
+    }
+    let error = RunRecord::read(Path::new("nowhere")).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read nowhere: "), "{error}");
+}
+
+#[test]
+fn a_configuration_is_read_with_its_run_or_alone() {
+    let mut config = Config::default();
+    config.hyper.alpha = 0.75;
+    config.setup.seed = 9;
+    let alone = serde_json::to_string(&config).unwrap();
+    let in_a_run = serde_json::json!({ "config": config, "final": {} }).to_string();
+    for text in [alone, in_a_run] {
+        let (_scratch, path) = written(&text);
+        assert_eq!(read_config(&path).unwrap(), config, "{text}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_configuration_is_refused() {
+    for (text, expected) in [
+        ("", "EOF"),
+        ("{", "EOF"),
+        ("[]", "neither"),
+        ("{\"a\": 1}", "neither"),
+        ("{\"hyper\": {\"alpha\": -1}}", "out of range"),
+        ("{\"hyper\": {\"alhpa\": 1}}", "unknown field"),
+        ("{\"config\": {\"setup\": {\"mode\": \"x\"}}}", "unknown variant"),
+    ] {
+        let (_scratch, path) = written(text);
+        let error = read_config(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("is not the run.json of a run: ") && error.contains(expected),
+            "{text}: {error}"
+        );
+    }
+    assert!(read_config(Path::new("nowhere.json")).unwrap_err().to_string().contains("nowhere.json"));
+}
