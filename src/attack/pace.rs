@@ -1,4 +1,4 @@
-//! How long attacks leave others go on: each counts its passes through the network, and pauses after so many.
+//! How long attacks leave others go on: each counts its passes through the network, and pauses after some.
 
 use std::cell::Cell;
 use std::future::poll_fn;

@@ -23,7 +23,7 @@ impl<'a> Victim<'a> {
         Self { network, weights, draws: 1 }
     }
 
-    /// The same, attacked in expectation over so many `draws` of its own noise (EOT: Athalye et al. 2018) by every attack
+    /// The same, attacked in expectation over `draws` of its own noise (EOT: Athalye et al. 2018) by every attack
     /// that steps along a gradient: FGSM and its kin, PGD, Auto-PGD.
     pub const fn with_draws(self, draws: usize) -> Self {
         Self { draws, ..self }

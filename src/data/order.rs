@@ -17,7 +17,7 @@ pub struct BatchOrder {
 }
 
 impl BatchOrder {
-    /// Batches of exactly `batch_size` of so many images; what is left over at an epoch's end is left out of it.
+    /// Batches of exactly `batch_size` of `images` images; what is left over at an epoch's end is left out of it.
     /// With fewer images than that, a batch is all of them.
     ///
     /// # Panics

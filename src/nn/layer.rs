@@ -24,7 +24,7 @@ pub enum Layer {
         /// Per channel.
         deviation: Vec<f32>,
     },
-    /// Pixels rounded to so many levels from 0 to 1; its vector-Jacobian product is zero, as that of a staircase is.
+    /// Pixels rounded to this number of levels from 0 to 1; its vector-Jacobian product is zero, as that of a staircase is.
     Quantize {
         /// 2 or more.
         levels: usize,

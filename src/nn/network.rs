@@ -101,8 +101,8 @@ impl Network {
         self.layers.contains(&Layer::Narrow)
     }
 
-    /// By what a loss that is a mean over so many images must be multiplied for its derivatives to fit what the network
-    /// stores; the gradients of the weights come out so many times too long.
+    /// By what a loss that is a mean over `images` images must be multiplied for its derivatives to fit what the network
+    /// stores; the gradients of the weights come out as many times too large.
     pub fn loss_scale(&self, images: usize) -> f64 {
         if self.is_mixed() { LARGEST_COTANGENT * images as f64 } else { 1.0 }
     }

@@ -113,7 +113,7 @@ impl Optimizer {
     fn coefficients(&self, Rates { learning_rate, weight_decay, momentum }: Rates) -> Coefficients {
         match self.kind {
             OptimizerKind::Adam => {
-                // What a moment of so many steps has seen of the gradients, together.
+                // The share of the gradients in each moment so far: Adam divides by it (Kingma & Ba 2015, section 3).
                 let [seen1, seen2] = ADAM_BETAS.map(|beta| 1.0 - beta.powf(self.steps as f64));
                 let [first, second] = ADAM_BETAS.map(|beta| [beta, 1.0 - beta]);
                 Coefficients {

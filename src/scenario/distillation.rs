@@ -200,7 +200,7 @@ impl Distillation {
     }
 }
 
-/// One-hot rows `[students + teachers, 2]` of so many gradient tensors of each network.
+/// One-hot rows `[students + teachers, 2]`: the number of gradient tensors of each network.
 fn origins(students: usize, teachers: usize, device: &Device) -> Tensor<2> {
     let rows = [[1f32, 0.0].repeat(students), [0f32, 1.0].repeat(teachers)].concat();
     Tensor::from_data(TensorData::new(rows, [students + teachers, 2]), &device.clone().without_autodiff())

@@ -22,7 +22,7 @@ pub trait Scenario {
     /// Takes training step number `step` (from 0) with these knobs.
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players);
 
-    /// What the steps since the last call amounted to, still on the device; None where there were none.
+    /// Averages over the steps since the last call, still on the device; None where there were none.
     fn take_measures(&mut self) -> Option<PendingMeasures>;
 
     /// The gradient tensors of the held-out images at `indices`.
@@ -33,7 +33,7 @@ pub trait Scenario {
         self.gradient_tensors(indices, hyper)
     }
 
-    /// What the tasks have come to, where there are several.
+    /// The figures of the tasks as they stand, where there are several.
     fn task_figures(&self, _hyper: &Hyper) -> Option<PendingFigures> {
         None
     }

@@ -1,4 +1,4 @@
-//! What training steps amounted to, summed on the device and read once.
+//! Averages over training steps, summed on the device and read once.
 
 use burn::tensor::Tensor;
 

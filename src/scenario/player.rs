@@ -47,7 +47,7 @@ impl Player {
         }
     }
 
-    /// One step of the optimiser down `objective`, a mean over so many images, in the graph of the leaves `theta`.
+    /// One step of the optimiser down `objective`, a mean over `images` images, in the graph of the leaves `theta`.
     pub(super) fn descend(&mut self, theta: &Weights, objective: Tensor<1>, images: usize, rates: Rates) {
         let scale = self.training.loss_scale(images);
         let scaled = if scale == 1.0 { objective } else { objective * scale };

@@ -105,7 +105,7 @@ impl Teacher {
         self.player.descend(&theta, objective, course.order.batch_size(), rates);
     }
 
-    /// What its steps since the last call amounted to; there are no gradient tensors, so these figures are 0.
+    /// Averages over its steps since the last call; there are no gradient tensors, so these figures are 0.
     pub fn take_measures(&mut self, origins: usize) -> Option<PendingMeasures> {
         let course = self.course.as_mut()?;
         let (sums, steps) = course.sums.take()?;

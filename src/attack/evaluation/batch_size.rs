@@ -12,7 +12,7 @@ use crate::nn::{Network, Weights, network::Interface};
 const SIZES: [usize; 7] = [16, 32, 64, 128, 256, 512, 1024];
 /// A larger batch must take less than this share of the least time an image took so far, to be chosen.
 const GAIN: f64 = 0.97;
-/// One that takes more than so many times as long ends the trial.
+/// One whose time an image is this many times the least so far ends the trial.
 const LOSS: f64 = 1.25;
 /// Passes of each size: the fastest of them counts, which other work has slowed least.
 const TRIES: usize = 3;

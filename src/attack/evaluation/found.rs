@@ -9,7 +9,7 @@ use crate::{
     protocol::{Curve, Mistakes, Point, Robustness, Share},
 };
 
-/// What these threats came to on images of so many classes: of a complete evaluation without a run.
+/// The figures of a complete evaluation on images of `classes` classes, without a run.
 pub fn found(threats: &[Threat], counts: &Counts, classes: usize) -> Robustness {
     let has_linf = threats.iter().any(|threat| threat.attack.norm() == Norm::Linf);
     Robustness {

@@ -66,7 +66,7 @@ pub struct Attacked {
     pub adversarial: Tensor<4>,
 }
 
-/// What a turn came to.
+/// How a turn ended.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "one exists at a time")]
 pub enum Turn {
@@ -164,15 +164,15 @@ impl Evaluation {
         Self { surrogate: Some((network, weights.untracked())), ..self }
     }
 
-    /// The same, attacking in expectation over so many draws of the network's own noise: see [`Victim::with_draws`].
+    /// The same, attacking in expectation over `draws` of the network's own noise: see [`Victim::with_draws`].
     pub fn with_draws(self, draws: usize) -> Self {
         let draws = draws.max(1);
-        // A step is so many passes.
+        // A step is a pass for each draw.
         let pace = Rc::new(Pace::of((PASSES_A_TURN / draws as u64).max(1)));
         Self { draws, pace, ..self }
     }
 
-    /// The same with so many images at once, whatever the device is fastest at.
+    /// The same with `images` at once, whatever the device is fastest at.
     pub fn with_batch_size(self, images: usize) -> Self {
         Self { batch_size: Some(images.max(1)), ..self }
     }

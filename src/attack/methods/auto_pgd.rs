@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::{
     attack::{
         ball::{self, length, pick, unit},
-        objective::{Objective, View},
+        loss::{AttackLoss, View},
         pace::Pace,
         victim::Victim,
     },
@@ -58,22 +58,22 @@ struct Best {
 }
 
 impl AutoPgd {
-    /// Climbs `objective` from `start`: the newest image that reached the goal, or else `clean`.
+    /// Climbs `loss` from `start`: the newest image that reached the goal, or else `clean`.
     pub async fn run(
         &self,
         victim: &Victim<'_>,
         clean: &Tensor<4>,
         start: Tensor<4>,
-        objective: &Objective,
+        loss: &AttackLoss,
         pace: &Pace,
     ) -> Tensor<4> {
-        let view = objective.view(victim, start.clone());
+        let view = loss.view(victim, start.clone());
         pace.pass().await;
         let mut climb = Climb::begin(clean, start, view, FIRST_STEP * self.epsilon);
         let mut checkpoints = Checkpoints::of(self.iterations);
         for iteration in 0..self.iterations {
             let moved = climb.moved(self.norm, self.epsilon, iteration == 0);
-            let view = objective.view(victim, moved.clone());
+            let view = loss.view(victim, moved.clone());
             pace.pass().await;
             climb.arrive(moved, view);
             if let Some(steps) = checkpoints.reached() {

@@ -14,7 +14,7 @@ use crate::{
         ball,
         dice::Dice,
         goal::Goal,
-        objective::{Objective, at_rank, ranks},
+        loss::{AttackLoss, at_rank, ranks},
         pace::Pace,
         survivors::Survivors,
     },
@@ -136,12 +136,12 @@ impl Run<'_> {
             let (clean, goal) = survivors.part();
             let start = survivors.select(start);
             let attempt = match self.part {
-                Part::ApgdCe => self.climb(&clean, start, &Objective::CrossEntropy(goal)).await,
-                Part::ApgdDlr => self.climb(&clean, start, &Objective::Dlr(labels(goal)?)).await,
+                Part::ApgdCe => self.climb(&clean, start, &AttackLoss::CrossEntropy(goal)).await,
+                Part::ApgdDlr => self.climb(&clean, start, &AttackLoss::Dlr(labels(goal)?)).await,
                 Part::ApgdT => {
                     let targets = self.targets(&clean, rank);
-                    let objective = Objective::TargetedDlr { labels: labels(goal)?, targets };
-                    self.climb(&clean, start, &objective).await
+                    let loss = AttackLoss::TargetedDlr { labels: labels(goal)?, targets };
+                    self.climb(&clean, start, &loss).await
                 }
                 Part::FabT => {
                     let targets = self.targets(&clean, rank);
@@ -168,10 +168,10 @@ impl Run<'_> {
         }
     }
 
-    async fn climb(&self, clean: &Tensor<4>, start: Tensor<4>, objective: &Objective) -> Tensor<4> {
+    async fn climb(&self, clean: &Tensor<4>, start: Tensor<4>, loss: &AttackLoss) -> Tensor<4> {
         let Threat { attack, epsilon, .. } = self.assault.threat;
         let climb = AutoPgd { norm: attack.norm(), epsilon, iterations: self.iterations };
-        climb.run(&self.assault.victim, clean, start, objective, self.pace).await
+        climb.run(&self.assault.victim, clean, start, loss, self.pace).await
     }
 
     async fn cross(

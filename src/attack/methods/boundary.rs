@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::{
     attack::{
         ball::{length, pick},
-        objective::row_sum,
+        loss::row_sum,
         pace::Pace,
         victim::Victim,
     },

@@ -7,7 +7,7 @@ use crate::{
     attack::{
         ball::{length, pick},
         goal::Goal,
-        objective::margin,
+        loss::margin,
         pace::Pace,
         victim::Victim,
     },
@@ -66,7 +66,7 @@ pub(in crate::attack) async fn smallest(
     best.images
 }
 
-/// The images at `point`, the objective's gradient there, and one where they reach the goal.
+/// The images at `point`, the gradient of what is minimised there, and one where they reach the goal.
 fn look(
     victim: &Victim<'_>,
     origin: &Tensor<4>,

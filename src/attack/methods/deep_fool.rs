@@ -6,7 +6,7 @@ use crate::{
     attack::{
         ball::{length, pick, sign, sum, unit},
         goal::Goal,
-        objective::{at_rank, ranks, row_sum},
+        loss::{at_rank, ranks, row_sum},
         pace::Pace,
         victim::Victim,
     },

@@ -8,7 +8,7 @@ use crate::{
         ball::{into_box, length, pick, unit},
         dice::Dice,
         goal::{Goal, rows},
-        objective::margin,
+        loss::margin,
         pace::Pace,
         survivors::Survivors,
         victim::Victim,

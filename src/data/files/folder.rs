@@ -16,7 +16,7 @@ use crate::{
 
 use super::{cifar, embedded, idx, npz, tfjs_cifar};
 
-/// CIFAR-10 has its training images in so many files.
+/// The numbers of the files that CIFAR-10 has its training images in.
 const TRAIN_BATCHES: std::ops::RangeInclusive<usize> = 1..=5;
 
 /// Loads what the folder holds.

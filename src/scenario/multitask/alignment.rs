@@ -14,7 +14,7 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// The layers of so many tasks over a representation of `[C', H', W']`: all weights 1.
+    /// The layers of `tasks` tasks over a representation of `[C', H', W']`: all weights 1.
     pub fn new(tasks: usize, shape: [usize; 3], device: &Device) -> Self {
         Self { weights: (0..tasks).map(|_| Tensor::ones(shape, device)).collect() }
     }

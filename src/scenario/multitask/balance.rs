@@ -33,7 +33,7 @@ pub struct Balanced {
 }
 
 impl Balance {
-    /// Nothing is known of so many tasks over a representation `[C', H', W']`.
+    /// Nothing is known yet of `tasks` tasks over a representation `[C', H', W']`.
     pub fn new(tasks: usize, representation: [usize; 3], device: &Device) -> Self {
         Self {
             alignment: Alignment::new(tasks, representation, device),

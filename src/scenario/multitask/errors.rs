@@ -15,14 +15,14 @@ const WITHIN: [(f32, &str); 3] = [(11.25, "within 11.25°"), (22.5, "within 22.5
 const UNKNOWN: f64 = -1.0;
 
 /// What the figures of a task are made of, on the device.
-pub(super) struct Tally {
+pub(super) struct TaskSums {
     /// Sums over the images; of what, the task says.
     pub sums: Tensor<1>,
     /// Of normals, pixel by pixel: |cos| of the angle between what was said and what is so.
     pub cosines: Option<Tensor<1>>,
 }
 
-impl Tally {
+impl TaskSums {
     /// Of a decoder whose mean loss on these images is `loss`. `depth` are mean and standard deviation, in metres, by which
     /// depths are scaled; `bell` is the standard deviation of a heat map's bell, in pixels.
     pub fn of(
@@ -85,7 +85,7 @@ impl Tally {
     }
 }
 
-/// The figures of a task from the sums of [`Tally`] over so many images and the cosines of all their pixels. The first is
+/// The figures of a task from the sums of [`TaskSums`] over `images` images and the cosines of all their pixels. The first is
 /// the task's test error.
 pub(super) fn figures(
     task: Task,
@@ -180,9 +180,9 @@ mod tests {
     fn of(task: Task, said: Tensor<4>, target: Target, depth: [f32; 2], bell: f32) -> Vec<(String, f64)> {
         let images = said.dims()[0];
         let loss = task.loss(said.clone(), target.clone());
-        let tally = Tally::of(task, (&loss, &said, &target), depth, bell);
-        let cosines = tally.cosines.map_or(Vec::new(), values);
-        let found = figures(task, &values(tally.sums), &cosines, images, depth[1]);
+        let sums = TaskSums::of(task, (&loss, &said, &target), depth, bell);
+        let cosines = sums.cosines.map_or(Vec::new(), values);
+        let found = figures(task, &values(sums.sums), &cosines, images, depth[1]);
         found.into_iter().map(|figure| (figure.name.into(), figure.value)).collect()
     }
 

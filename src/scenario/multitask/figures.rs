@@ -1,5 +1,5 @@
-//! What a multi-task run has come to on held-out images: each task's error, how the tasks' gradients lie to each other,
-//! what the alignment layers have become, and what the decoders say beside what is so.
+//! The figures of several tasks on held-out images: each task's error, the angles between the tasks' gradients, the
+//! weights of the alignment layers, and what the decoders predict beside the ground truth.
 
 use burn::tensor::{Tensor, Transaction};
 

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{
     balance::rows,
-    errors::Tally,
+    errors::TaskSums,
     figures::PendingFigures,
     game::{Decoded, Multitask},
     pcgrad::compass,
@@ -42,11 +42,12 @@ impl Multitask {
         for chunk in all.chunks(CHUNK) {
             let HeldOut { losses, said, targets, .. } = self.held_out_said(chunk, hyper);
             for (index, task) in self.tasks().iter().enumerate() {
-                let tally = Tally::of(*task, (&losses[index], &said[index], &targets[index]), depth, bell);
-                cosines.extend(tally.cosines);
+                let of_chunk =
+                    TaskSums::of(*task, (&losses[index], &said[index], &targets[index]), depth, bell);
+                cosines.extend(of_chunk.cosines);
                 match sums.get_mut(index) {
-                    Some(sums) => *sums = sums.clone() + tally.sums,
-                    None => sums.push(tally.sums),
+                    Some(sums) => *sums = sums.clone() + of_chunk.sums,
+                    None => sums.push(of_chunk.sums),
                 }
             }
         }

@@ -18,7 +18,7 @@ const FAR_BEHIND: f64 = 1e30;
 /// A loss for each sample; classes are one-hot rows `[N, K]`.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "one exists at a time")]
-pub(super) enum Objective {
+pub(super) enum AttackLoss {
     /// Cross-entropy: of the labels, to be raised; or of the targets, to be lowered.
     CrossEntropy(Goal),
     /// Difference of logits ratio of the labels (Croce & Hein 2020): `−(z_y − max_{j≠y} z_j) / (z_(1) − z_(3))`.
@@ -32,7 +32,7 @@ pub(super) enum Objective {
     },
 }
 
-/// What an objective is at some images.
+/// A loss at some images.
 pub(super) struct View {
     /// `[N, 1, 1, 1]`.
     pub loss: Tensor<4>,
@@ -62,7 +62,7 @@ impl Mul<f64> for View {
     }
 }
 
-impl Objective {
+impl AttackLoss {
     /// The loss, its gradient and the success at `images`, by one pass there and back for each of the victim's draws: the
     /// goal is reached where most of them reach it.
     pub fn view(&self, victim: &Victim<'_>, images: Tensor<4>) -> View {
