@@ -24,5 +24,6 @@ pub use dice::Dice;
 pub use evaluation::Evaluation;
 pub use exact_bytes::exact_bytes;
 pub use goal::{Goal, goal, random_targets};
+pub use methods::descent::Recipe;
 pub use pace::Pace;
 pub use victim::Victim;

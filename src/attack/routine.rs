@@ -1,4 +1,6 @@
-//! Which code makes the examples of an attack.
+//! Which code makes the examples of an attack: every family has one, or this does not compile.
+
+#![deny(clippy::wildcard_enum_match_arm)]
 
 use burn::tensor::Tensor;
 use rand::rngs::StdRng;
@@ -14,7 +16,101 @@ use super::{
     },
     pace::Pace,
 };
-use crate::config::{AttackKind, Threat};
+use crate::config::{Family, Threat};
+
+/// What makes the examples.
+pub(super) enum Routine {
+    /// Random signs.
+    Noise,
+    /// Steps along a gradient.
+    Descent(Recipe, Source),
+    /// Linear steps to the nearest boundary.
+    DeepFool,
+    /// A search for the smallest perturbation.
+    CarliniWagner,
+    /// A part of AutoAttack.
+    Part(Part),
+    /// All of AutoAttack's standard version.
+    Standard,
+}
+
+/// Whose gradient is read.
+pub(super) enum Source {
+    /// That of the network under attack.
+    Victim,
+    /// That of the surrogate.
+    Surrogate,
+}
+
+impl Routine {
+    /// What runs that attack.
+    pub fn of(threat: &Threat, start: Start) -> Self {
+        let Threat { attack, epsilon, steps, .. } = *threat;
+        let norm = attack.norm();
+        let descent = |recipe: Recipe| Self::Descent(recipe.beginning(start), Source::Victim);
+        match attack.row().family {
+            Family::Noise => Self::Noise,
+            Family::Fgsm => descent(Recipe::fgsm(epsilon)),
+            Family::Ifgsm => descent(Recipe::ifgsm(norm, epsilon, steps)),
+            Family::Pgd => descent(Recipe::pgd(norm, epsilon, steps)),
+            Family::MiFgsm => descent(Recipe::mi_fgsm(norm, epsilon, steps)),
+            Family::Transfer => {
+                Self::Descent(Recipe::pgd(norm, epsilon, steps).beginning(start), Source::Surrogate)
+            }
+            Family::DeepFool => Self::DeepFool,
+            Family::CarliniWagner => Self::CarliniWagner,
+            Family::ApgdCe => Self::Part(Part::ApgdCe),
+            Family::ApgdDlr => Self::Part(Part::ApgdDlr),
+            Family::ApgdT => Self::Part(Part::ApgdT),
+            Family::FabT => Self::Part(Part::FabT),
+            Family::Square => Self::Part(Part::Square),
+            Family::AutoAttack => Self::Standard,
+        }
+    }
+
+    /// An upper bound on the passes of a batch through a network of `classes`: a measure of its length.
+    pub fn passes(&self, threat: &Threat, classes: usize) -> usize {
+        match self {
+            Self::Noise => 1,
+            Self::Descent(recipe, _) => recipe.starts(threat.restarts) * recipe.steps(),
+            Self::DeepFool => deep_fool::passes(threat.steps, classes),
+            Self::CarliniWagner => carlini_wagner::passes(threat.steps),
+            Self::Part(part) => part.passes(threat.steps, classes) * threat.restarts.max(1),
+            Self::Standard => autoattack::passes(classes),
+        }
+    }
+
+    /// The adversarial images: see [`Assault::examples_by`].
+    async fn examples(&self, on: &Assault<'_>, dice: &mut Dice, pace: &Pace) -> Result<Tensor<4>, String> {
+        let Assault { victim, surrogate, clean, goal, threat, .. } = on;
+        let (norm, epsilon) = (threat.attack.norm(), threat.epsilon);
+        match self {
+            Self::Noise => Ok(ball::noise(clean, epsilon, dice)),
+            Self::Descent(recipe, source) => {
+                let source = match source {
+                    Source::Victim => victim,
+                    Source::Surrogate => surrogate.as_ref().ok_or("a transfer attack needs a surrogate")?,
+                };
+                let mut kept = recipe.begin(clean, goal, dice).finish_at(source, pace).await;
+                for _ in 1..recipe.starts(threat.restarts) {
+                    let next = recipe.begin(clean, goal, dice).finish_at(source, pace).await;
+                    kept = victim.first_reaching(kept, next, goal);
+                }
+                Ok(kept)
+            }
+            Self::DeepFool => {
+                let found = deep_fool::nearest(victim, norm, clean, goal, threat.steps, pace).await?;
+                Ok(ball::or_clean(norm, found, clean, epsilon))
+            }
+            Self::CarliniWagner => {
+                let found = carlini_wagner::smallest(victim, clean, goal, threat.steps, pace).await;
+                Ok(ball::or_clean(norm, found, clean, epsilon))
+            }
+            Self::Part(part) => autoattack::alone(*part, on, dice, pace).await,
+            Self::Standard => autoattack::standard(on, dice, pace).await.map(|(images, _)| images),
+        }
+    }
+}
 
 impl Assault<'_> {
     /// The adversarial images, `[N, C, H, W]`; all that is drawn comes from `random`: see [`Self::examples_by`].
@@ -33,38 +129,7 @@ impl Assault<'_> {
     /// # Errors
     /// Where the device failed, or the attack cannot aim at a target.
     pub async fn examples_by(&self, dice: &mut Dice, pace: &Pace) -> Result<Tensor<4>, String> {
-        let Self { victim, surrogate, clean, goal, threat, start } = self;
-        if let Some(recipe) = Recipe::of(threat, *start) {
-            let source = match (threat.attack, surrogate) {
-                (AttackKind::Transfer, Some(surrogate)) => surrogate,
-                (AttackKind::Transfer, None) => return Err("a transfer attack needs a surrogate".into()),
-                _ => victim,
-            };
-            let mut kept = recipe.begin(clean, goal, dice).finish_at(source, pace).await;
-            for _ in 1..recipe.starts(threat.restarts) {
-                let next = recipe.begin(clean, goal, dice).finish_at(source, pace).await;
-                kept = victim.first_reaching(kept, next, goal);
-            }
-            return Ok(kept);
-        }
-        let (norm, epsilon) = (threat.attack.norm(), threat.epsilon);
-        match threat.attack {
-            AttackKind::DeepFool | AttackKind::DeepFoolL2 => {
-                let found = deep_fool::nearest(victim, norm, clean, goal, threat.steps, pace).await?;
-                Ok(ball::or_clean(norm, found, clean, epsilon))
-            }
-            AttackKind::CarliniWagner => {
-                let found = carlini_wagner::smallest(victim, clean, goal, threat.steps, pace).await;
-                Ok(ball::or_clean(norm, found, clean, epsilon))
-            }
-            AttackKind::AutoAttack | AttackKind::AutoAttackL2 => {
-                autoattack::standard(self, dice, pace).await.map(|(images, _)| images)
-            }
-            attack => match Part::of(attack) {
-                Some(part) => autoattack::alone(part, self, dice, pace).await,
-                None => Ok(ball::noise(clean, epsilon, dice)),
-            },
-        }
+        Routine::of(&self.threat, self.start).examples(self, dice, pace).await
     }
 
     /// How many images are left before AutoAttack and after each of its four parts, whatever the threat's attack.
@@ -74,20 +139,5 @@ impl Assault<'_> {
     pub async fn autoattack_survivors(&self, random: &mut StdRng) -> Result<Vec<usize>, String> {
         let mut dice = Dice::of_batch(random, self.clean.dims()[0]);
         autoattack::standard(self, &mut dice, &Pace::default()).await.map(|(_, left)| left)
-    }
-}
-
-/// An upper bound on an attack's passes of a batch through a network of `classes`: a measure of its length.
-pub(crate) fn passes(threat: &Threat, classes: usize) -> usize {
-    if let Some(recipe) = Recipe::of(threat, Start::Own) {
-        return recipe.starts(threat.restarts) * recipe.steps();
-    }
-    match threat.attack {
-        AttackKind::DeepFool | AttackKind::DeepFoolL2 => deep_fool::passes(threat.steps, classes),
-        AttackKind::CarliniWagner => carlini_wagner::passes(threat.steps),
-        AttackKind::AutoAttack | AttackKind::AutoAttackL2 => autoattack::passes(classes),
-        attack => {
-            Part::of(attack).map_or(1, |part| part.passes(threat.steps, classes) * threat.restarts.max(1))
-        }
     }
 }

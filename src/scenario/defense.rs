@@ -1,5 +1,7 @@
 //! Adversarial defence: gradient tensors of different classes must look alike. Algorithms, section 1.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, StandardNormal};
@@ -12,8 +14,11 @@ use super::{
     player::{Player, auxiliary_network, auxiliary_turns, schedule},
 };
 use crate::{
-    attack::{Goal, Victim},
-    config::{AttackKind, Hyper, Mode, Players, Setup, TargetKind, Threat},
+    attack::{Goal, Recipe, Victim},
+    config::{
+        Hyper, Norm, Players, Setup,
+        method::{ModeRow, Penalty, TrainOn},
+    },
     data::{BatchOrder, Dataset},
     gpu::{
         add_measures,
@@ -78,23 +83,15 @@ impl Defense {
 
     /// What the main network is trained on: the batch itself, or adversarial examples of it.
     fn training_images(&self, batch: &Batch, step: u64, hyper: &Hyper) -> Tensor<4> {
+        let recipe = match self.setup.mode.row().train_on {
+            TrainOn::Clean => return batch.images.clone(),
+            TrainOn::Fgsm => Recipe::fgsm(hyper.epsilon),
+            TrainOn::Fast => Recipe::fast(hyper.epsilon),
+            TrainOn::Pgd => Recipe::pgd(Norm::Linf, hyper.epsilon, hyper.attack_steps),
+        };
         let victim = Victim::new(&self.main.network, &self.main.weights);
         let goal = Goal::AwayFrom(batch.one_hot.clone());
-        let mut random = self.random(step);
-        let attack = match self.setup.mode {
-            Mode::FgsmAt => AttackKind::Fgsm,
-            Mode::PgdAt => AttackKind::Pgd,
-            Mode::FastAt => return victim.fast(&batch.images, &goal, hyper.epsilon, &mut random),
-            _ => return batch.images.clone(),
-        };
-        let threat = Threat {
-            attack,
-            target: TargetKind::Untargeted,
-            epsilon: hyper.epsilon,
-            steps: hyper.attack_steps,
-            restarts: 1,
-        };
-        victim.perturb(&batch.images, &goal, &threat, &mut random)
+        victim.perturb(&batch.images, &goal, &recipe, &mut self.random(step))
     }
 
     /// What attacks and projections of training step `step` are drawn from.
@@ -125,21 +122,23 @@ impl Defense {
         let theta = self.main.weights.tracked();
         let images = self.training_images(batch, step, hyper);
         let (logits, tapes) = network.forward(&theta, images);
-        let needs_second_derivative = alpha > 0.0 || self.setup.mode == Mode::InputGradient;
-        let mut penalty = match self.setup.mode {
-            Mode::Trades => Some(self.divergence(&theta, batch, &logits, step, hyper)),
-            Mode::Jacobian => {
+        let ModeRow { train_on, penalty: kind, .. } = self.setup.mode.row();
+        let needs_second_derivative = alpha > 0.0 || *kind == Penalty::InputGradient;
+        let mut penalty = match kind {
+            Penalty::Divergence => Some(self.divergence(&theta, batch, &logits, step, hyper)),
+            Penalty::Jacobian => {
                 let directions =
                     random_directions(logits.dims(), &mut self.random(step), &batch.images.device());
                 let projected = network.input_vjp(tapes.clone(), directions);
                 let norm = loss::jacobian_norm(projected, logits.dims()[1]);
                 Some(norm * (0.5 * hyper.jacobian_weight))
             }
-            _ => None,
+            // That of the gradient tensor follows below.
+            Penalty::None | Penalty::InputGradient => None,
         };
         let gradient = if needs_second_derivative {
             network.input_vjp(tapes, logit_gradient(logits.clone(), batch.one_hot.clone()))
-        } else if matches!(self.setup.mode, Mode::FgsmAt | Mode::FastAt | Mode::PgdAt) {
+        } else if *train_on != TrainOn::Clean {
             // The gradient tensor is that of the clean image, in every mode.
             network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone()).0
         } else {
@@ -147,7 +146,7 @@ impl Defense {
             let cotangent = logit_gradient(logits.clone().without_autodiff(), batch.one_hot.clone());
             network.input_vjp(tapes, cotangent)
         };
-        if self.setup.mode == Mode::InputGradient {
+        if *kind == Penalty::InputGradient {
             penalty = Some(loss::squared_norm(gradient.clone()) * hyper.input_gradient_weight);
         }
         let normalized = loss::normalize(hyper.normalization, gradient.clone());

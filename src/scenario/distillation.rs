@@ -1,5 +1,7 @@
 //! Distillation: a student's gradient tensors must look like its teacher's. Algorithms, section 2.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
     teacher::{Preparation, Teacher},
 };
 use crate::{
-    config::{DistillationMethod, Hyper, Players, Setup},
+    config::{Hyper, Players, Setup},
     data::{BatchOrder, Dataset, stratified_subset},
     gpu::{
         hits,
@@ -132,24 +134,22 @@ impl Distillation {
 
     /// What the student is to minimise, but for the adversary's part.
     fn task(&self, forward: &Forward, batch: &Batch, hyper: &Hyper) -> Tensor<1> {
-        let on_labels = loss::cross_entropy(forward.logits.clone(), batch.one_hot.clone());
-        match self.setup.method {
-            DistillationMethod::CrossEntropy | DistillationMethod::Great => on_labels,
-            DistillationMethod::SoftTargets | DistillationMethod::GreatSoftTargets => {
-                let teacher = forward.teacher_logits.clone();
-                let soft = loss::soft_targets(forward.logits.clone(), teacher.autodiff(), hyper.temperature);
-                on_labels * hyper.cross_entropy_weight + soft * hyper.soft_target_weight
-            }
-            DistillationMethod::JacobianMatching => {
-                let label = batch.one_hot.clone();
-                let (student, teacher) = (&self.student.training, &self.teacher.player().network);
-                let own = student.input_vjp(forward.tapes.clone(), label.clone().autodiff());
-                let (_, tapes) = teacher.forward(self.teacher.weights(), batch.images.clone());
-                let wanted = teacher.input_vjp(tapes, label);
-                let distance = loss::direction_distance(own, wanted.autodiff());
-                on_labels + distance * hyper.jacobian_matching_weight
-            }
+        let row = self.setup.method.row();
+        let mut task = loss::cross_entropy(forward.logits.clone(), batch.one_hot.clone());
+        if row.soft_targets {
+            let teacher = forward.teacher_logits.clone();
+            let soft = loss::soft_targets(forward.logits.clone(), teacher.autodiff(), hyper.temperature);
+            task = task * hyper.cross_entropy_weight + soft * hyper.soft_target_weight;
         }
+        if row.matches_jacobian {
+            let label = batch.one_hot.clone();
+            let (student, teacher) = (&self.student.training, &self.teacher.player().network);
+            let own = student.input_vjp(forward.tapes.clone(), label.clone().autodiff());
+            let (_, tapes) = teacher.forward(self.teacher.weights(), batch.images.clone());
+            let wanted = teacher.input_vjp(tapes, label);
+            task = task + loss::direction_distance(own, wanted.autodiff()) * hyper.jacobian_matching_weight;
+        }
+        task
     }
 
     /// One step of the student against the auxiliary network as it stands.

@@ -111,3 +111,31 @@ pub(super) fn auxiliary_turns(
     }
     first
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_auxiliary_network_takes_its_turns_unless_the_main_one_plays_alone() {
+        let hyper =
+            Hyper { auxiliary_steps: 3, auxiliary_learning_rate: 0.5, momentum: 0.75, ..Hyper::default() };
+        for (players, turns) in [(Players::Auxiliary, 3), (Players::Main, 0), (Players::Both, 3)] {
+            let mut taken = Vec::new();
+            let first = auxiliary_turns(players, &hyper, 0.5, |rates| {
+                taken.push(rates);
+                Tensor::zeros([taken.len(), 1], &Device::flex())
+            });
+            assert_eq!(first.map(|logits| logits.dims()[0]), (turns > 0).then_some(1), "what it said first");
+            let rates = Rates { learning_rate: 0.25, weight_decay: 0.0, momentum: 0.75 };
+            assert_eq!(taken, vec![rates; turns]);
+        }
+    }
+
+    #[test]
+    fn a_schedule_begins_at_the_whole_rate_and_a_cosine_ends_at_none() {
+        assert_eq!([0, 7, 100].map(|step| schedule(Schedule::Constant, step, 10)), [1.0; 3]);
+        let [begin, middle, end, after] = [0, 5, 10, 11].map(|step| schedule(Schedule::Cosine, step, 10));
+        assert!(begin == 1.0 && (middle - 0.5).abs() < 1e-12 && end.abs() < 1e-12 && after.abs() < 1e-12);
+    }
+}

@@ -8,8 +8,8 @@ use crate::protocol::{
     Tasks,
 };
 use crate::{
-    attack::{Evaluation, Goal, Victim, evaluation::found},
-    config::{AttackKind, Hyper, TargetKind, Threat},
+    attack::{Evaluation, Goal, Recipe, Victim, evaluation::found},
+    config::{Hyper, Norm},
     gpu::{
         WRONG_NUMBER,
         bins::{BINS, COLUMNS, edges, jensen_shannon_distance, percentiles},
@@ -204,11 +204,10 @@ pub fn samples(
     hyper: &Hyper,
 ) -> impl Future<Output = Result<Outcome, String>> + use<> {
     let victim = Victim::new(&main.network, &main.weights);
-    let (attack, epsilon) = (AttackKind::Pgd, hyper.epsilon);
-    let threat =
-        Threat { attack, target: TargetKind::Untargeted, epsilon, steps: hyper.attack_steps, restarts: 1 };
     let goal = Goal::AwayFrom(tensors.one_hot.clone());
-    let adversarial = victim.perturb(&tensors.images, &goal, &threat, &mut StdRng::seed_from_u64(step));
+    let epsilon = hyper.epsilon;
+    let recipe = Recipe::pgd(Norm::Linf, epsilon, hyper.attack_steps);
+    let adversarial = victim.perturb(&tensors.images, &goal, &recipe, &mut StdRng::seed_from_u64(step));
     let adversarial_logits = main.network.logits(&main.weights, adversarial.clone());
     let [n, c, h, w] = tensors.images.dims();
     let has_teacher = tensors.teacher_logits.is_some();

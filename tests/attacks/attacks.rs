@@ -6,7 +6,7 @@ use crate::golden::Golden;
 use burn::tensor::{Device, Tensor};
 use great_lab::{
     attack::{
-        Assault, Evaluation, Goal, Pace, Start, Victim,
+        Assault, Evaluation, Goal, Pace, Recipe, Start, Victim,
         evaluation::{Counts, Turn, worst_cases},
     },
     config::{AttackKind, InputTransform, Norm, Setup, TargetKind, Threat},
@@ -373,7 +373,7 @@ fn a_network_that_draws_is_attacked_in_expectation() {
     let agreement = |draws: usize| {
         let victim = case.victim().with_draws(draws);
         let random = &mut StdRng::seed_from_u64(1);
-        let adversarial = victim.perturb(&case.images, &goal, &threat(AttackKind::Fgsm, 0.01, 1), random);
+        let adversarial = victim.perturb(&case.images, &goal, &Recipe::fgsm(0.01), random);
         let moved = entries(adversarial - case.images.clone());
         // What the border of the pixels' range held back says nothing.
         let moved = moved.iter().zip(&expected).filter(|(moved, _)| **moved != 0.0);

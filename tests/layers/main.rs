@@ -20,6 +20,16 @@ const IN_CIRCLES: &str = include_str!("in_circles.txt");
 /// Where a native program may differ from a page; `lib.rs` leaves out one module besides.
 const KNOW_THE_TARGET: [&str; 2] = ["platform.rs", "main.rs"];
 
+/// Where a new method or attack must not compile before it is said what it does.
+const WITHOUT_WILDCARDS: [&str; 6] = [
+    "config/method.rs",
+    "config/attack.rs",
+    "attack/routine.rs",
+    "scenario/defense.rs",
+    "scenario/distillation.rs",
+    "scenario/multitask/balance.rs",
+];
+
 /// The layers of the diagram in the text of `src/lib.rs`, lowest first.
 fn layers(lib: &str) -> Vec<Vec<String>> {
     let diagram = lib.lines().find(|line| line.starts_with("//!") && line.contains("<-")).unwrap_or("//!");
@@ -207,6 +217,25 @@ fn what_is_no_circle_is_left_alone() {
     for files in trees {
         let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
         assert_eq!(surprises(&sources, &[]), [""; 0], "{files:?}");
+    }
+}
+
+#[test]
+fn matches_on_methods_and_attacks_have_no_wildcard() {
+    let denies = |source: &Source| {
+        source.reads(0, &["#", "!", "[", "deny", "(", "clippy", "::", "wildcard_enum_match_arm", ")", "]"])
+    };
+    for path in WITHOUT_WILDCARDS {
+        let source = Source::new(path, &read(&root().join("src").join(path)));
+        assert!(denies(&source), "{path} does not begin with a denial of clippy::wildcard_enum_match_arm");
+    }
+    for (text, expected) in [
+        ("//! a\n\n#![deny(clippy::wildcard_enum_match_arm)]\nuse b;", true),
+        ("use b;", false),
+        ("//! #![deny(clippy::wildcard_enum_match_arm)]\nuse b;", false),
+        ("#[allow(clippy::wildcard_enum_match_arm)] fn f() {}", false),
+    ] {
+        assert_eq!(denies(&Source::new("a.rs", text)), expected, "{text}");
     }
 }
 

@@ -122,3 +122,35 @@ async fn seconds(network: &Network, weights: &Weights, device: &Device, n: usize
     read(gradient.slice([0..1, 0..1, 0..1, 0..1])).await?;
     Ok(begin.elapsed().as_secs_f64())
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+mod tests {
+    use super::*;
+    use crate::{
+        config::{Activation, NetworkKind},
+        nn::{network::Statistics, weights::first_values},
+    };
+
+    #[test]
+    fn what_was_found_is_kept_for_its_device_and_its_architecture() {
+        let device = Device::flex();
+        let network = |side: usize| {
+            let interface = Interface { image: [1, side, side], classes: 2 };
+            let statistics = Statistics { mean: vec![0.5], deviation: vec![0.5] };
+            Network::main(NetworkKind::CnnSmall, 0.25, Activation::Relu, interface, &statistics)
+        };
+        let sizes = BatchSizes::default();
+        let architecture = Architecture::of(&network(8));
+        sizes.0.borrow_mut().push(Known { device: device.clone(), architecture, images: 48 });
+        let of_another = sizes.clone();
+        let ask = |side: usize, images: usize| {
+            let network = network(side);
+            let weights = Weights::from_values(first_values(&network.specs, 1), &device);
+            pollster::block_on(of_another.fastest(&network, &weights, &device, images)).expect("it runs")
+        };
+        assert_eq!((ask(8, 1000), ask(8, 20)), (48, 20));
+        assert_eq!(ask(16, 4), 4, "another architecture is tried, at the smallest size for so few images");
+        assert_eq!(sizes.0.borrow().len(), 1, "which says nothing of more");
+    }
+}

@@ -13,7 +13,7 @@ use crate::{
         dice::Dice,
         goal::{Goal, goal, random_targets},
         pace::Pace,
-        routine::passes,
+        routine::Routine,
         victim::Victim,
     },
     config::{Norm, TargetKind, Threat},
@@ -137,7 +137,10 @@ impl Evaluation {
     /// Attacks the images at `indices`, of `classes` classes, with every one of `threats`.
     pub fn new(weights: &Weights, threats: Vec<Threat>, indices: &[u32], classes: usize, seed: u64) -> Self {
         Self {
-            passes: threats.iter().map(|threat| passes(threat, classes)).collect(),
+            passes: threats
+                .iter()
+                .map(|threat| Routine::of(threat, Start::Own).passes(threat, classes))
+                .collect(),
             pace: Rc::new(Pace::of(PASSES_A_TURN)),
             draws: 1,
             work: None,

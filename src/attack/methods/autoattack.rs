@@ -19,7 +19,7 @@ use crate::{
         survivors::Survivors,
     },
     config::{
-        AttackKind, Threat,
+        Threat,
         attack::{AUTO_ITERATIONS, SQUARE_QUERIES},
     },
 };
@@ -40,18 +40,6 @@ pub(in crate::attack) enum Part {
 }
 
 impl Part {
-    /// None where the attack is no part.
-    pub fn of(attack: AttackKind) -> Option<Self> {
-        match attack {
-            AttackKind::ApgdCe | AttackKind::ApgdCeL2 => Some(Self::ApgdCe),
-            AttackKind::ApgdDlr | AttackKind::ApgdDlrL2 => Some(Self::ApgdDlr),
-            AttackKind::ApgdT | AttackKind::ApgdTL2 => Some(Self::ApgdT),
-            AttackKind::FabT | AttackKind::FabTL2 => Some(Self::FabT),
-            AttackKind::Square | AttackKind::SquareL2 => Some(Self::Square),
-            _ => None,
-        }
-    }
-
     /// An upper bound on the passes of one start.
     pub fn passes(self, iterations: usize, classes: usize) -> usize {
         let targets = if self.is_targeted() { targets(classes) } else { 1 };
@@ -158,8 +146,10 @@ impl Run<'_> {
     fn start(&self, again: bool, dice: &mut Dice) -> Tensor<4> {
         let Threat { attack, epsilon, .. } = self.assault.threat;
         let clean = self.assault.clean;
+        if self.assault.start == Start::Clean {
+            return clean.clone();
+        }
         match self.part {
-            _ if self.assault.start == Start::Clean => clean.clone(),
             Part::ApgdCe | Part::ApgdDlr | Part::ApgdT => {
                 ball::start_at_edge(attack.norm(), clean, epsilon, dice)
             }

@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 
 use crate::{
     attack::{assault::Start, ball, dice::Dice, goal::Goal, pace::Pace, victim::Victim},
-    config::{AttackKind, Norm, Threat},
+    config::Norm,
     gpu,
 };
 
@@ -18,7 +18,7 @@ const LEAST_MAGNITUDE: f64 = 1e-30;
 
 /// How an attack moves; FGSM is iFGSM with one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::attack) struct Recipe {
+pub struct Recipe {
     norm: Norm,
     epsilon: f64,
     steps: usize,
@@ -29,48 +29,55 @@ pub(in crate::attack) struct Recipe {
 }
 
 impl Recipe {
-    /// None where the attack does not move like this.
-    pub fn of(threat: &Threat, start: Start) -> Option<Self> {
-        let steps = threat.steps.max(1);
-        let plain = Self {
-            norm: threat.attack.norm(),
-            epsilon: threat.epsilon,
-            steps,
-            step_size: threat.epsilon / steps as f64,
-            random_start: false,
-            momentum: None,
-        };
-        match threat.attack {
-            AttackKind::Fgsm => Some(Self { steps: 1, step_size: threat.epsilon, ..plain }),
-            AttackKind::Ifgsm => Some(plain),
-            AttackKind::Pgd | AttackKind::PgdL2 | AttackKind::Transfer => Some(Self {
-                step_size: PGD_STEP_FACTOR * plain.step_size,
-                random_start: start == Start::Own,
-                ..plain
-            }),
-            AttackKind::MiFgsm | AttackKind::MiFgsmL2 => Some(Self { momentum: Some(1.0), ..plain }),
-            _ => None,
-        }
+    /// One step of size ε from the clean image, L∞ (Goodfellow et al. 2015).
+    pub fn fgsm(epsilon: f64) -> Self {
+        Self::ifgsm(Norm::Linf, epsilon, 1)
     }
 
-    /// One step of 1.25 ε from a uniform start in L∞ (Wong, Rice & Kolter 2020).
+    /// One step of 1.25 ε from a uniform start, L∞ (Wong, Rice & Kolter 2020).
     pub fn fast(epsilon: f64) -> Self {
-        let step_size = FAST_STEP_FACTOR * epsilon;
-        Self { norm: Norm::Linf, epsilon, steps: 1, step_size, random_start: true, momentum: None }
+        Self { step_size: FAST_STEP_FACTOR * epsilon, random_start: true, ..Self::fgsm(epsilon) }
+    }
+
+    /// `steps` steps of 2.5 ε/k from a random start (Madry et al. 2018).
+    pub fn pgd(norm: Norm, epsilon: f64, steps: usize) -> Self {
+        let plain = Self::ifgsm(norm, epsilon, steps);
+        Self { step_size: PGD_STEP_FACTOR * plain.step_size, random_start: true, ..plain }
+    }
+
+    /// `steps` steps of ε/k from the clean image (Kurakin et al. 2017).
+    pub(in crate::attack) fn ifgsm(norm: Norm, epsilon: f64, steps: usize) -> Self {
+        let steps = steps.max(1);
+        Self { norm, epsilon, steps, step_size: epsilon / steps as f64, random_start: false, momentum: None }
+    }
+
+    /// The same along a momentum of 1.0 (Dong et al. 2018).
+    pub(in crate::attack) fn mi_fgsm(norm: Norm, epsilon: f64, steps: usize) -> Self {
+        Self { momentum: Some(1.0), ..Self::ifgsm(norm, epsilon, steps) }
+    }
+
+    /// The same from the clean image where `start` says so.
+    pub(in crate::attack) fn beginning(self, start: Start) -> Self {
+        Self { random_start: self.random_start && start == Start::Own, ..self }
     }
 
     /// Passes through the network of one start.
-    pub fn steps(&self) -> usize {
+    pub(in crate::attack) fn steps(&self) -> usize {
         self.steps
     }
 
     /// How often it is worth starting where `restarts` are asked for.
-    pub fn starts(&self, restarts: usize) -> usize {
+    pub(in crate::attack) fn starts(&self, restarts: usize) -> usize {
         if self.random_start { restarts.max(1) } else { 1 }
     }
 
     /// The walk from its start.
-    pub fn begin<'a>(&self, clean: &'a Tensor<4>, goal: &'a Goal, dice: &mut Dice) -> Walk<'a> {
+    pub(in crate::attack) fn begin<'a>(
+        &self,
+        clean: &'a Tensor<4>,
+        goal: &'a Goal,
+        dice: &mut Dice,
+    ) -> Walk<'a> {
         let images = if self.random_start {
             ball::random_start(self.norm, clean, self.epsilon, dice)
         } else {
@@ -80,7 +87,12 @@ impl Recipe {
     }
 
     /// The walk from `images`, which lie in the ball around `clean`.
-    pub fn begin_at<'a>(&self, images: Tensor<4>, clean: &'a Tensor<4>, goal: &'a Goal) -> Walk<'a> {
+    pub(in crate::attack) fn begin_at<'a>(
+        &self,
+        images: Tensor<4>,
+        clean: &'a Tensor<4>,
+        goal: &'a Goal,
+    ) -> Walk<'a> {
         Walk { recipe: *self, clean, goal, images, direction: None }
     }
 }
@@ -141,23 +153,11 @@ impl Walk<'_> {
 }
 
 impl Victim<'_> {
-    /// The adversarial images of `clean` `[N, C, H, W]` by an attack that steps along a gradient, or by noise, at once.
-    /// The random start, if any, is drawn from `random`.
-    ///
-    /// With restarts, each example keeps the first result that reaches the goal, or else the last one. Any other attack
-    /// waits for the device between its parts: see [`Assault`]; here it leaves the images as they are.
-    pub fn perturb(&self, clean: &Tensor<4>, goal: &Goal, threat: &Threat, random: &mut StdRng) -> Tensor<4> {
+    /// The adversarial images of `clean` `[N, C, H, W]` by the steps of `recipe`, from one start, at once; what is drawn
+    /// comes from `random`.
+    pub fn perturb(&self, clean: &Tensor<4>, goal: &Goal, recipe: &Recipe, random: &mut StdRng) -> Tensor<4> {
         let mut dice = Dice::of_batch(random, clean.dims()[0]);
-        let Some(recipe) = Recipe::of(threat, Start::Own) else {
-            let is_noise = threat.attack == AttackKind::Noise;
-            return if is_noise { ball::noise(clean, threat.epsilon, &mut dice) } else { clean.clone() };
-        };
-        let mut kept = recipe.begin(clean, goal, &mut dice).finish(self);
-        for _ in 1..recipe.starts(threat.restarts) {
-            let next = recipe.begin(clean, goal, &mut dice).finish(self);
-            kept = self.first_reaching(kept, next, goal);
-        }
-        kept
+        recipe.begin(clean, goal, &mut dice).finish(self)
     }
 
     /// `kept` where it reaches the goal, else `next`.

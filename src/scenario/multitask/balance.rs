@@ -1,5 +1,7 @@
 //! How the tasks' gradients are put together for the encoder, method by method, and what a method learns of them.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 use burn::tensor::{Device, Tensor};
 
 use super::{
@@ -8,7 +10,7 @@ use super::{
     pcgrad::{compass, conflict_orders, pcgrad},
     uncertainty::{FIRST_LOG_VARIANCE, uncertainty},
 };
-use crate::config::{Hyper, MultitaskMethod};
+use crate::config::{Hyper, method::Combine};
 use crate::nn::Weights;
 
 /// What a method has learned of the tasks so far.
@@ -47,26 +49,26 @@ impl Balance {
     /// losses `[M]`; `seed` and `step` say in which order tasks give way to each other.
     pub fn step(
         &mut self,
-        method: MultitaskMethod,
+        combine: Combine,
         aligned: &[Tensor<4>],
         losses: Tensor<1>,
         hyper: &Hyper,
         (seed, step): (u64, u64),
     ) -> Balanced {
         let plain = |encoders| Balanced { encoders, scales: None };
-        match method {
-            MultitaskMethod::SingleTask => plain(aligned.to_vec()),
-            MultitaskMethod::Equal | MultitaskMethod::Great => plain(vec![sum(aligned, None)]),
-            MultitaskMethod::PcGrad => {
+        match combine {
+            Combine::Apart => plain(aligned.to_vec()),
+            Combine::Sum => plain(vec![sum(aligned, None)]),
+            Combine::PcGrad => {
                 let orders = conflict_orders(aligned.len(), seed, step);
                 plain(vec![pcgrad(rows(aligned), &orders).reshape(aligned[0].dims())])
             }
-            MultitaskMethod::Uncertainty => {
+            Combine::Uncertainty => {
                 let found = uncertainty(losses, self.log_variances.clone());
                 self.log_variances = self.log_variances.clone() - found.gradient * hyper.learning_rate;
                 Balanced { encoders: vec![sum(aligned, Some(&found.scales))], scales: Some(found.scales) }
             }
-            MultitaskMethod::GradNorm | MultitaskMethod::GreatGradNorm => {
+            Combine::GradNorm => {
                 let unset = self.first_losses.clone().equal_elem(0.0).float();
                 self.first_losses = self.first_losses.clone() + losses.clone() * unset;
                 let scales = self.task_weights.clone();

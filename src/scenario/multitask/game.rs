@@ -257,10 +257,10 @@ impl Multitask {
         tapped: &Tapped,
         hyper: &Hyper,
     ) {
-        let method = self.setup.multitask_method;
+        let combine = self.setup.multitask_method.row().combine;
         let aligned = self.aligned(&tapped.gradients);
         let losses = Tensor::cat(tapped.decoded.losses.clone(), 0);
-        let balanced = self.balance.step(method, &aligned, losses, hyper, (self.setup.seed, step));
+        let balanced = self.balance.step(combine, &aligned, losses, hyper, (self.setup.seed, step));
         // Its gradient with respect to the encoder's output is what the method has made of the tasks' gradients.
         let surrogate = shared
             .into_iter()
