@@ -6,30 +6,11 @@ use crate::app::controls::Controls;
 use crate::app::history::History;
 use crate::app::panes::Scope;
 use crate::app::theme::{Palette, tiny};
-use crate::config::knobs::{Kind, Value};
-use crate::config::{
-    Config, DeviceInfo, DistillationMethod, InputTransform, KNOBS, Knob, Mode, OptimizerKind, Precision,
-    ScenarioKind, Setup, TRAIN_TEACHER,
-};
+use crate::config::knob::{Kind, Value, parse_real};
+use crate::config::{Config, KNOBS, Knob, Section};
 use crate::platform;
 use crate::show::Table;
 use crate::show::number::short;
-
-/// Live knobs under headings; those of the table that stand in none come under "More".
-const SECTIONS: &[(&str, &[&str])] = &[
-    ("The adversary", &["alpha", "beta", "ramp", "adversary", "normalization", "auxiliary_steps"]),
-    (
-        "The teacher",
-        &["temperature", "cross_entropy_weight", "soft_target_weight", "jacobian_matching_weight"],
-    ),
-    ("The tasks", &["alignment_rate", "gradnorm_rate", "input_noise"]),
-    ("Descent", &["learning_rate", "auxiliary_learning_rate", "weight_decay", "momentum"]),
-    ("Attack", &["epsilon", "attack_steps", "input_gradient_weight", "trades_weight", "jacobian_weight"]),
-    (
-        "Measuring",
-        &["report_every_steps", "histogram_every_steps", "evaluate_every_steps", "evaluate_samples"],
-    ),
-];
 
 /// The pane of knobs.
 #[derive(Default)]
@@ -41,27 +22,20 @@ impl Knobs {
         changes_ui(ui, scope);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 2.0;
-            let setup =
-                scope.history.info.as_ref().map_or(&scope.controls.config.setup, |info| &info.config.setup);
-            let setup = setup.clone();
-            let live: Vec<_> =
-                KNOBS.iter().filter(|knob| knob.live && knob.applies_to(setup.scenario)).collect();
-            for (heading, names) in SECTIONS {
-                let knobs: Vec<_> = live.iter().filter(|knob| names.contains(&knob.name)).collect();
-                if !knobs.is_empty() {
-                    heading_ui(ui, &scope.palette, heading);
+            // What is used is what the run in progress uses.
+            let mut running = scope.controls.config.clone();
+            if let Some(info) = &scope.history.info {
+                running.setup = info.config.setup.clone();
+            }
+            for section in Section::ALL.into_iter().filter(|section| *section != Section::NextRun) {
+                let mut knobs = knobs_of(section, &running).peekable();
+                if knobs.peek().is_some() {
+                    heading_ui(ui, &scope.palette, section);
                 }
                 for knob in knobs {
-                    let unused = unused(knob.name, &setup, None);
+                    let unused = knob.unused(&running, None);
                     knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused);
                 }
-            }
-            let rest: Vec<_> = live.into_iter().filter(|knob| !is_in_a_section(knob)).collect();
-            if !rest.is_empty() {
-                heading_ui(ui, &scope.palette, "More");
-            }
-            for knob in rest {
-                knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, None);
             }
             ui.add_space(6.0);
             next_run_ui(ui, scope);
@@ -80,56 +54,15 @@ impl Knobs {
     }
 }
 
-fn is_in_a_section(knob: &Knob) -> bool {
-    SECTIONS.iter().any(|(_, names)| names.contains(&knob.name))
+/// The knobs of a section that say something about such a run.
+fn knobs_of(section: Section, config: &Config) -> impl Iterator<Item = &'static Knob> {
+    let scenario = config.setup.scenario;
+    KNOBS.iter().filter(move |knob| knob.section == section && knob.applies_to(scenario))
 }
 
-/// Why turning a knob does nothing in a run, or would make one that the device, where it is known, refuses.
-fn unused(name: &str, setup: &Setup, device: Option<&DeviceInfo>) -> Option<String> {
-    let (mode, method) = (setup.mode, setup.method);
-    let distils = setup.scenario == ScenarioKind::Distillation;
-    let reason = match name {
-        "alpha" | "ramp" if distils && !method.row().alpha => "great and great+soft-targets use it",
-        "temperature" | "cross_entropy_weight" | "soft_target_weight"
-            if distils && !method.row().soft_targets =>
-        {
-            "soft-targets and great+soft-targets use it"
-        }
-        "jacobian_matching_weight" if distils && method != DistillationMethod::JacobianMatching => {
-            "jacobian-matching uses it"
-        }
-        "teacher_network" | "teacher_width" | "teacher_steps" if setup.teacher != TRAIN_TEACHER => {
-            return Some("Not used: the teacher is a checkpoint.".into());
-        }
-        "alpha" | "ramp" | "adversary" if !distils && !mode.row().alpha => "great and great+greace use it",
-        "beta" if !mode.row().beta => "greace and great+greace use it",
-        "input_gradient_weight" if mode != Mode::InputGradient => "input-gradient-regularization uses it",
-        "trades_weight" if mode != Mode::Trades => "trades uses it",
-        "jacobian_weight" if mode != Mode::Jacobian => "jacobian-regularization uses it",
-        "input_levels" if setup.input_transform != InputTransform::Quantize => {
-            return Some("Not used: the input transform quantize uses it.".into());
-        }
-        "transform_noise" if setup.input_transform != InputTransform::Noise => {
-            return Some("Not used: the input transform noise uses it.".into());
-        }
-        "momentum" if setup.optimizer != OptimizerKind::Sgd => {
-            return Some("Not used: Adam has its own momentum; sgd uses this one.".into());
-        }
-        // Where mixed is chosen already, the way back stays open.
-        "precision" if setup.precision == Precision::Single => {
-            let mixed = Setup { precision: Precision::Mixed, ..setup.clone() };
-            return device
-                .and_then(|device| mixed.refusal(device))
-                .map(|reason| format!("Only f32: {reason}."));
-        }
-        _ => return None,
-    };
-    Some(format!("Not used with {}: {reason}.", setup.method().name()))
-}
-
-fn heading_ui(ui: &mut Ui, palette: &Palette, heading: &str) {
+fn heading_ui(ui: &mut Ui, palette: &Palette, section: Section) {
     ui.add_space(4.0);
-    ui.label(RichText::new(heading.to_uppercase()).font(tiny()).color(palette.weak));
+    ui.label(RichText::new(section.heading().to_uppercase()).font(tiny()).color(palette.weak));
 }
 
 /// What waits for a Reset, where something does.
@@ -160,13 +93,14 @@ fn changes_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
 
 /// What the next run takes; shut until somebody wants it.
 fn next_run_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
-    let title = RichText::new("NEXT RUN").font(tiny()).color(scope.palette.weak);
+    let heading = Section::NextRun.heading().to_uppercase();
+    let title = RichText::new(heading).font(tiny()).color(scope.palette.weak);
     egui::CollapsingHeader::new(title).id_salt("next run").default_open(false).show_unindented(ui, |ui| {
         ui.label(RichText::new("Takes effect at Reset (R).").font(tiny()).color(scope.palette.weak));
-        let setup = scope.controls.config.setup.clone();
+        let next = scope.controls.config.clone();
         let device = scope.history.info.as_ref().map(|info| &info.device);
-        for knob in KNOBS.iter().filter(|knob| !knob.live && knob.applies_to(setup.scenario)) {
-            let unused = unused(knob.name, &setup, device);
+        for knob in knobs_of(Section::NextRun, &next) {
+            let unused = knob.unused(&next, device);
             knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused);
         }
         if ui.button("Open data folder…").on_hover_text("IDX, IDX.gz, CIFAR-10; starts a new run").clicked()
@@ -257,9 +191,15 @@ fn help(knob: &Knob, unused: Option<&str>) -> String {
         help += "\nApplies at Reset.";
     }
     if let Some(unused) = unused {
-        help += &format!("\n{unused}");
+        help += &format!("\n{}.", capitalized(unused));
     }
     help
+}
+
+/// A clause as the beginning of a sentence.
+fn capitalized(clause: &str) -> String {
+    let mut letters = clause.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// What turns the knob, and the value it was turned to.
@@ -276,7 +216,7 @@ fn control_ui(ui: &mut Ui, knob: &'static Knob, value: &Value) -> (egui::Respons
                 .smallest_positive(1e-6_f64.max(max * 1e-4))
                 .smart_aim(true)
                 .custom_formatter(|value, _| short(value))
-                .custom_parser(crate::config::knobs::parse_real);
+                .custom_parser(parse_real);
             let response = ui.add(slider);
             let turned = (new.to_bits() != old.to_bits()).then_some(Value::Real(new));
             (response, turned)
@@ -330,51 +270,5 @@ fn wants_decades(knob: &Knob, max: f64) -> bool {
     match knob.default_value() {
         Value::Real(default) => default <= max / 50.0,
         _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sections_name_live_knobs_once() {
-        let names: Vec<_> = SECTIONS.iter().flat_map(|(_, names)| names.iter()).collect();
-        for (index, name) in names.iter().enumerate() {
-            assert!(Knob::find(name).is_ok_and(|knob| knob.live), "{name}");
-            assert!(!names[..index].contains(name), "{name} twice");
-        }
-        assert!(KNOBS.iter().filter(|knob| knob.live).all(is_in_a_section));
-    }
-
-    #[test]
-    fn what_a_mode_does_not_use_says_so() {
-        let setup = |mode| Setup { mode, ..Setup::default() };
-        assert!(unused("alpha", &setup(Mode::Greace), None).is_some_and(|reason| reason.contains("greace")));
-        assert!(unused("alpha", &setup(Mode::Great), None).is_none());
-        assert!(unused("beta", &setup(Mode::Baseline), None).is_some());
-        assert!(unused("input_gradient_weight", &setup(Mode::InputGradient), None).is_none());
-        assert!(unused("trades_weight", &setup(Mode::Trades), None).is_none());
-        assert!(unused("jacobian_weight", &setup(Mode::Trades), None).is_some());
-        assert!(unused("momentum", &Setup::default(), None).is_some());
-        assert!(unused("epsilon", &setup(Mode::Baseline), None).is_none());
-    }
-
-    #[test]
-    fn a_precision_that_the_device_refuses_is_not_offered_but_may_be_left() {
-        let device = |has_f16| DeviceInfo {
-            name: "a GPU".into(),
-            backend: "Vulkan".into(),
-            is_gpu: true,
-            has_f16,
-            notice: None,
-        };
-        let setup = |precision| Setup { precision, ..Setup::default() };
-        let single = setup(Precision::Single);
-        let reason = unused("precision", &single, Some(&device(false))).expect("it would be refused");
-        assert!(reason.contains("a GPU has none"), "{reason}");
-        assert!(unused("precision", &single, Some(&device(true))).is_none());
-        assert!(unused("precision", &single, None).is_none(), "what is not known refuses nothing");
-        assert!(unused("precision", &setup(Precision::Mixed), Some(&device(false))).is_none());
     }
 }

@@ -1,145 +1,15 @@
-//! The one table of knobs: name, symbol, range, unit and help of every value in a [`Config`].
-//!
-//! Slider, `--set KNOB=VALUE`, link and validation all come from here; the default is [`Config::default`]'s.
+//! The table of knobs as people use it: found by name, set from text, checked, and which of them a run makes no use of.
 
-use super::choices::{
-    Activation, Adversary, Augmentation, InputTransform, NetworkKind, Normalization, OptimizerKind,
-    Precision, ScenarioKind, Schedule, TaskSet,
-};
-use super::method::{DistillationMethod, Mode, MultitaskMethod};
-use super::table::Config;
+use super::choices::ScenarioKind;
+use super::device::DeviceInfo;
+use super::knob::{self, KnobError, Use, Value};
+use super::method::Method;
+use super::table::{Config, KNOBS};
 
-/// A knob's value, whatever its kind.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// A real number.
-    Real(f64),
-    /// A whole number.
-    Count(u64),
-    /// The position of a name in [`Kind::Choice`].
-    Choice(usize),
-    /// Free text.
-    Text(String),
-}
-
-/// What values a knob takes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
-    /// A real number in `[min, max]`; `logarithmic` says how a slider should run.
-    Real {
-        /** Smallest. */
-        min: f64,
-        /** Largest. */
-        max: f64,
-        /** Slider scale. */
-        logarithmic: bool,
-    },
-    /// A whole number in `[min, max]`.
-    Count {
-        /** Smallest. */
-        min: u64,
-        /** Largest. */
-        max: u64,
-    },
-    /// One of these names.
-    Choice(&'static [&'static str]),
-    /// Any text that is not empty.
-    Text,
-}
-
-/// One knob.
-pub struct Knob {
-    /// The name in flags, links and files.
-    pub name: &'static str,
-    /// The name on screen.
-    pub label: &'static str,
-    /// The unit, or "" for a bare number.
-    pub unit: &'static str,
-    /// One line: what it does.
-    pub help: &'static str,
-    /// What values it takes.
-    pub kind: Kind,
-    /// Whether it may change during a run ([`super::Hyper`]) or not ([`super::Setup`]).
-    pub live: bool,
-    /// The scenarios that it says something about.
-    pub scenarios: &'static [ScenarioKind],
-    read: fn(&Config) -> Value,
-    write: fn(&mut Config, Value),
-}
-
-/// Why a knob refused a value.
-#[derive(Debug, thiserror::Error, PartialEq)]
-pub enum KnobError {
-    /// There is no knob of that name.
-    #[error("there is no knob '{name}'; the knobs are: {known}")]
-    Unknown {
-        /** As given. */
-        name: String,
-        /** All names. */
-        known: String,
-    },
-    /// The value is not of the knob's kind.
-    #[error("{knob}: '{value}' is not {expected}")]
-    Malformed {
-        /** Which knob. */
-        knob: &'static str,
-        /** As given. */
-        value: String,
-        /** What it takes. */
-        expected: String,
-    },
-    /// The value is out of range.
-    #[error("{knob}: {value} is out of range; it takes {expected}")]
-    OutOfRange {
-        /** Which knob. */
-        knob: &'static str,
-        /** As given. */
-        value: String,
-        /** What it takes. */
-        expected: String,
-    },
-    /// Not of the form `KNOB=VALUE`.
-    #[error("'{text}' is not of the form KNOB=VALUE")]
-    NotAnAssignment {
-        /** As given. */
-        text: String,
-    },
-}
-
-impl Kind {
-    /// What the knob takes, in words.
-    pub fn expected(&self) -> String {
-        match self {
-            Self::Real { min, max, .. } => format!("a number from {min} to {max}"),
-            Self::Count { min, max } => format!("a whole number from {min} to {max}"),
-            Self::Choice(names) => format!("one of: {}", names.join(", ")),
-            Self::Text => "a text that is not empty".into(),
-        }
-    }
-}
+/// A knob of the table.
+pub type Knob = knob::Knob<Config>;
 
 impl Knob {
-    /// The same knob, of one scenario alone.
-    const fn of(mut self, scenario: ScenarioKind) -> Self {
-        self.scenarios = match scenario {
-            ScenarioKind::Defense => &[ScenarioKind::Defense],
-            ScenarioKind::Distillation => &[ScenarioKind::Distillation],
-            ScenarioKind::Multitask => &[ScenarioKind::Multitask],
-        };
-        self
-    }
-
-    /// The same knob, of the two scenarios whose main networks descend against the auxiliary one's loss.
-    const fn of_great(mut self) -> Self {
-        self.scenarios = &[ScenarioKind::Defense, ScenarioKind::Distillation];
-        self
-    }
-
-    /// Whether it says something about a run of that scenario.
-    pub fn applies_to(&self, scenario: ScenarioKind) -> bool {
-        self.scenarios.contains(&scenario)
-    }
-
     /// The knob of that name.
     ///
     /// # Errors
@@ -151,66 +21,37 @@ impl Knob {
         })
     }
 
-    /// The knob's value in `config`.
-    pub fn read(&self, config: &Config) -> Value {
-        (self.read)(config)
-    }
-
     /// The value it has where nobody touched it.
     pub fn default_value(&self) -> Value {
         (self.read)(&Config::default())
     }
 
-    /// Puts `value` into `config`, if it is of the right kind and in range.
-    ///
-    /// # Errors
-    /// [`KnobError`], and `config` is as it was.
-    pub fn write(&self, config: &mut Config, value: Value) -> Result<(), KnobError> {
-        let in_range = match (&self.kind, &value) {
-            (Kind::Real { min, max, .. }, Value::Real(x)) => (*min..=*max).contains(x),
-            (Kind::Count { min, max }, Value::Count(n)) => (*min..=*max).contains(n),
-            (Kind::Choice(names), Value::Choice(i)) => *i < names.len(),
-            (Kind::Text, Value::Text(text)) => !text.trim().is_empty(),
-            _ => false,
-        };
-        if !in_range {
-            return Err(KnobError::OutOfRange {
-                knob: self.name,
-                value: self.show(&value),
-                expected: self.kind.expected(),
-            });
+    /// Why turning it does nothing in such a run, or would make one that the device, where it is known, refuses.
+    pub fn unused(&self, config: &Config, device: Option<&DeviceInfo>) -> Option<String> {
+        let scenario = config.setup.scenario;
+        if !self.applies_to(scenario) {
+            return Some(format!("not used in a run of the scenario {scenario}"));
         }
-        (self.write)(config, value);
-        Ok(())
+        match self.used {
+            Use::Always => None,
+            Use::ByMethod => {
+                let method = config.setup.method();
+                let who = || format!("not used with {}: {}", method.name(), self.users(scenario));
+                (!method.uses(self.name)).then(who)
+            }
+            Use::When(why) => why(config).map(|why| format!("not used: {why}")),
+            Use::OnDevice(refusal) => refusal(config, device?),
+        }
     }
 
-    /// A value of this knob's kind from text: numbers in decimal or as a fraction (`8/255`), choices by name.
-    ///
-    /// # Errors
-    /// [`KnobError::Malformed`].
-    pub fn parse(&self, text: &str) -> Result<Value, KnobError> {
-        let text = text.trim();
-        let value = match self.kind {
-            Kind::Real { .. } => parse_real(text).map(Value::Real),
-            Kind::Count { .. } => text.parse().ok().map(Value::Count),
-            Kind::Choice(names) => names.iter().position(|name| *name == text).map(Value::Choice),
-            Kind::Text => Some(Value::Text(text.into())),
-        };
-        value.ok_or_else(|| KnobError::Malformed {
-            knob: self.name,
-            value: text.into(),
-            expected: self.kind.expected(),
-        })
-    }
-
-    /// The text that [`Self::parse`] reads back.
-    pub fn show(&self, value: &Value) -> String {
-        match (value, self.kind) {
-            (Value::Real(x), _) => x.to_string(),
-            (Value::Count(n), _) => n.to_string(),
-            (Value::Choice(i), Kind::Choice(names)) => names.get(*i).unwrap_or(&"?").to_string(),
-            (Value::Choice(i), _) => i.to_string(),
-            (Value::Text(text), _) => text.clone(),
+    /// The methods that use it, as a clause.
+    fn users(&self, scenario: ScenarioKind) -> String {
+        let users = Method::all(scenario).into_iter().filter(|method| method.uses(self.name));
+        let names: Vec<_> = users.map(Method::name).collect();
+        match names.as_slice() {
+            [only] => format!("{only} uses it"),
+            [first @ .., last] => format!("{} and {last} use it", first.join(", ")),
+            [] => "no method uses it".into(),
         }
     }
 }
@@ -236,123 +77,13 @@ pub fn validate(config: &Config) -> Result<(), KnobError> {
     KNOBS.iter().try_for_each(|knob| knob.write(&mut config.clone(), knob.read(config)))
 }
 
-/// A finite number in decimal, or a fraction of two: `0.1`, `1e-3`, `8/255`.
-pub fn parse_real(text: &str) -> Option<f64> {
-    let number = match text.split_once('/') {
-        Some((numerator, denominator)) => {
-            numerator.trim().parse::<f64>().ok()? / denominator.trim().parse::<f64>().ok()?
-        }
-        None => text.parse().ok()?,
-    };
-    number.is_finite().then_some(number)
-}
-
-/// A row of the table: the field's path stands once and gives both reader and writer.
-macro_rules! knob {
-    (@live hyper) => { true };
-    (@live setup) => { false };
-    (real $part:ident.$field:ident, $label:literal, $unit:literal, $min:literal..$max:literal $($log:ident)?, $help:literal) => {
-        Knob {
-            name: stringify!($field), label: $label, unit: $unit, help: $help,
-            kind: Kind::Real { min: $min, max: $max, logarithmic: knob!(@log $($log)?) },
-            live: knob!(@live $part),
-            scenarios: ScenarioKind::ALL,
-            read: |config| Value::Real(config.$part.$field),
-            write: |config, value| if let Value::Real(x) = value { config.$part.$field = x },
-        }
-    };
-    (@log) => { false };
-    (@log log) => { true };
-    (count $part:ident.$field:ident: $type:ty, $label:literal, $unit:literal, $min:literal..$max:expr, $help:literal) => {
-        Knob {
-            name: stringify!($field), label: $label, unit: $unit, help: $help,
-            kind: Kind::Count { min: $min, max: $max },
-            live: knob!(@live $part),
-            scenarios: ScenarioKind::ALL,
-            read: |config| Value::Count(config.$part.$field as u64),
-            write: |config, value| if let Value::Count(n) = value { config.$part.$field = n as $type },
-        }
-    };
-    (text $part:ident.$field:ident, $label:literal, $help:literal) => {
-        Knob {
-            name: stringify!($field), label: $label, unit: "", help: $help,
-            kind: Kind::Text,
-            live: knob!(@live $part),
-            scenarios: ScenarioKind::ALL,
-            read: |config| Value::Text(config.$part.$field.clone()),
-            write: |config, value| if let Value::Text(text) = value { config.$part.$field = text },
-        }
-    };
-    (choice $part:ident.$field:ident: $type:ty, $label:literal, $help:literal) => {
-        Knob {
-            name: stringify!($field), label: $label, unit: "", help: $help,
-            kind: Kind::Choice(<$type>::NAMES),
-            live: knob!(@live $part),
-            scenarios: ScenarioKind::ALL,
-            read: |config| Value::Choice(<$type>::ALL.iter().position(|c| *c == config.$part.$field).unwrap_or(0)),
-            write: |config, value| if let Value::Choice(i) = value { config.$part.$field = <$type>::ALL[i] },
-        }
-    };
-}
-
-/// Every knob, in the order in which it is shown.
-pub static KNOBS: &[Knob] = &[
-    knob!(real hyper.alpha, "α adversary", "", 0.0..10.0, "weight of the adversary in the main loss (GREAT); 0 turns it off; in a distillation at most 1").of_great(),
-    knob!(real hyper.beta, "β GREACE", "", 0.0..10.0, "how hard wrong classes that the gradient is mistaken for are pushed down").of(ScenarioKind::Defense),
-    knob!(real hyper.ramp, "ramp", "of the run", 0.0..1.0, "share of all steps over which α rises from 0").of_great(),
-    knob!(choice hyper.adversary: Adversary, "adversary", "reversal: −CE, unbounded; confusion: towards the uniform distribution, bounded").of(ScenarioKind::Defense),
-    knob!(choice hyper.normalization: Normalization, "gradient normalisation", "what the auxiliary network reads of a gradient tensor, sample by sample"),
-    knob!(real hyper.learning_rate, "learning rate", "", 1e-6..10.0 log, "of the main network"),
-    knob!(real hyper.auxiliary_learning_rate, "auxiliary learning rate", "", 1e-6..10.0 log, "of the auxiliary network"),
-    knob!(count hyper.auxiliary_steps: usize, "auxiliary steps", "per main step", 0..20, "0 freezes the auxiliary network"),
-    knob!(real hyper.weight_decay, "weight decay", "", 0.0..1.0, "L2, added to the main network's gradient"),
-    knob!(real hyper.momentum, "momentum", "", 0.0..0.999, "of SGD; Adam has its own"),
-    knob!(real hyper.input_gradient_weight, "input-gradient weight", "", 0.0..1000.0, "weight of the squared input-gradient norm in input-gradient-regularization").of(ScenarioKind::Defense),
-    knob!(real hyper.trades_weight, "TRADES weight", "", 0.0..1000.0, "weight of the divergence between the predictions on clean and adversarial images in trades").of(ScenarioKind::Defense),
-    knob!(real hyper.jacobian_weight, "Jacobian weight", "", 0.0..1000.0, "weight of half the squared norm of the logits' Jacobian in jacobian-regularization").of(ScenarioKind::Defense),
-    knob!(real hyper.temperature, "τ temperature", "", 0.1..100.0 log, "softens both predictions for the soft targets").of(ScenarioKind::Distillation),
-    knob!(real hyper.cross_entropy_weight, "cross-entropy weight", "", 0.0..100.0, "of the labels beside the soft targets").of(ScenarioKind::Distillation),
-    knob!(real hyper.soft_target_weight, "soft-target weight", "", 0.0..100.0, "of τ² times the divergence from the teacher's softened predictions").of(ScenarioKind::Distillation),
-    knob!(real hyper.jacobian_matching_weight, "Jacobian-matching weight", "", 0.0..1000.0, "of the squared distance between the unit gradients of the label's logit in jacobian-matching").of(ScenarioKind::Distillation),
-    knob!(real hyper.input_noise, "input noise", "pixels in [0, 1]", 0.0..1.0, "standard deviation of the noise on what the encoder reads").of(ScenarioKind::Multitask),
-    knob!(real hyper.alignment_rate, "alignment rate", "a step", 0.0..1.0 log, "root mean square of what a step changes in each alignment layer, of mean 1").of(ScenarioKind::Multitask),
-    knob!(real hyper.gradnorm_rate, "GradNorm rate", "", 0.0..1.0 log, "learning rate of the tasks' weights in gradnorm").of(ScenarioKind::Multitask),
-    knob!(real hyper.epsilon, "ε radius", "pixels in [0, 1]", 0.0..1.0, "L∞ radius of the attacks in training, and the mark on the robustness chart"),
-    knob!(count hyper.attack_steps: usize, "attack steps", "iterations", 1..1000, "k of the iterative attacks"),
-    knob!(count hyper.report_every_steps: u64, "report every", "steps", 1..1_000_000, "losses and accuracies are averages over this interval"),
-    knob!(count hyper.histogram_every_steps: u64, "histograms every", "steps", 0..1_000_000, "0 turns them off"),
-    knob!(count hyper.evaluate_every_steps: u64, "robustness every", "steps", 0..1_000_000, "0 turns it off"),
-    knob!(count hyper.evaluate_samples: usize, "robustness samples", "images", 1..1_000_000, "held-out images attacked each time"),
-    knob!(choice setup.scenario: ScenarioKind, "scenario", "which gradient tensors must look alike: those of the classes, a student's and its teacher's, or those of tasks"),
-    knob!(choice setup.mode: Mode, "mode", "how the main network is trained").of(ScenarioKind::Defense),
-    knob!(choice setup.method: DistillationMethod, "method", "how the student is trained").of(ScenarioKind::Distillation),
-    knob!(text setup.teacher, "teacher", "train: by the lab, first; kept: the network that was made one in the window; or the path of a checkpoint").of(ScenarioKind::Distillation),
-    knob!(choice setup.teacher_network: NetworkKind, "teacher network", "architecture of a teacher that the lab trains").of(ScenarioKind::Distillation),
-    knob!(real setup.teacher_width, "teacher width", "times", 0.25..4.0, "factor on that teacher's channels").of(ScenarioKind::Distillation),
-    knob!(count setup.teacher_steps: u64, "teacher steps", "steps", 1..100_000_000, "for which that teacher is trained, on all training images").of(ScenarioKind::Distillation),
-    knob!(real setup.fraction, "fraction", "of the data", 0.01..1.0, "share of the training images that the student is given, class by class").of(ScenarioKind::Distillation),
-    knob!(choice setup.multitask_method: MultitaskMethod, "method", "how tasks that share an encoder are trained").of(ScenarioKind::Multitask),
-    knob!(choice setup.tasks: TaskSet, "tasks", "pictures: class, colours, edges, denoising; scenes: class, depth, normals, key points").of(ScenarioKind::Multitask),
-    knob!(text setup.data, "data", "a built-in data set's name, or a folder"),
-    knob!(choice setup.network: NetworkKind, "network", "architecture of the main network"),
-    knob!(real setup.width, "width", "times", 0.25..4.0, "factor on the main network's channels"),
-    knob!(choice setup.activation: Activation, "activation", "of the main network"),
-    knob!(choice setup.input_transform: InputTransform, "input transform", "what the main network does to an image first: quantize and noise look robust without being so, and turn an audit red"),
-    knob!(count setup.input_levels: usize, "input levels", "levels", 2..256, "that quantize rounds a pixel to"),
-    knob!(real setup.transform_noise, "transform noise", "pixels in [0, 1]", 0.0..1.0, "standard deviation of what noise adds in every pass"),
-    knob!(real setup.auxiliary_width, "auxiliary width", "times", 0.25..4.0, "factor on the auxiliary network's channels"),
-    knob!(choice setup.precision: Precision, "precision", "of the main network in training; mixed stores what images become in it in 16 bits, and needs a GPU that has them").of_great(),
-    knob!(choice setup.optimizer: OptimizerKind, "optimiser", "of both networks"),
-    knob!(choice setup.schedule: Schedule, "schedule", "of both learning rates over the run"),
-    knob!(choice setup.augmentation: Augmentation, "augmentation", "of training images: moved by up to 4 pixels with zeros coming in, mirrored every other time"),
-    knob!(count setup.batch_size: usize, "batch size", "images", 1..8192, "images in a training batch"),
-    knob!(count setup.steps: u64, "steps", "steps", 1..100_000_000, "length of the run; ramp and schedule are fractions of it"),
-    knob!(count setup.seed: u64, "seed", "", 0..u64::MAX, "of weights, data order, augmentation, random starts and random targets"),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::choices::{OptimizerKind, Precision};
+    use crate::config::knob::Section;
+    use crate::config::method::{DistillationMethod, Mode};
+    use crate::config::table::Setup;
 
     #[test]
     fn every_default_is_in_range_and_reads_back() {
@@ -405,5 +136,95 @@ mod tests {
         assert_eq!(config, Config::default());
         assign(&mut config, "epsilon=8/255").expect("a fraction");
         assert!((config.hyper.epsilon - 8.0 / 255.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn live_knobs_stand_under_headings_of_their_own() {
+        assert!(KNOBS.iter().all(|knob| knob.live == (knob.section != Section::NextRun)));
+        assert!(Section::ALL.iter().all(|section| KNOBS.iter().any(|knob| knob.section == *section)));
+    }
+
+    #[test]
+    fn methods_name_the_knobs_that_are_used_by_method() {
+        let of_method = |name: &str| Knob::find(name).is_ok_and(|knob| matches!(knob.used, Use::ByMethod));
+        for scenario in ScenarioKind::ALL {
+            for method in Method::all(*scenario) {
+                for name in method.about().knobs {
+                    assert!(of_method(name), "{}: {name}", method.name());
+                    assert!(Knob::find(name).is_ok_and(|knob| knob.applies_to(*scenario)), "{name}");
+                }
+            }
+        }
+        for knob in KNOBS.iter().filter(|knob| matches!(knob.used, Use::ByMethod)) {
+            for scenario in knob.scenarios {
+                let methods = Method::all(*scenario);
+                assert!(methods.iter().any(|method| method.uses(knob.name)), "{scenario}: {}", knob.name);
+            }
+        }
+    }
+
+    fn unused(name: &str, setup: &Setup, device: Option<&DeviceInfo>) -> Option<String> {
+        let config = Config { setup: setup.clone(), ..Config::default() };
+        Knob::find(name).expect("a knob").unused(&config, device)
+    }
+
+    #[test]
+    fn what_a_run_does_not_use_says_who_does() {
+        let setup = |mode| Setup { mode, ..Setup::default() };
+        let reason = |name, setup: Setup| unused(name, &setup, None);
+        let expected = "not used with pgd-at: greace and great+greace use it";
+        assert_eq!(reason("beta", setup(Mode::PgdAt)).as_deref(), Some(expected));
+        assert_eq!(
+            reason("trades_weight", setup(Mode::Great)).as_deref(),
+            Some("not used with great: trades uses it")
+        );
+        for (name, mode, is_used) in [
+            ("alpha", Mode::Greace, false),
+            ("ramp", Mode::Baseline, false),
+            ("adversary", Mode::Greace, false),
+            ("alpha", Mode::Great, true),
+            ("beta", Mode::GreatGreace, true),
+            ("input_gradient_weight", Mode::InputGradient, true),
+            ("trades_weight", Mode::Trades, true),
+            ("jacobian_weight", Mode::Trades, false),
+            ("epsilon", Mode::Baseline, true),
+            ("momentum", Mode::Baseline, false),
+            ("temperature", Mode::Baseline, false),
+        ] {
+            assert_eq!(reason(name, setup(mode)).is_none(), is_used, "{name} with {mode}");
+        }
+        let sgd = Setup { optimizer: OptimizerKind::Sgd, ..Setup::default() };
+        assert_eq!(reason("momentum", sgd), None);
+        let distils = |method, teacher: &str| Setup {
+            scenario: ScenarioKind::Distillation,
+            method,
+            teacher: teacher.into(),
+            ..Setup::default()
+        };
+        let by_soft_targets = reason("alpha", distils(DistillationMethod::SoftTargets, "train"));
+        let expected = "not used with soft-targets: great and great+soft-targets use it";
+        assert_eq!(by_soft_targets.as_deref(), Some(expected));
+        let by_great = |teacher, name| reason(name, distils(DistillationMethod::Great, teacher));
+        assert_eq!(by_great("train", "teacher_steps"), None);
+        let expected = "not used: the teacher is a checkpoint";
+        assert_eq!(by_great("runs/a", "teacher_steps").as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_precision_that_the_device_refuses_is_not_offered_but_may_be_left() {
+        let device = |has_f16| DeviceInfo {
+            name: "a GPU".into(),
+            backend: "Vulkan".into(),
+            is_gpu: true,
+            has_f16,
+            notice: None,
+        };
+        let setup = |precision| Setup { precision, ..Setup::default() };
+        let single = setup(Precision::Single);
+        let reason = unused("precision", &single, Some(&device(false))).expect("it would be refused");
+        assert!(reason.contains("a GPU has none"), "{reason}");
+        assert!(unused("precision", &single, Some(&device(true))).is_none());
+        assert!(unused("precision", &single, None).is_none(), "what is not known refuses nothing");
+        assert!(unused("precision", &setup(Precision::Mixed), Some(&device(false))).is_none());
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! `v1&mode=great&alpha=0.3&run`: the version, then knobs by name; `run` starts at once.
 
-use super::knobs::{self, KNOBS};
-use super::table::Config;
+use super::knobs;
+use super::table::{Config, KNOBS};
 
 /// The version that is written.
 const VERSION: u32 = 1;
@@ -97,7 +97,7 @@ fn hexadecimal(digits: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::knobs::{Kind, Value};
+    use crate::config::knob::{Kind, Value};
     use crate::config::method::Mode;
     use proptest::prelude::*;
 

@@ -5,6 +5,7 @@
 pub mod attack;
 mod choices;
 mod device;
+pub mod knob;
 pub mod knobs;
 pub mod link;
 pub mod method;
@@ -19,8 +20,9 @@ pub use choices::{
     Normalization, OptimizerKind, Precision, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 pub use device::DeviceInfo;
-pub use knobs::{KNOBS, Knob, KnobError};
+pub use knob::{KnobError, Section};
+pub use knobs::Knob;
 pub use method::{DistillationMethod, Method, Mode, MultitaskMethod};
 pub use run::Players;
-pub use table::{Config, Hyper, Setup};
+pub use table::{Config, Hyper, KNOBS, Setup};
 pub use threat::{Occasion, Threat};

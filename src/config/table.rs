@@ -1,4 +1,6 @@
-//! The table of what a run is: [`Setup`] (fixed from start to end) and [`Hyper`] (live, read once a step).
+//! The table of knobs: every field of [`Setup`] (fixed from start to end) and [`Hyper`] (live, read once a step) in one row.
+//!
+//! Field, default, slider, `--set KNOB=VALUE`, link, help and what a run makes no use of all come from here.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,184 +8,82 @@ use super::choices::{
     Activation, Adversary, Augmentation, BUILT_IN_DATA, InputTransform, NetworkKind, Normalization,
     OptimizerKind, Precision, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
+use super::device::DeviceInfo;
+use super::knob::{
+    Kind, Knob, Section,
+    Use::{Always, ByMethod, OnDevice, When},
+    Value, knobs,
+};
 use super::method::{DistillationMethod, Mode, MultitaskMethod};
 
-/// What is fixed from the start of a run to its end; it travels only in `Command::Reset`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Setup {
-    /// Which gradient tensors must look alike.
-    pub scenario: ScenarioKind,
-    /// How the main network of a defence is trained.
-    pub mode: Mode,
-    /// How the student of a distillation is trained.
-    pub method: DistillationMethod,
-    /// The teacher of a distillation: [`TRAIN_TEACHER`], [`KEPT_TEACHER`], or the path of a checkpoint.
-    pub teacher: String,
-    /// Architecture of a teacher that the lab trains.
-    pub teacher_network: NetworkKind,
-    /// Factor on that teacher's channels; the result is rounded to a multiple of 8.
-    pub teacher_width: f64,
-    /// Steps for which that teacher is trained, on all the training images, before the student's first.
-    pub teacher_steps: u64,
-    /// Share of the training images that the student is given, class by class.
-    pub fraction: f64,
-    /// How the tasks of a multi-task run are trained.
-    pub multitask_method: MultitaskMethod,
-    /// Which tasks.
-    pub tasks: TaskSet,
-    /// A built-in data set's name, or a folder that holds one.
-    pub data: String,
-    /// Architecture of the main network.
-    pub network: NetworkKind,
-    /// Factor on the main network's channels; the result is rounded to a multiple of 8.
-    pub width: f64,
-    /// Activation of the main network.
-    pub activation: Activation,
-    /// What is done to an image before the main network sees it.
-    pub input_transform: InputTransform,
-    /// Levels that `quantize` leaves, 0 and 1 among them.
-    pub input_levels: usize,
-    /// Standard deviation of `noise`, pixels in [0, 1].
-    pub transform_noise: f64,
-    /// Factor on the auxiliary network's channels; the result is rounded to a multiple of 8.
-    pub auxiliary_width: f64,
-    /// In what the main network is trained; attacks and figures are always in `f32`.
-    pub precision: Precision,
-    /// Optimiser of both networks.
-    pub optimizer: OptimizerKind,
-    /// Learning-rate schedule of both networks.
-    pub schedule: Schedule,
-    /// How training images are changed each time they come.
-    pub augmentation: Augmentation,
-    /// Images in a training batch.
-    pub batch_size: usize,
-    /// Steps of the whole run; ramp and schedule are fractions of it.
-    pub steps: u64,
-    /// Seed of weights, order of the data, augmentation, random starts and random targets.
-    pub seed: u64,
-}
-
-/// What may change while a run goes on: read once a step, echoed in every report.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Hyper {
-    /// Weight α of the adversary in the main loss (GREAT).
-    pub alpha: f64,
-    /// Weight β of GREACE.
-    pub beta: f64,
-    /// Share of all steps over which α rises linearly from 0.
-    pub ramp: f64,
-    /// What the main network adds, times α.
-    pub adversary: Adversary,
-    /// What the auxiliary network reads of the gradient tensor.
-    pub normalization: Normalization,
-    /// Learning rate of the main network.
-    pub learning_rate: f64,
-    /// Learning rate of the auxiliary network.
-    pub auxiliary_learning_rate: f64,
-    /// Auxiliary steps per main step.
-    pub auxiliary_steps: usize,
-    /// L2 weight decay of the main network, added to its gradient.
-    pub weight_decay: f64,
-    /// Momentum of SGD.
-    pub momentum: f64,
-    /// Weight of the squared input-gradient norm in `input-gradient-regularization`.
-    pub input_gradient_weight: f64,
-    /// Weight λ of the divergence in `trades`.
-    pub trades_weight: f64,
-    /// Weight λ of half the squared Jacobian norm in `jacobian-regularization`.
-    pub jacobian_weight: f64,
-    /// Temperature τ that softens both predictions for the soft targets.
-    pub temperature: f64,
-    /// Weight of the labels' cross-entropy beside the soft targets.
-    pub cross_entropy_weight: f64,
-    /// Weight of the soft targets: of τ² times the divergence from the teacher's softened predictions.
-    pub soft_target_weight: f64,
-    /// Weight of the squared distance between the unit gradients in `jacobian-matching`.
-    pub jacobian_matching_weight: f64,
-    /// Standard deviation of the noise on the images of a multi-task run; pixels in [0, 1].
-    pub input_noise: f64,
-    /// Root mean square of what a step changes in each gradient alignment layer.
-    pub alignment_rate: f64,
-    /// Learning rate of the tasks' weights in `gradnorm`.
-    pub gradnorm_rate: f64,
-    /// Radius ε of the attacks in training, and the mark on the robustness chart; L∞, pixels in [0, 1].
-    pub epsilon: f64,
-    /// Iterations k of iterative attacks, in training and in the running evaluation.
-    pub attack_steps: usize,
-    /// Steps between two reports.
-    pub report_every_steps: u64,
-    /// Steps between two histograms of the gradient tensors; 0 turns them off.
-    pub histogram_every_steps: u64,
-    /// Steps between two robustness evaluations; 0 turns them off.
-    pub evaluate_every_steps: u64,
-    /// Held-out images in each robustness evaluation.
-    pub evaluate_samples: usize,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            scenario: ScenarioKind::Defense,
-            mode: Mode::GreatGreace,
-            method: DistillationMethod::Great,
-            teacher: TRAIN_TEACHER.into(),
-            teacher_network: NetworkKind::CnnMedium,
-            teacher_width: 1.0,
-            teacher_steps: 500,
-            fraction: 1.0,
-            multitask_method: MultitaskMethod::Great,
-            tasks: TaskSet::Pictures,
-            data: BUILT_IN_DATA[0].into(),
-            network: NetworkKind::CnnSmall,
-            width: 1.0,
-            activation: Activation::Relu,
-            input_transform: InputTransform::None,
-            input_levels: 4,
-            transform_noise: 0.1,
-            auxiliary_width: 1.0,
-            precision: Precision::Single,
-            optimizer: OptimizerKind::Adam,
-            schedule: Schedule::Constant,
-            augmentation: Augmentation::None,
-            batch_size: 64,
-            steps: 1000,
-            seed: 1,
-        }
+// field: type = default => kind(range), label, unit, section, scenarios, use, help
+knobs! { Config:
+    /// What may change while a run goes on: read once a step, echoed in every report.
+    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    hyper Hyper live true {
+        alpha: f64 = 0.1 => real(0.0..=10.0), "α adversary", "", Adversary, [Defense Distillation], ByMethod, "weight of the adversary in the main loss (GREAT); 0 turns it off; in a distillation at most 1";
+        beta: f64 = 0.2 => real(0.0..=10.0), "β GREACE", "", Adversary, [Defense], ByMethod, "how hard wrong classes that the gradient is mistaken for are pushed down";
+        ramp: f64 = 0.3 => real(0.0..=1.0), "ramp", "of the run", Adversary, [Defense Distillation], ByMethod, "share of all steps over which α rises from 0";
+        adversary: Adversary = Adversary::Reversal => choice, "adversary", "", Adversary, [Defense], ByMethod, "reversal: −CE, unbounded; confusion: towards the uniform distribution, bounded";
+        normalization: Normalization = Normalization::Rms => choice, "gradient normalisation", "", Adversary, [..], Always, "what the auxiliary network reads of a gradient tensor, sample by sample";
+        learning_rate: f64 = 2e-3 => real(1e-6..=10.0, log), "learning rate", "", Descent, [..], Always, "of the main network";
+        auxiliary_learning_rate: f64 = 1e-3 => real(1e-6..=10.0, log), "auxiliary learning rate", "", Descent, [..], Always, "of the auxiliary network";
+        auxiliary_steps: usize = 1 => count(0..=20), "auxiliary steps", "per main step", Adversary, [..], Always, "0 freezes the auxiliary network";
+        weight_decay: f64 = 0.0 => real(0.0..=1.0), "weight decay", "", Descent, [..], Always, "L2, added to the main network's gradient";
+        momentum: f64 = 0.9 => real(0.0..=0.999), "momentum", "", Descent, [..], When(descends_by_adam), "of SGD; Adam has its own";
+        input_gradient_weight: f64 = 1.0 => real(0.0..=1000.0), "input-gradient weight", "", Attack, [Defense], ByMethod, "weight of the squared input-gradient norm in input-gradient-regularization";
+        trades_weight: f64 = 6.0 => real(0.0..=1000.0), "TRADES weight", "", Attack, [Defense], ByMethod, "weight of the divergence between the predictions on clean and adversarial images in trades";
+        jacobian_weight: f64 = 0.01 => real(0.0..=1000.0), "Jacobian weight", "", Attack, [Defense], ByMethod, "weight of half the squared norm of the logits' Jacobian in jacobian-regularization";
+        temperature: f64 = 4.0 => real(0.1..=100.0, log), "τ temperature", "", Teacher, [Distillation], ByMethod, "softens both predictions for the soft targets";
+        cross_entropy_weight: f64 = 0.1 => real(0.0..=100.0), "cross-entropy weight", "", Teacher, [Distillation], ByMethod, "of the labels beside the soft targets";
+        soft_target_weight: f64 = 0.9 => real(0.0..=100.0), "soft-target weight", "", Teacher, [Distillation], ByMethod, "of τ² times the divergence from the teacher's softened predictions";
+        jacobian_matching_weight: f64 = 1.0 => real(0.0..=1000.0), "Jacobian-matching weight", "", Teacher, [Distillation], ByMethod, "of the squared distance between the unit gradients of the label's logit in jacobian-matching";
+        input_noise: f64 = 0.1 => real(0.0..=1.0), "input noise", "pixels in [0, 1]", Tasks, [Multitask], Always, "standard deviation of the noise on what the encoder reads";
+        alignment_rate: f64 = 0.03 => real(0.0..=1.0, log), "alignment rate", "a step", Tasks, [Multitask], ByMethod, "root mean square of what a step changes in each alignment layer, of mean 1";
+        gradnorm_rate: f64 = 0.025 => real(0.0..=1.0, log), "GradNorm rate", "", Tasks, [Multitask], ByMethod, "learning rate of the tasks' weights in gradnorm";
+        epsilon: f64 = 0.1 => real(0.0..=1.0), "ε radius", "pixels in [0, 1]", Attack, [..], Always, "L∞ radius of the attacks in training, and the mark on the robustness chart";
+        attack_steps: usize = 10 => count(1..=1000), "attack steps", "iterations", Attack, [..], Always, "k of the iterative attacks";
+        report_every_steps: u64 = 10 => count(1..=1_000_000), "report every", "steps", Measuring, [..], Always, "losses and accuracies are averages over this interval";
+        histogram_every_steps: u64 = 50 => count(0..=1_000_000), "histograms every", "steps", Measuring, [..], Always, "0 turns them off";
+        evaluate_every_steps: u64 = 200 => count(0..=1_000_000), "robustness every", "steps", Measuring, [..], Always, "0 turns it off";
+        evaluate_samples: usize = 256 => count(1..=1_000_000), "robustness samples", "images", Measuring, [..], Always, "held-out images attacked each time";
     }
-}
-
-impl Default for Hyper {
-    fn default() -> Self {
-        Self {
-            alpha: 0.1,
-            beta: 0.2,
-            ramp: 0.3,
-            adversary: Adversary::Reversal,
-            normalization: Normalization::Rms,
-            learning_rate: 2e-3,
-            auxiliary_learning_rate: 1e-3,
-            auxiliary_steps: 1,
-            weight_decay: 0.0,
-            momentum: 0.9,
-            input_gradient_weight: 1.0,
-            trades_weight: 6.0,
-            jacobian_weight: 0.01,
-            temperature: 4.0,
-            cross_entropy_weight: 0.1,
-            soft_target_weight: 0.9,
-            jacobian_matching_weight: 1.0,
-            input_noise: 0.1,
-            alignment_rate: 0.03,
-            gradnorm_rate: 0.025,
-            epsilon: 0.1,
-            attack_steps: 10,
-            report_every_steps: 10,
-            histogram_every_steps: 50,
-            evaluate_every_steps: 200,
-            evaluate_samples: 256,
-        }
+    /// What is fixed from the start of a run to its end; it travels only in `Command::Reset`.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    setup Setup live false {
+        scenario: ScenarioKind = ScenarioKind::Defense => choice, "scenario", "", NextRun, [..], Always, "which gradient tensors must look alike: those of the classes, a student's and its teacher's, or those of tasks";
+        mode: Mode = Mode::GreatGreace => choice, "mode", "", NextRun, [Defense], Always, "how the main network is trained";
+        method: DistillationMethod = DistillationMethod::Great => choice, "method", "", NextRun, [Distillation], Always, "how the student is trained";
+        /// A value of `TRAIN_TEACHER`, `KEPT_TEACHER` (`Command::Teach`), or a path.
+        teacher: String = TRAIN_TEACHER.into() => text, "teacher", "", NextRun, [Distillation], Always, "train: by the lab, first; kept: the network that was made one in the window; or the path of a checkpoint";
+        teacher_network: NetworkKind = NetworkKind::CnnMedium => choice, "teacher network", "", NextRun, [Distillation], When(teacher_is_given), "architecture of a teacher that the lab trains";
+        /// The result is rounded to a multiple of 8.
+        teacher_width: f64 = 1.0 => real(0.25..=4.0), "teacher width", "times", NextRun, [Distillation], When(teacher_is_given), "factor on that teacher's channels";
+        teacher_steps: u64 = 500 => count(1..=100_000_000), "teacher steps", "steps", NextRun, [Distillation], When(teacher_is_given), "for which that teacher is trained, on all training images";
+        fraction: f64 = 1.0 => real(0.01..=1.0), "fraction", "of the data", NextRun, [Distillation], Always, "share of the training images that the student is given, class by class";
+        multitask_method: MultitaskMethod = MultitaskMethod::Great => choice, "method", "", NextRun, [Multitask], Always, "how tasks that share an encoder are trained";
+        tasks: TaskSet = TaskSet::Pictures => choice, "tasks", "", NextRun, [Multitask], Always, "pictures: class, colours, edges, denoising; scenes: class, depth, normals, key points";
+        data: String = BUILT_IN_DATA[0].into() => text, "data", "", NextRun, [..], Always, "a built-in data set's name, or a folder";
+        network: NetworkKind = NetworkKind::CnnSmall => choice, "network", "", NextRun, [..], Always, "architecture of the main network";
+        /// The result is rounded to a multiple of 8.
+        width: f64 = 1.0 => real(0.25..=4.0), "width", "times", NextRun, [..], Always, "factor on the main network's channels";
+        activation: Activation = Activation::Relu => choice, "activation", "", NextRun, [..], Always, "of the main network";
+        input_transform: InputTransform = InputTransform::None => choice, "input transform", "", NextRun, [..], Always, "what the main network does to an image first: quantize and noise look robust without being so, and turn an audit red";
+        /// 0 and 1 among them.
+        input_levels: usize = 4 => count(2..=256), "input levels", "levels", NextRun, [..], When(does_not_quantize), "that quantize rounds a pixel to";
+        transform_noise: f64 = 0.1 => real(0.0..=1.0), "transform noise", "pixels in [0, 1]", NextRun, [..], When(adds_no_noise), "standard deviation of what noise adds in every pass";
+        /// The result is rounded to a multiple of 8.
+        auxiliary_width: f64 = 1.0 => real(0.25..=4.0), "auxiliary width", "times", NextRun, [..], Always, "factor on the auxiliary network's channels";
+        /// Attacks and figures are always in `f32`.
+        precision: Precision = Precision::Single => choice, "precision", "", NextRun, [Defense Distillation], OnDevice(offers_only_single), "of the main network in training; mixed stores what images become in it in 16 bits, and needs a GPU that has them";
+        optimizer: OptimizerKind = OptimizerKind::Adam => choice, "optimiser", "", NextRun, [..], Always, "of both networks";
+        schedule: Schedule = Schedule::Constant => choice, "schedule", "", NextRun, [..], Always, "of both learning rates over the run";
+        augmentation: Augmentation = Augmentation::None => choice, "augmentation", "", NextRun, [..], Always, "of training images: moved by up to 4 pixels with zeros coming in, mirrored every other time";
+        batch_size: usize = 64 => count(1..=8192), "batch size", "images", NextRun, [..], Always, "images in a training batch";
+        steps: u64 = 1000 => count(1..=100_000_000), "steps", "steps", NextRun, [..], Always, "length of the run; ramp and schedule are fractions of it";
+        seed: u64 = 1 => count(0..=u64::MAX), "seed", "", NextRun, [..], Always, "of weights, data order, augmentation, random starts and random targets";
     }
 }
 
@@ -195,6 +95,30 @@ pub struct Config {
     pub setup: Setup,
     /// What is live.
     pub hyper: Hyper,
+}
+
+fn teacher_is_given(config: &Config) -> Option<&'static str> {
+    (config.setup.teacher != TRAIN_TEACHER).then_some("the teacher is a checkpoint")
+}
+
+fn does_not_quantize(config: &Config) -> Option<&'static str> {
+    (config.setup.input_transform != InputTransform::Quantize)
+        .then_some("the input transform quantize uses it")
+}
+
+fn adds_no_noise(config: &Config) -> Option<&'static str> {
+    (config.setup.input_transform != InputTransform::Noise).then_some("the input transform noise uses it")
+}
+
+fn descends_by_adam(config: &Config) -> Option<&'static str> {
+    (config.setup.optimizer == OptimizerKind::Adam).then_some("Adam has its own momentum; sgd uses this one")
+}
+
+/// Where mixed is chosen already, the way back stays open.
+fn offers_only_single(config: &Config, device: &DeviceInfo) -> Option<String> {
+    let mixed = Setup { precision: Precision::Mixed, ..config.setup.clone() };
+    let is_single = config.setup.precision == Precision::Single;
+    mixed.refusal(device).filter(|_| is_single).map(|reason| format!("only f32: {reason}"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use clap::builder::PossibleValuesParser;
 
 use crate::config::{
-    DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet, knobs::parse_real,
+    DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet, knob::parse_real,
 };
 use crate::data::solids;
 use crate::train::record::Ended;

@@ -1,6 +1,6 @@
 //! Which threats an evaluation tries, from what people ask for and from a run's ε.
 
-use crate::config::knobs::parse_real;
+use crate::config::knob::parse_real;
 use crate::config::threat::default_radii;
 use crate::config::{ATTACKS, AttackKind, Hyper, Norm, TargetKind, Threat};
 
