@@ -63,8 +63,8 @@ impl Mul<f64> for View {
 }
 
 impl AttackLoss {
-    /// The loss, its gradient and the success at `images`, by one pass there and back for each of the victim's draws: the
-    /// goal is reached where most of them reach it.
+    /// The loss, its gradient and the success at `images`, by one forward and backward pass for each of the victim's
+    /// draws: the goal is reached where most of them reach it.
     pub fn view(&self, victim: &Victim<'_>, images: Tensor<4>) -> View {
         let view = victim.mean(|| self.view_once(victim, images.clone()));
         let reached = view.reached.greater_elem(0.5).float();

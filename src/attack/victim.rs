@@ -29,7 +29,7 @@ impl<'a> Victim<'a> {
         Self { draws, ..self }
     }
 
-    /// The mean of what `one` draw comes to.
+    /// The mean of `one` over the draws.
     pub(super) fn mean<T: Add<Output = T> + Mul<f64, Output = T>>(&self, one: impl Fn() -> T) -> T {
         let sum = (1..self.draws).fold(one(), |sum, _| sum + one());
         // One draw stays as it is, bit for bit.

@@ -48,8 +48,8 @@ impl Architecture {
 }
 
 impl BatchSizes {
-    /// The size of a batch, at most `images` where that is above 0, at which a pass there and back through the network
-    /// is fastest an image; tried once for a device and an architecture.
+    /// The size of a batch, at most `images` where that is above 0, at which a forward and backward pass is fastest an
+    /// image; tried once for a device and an architecture.
     ///
     /// # Errors
     /// Where the device failed.
@@ -111,7 +111,7 @@ async fn trial(network: &Network, weights: &Weights, device: &Device, most: usiz
     Ok(found)
 }
 
-/// How long a pass there and back takes.
+/// How long a forward and backward pass takes.
 async fn seconds(network: &Network, weights: &Weights, device: &Device, n: usize) -> Result<f64, String> {
     let [channels, height, width] = network.interface.image;
     let images = Tensor::<4>::full([n, channels, height, width], 0.5, device);

@@ -62,7 +62,7 @@ pub struct Attacked {
     pub threat: usize,
     /// Which held-out images.
     pub indices: Vec<u32>,
-    /// What the attack made of them, `[N, C, H, W]`.
+    /// Their adversarial images, `[N, C, H, W]`.
     pub adversarial: Tensor<4>,
 }
 

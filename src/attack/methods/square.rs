@@ -60,7 +60,7 @@ struct Window {
 }
 
 impl Square {
-    /// What came of the images that are left, fooling or not.
+    /// The images that are left as the search ends with them, fooling or not.
     ///
     /// # Errors
     /// Where the device failed, or the goal is a target.

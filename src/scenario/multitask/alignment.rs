@@ -37,14 +37,14 @@ impl Alignment {
         gradient * self.weights[task].clone().unsqueeze()
     }
 
-    /// What the weights make of the discriminator's error: `Σ_n g_n ⊙ e_n` `[C', H', W']`, for the gradient `g` of a task
-    /// and the derivative `e` of the discriminator's loss with respect to `ĝ`, both `[N, C', H', W']`. `g` is a constant
-    /// of this step, so no derivative of a gradient is taken.
+    /// The gradient of the discriminator's loss with respect to a task's weights: `Σ_n g_n ⊙ e_n` `[C', H', W']`, for the
+    /// gradient `g` of the task and the derivative `e` of that loss with respect to `ĝ`, both `[N, C', H', W']`. `g` is a
+    /// constant of this step, so no derivative of a gradient is taken.
     pub fn weight_gradient(gradient: Tensor<4>, error: Tensor<4>) -> Tensor<3> {
         (gradient * error).sum_dim(0).squeeze_dim(0)
     }
 
-    /// Goes uphill along what the discriminator's error makes of each task's weights, `[C', H', W']`: so far that the
+    /// One step of gradient ascent along `slopes`, the discriminator's for each task, `[C', H', W']`: so far that the
     /// root mean square of the change is `rate`, whatever the size of the gradients.
     pub fn ascend(&self, slopes: Vec<Tensor<3>>, rate: f64) -> Self {
         let moved = self.weights.iter().zip(slopes).map(|(weights, slope)| {

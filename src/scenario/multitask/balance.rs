@@ -26,7 +26,7 @@ pub struct Balance {
     first_losses: Tensor<1>,
 }
 
-/// What a step's balance comes to.
+/// The combination of a step's gradients.
 pub struct Balanced {
     /// The gradient at each encoder's output.
     pub encoders: Vec<Tensor<4>>,

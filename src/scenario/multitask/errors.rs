@@ -18,7 +18,7 @@ const UNKNOWN: f64 = -1.0;
 pub(super) struct TaskSums {
     /// Sums over the images; of what, the task says.
     pub sums: Tensor<1>,
-    /// Of normals, pixel by pixel: |cos| of the angle between what was said and what is so.
+    /// Of normals, pixel by pixel: |cos| of the angle between prediction and ground truth.
     pub cosines: Option<Tensor<1>>,
 }
 

@@ -64,7 +64,7 @@ pub struct Multitask {
     pub(super) sums: Option<(Tensor<1>, Tensor<1>, u64)>,
 }
 
-/// What the decoders make of the representation.
+/// The decoders' outputs for a representation, and their losses.
 pub(super) struct Decoded {
     /// The mean loss of each task, `[1]`.
     pub losses: Vec<Tensor<1>>,
@@ -149,12 +149,12 @@ impl Multitask {
         images + noise(seeds, [height, width], &device) * hyper.input_noise
     }
 
-    /// What each encoder makes of `input`.
+    /// The representation of each encoder for `input`.
     pub(super) fn encode(&self, weights: &Weights, input: &Tensor<4>) -> Vec<Tensor<4>> {
         self.network.encoders.iter().map(|layers| forward(layers, weights, input.clone()).0).collect()
     }
 
-    /// What each decoder makes of its task's representation.
+    /// The output of each decoder for its task's representation, and its loss.
     pub(super) fn decode(&self, weights: &Weights, shared: &[Tensor<4>], targets: &[Target]) -> Decoded {
         let said: Vec<Tensor<4>> = self
             .network

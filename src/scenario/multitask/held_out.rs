@@ -1,4 +1,4 @@
-//! What a multi-task run's networks make of held-out images, and the figures that are made of it.
+//! A multi-task run's outputs for held-out images, and the figures made of them.
 
 use burn::tensor::Tensor;
 
@@ -22,7 +22,7 @@ const COMPASS_IMAGES: usize = 64;
 /// Held-out images shown.
 const SHOWN: usize = 4;
 
-/// What the networks make of some held-out images.
+/// The networks' outputs for some held-out images.
 struct HeldOut {
     /// With noise.
     input: Tensor<4>,
