@@ -19,7 +19,7 @@ use crate::data::solids;
 use crate::train::record::Ended;
 
 use super::error::HeadlessError;
-use super::options::{RunOptions, Shortcut};
+use super::options::{RunOptions, Shortcut, refuse_unused};
 use super::run_folder::{RunFolder, write_whole};
 use cells::{Part, Workshop};
 use plan::{PLAN_FILE, Plan};
@@ -137,7 +137,9 @@ fn defense(options: DefenseOptions) -> Result<Ended, HeadlessError> {
     leave_to(&run, "mode", "--modes")?;
     let value = ScenarioKind::Defense.name().to_owned();
     run.shortcuts.push(Shortcut { knob: "scenario", flag: "scenario", value });
-    let plan = Plan::defense(run.config(None)?, &chosen::<Mode>(&modes), seeds);
+    let (base, given) = run.base()?;
+    let plan = Plan::defense(base, &chosen::<Mode>(&modes), seeds);
+    refuse_unused(&given, &plan.configs())?;
     run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
 }
 
@@ -164,7 +166,9 @@ fn distillation(options: DistillationOptions) -> Result<Ended, HeadlessError> {
             })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let plan = Plan::distillation(run.config(None)?, &chosen(&methods), &fractions, seeds);
+    let (base, given) = run.base()?;
+    let plan = Plan::distillation(base, &chosen(&methods), &fractions, seeds);
+    refuse_unused(&given, &plan.configs())?;
     run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
 }
 
@@ -179,7 +183,9 @@ fn multitask(options: MultitaskOptions) -> Result<Ended, HeadlessError> {
     {
         run.shortcuts.extend(value.map(|value| Shortcut { knob, flag, value }));
     }
-    let plan = Plan::multitask(run.config(None)?, &chosen(&methods), seeds);
+    let (base, given) = run.base()?;
+    let plan = Plan::multitask(base, &chosen(&methods), seeds);
+    refuse_unused(&given, &plan.configs())?;
     run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
 }
 

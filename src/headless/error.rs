@@ -44,6 +44,14 @@ pub enum HeadlessError {
         /** What is trained. */
         scenario: &'static str,
     },
+    /// A knob was set that no run would use.
+    #[error("{flag}: {why}; leave it out")]
+    Unused {
+        /** The flag, with its value. */
+        flag: String,
+        /** Who would use it. */
+        why: String,
+    },
     /// A run of a comparison failed.
     #[error("{name} failed: {said}; mend that, and the same command goes on with the comparison")]
     Cell {
@@ -125,6 +133,7 @@ impl HeadlessError {
             Self::Knob(_)
             | Self::SetTwice { .. }
             | Self::NotOfScenario { .. }
+            | Self::Unused { .. }
             | Self::Unreadable { .. }
             | Self::Malformed { .. }
             | Self::Record(_)

@@ -58,6 +58,27 @@ pub struct Shortcut {
     pub value: String,
 }
 
+/// A knob that somebody set, and the flag as it was typed.
+#[derive(Clone)]
+pub struct Given {
+    knob: &'static Knob,
+    flag: String,
+}
+
+/// Refuses a knob that none of the runs would use, as the window greys it.
+///
+/// # Errors
+/// [`HeadlessError::Unused`], of the first such knob.
+pub fn refuse_unused(given: &[Given], runs: &[&Config]) -> Result<(), HeadlessError> {
+    for Given { knob, flag } in given {
+        let reasons: Option<Vec<_>> = runs.iter().map(|config| knob.unused(config, None)).collect();
+        let Some(why) = reasons.and_then(|reasons| reasons.into_iter().next()) else { continue };
+        let rest = if runs.len() > 1 { ", and no other run compared does" } else { "" };
+        return Err(HeadlessError::Unused { flag: flag.clone(), why: why + rest });
+    }
+    Ok(())
+}
+
 impl RunOptions {
     /// Whether neither a flag nor another run says what the data are.
     pub fn says_nothing_of_data(&self) -> bool {
@@ -70,12 +91,10 @@ impl RunOptions {
     /// The configuration these flags make. `epochs` sets the steps too, but only the size of the data tells how many.
     ///
     /// # Errors
-    /// A knob that does not exist, is set twice or refuses its value; a file that is no configuration.
+    /// A knob that does not exist, is set twice, refuses its value or would not be used; a file that is no configuration.
     pub fn config(&self, epochs: Option<u32>) -> Result<Config, HeadlessError> {
         let linked = self.linked(epochs)?;
-        for refused in &linked.refused {
-            eprintln!("warning: {refused} The rest of the link is kept.");
-        }
+        warn_of(&linked.refused);
         Ok(linked.config)
     }
 
@@ -84,15 +103,32 @@ impl RunOptions {
     /// # Errors
     /// As [`Self::config`].
     pub fn linked(&self, epochs: Option<u32>) -> Result<Linked, HeadlessError> {
+        let (linked, given) = self.given(epochs)?;
+        refuse_unused(&given, &[&linked.config])?;
+        Ok(linked)
+    }
+
+    /// What the runs of a comparison have in common, and which knobs were set by flags: whether any run uses them is
+    /// for [`refuse_unused`] to say, once the runs are known.
+    ///
+    /// # Errors
+    /// As [`Self::config`].
+    pub fn base(&self) -> Result<(Config, Vec<Given>), HeadlessError> {
+        let (linked, given) = self.given(None)?;
+        warn_of(&linked.refused);
+        Ok((linked.config, given))
+    }
+
+    fn given(&self, epochs: Option<u32>) -> Result<(Linked, Vec<Given>), HeadlessError> {
         let mut linked = self.link.as_deref().map(link::read).unwrap_or_default();
         if let Some(path) = &self.config {
             linked.config = read_config(path)?;
         }
-        self.flags(epochs, &mut linked.config)?;
-        Ok(linked)
+        let given = self.flags(epochs, &mut linked.config)?;
+        Ok((linked, given))
     }
 
-    fn flags(&self, epochs: Option<u32>, config: &mut Config) -> Result<(), HeadlessError> {
+    fn flags(&self, epochs: Option<u32>, config: &mut Config) -> Result<Vec<Given>, HeadlessError> {
         let own = [
             ("mode", &self.mode),
             ("data", &self.data),
@@ -103,30 +139,39 @@ impl RunOptions {
         let own = own
             .into_iter()
             .filter_map(|(knob, value)| Some(Shortcut { knob, flag: knob, value: value.clone()? }));
-        // Who set which knob: the knob's name, and the flag as it was typed.
-        let mut set: Vec<(String, String)> = Vec::new();
+        let mut set: Vec<Given> = Vec::new();
         if let Some(epochs) = epochs {
-            set.push(("steps".into(), format!("--epochs {epochs}")));
+            set.push(Given { knob: Knob::find("steps")?, flag: format!("--epochs {epochs}") });
         }
         for Shortcut { knob, flag, value } in self.shortcuts.iter().cloned().chain(own) {
-            assign(config, &format!("{knob}={value}"))?;
-            set.push((knob.into(), format!("--{flag} {value}")));
+            let knob = assign(config, &format!("{knob}={value}"))?;
+            set.push(Given { knob, flag: format!("--{flag} {value}") });
         }
         for assignment in &self.set {
-            let name = assign(config, assignment)?.name;
-            let second = format!("--set {assignment}");
-            if let Some((_, first)) = set.iter().find(|(earlier, _)| earlier == name) {
-                return Err(HeadlessError::SetTwice { knob: name.into(), first: first.clone(), second });
+            let knob = assign(config, assignment)?;
+            let flag = format!("--set {assignment}");
+            if let Some(earlier) = set.iter().find(|earlier| earlier.knob.name == knob.name) {
+                let first = earlier.flag.clone();
+                return Err(HeadlessError::SetTwice { knob: knob.name.into(), first, second: flag });
             }
-            set.push((name.into(), second));
+            set.push(Given { knob, flag });
         }
-        for (name, flag) in set {
-            let scenario = config.setup.scenario;
-            if !Knob::find(&name)?.applies_to(scenario) {
-                return Err(HeadlessError::NotOfScenario { flag, knob: name, scenario: scenario.name() });
-            }
+        let scenario = config.setup.scenario;
+        match set.iter().find(|given| !given.knob.applies_to(scenario)) {
+            Some(Given { knob, flag }) => Err(HeadlessError::NotOfScenario {
+                flag: flag.clone(),
+                knob: knob.name.into(),
+                scenario: scenario.name(),
+            }),
+            None => Ok(set),
         }
-        Ok(())
+    }
+}
+
+/// Says what of a link was not kept.
+fn warn_of(refused: &[String]) {
+    for refused in refused {
+        eprintln!("warning: {refused} The rest of the link is kept.");
     }
 }
 
@@ -187,6 +232,39 @@ mod tests {
         ] {
             let error = flags.config(epochs).unwrap_err().to_string();
             assert!(error.contains("twice") && error.contains(first), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_knob_that_the_run_would_not_use_is_refused() {
+        let mode = |mode: &str, set: &[&str]| RunOptions { mode: Some(mode.into()), ..options(set) };
+        let teacher = Shortcut { knob: "teacher_steps", flag: "teacher-steps", value: "9".into() };
+        let distil = |shortcuts: Vec<Shortcut>, set: &[&str]| RunOptions { shortcuts, ..options(set) };
+        for (flags, expected) in [
+            (
+                mode("pgd-at", &["beta=1"]),
+                "--set beta=1: not used with pgd-at: greace and great+greace use it; leave it out",
+            ),
+            (mode("trades", &["alpha=0.1"]), "great and great+greace use it"),
+            (options(&["momentum=0.5"]), "Adam has its own momentum"),
+            (options(&["input_levels=3"]), "quantize uses it"),
+            (
+                distil(vec![teacher.clone()], &["scenario=distillation", "teacher=runs/a"]),
+                "--teacher-steps 9: not used: the teacher is a checkpoint",
+            ),
+            (options(&["scenario=multitask", "gradnorm_rate=0.1"]), "gradnorm and great+gradnorm use it"),
+        ] {
+            let error = flags.config(None).unwrap_err();
+            assert_eq!(error.exit_status(), 2);
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+        for flags in [
+            mode("greace", &["beta=1"]),
+            options(&["momentum=0.5", "optimizer=sgd"]),
+            distil(vec![teacher], &["scenario=distillation"]),
+            RunOptions { link: Some("v1&mode=pgd-at&beta=1&momentum=0.5".into()), ..RunOptions::default() },
+        ] {
+            assert!(flags.config(None).is_ok(), "{flags:?}");
         }
     }
 

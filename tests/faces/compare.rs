@@ -103,6 +103,12 @@ fn what_makes_no_comparison_is_refused() {
         ("compare multitask --set multitask_method=great", "--methods: it alone says"),
         ("compare multitask --mode great", "makes no use of mode"),
         ("compare distillation --set beta=1", "makes no use of beta"),
+        (
+            "compare defense --modes baseline,pgd-at --set beta=1",
+            "--set beta=1: not used with baseline: greace and great+greace use it, and no other run compared does",
+        ),
+        ("compare defense --modes great --set trades_weight=1", "not used with great: trades uses it"),
+        ("compare distillation --teacher x --teacher-steps 9", "not used: the teacher is a checkpoint"),
     ] {
         let output = lab(line, folder).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -111,7 +117,8 @@ fn what_makes_no_comparison_is_refused() {
     }
     data(folder);
     // A teacher that is not there: the first cell fails, and says why.
-    let output = lab(&format!("{TINY} --teacher nowhere --out failing"), folder).output().unwrap();
+    let line = "compare distillation --methods cross-entropy,great --fractions 0.05 --seeds 2 --steps 4 --device cpu --set batch_size=16 --set width=0.5 --data data --teacher nowhere --out failing";
+    let output = lab(line, folder).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cross-entropy-0.05-seed1 failed: cannot read the teacher nowhere"), "{said}");

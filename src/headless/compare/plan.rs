@@ -111,6 +111,11 @@ impl Plan {
         Self { cells, title, teachers: Vec::new() }
     }
 
+    /// What each run that is compared is.
+    pub fn configs(&self) -> Vec<&Config> {
+        self.cells.iter().map(|cell| &cell.config).collect()
+    }
+
     /// What is trained: that of every cell.
     pub fn scenario(&self) -> ScenarioKind {
         self.cells.first().map_or(ScenarioKind::Defense, |cell| cell.config.setup.scenario)
