@@ -1,10 +1,15 @@
 //! What all charts have in common: quiet axes with units, no hijacked scrolling, and what is said before there is data.
 
 use egui::{Color32, RichText, Ui};
-use egui_plot::{AxisHints, GridMark, HoverPosition, Plot};
+use egui_plot::{
+    AxisHints, FilledArea, GridMark, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotUi, Points,
+};
 
 use crate::app::theme::{Palette, tiny};
+use crate::config::TargetKind;
 use crate::show::number::short;
+use crate::show::palette::Role;
+use crate::show::{Mark, Shape};
 
 /// A chart with these axis labels, filling what room there is.
 pub fn chart<'a>(id: &str, palette: &Palette, x: AxisHints<'a>, y: AxisHints<'a>) -> Plot<'a> {
@@ -43,6 +48,61 @@ fn dress<'a>(
         .tick_label_font(tiny())
         .tick_label_color(palette.weak)
         .formatter(move |mark: GridMark, _| format(mark.value))
+}
+
+/// Draws marks: those without a name answer no pointer and stand in no legend.
+pub fn marks_ui<'a>(plot: &mut PlotUi<'a>, palette: &Palette, marks: Vec<Mark>) {
+    for mark in marks {
+        let points: Vec<[f64; 2]> = mark.finite_points().collect();
+        let color = palette.role(mark.role);
+        let shade = palette.shade(color, mark.opacity);
+        let is_named = mark.name.is_some();
+        let name = mark.name.unwrap_or_default();
+        match mark.shape {
+            Shape::Line(width) => {
+                let line = Line::new(name, points).color(shade).width(line_width(width));
+                plot.line(line.allow_hover(is_named));
+            }
+            Shape::Dashes => {
+                let line = Line::new(name, points).color(shade).width(1.0);
+                plot.line(line.style(LineStyle::dashed_dense()).allow_hover(is_named));
+            }
+            Shape::Dots => {
+                let dots = Points::new(name, points).color(shade).radius(3.0).shape(dot(mark.role));
+                plot.points(dots.allow_hover(is_named));
+            }
+            Shape::Area => {
+                // There, then back.
+                let (there, back) = points.split_at(points.len() / 2);
+                if there.len() > 1 {
+                    let xs: Vec<f64> = there.iter().map(|[x, _]| *x).collect();
+                    let high: Vec<f64> = there.iter().map(|[_, y]| *y).collect();
+                    let low: Vec<f64> = back.iter().rev().map(|[_, y]| *y).collect();
+                    let area = FilledArea::new(name, &xs, &low, &high);
+                    plot.add(area.fill_color(color.gamma_multiply(mark.opacity)).allow_hover(false));
+                }
+            }
+        }
+    }
+}
+
+/// The width on the screen of a line that is so wide on paper.
+fn line_width(printed: u32) -> f32 {
+    match printed {
+        0..=2 => 1.0,
+        3 => 1.2,
+        4 => 1.8,
+        _ => 2.4,
+    }
+}
+
+/// The shape of a dot: attacks with a target have their own.
+const fn dot(role: Role) -> MarkerShape {
+    match role {
+        Role::Attack(_, TargetKind::Random, _) => MarkerShape::Up,
+        Role::Attack(_, TargetKind::LeastLikely, _) => MarkerShape::Diamond,
+        _ => MarkerShape::Circle,
+    }
 }
 
 /// What hovering a line says: its name and the point.

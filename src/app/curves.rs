@@ -12,7 +12,8 @@ use crate::app::theme::{Palette, small};
 use crate::show::Table;
 use crate::show::columns::Metric;
 use crate::show::number::{count, duration, figure, percent};
-use crate::show::{SMOOTHING, smooth};
+use crate::show::palette::Role;
+use crate::show::{SMOOTHING, charts};
 use web_time::Duration;
 
 /// The pane of curves.
@@ -67,8 +68,8 @@ impl Curves {
     fn losses_ui(&self, ui: &mut Ui, history: &History, palette: &Palette) {
         let y = chart::y_axis(palette, "cross-entropy, nats", chart::figure_tick);
         let response = self.plot(palette, "losses", y, figure).include_y(0.0).show(ui, |plot| {
-            self.curve(plot, palette, history, Metric::Loss, "main J", palette.main);
-            self.curve(plot, palette, history, Metric::AuxiliaryLoss, "auxiliary", palette.auxiliary);
+            self.curve(plot, (palette, history), Metric::Loss, Role::Main, "main J");
+            self.curve(plot, (palette, history), Metric::AuxiliaryLoss, Role::Auxiliary, "auxiliary");
             self.edits(plot, palette, history);
         });
         self.hover_edit(history, response);
@@ -79,7 +80,7 @@ impl Curves {
         let plot = self.plot(palette, "accuracies", y, percent).include_y(0.0).include_y(1.0);
         let plot = plot.y_grid_spacer(chart::percent_marks(ui.available_height()));
         let response = plot.show(ui, |plot| {
-            self.curve(plot, palette, history, Metric::Accuracy, "training", palette.main);
+            self.curve(plot, (palette, history), Metric::Accuracy, Role::Main, "training");
             let held_out = column(&history.held_out, 0, self.by_time);
             if !held_out.is_empty() {
                 let color = palette.good;
@@ -135,23 +136,16 @@ impl Curves {
             .label_formatter(move |position| chart::point_label(position, at, format))
     }
 
-    fn curve<'a>(
+    fn curve(
         &self,
-        plot: &mut PlotUi<'a>,
-        palette: &Palette,
-        history: &History,
+        plot: &mut PlotUi<'_>,
+        (palette, history): (&Palette, &History),
         metric: Metric,
+        role: Role,
         name: &str,
-        color: egui::Color32,
     ) {
         let raw = history.points(metric, self.by_time);
-        let smoothed = PlotPoints::new(smooth(&raw, self.smoothing));
-        if self.smoothing > 0.0 {
-            let raw = PlotPoints::new(smooth(&raw, 0.0));
-            let faint = Line::new(format!("raw {name}"), raw).name("").color(palette.shade(color, 0.3));
-            plot.line(faint.width(1.0).allow_hover(false));
-        }
-        plot.line(Line::new(name, smoothed).color(color).width(1.8));
+        chart::marks_ui(plot, palette, charts::smoothed(&raw, self.smoothing, role, name));
     }
 
     /// A line where a knob was turned.

@@ -1,7 +1,7 @@
 //! What the auxiliary network reads: its accuracy over the run beside chance, and which classes it takes for which.
 
 use egui::{Align2, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
-use egui_plot::{HLine, Line, LineStyle, PlotPoints};
+use egui_plot::{HLine, LineStyle};
 
 use crate::app::chart;
 use crate::app::history::History;
@@ -9,8 +9,10 @@ use crate::app::panes::Scope;
 use crate::app::theme::{Palette, small, tiny};
 use crate::show::Table;
 use crate::show::columns::Metric;
+use crate::show::matrix::{classes, shares, total};
 use crate::show::number::{count, percent, whole_percent};
-use crate::show::{SMOOTHING, smooth};
+use crate::show::palette::Role;
+use crate::show::{SMOOTHING, charts};
 
 /// The pane of the auxiliary network.
 #[derive(Default)]
@@ -57,11 +59,6 @@ impl Discriminator {
     }
 }
 
-/// `K` of a matrix of `K × K` entries.
-fn classes(entries: usize) -> usize {
-    entries.isqrt()
-}
-
 fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
     let x = chart::x_axis(palette, "step", chart::count_tick);
     let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
@@ -79,10 +76,8 @@ fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
             let style = LineStyle::dashed_dense();
             plot.hline(HLine::new("chance", chance).color(palette.weak).width(1.0).style(style));
         }
-        let smoothed = PlotPoints::new(smooth(&raw, SMOOTHING));
-        let faint = palette.shade(palette.auxiliary, 0.3);
-        plot.line(Line::new("", PlotPoints::new(raw)).color(faint).width(1.0).allow_hover(false));
-        plot.line(Line::new("auxiliary accuracy", smoothed).color(palette.auxiliary).width(1.8));
+        let marks = charts::smoothed(&raw, SMOOTHING, Role::Auxiliary, "auxiliary accuracy");
+        chart::marks_ui(plot, palette, marks);
     });
 }
 
@@ -102,16 +97,14 @@ fn confusion_ui(ui: &mut Ui, history: &History, palette: &Palette, area: Rect, n
     let cell = side / classes as f32;
     let painter = ui.painter();
     let mut cells = egui::Mesh::default();
+    let shares = shares(&report.confusion);
     for row in 0..classes {
-        let counts = &report.confusion[row * classes..(row + 1) * classes];
-        let total: u32 = counts.iter().sum();
-        for (column, count) in counts.iter().enumerate() {
-            let share = *count as f32 / total.max(1) as f32;
+        for (column, share) in shares[row * classes..][..classes].iter().enumerate() {
             let at = cell_rect(grid, cell, row, column);
             // The square root shows rare confusions too.
             cells.add_colored_rect(
                 at.shrink(0.5),
-                palette.raised.lerp_to_gamma(palette.auxiliary, share.sqrt()),
+                palette.raised.lerp_to_gamma(palette.auxiliary, (*share as f32).sqrt()),
             );
         }
         let y = grid.top() + (row as f32 + 0.5) * cell;
@@ -130,7 +123,7 @@ fn confusion_ui(ui: &mut Ui, history: &History, palette: &Palette, area: Rect, n
     }
     painter.add(cells);
     if cell >= 26.0 {
-        cell_figures(painter, palette, &report.confusion, classes, grid);
+        cell_figures(painter, palette, &shares, classes, grid);
     }
     let at = pos2(grid.right(), grid.bottom() + 2.0);
     painter.text(at, Align2::RIGHT_TOP, "read as (across) · true (down)", tiny(), palette.weak);
@@ -181,13 +174,11 @@ fn centred_name(
 }
 
 /// Shares in percent, where the cells have room for them.
-fn cell_figures(painter: &egui::Painter, palette: &Palette, confusion: &[u32], classes: usize, grid: Rect) {
+fn cell_figures(painter: &egui::Painter, palette: &Palette, shares: &[f64], classes: usize, grid: Rect) {
     let cell = grid.width() / classes as f32;
-    for (index, count) in confusion.iter().enumerate().filter(|(_, count)| **count > 0) {
+    for (index, share) in shares.iter().enumerate().filter(|(_, share)| **share > 0.0) {
         let (row, column) = (index / classes, index % classes);
-        let total: u32 = confusion[row * classes..(row + 1) * classes].iter().sum();
-        let share = f64::from(*count) / f64::from(total);
-        let color = if share > 0.3 { palette.card } else { palette.text };
+        let color = if *share > 0.3 { palette.card } else { palette.text };
         let at = cell_rect(grid, cell, row, column).center();
         painter.text(at, Align2::CENTER_CENTER, format!("{:.0}", 100.0 * share), tiny(), color);
     }
@@ -209,7 +200,7 @@ fn confusion_hover(
     let outline = Stroke::new(1.5, palette.text);
     ui.painter().rect_stroke(cell_rect(grid, cell, row, column), 1.0, outline, egui::StrokeKind::Inside);
     let hits = confusion[row * classes + column];
-    let total: u32 = confusion[row * classes..(row + 1) * classes].iter().sum();
+    let total = total(confusion, row);
     response.on_hover_ui_at_pointer(|ui| {
         let sentence = match row == column {
             true => format!("{} read rightly", history.origin_name(row)),

@@ -7,8 +7,9 @@ use egui_plot::{Bar, BarChart};
 use crate::app::chart;
 use crate::app::history::History;
 use crate::app::theme::{Palette, tiny};
-use crate::config::{Norm, ScenarioKind, TargetKind};
-use crate::protocol::{Mistakes, Robustness};
+use crate::config::ScenarioKind;
+use crate::protocol::Robustness;
+use crate::show::matrix::{classes, shares, strongest};
 use crate::show::number::{short, whole_percent};
 
 /// Room for names beside a matrix.
@@ -84,22 +85,6 @@ pub fn mistakes_ui(ui: &mut Ui, palette: &Palette, history: &History, evaluation
     });
 }
 
-/// That which left the fewest images right.
-fn strongest(mistakes: &[Mistakes], epsilon: f64) -> Option<&Mistakes> {
-    let untargeted = || {
-        let is_one =
-            |found: &&Mistakes| found.attack.norm() == Norm::Linf && found.target == TargetKind::Untargeted;
-        mistakes.iter().filter(is_one)
-    };
-    let off = |found: &Mistakes| (found.epsilon - epsilon).abs();
-    let nearest = untargeted().map(off).min_by(f64::total_cmp)?;
-    let right = |found: &Mistakes| {
-        let classes = found.confusion.len().isqrt();
-        found.confusion.iter().step_by(classes + 1).sum::<u32>()
-    };
-    untargeted().filter(|found| off(found) == nearest).min_by_key(|found| right(found))
-}
-
 /// Shares of the rows of a matrix of `K × K` counts; what is right, on the diagonal, is drawn in another colour.
 fn matrix_ui(
     ui: &mut Ui,
@@ -109,7 +94,7 @@ fn matrix_ui(
     (names, side): (f32, f32),
     wrong: Color32,
 ) {
-    let classes = counts.len().isqrt().max(1);
+    let classes = classes(counts.len()).max(1);
     let (rect, response) = ui.allocate_exact_size(vec2(names + side, side + CAPTION), Sense::hover());
     let grid = Rect::from_min_size(rect.min + vec2(names, CAPTION), Vec2::splat(side));
     let cell = side / classes as f32;
@@ -120,21 +105,14 @@ fn matrix_ui(
         painter.layout_job(job)
     };
     painter.galley(rect.min, fit(caption.into(), names + side, palette.weak), palette.weak);
-    let share = |index: usize| {
-        let row = index / classes;
-        let total: u32 = counts[row * classes..(row + 1) * classes].iter().sum();
-        f64::from(counts[index]) / f64::from(total.max(1))
-    };
+    let shares = shares(counts);
     let mut cells = Mesh::default();
-    for index in 0..classes * classes {
+    for (index, share) in shares.iter().enumerate() {
         let (row, column) = (index / classes, index % classes);
         let at = Rect::from_min_size(grid.min + vec2(column as f32, row as f32) * cell, Vec2::splat(cell));
         let color = if row == column { palette.main } else { wrong };
         // The square root shows rare ones too.
-        cells.add_colored_rect(
-            at.shrink(0.5),
-            palette.raised.lerp_to_gamma(color, (share(index) as f32).sqrt()),
-        );
+        cells.add_colored_rect(at.shrink(0.5), palette.raised.lerp_to_gamma(color, (*share as f32).sqrt()));
     }
     painter.add(cells);
     for row in (0..classes).filter(|_| names > 0.0 && cell >= 9.0) {
@@ -149,7 +127,7 @@ fn matrix_ui(
             painter.text(
                 at,
                 Align2::CENTER_CENTER,
-                format!("{:.0}", 100.0 * share(index)),
+                format!("{:.0}", 100.0 * shares[index]),
                 tiny(),
                 palette.text,
             );
@@ -164,36 +142,16 @@ fn matrix_ui(
         history.class_name(row),
         history.class_name(column),
         counts[index],
-        whole_percent(share(index))
+        whole_percent(shares[index])
     ));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AttackKind;
 
     #[test]
     fn radii_have_names() {
         assert_eq!([0.05, f64::INFINITY].map(radius_name), ["0.05", "never"]);
-    }
-
-    #[test]
-    fn the_strongest_attack_at_the_nearest_radius_is_shown() {
-        let mistakes = |attack, target, epsilon, confusion: [u32; 4]| Mistakes {
-            attack,
-            target,
-            epsilon,
-            confusion: confusion.to_vec(),
-        };
-        let all = [
-            mistakes(AttackKind::Fgsm, TargetKind::Untargeted, 0.1, [5, 1, 1, 5]),
-            mistakes(AttackKind::Pgd, TargetKind::Untargeted, 0.1, [3, 3, 1, 5]),
-            mistakes(AttackKind::Pgd, TargetKind::Untargeted, 0.2, [0, 6, 6, 0]),
-            mistakes(AttackKind::Pgd, TargetKind::Random, 0.1, [0, 6, 6, 0]),
-            mistakes(AttackKind::PgdL2, TargetKind::Untargeted, 0.1, [0, 6, 6, 0]),
-        ];
-        assert_eq!(strongest(&all, 0.11), Some(&all[1]));
-        assert_eq!(strongest(&all[3..], 0.1), None);
     }
 }

@@ -3,7 +3,6 @@
 use egui::{RichText, Ui};
 use egui_plot::{GridMark, Line, PlotPoints, Span, VLine};
 
-use crate::app::bins::Axis;
 use crate::app::chart;
 use crate::app::history::{History, column};
 use crate::app::panes::Scope;
@@ -11,6 +10,7 @@ use crate::app::theme::{Palette, small, tiny};
 use crate::config::ScenarioKind;
 use crate::protocol::{ClassHistogram, Histograms, PERCENTILES};
 use crate::show::Table;
+use crate::show::bins::Bins;
 use crate::show::number::{count, figure};
 
 /// Which picture of the distributions.
@@ -196,7 +196,7 @@ impl Gradients {
         response: &egui::Response,
         scope: &Scope<'_>,
         histograms: &Histograms,
-        axis: &Axis,
+        axis: &Bins,
         bin: usize,
     ) {
         response.clone().on_hover_ui_at_pointer(|ui| {
@@ -337,8 +337,8 @@ fn tensor(history: &History) -> &'static str {
     }
 }
 
-fn axis(histograms: &Histograms) -> Axis {
-    Axis::new(&histograms.edges, histograms.classes.iter().map(|class| &class.counts[..]))
+fn axis(histograms: &Histograms) -> Bins {
+    Bins::new(&histograms.edges, histograms.classes.iter().map(|class| &class.counts[..]))
 }
 
 /// Height of a count on a logarithmic axis that has a zero.
@@ -354,7 +354,7 @@ fn y_format(logarithmic: bool) -> impl Fn(f64) -> String {
 /// A chart whose horizontal axis runs bin by bin, with the powers of ten marked.
 fn binned_plot<'a>(
     palette: &Palette,
-    axis: &Axis,
+    axis: &Bins,
     (id, tensor): (&str, &str),
     y_label: &str,
     y_format: impl Fn(f64) -> String + 'a,

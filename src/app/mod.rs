@@ -4,7 +4,6 @@
 
 mod arrows;
 mod audit;
-mod bins;
 mod chart;
 mod compass;
 mod controls;

@@ -1,7 +1,7 @@
 //! Accuracy under attack against its radius: each attack a curve with its 95 % interval, and what it compares with.
 
 use egui::{RichText, Ui};
-use egui_plot::{FilledArea, HLine, Line, LineStyle, MarkerShape, PlotPoints, PlotUi, Points, VLine};
+use egui_plot::{HLine, Line, LineStyle, PlotUi, Points, VLine};
 
 use crate::app::chart;
 use crate::app::controls::Controls;
@@ -12,8 +12,9 @@ use crate::app::theme::{Palette, small, tiny};
 use crate::config::{AttackKind, Config, Norm, Occasion, TargetKind};
 use crate::protocol::{Command, Curve, Point, Robustness, WorstCase};
 use crate::show::Table;
-use crate::show::columns;
 use crate::show::number::{count, percent, short, whole_percent};
+use crate::show::palette::Role;
+use crate::show::{Mark, Shape, charts, columns};
 
 /// The pane of robustness.
 #[derive(Default)]
@@ -126,7 +127,8 @@ impl RobustnessPane {
                 let key = (curve.attack, curve.target);
                 let mut on = !self.hidden.contains(&key);
                 let color = palette.attack(curve.attack, curve.target);
-                chart::toggle(ui, palette, color, &name(curve), &mut on).on_hover_text(describe(curve));
+                chart::toggle(ui, palette, color, &charts::curve_name(curve), &mut on)
+                    .on_hover_text(describe(curve));
                 self.hidden.retain(|hidden| *hidden != key);
                 if !on {
                     self.hidden.push(key);
@@ -179,15 +181,13 @@ impl RobustnessPane {
                 self.reference(plot, palette, previous, "before", None);
             }
             for curve in self.visible(evaluation) {
-                draw_curve(plot, palette, evaluation, curve);
+                chart::marks_ui(plot, palette, curve_marks(evaluation, curve));
             }
             let clean = evaluation.clean.value();
             if let Some(case) = worst(evaluation, self.l2) {
-                let line = case.points.iter().map(|point| [point.epsilon, point.robust.value()]);
-                let line: Vec<[f64; 2]> = std::iter::once([0.0, clean]).chain(line).collect();
-                let line = line.into_iter().filter(|[_, y]| y.is_finite()).collect::<Vec<_>>();
+                let line = charts::values(&charts::from_clean(evaluation, &case.points));
                 let style = LineStyle::dashed_dense();
-                let line = Line::new("worst case of each image", PlotPoints::new(line));
+                let line = Line::new("worst case of each image", line);
                 plot.line(line.color(palette.text).width(2.4).style(style));
             }
             let points = Points::new(format!("clean (n = {})", evaluation.clean.total), vec![[0.0, clean]]);
@@ -212,10 +212,11 @@ impl RobustnessPane {
         style: Option<LineStyle>,
     ) {
         for curve in self.visible(evaluation) {
-            let points = PlotPoints::new(points(evaluation, curve));
+            let points = charts::values(&charts::from_clean(evaluation, &curve.points));
             let strength = if style.is_some() { 0.75 } else { 0.3 };
             let color = palette.shade(palette.attack(curve.attack, curve.target), strength);
-            let line = Line::new(format!("{what}: {}", name(curve)), points).color(color).width(1.2);
+            let line =
+                Line::new(format!("{what}: {}", charts::curve_name(curve)), points).color(color).width(1.2);
             plot.line(line.style(style.unwrap_or(LineStyle::Solid)).allow_hover(style.is_some()));
         }
     }
@@ -279,43 +280,17 @@ fn is_l2(curve: &Curve) -> bool {
     curve.attack.norm() == Norm::L2
 }
 
-fn name(curve: &Curve) -> String {
-    match curve.target {
-        TargetKind::Untargeted => curve.attack.name().into(),
-        target => format!("{} → {target}", curve.attack),
-    }
-}
-
-/// The curve from clean accuracy at ε = 0 on.
-fn points(evaluation: &Robustness, curve: &Curve) -> Vec<[f64; 2]> {
-    let clean = std::iter::once([0.0, evaluation.clean.value()]);
-    let points = curve.points.iter().map(|point| [point.epsilon, point.robust.value()]);
-    clean.chain(points).filter(|[_, y]| y.is_finite()).collect()
-}
-
-fn draw_curve(plot: &mut PlotUi<'_>, palette: &Palette, evaluation: &Robustness, curve: &Curve) {
-    let color = palette.attack(curve.attack, curve.target);
-    let shares =
-        std::iter::once((0.0, evaluation.clean)).chain(curve.points.iter().map(|p| (p.epsilon, p.robust)));
-    let (xs, bounds): (Vec<f64>, Vec<(f64, f64)>) = shares
-        .filter(|(_, share)| share.total > 0)
-        .map(|(epsilon, share)| (epsilon, share.interval()))
-        .unzip();
-    let (low, high): (Vec<f64>, Vec<f64>) = bounds.into_iter().unzip();
-    if xs.len() > 1 {
-        plot.add(
-            FilledArea::new("", &xs, &low, &high).fill_color(color.gamma_multiply(0.14)).allow_hover(false),
-        );
-    }
-    let line = points(evaluation, curve);
-    let marks = line.get(1..).unwrap_or_default().to_vec();
-    plot.line(Line::new(name(curve), PlotPoints::new(line)).color(color).width(1.8).allow_hover(false));
-    let shape = match curve.target {
-        TargetKind::Untargeted => MarkerShape::Circle,
-        TargetKind::Random => MarkerShape::Up,
-        TargetKind::LeastLikely => MarkerShape::Diamond,
-    };
-    plot.points(Points::new(name(curve), PlotPoints::new(marks)).color(color).radius(3.0).shape(shape));
+/// A curve with its interval, and a dot on each radius attacked with.
+fn curve_marks(evaluation: &Robustness, curve: &Curve) -> Vec<Mark> {
+    let role = Role::Attack(curve.attack, curve.target, 0);
+    let shares = charts::from_clean(evaluation, &curve.points);
+    let points = charts::values(&shares);
+    let dots = points.iter().filter(|[epsilon, _]| *epsilon > 0.0).copied().collect();
+    vec![
+        charts::band(&shares, role),
+        Mark::new(Shape::Line(4), points, role),
+        Mark::new(Shape::Dots, dots, role).named(charts::curve_name(curve)),
+    ]
 }
 
 /// What the worst case means, and its figures.

@@ -1,199 +1,285 @@
-//! The charts of a run, each one question: losses, accuracies, gradient histograms, robustness.
+//! A chart with its legend, drawn into a PNG without a screen or the system's fonts.
 
-use crate::protocol::{Report, Robustness};
-use crate::show::number::{decimal, whole_percent};
-use crate::show::palette::Role;
-use crate::show::{SMOOTHING, smooth};
+use std::ops::Range;
+use std::sync::Once;
 
-pub use super::figure::ChartError;
-use super::figure::{Axis, Figure, Mark, Shape};
-pub use super::gradient_chart::gradient_chart;
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontStyle, register_font};
 
-/// Losses of both networks against the step.
-///
-/// # Errors
-/// [`ChartError`].
-pub fn losses(reports: &[Report]) -> Result<Vec<u8>, ChartError> {
-    let main = curve(reports, |report| report.loss);
-    let auxiliary = curve(reports, |report| report.auxiliary_loss);
-    let finite = main.iter().chain(&auxiliary).map(|[_, y]| *y).filter(|y| y.is_finite());
-    let largest = finite.fold(0.0, f64::max);
-    let mut marks = Vec::new();
-    push_smoothed(&mut marks, main, Role::Main, "main network");
-    push_smoothed(&mut marks, auxiliary, Role::Auxiliary, "auxiliary network");
-    Figure {
-        title: "Losses".into(),
-        note: format!("cross-entropy; bold: smoothed ({SMOOTHING}), faint: as measured"),
-        x: step_axis(reports),
-        y: Axis::linear("cross-entropy", (0.0, 1.05 * largest), decimal),
-        marks,
-    }
-    .png()
+use crate::show::palette::{Ground, Rgb, Role, colour};
+use crate::show::{Axis, Chart, Mark, Shape, png as encoder};
+
+/// Width and height of the picture, in pixels.
+const SIZE: (u32, u32) = (1600, 960);
+/// Each pixel is the average of so many times so many: plotters draws wide lines without smoothing their edges.
+const SUPERSAMPLING: u32 = 2;
+/// Width of the column that holds the legend.
+const LEGEND_WIDTH: u32 = 300;
+/// The name under which the font is registered.
+const FONT: &str = "lab";
+/// Text.
+const INK: RGBColor = RGBColor(45, 48, 56);
+/// Less important text.
+const FAINT_INK: RGBColor = RGBColor(110, 114, 124);
+/// Lines behind the data.
+const GRID: RGBColor = RGBColor(228, 230, 235);
+
+/// Why a chart could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChartError {
+    /// The drawing library refused.
+    #[error("cannot draw the chart '{title}': {problem}")]
+    Drawing {
+        /** Which chart. */
+        title: String,
+        /** What it said. */
+        problem: String,
+    },
 }
 
-/// Accuracies of both networks against the step, with what chance gives among `classes` classes,
-/// and the main network's on held-out images.
+/// An axis as plotters asks for it.
+struct Scale<'a>(&'a Axis);
+
+impl Ranged for Scale<'_> {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (start, end): (i32, i32)) -> i32 {
+        let [low, high] = self.0.range;
+        start + ((value - low) / (high - low) * f64::from(end - start)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        // Asked for light lines between the ticks, it has none.
+        if hint.weight().allow_light_points() {
+            return Vec::new();
+        }
+        self.0.ticks.iter().map(|(value, _)| *value).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.0.range[0]..self.0.range[1]
+    }
+}
+
+impl ValueFormatter<f64> for Scale<'_> {
+    fn format_ext(&self, value: &f64) -> String {
+        let tick = self.0.ticks.iter().find(|(tick, _)| tick == value);
+        tick.map(|(_, text)| text.clone()).unwrap_or_default()
+    }
+}
+
+type Canvas<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
+type Plot<'a, 'b, 'c> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<Scale<'c>, Scale<'c>>>;
+type Drawn = Result<(), DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>>;
+
+/// The chart as a PNG.
 ///
 /// # Errors
-/// [`ChartError`].
-pub fn accuracies(
-    reports: &[Report],
-    evaluations: &[Robustness],
-    classes: usize,
-) -> Result<Vec<u8>, ChartError> {
-    let x = step_axis(reports);
-    let chance = 1.0 / classes.max(1) as f64;
-    let mut marks = Vec::new();
-    push_smoothed(&mut marks, curve(reports, |report| report.accuracy), Role::Main, "main, in training");
-    push_smoothed(
-        &mut marks,
-        curve(reports, |report| report.auxiliary_accuracy),
-        Role::Auxiliary,
-        "auxiliary network",
-    );
-    if !evaluations.is_empty() {
-        marks.push(Mark {
-            shape: Shape::Dots,
-            points: evaluations.iter().map(|e| [e.step as f64, e.clean.value()]).collect(),
-            role: Role::Good,
-            opacity: 1.0,
-            name: Some("main, held-out images".into()),
-        });
+/// [`ChartError`], naming the chart.
+pub fn png(chart: &Chart) -> Result<Vec<u8>, ChartError> {
+    register_fonts();
+    let (width, height) = (SIZE.0 * SUPERSAMPLING, SIZE.1 * SUPERSAMPLING);
+    let mut pixels = vec![255; width as usize * height as usize * 3];
+    draw(chart, &mut pixels, (width, height))
+        .map_err(|error| ChartError::Drawing { title: chart.title.clone(), problem: error.to_string() })?;
+    Ok(encoder::encode([SIZE.0, SIZE.1].map(|side| side as usize), &shrink(&pixels, width as usize)))
+}
+
+fn draw(chart: &Chart, pixels: &mut [u8], size: (u32, u32)) -> Drawn {
+    let root = BitMapBackend::with_buffer(pixels, size).into_drawing_area();
+    root.fill(&WHITE)?;
+    let (title, rest) = root.split_vertically(scaled(104));
+    title.draw(&label(&chart.title, (scaled(40), scaled(30)), 34, INK))?;
+    title.draw(&label(&chart.note, (scaled(40), scaled(74)), 22, FAINT_INK))?;
+    let (plot, legend) = rest.split_horizontally(size.0 as i32 - scaled(LEGEND_WIDTH));
+    draw_plot(chart, &plot)?;
+    draw_legend(chart, &legend)?;
+    root.present()
+}
+
+fn draw_plot(chart: &Chart, area: &Canvas<'_>) -> Drawn {
+    let mut plot = ChartBuilder::on(area)
+        .margin(scaled(24))
+        .x_label_area_size(scaled(80))
+        .y_label_area_size(scaled(110))
+        .build_cartesian_2d(Scale(&chart.x), Scale(&chart.y))?;
+    plot.configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(GRID.stroke_width(SUPERSAMPLING))
+        .axis_style(FAINT_INK.stroke_width(SUPERSAMPLING))
+        .set_all_tick_mark_size(scaled(9))
+        .x_labels(chart.x.ticks.len().max(1))
+        .y_labels(chart.y.ticks.len().max(1))
+        .label_style((FONT, scaled(22)).into_font().color(&INK))
+        .axis_desc_style((FONT, scaled(24)).into_font().color(&INK))
+        .x_desc(&chart.x.label)
+        .y_desc(&chart.y.label)
+        .draw()?;
+    chart.marks.iter().try_for_each(|mark| draw_mark(&mut plot, mark))
+}
+
+fn draw_legend(chart: &Chart, area: &Canvas<'_>) -> Drawn {
+    let mut y = scaled(40);
+    for mark in &chart.marks {
+        let Some(name) = &mark.name else { continue };
+        let (left, right) = (scaled(4), scaled(40));
+        let style = ink(mark.role).mix(mark.opacity.into());
+        match mark.shape {
+            Shape::Line(width) => {
+                let line = style.stroke_width(width.max(4) * SUPERSAMPLING);
+                area.draw(&PathElement::new([(left, y), (right, y)], line))?;
+            }
+            Shape::Dashes => {
+                for start in [left, left + scaled(14), left + scaled(28)] {
+                    let line = style.stroke_width(3 * SUPERSAMPLING);
+                    area.draw(&PathElement::new([(start, y), (start + scaled(8), y)], line))?;
+                }
+            }
+            Shape::Dots => {
+                area.draw(&Circle::new(((left + right) / 2, y), scaled(7), style.filled()))?;
+            }
+            Shape::Area => {
+                let corners = [(left, y - scaled(8)), (right, y + scaled(8))];
+                area.draw(&Rectangle::new(corners, style.filled()))?;
+            }
+        }
+        area.draw(&label(name, (scaled(54), y), 22, INK))?;
+        y += scaled(36);
     }
-    marks.push(Mark {
-        shape: Shape::Dashes,
-        points: vec![[x.range.0, chance], [x.range.1, chance]],
-        role: Role::Reference,
-        opacity: 1.0,
-        name: Some(format!("chance, {}", whole_percent(chance))),
+    Ok(())
+}
+
+/// The colour of a role on paper.
+fn ink(role: Role) -> RGBColor {
+    let Rgb(red, green, blue) = colour(role, Ground::Print);
+    RGBColor(red, green, blue)
+}
+
+/// So many pixels of the picture, in pixels of the canvas.
+const fn scaled(pixels: u32) -> i32 {
+    (pixels * SUPERSAMPLING) as i32
+}
+
+/// A line of text whose left end is at `place` and whose middle is as high.
+fn label(text: &str, place: (i32, i32), size: u32, colour: RGBColor) -> Text<'static, (i32, i32), String> {
+    let style = (FONT, scaled(size)).into_font().color(&colour).pos(Pos::new(HPos::Left, VPos::Center));
+    Text::new(text.to_string(), place, style)
+}
+
+fn draw_mark(plot: &mut Plot<'_, '_, '_>, mark: &Mark) -> Drawn {
+    let points: Vec<_> = mark.finite_points().map(|[x, y]| (x, y)).collect();
+    if points.is_empty() {
+        return Ok(());
+    }
+    let style = ink(mark.role).mix(mark.opacity.into());
+    match mark.shape {
+        Shape::Line(width) => {
+            let line = style.stroke_width(width * SUPERSAMPLING);
+            plot.draw_series([PathElement::new(points, line)])?;
+        }
+        Shape::Dashes => {
+            let line = style.stroke_width(3 * SUPERSAMPLING);
+            plot.draw_series(DashedLineSeries::new(points, scaled(12), scaled(9), line))?;
+        }
+        Shape::Dots => {
+            plot.draw_series(points.iter().map(|point| Circle::new(*point, scaled(6), style.filled())))?;
+        }
+        Shape::Area => {
+            plot.draw_series([Polygon::new(points, style.filled())])?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the font known to plotters, once.
+fn register_fonts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // A font that is refused shows as the error of the first text drawn with it.
+        let _ = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
     });
-    Figure {
-        title: "Accuracies".into(),
-        note: "the auxiliary network reads the class off the gradient tensor; at chance it reads nothing"
-            .into(),
-        x,
-        y: Axis::percent("accuracy"),
-        marks,
-    }
-    .png()
 }
 
-/// Robust accuracy against ε, attack by attack, with 95 % intervals; `epsilon` is marked.
-///
-/// # Errors
-/// [`ChartError`].
-pub fn robustness(evaluation: &Robustness, epsilon: f64) -> Result<Vec<u8>, ChartError> {
-    let radii = evaluation.curves.iter().flat_map(|curve| &curve.points).map(|point| point.epsilon);
-    let largest = radii.fold(epsilon, f64::max);
-    let mut marks = vec![Mark {
-        shape: Shape::Dashes,
-        points: vec![[epsilon, 0.0], [epsilon, 1.0]],
-        role: Role::Reference,
-        opacity: 0.7,
-        name: Some(format!("ε of this run, {}", decimal(epsilon))),
-    }];
-    for (i, curve) in evaluation.curves.iter().enumerate() {
-        let clean = (evaluation.clean.total > 0).then_some((0.0, evaluation.clean));
-        let points = curve.points.iter().filter(|p| p.epsilon > 0.0).map(|p| (p.epsilon, p.robust));
-        let points: Vec<_> = clean.into_iter().chain(points).filter(|(_, share)| share.total > 0).collect();
-        let low = points.iter().map(|(epsilon, share)| [*epsilon, share.interval().0]);
-        let high = points.iter().rev().map(|(epsilon, share)| [*epsilon, share.interval().1]);
-        let middle: Vec<_> = points.iter().map(|(epsilon, share)| [*epsilon, share.value()]).collect();
-        let role = Role::Attack(curve.attack, curve.target, i);
-        let mark = |shape, points, opacity, name| Mark { shape, points, role, opacity, name };
-        marks.push(mark(Shape::Area, low.chain(high).collect(), 0.13, None));
-        marks.push(mark(
-            Shape::Line(4),
-            middle.clone(),
-            1.0,
-            Some(format!("{}, {}", curve.attack, curve.target)),
-        ));
-        marks.push(mark(Shape::Dots, middle, 1.0, None));
+/// Averages each square of [`SUPERSAMPLING`]² pixels of an RGB picture of this width.
+fn shrink(pixels: &[u8], width: usize) -> Vec<u8> {
+    let side = SUPERSAMPLING as usize;
+    let (rows, columns) = (SIZE.1 as usize, SIZE.0 as usize);
+    let mut small = Vec::with_capacity(rows * columns * 3);
+    for row in 0..rows {
+        for column in 0..columns {
+            for channel in 0..3 {
+                let at = |i: usize| {
+                    let (y, x) = (row * side + i / side, column * side + i % side);
+                    u32::from(pixels[(y * width + x) * 3 + channel])
+                };
+                small.push(((0..side * side).map(at).sum::<u32>() / (side * side) as u32) as u8);
+            }
+        }
     }
-    for case in &evaluation.worst {
-        let points = case.points.iter().map(|point| [point.epsilon, point.robust.value()]);
-        marks.push(Mark {
-            shape: Shape::Line(6),
-            points: std::iter::once([0.0, evaluation.clean.value()]).chain(points).collect(),
-            role: Role::Worst,
-            opacity: 1.0,
-            name: Some(format!("worst case of each image, {}", case.norm.name())),
-        });
-    }
-    Figure {
-        title: "Robustness".into(),
-        note: format!(
-            "step {}; accuracy on {} held-out images under attack, bands: 95 % intervals",
-            evaluation.step, evaluation.clean.total
-        ),
-        x: Axis::linear("ε, radius of the attack in pixel units", (0.0, 1.04 * largest), decimal),
-        y: Axis::percent("accuracy under attack"),
-        marks,
-    }
-    .png()
-}
-
-/// The training step, from 0 to the last report.
-fn step_axis(reports: &[Report]) -> Axis {
-    let last = reports.last().map_or(0.0, |report| report.step as f64);
-    Axis::linear("training step", (0.0, last), decimal)
-}
-
-/// A value of every report against its step.
-fn curve(reports: &[Report], value: fn(&Report) -> f64) -> Vec<[f64; 2]> {
-    reports.iter().map(|report| [report.step as f64, value(report)]).collect()
-}
-
-/// The curve faint as it is, and bold smoothed.
-fn push_smoothed(marks: &mut Vec<Mark>, raw: Vec<[f64; 2]>, role: Role, name: &str) {
-    let smoothed = smooth(&raw, SMOOTHING);
-    marks.push(Mark { shape: Shape::Line(2), points: raw, role, opacity: 0.3, name: None });
-    marks.push(Mark { shape: Shape::Line(4), points: smoothed, role, opacity: 1.0, name: Some(name.into()) });
+    small
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Hyper;
-    use crate::protocol::{Histograms, made_up};
+    use crate::protocol::{Histograms, Report, Robustness, made_up};
+    use crate::show::{charts, gradients::gradients};
 
-    /// The colours in the plot's own part of a chart, apart from white, grey and black.
-    fn coloured_pixels(bytes: &[u8]) -> usize {
+    fn pixels(bytes: &[u8]) -> (png::OutputInfo, Vec<u8>) {
         let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-        reader.next_frame(&mut pixels).unwrap();
+        let info = reader.next_frame(&mut pixels).unwrap();
+        (info, pixels)
+    }
+
+    #[test]
+    fn a_chart_without_points_is_still_a_picture() {
+        let mark = |shape| Mark::new(shape, vec![[f64::NAN, 0.5]], Role::Main).named("nothing");
+        let chart = Chart {
+            title: "empty".into(),
+            note: String::new(),
+            x: Axis::linear("x", [0.0, 0.0], |x| x.to_string()),
+            y: Axis::percent("y"),
+            marks: [Shape::Line(2), Shape::Dashes, Shape::Dots, Shape::Area].map(mark).into(),
+        };
+        let (info, _) = pixels(&png(&chart).unwrap());
+        assert_eq!((info.width, info.height), SIZE);
+    }
+
+    /// The pixels of a chart that have a colour, apart from white, grey and black.
+    fn coloured(chart: &Chart) -> usize {
+        let (_, pixels) = pixels(&png(chart).unwrap());
         pixels.chunks(3).filter(|p| p.iter().max().unwrap() - p.iter().min().unwrap() > 40).count()
     }
 
     #[test]
     fn charts_show_their_curves() {
         let reports: Vec<_> = (1..=100).map(|i| made_up::report(1, 10 * i, Hyper::default())).collect();
-        let evaluations: Vec<_> = (1..=5).map(|i| made_up::robustness(1, 200 * i, true)).collect();
+        let points = |value: fn(&Report) -> f64| -> Vec<[f64; 2]> {
+            reports.iter().map(|report| [report.step as f64, value(report)]).collect()
+        };
+        let [loss, auxiliary_loss] = [points(|report| report.loss), points(|report| report.auxiliary_loss)];
+        let [main, auxiliary] =
+            [points(|report| report.accuracy), points(|report| report.auxiliary_accuracy)];
+        let evaluation = made_up::robustness(1, 1000, true);
+        let held_out = [[1000.0, evaluation.clean.value()]];
+        let names = made_up::CLASSES.map(String::from);
+        let none = Histograms { classes: vec![], edges: vec![], ..made_up::histograms(1, 1) };
         let charts = [
-            ("losses", losses(&reports), losses(&[])),
-            ("accuracies", accuracies(&reports, &evaluations, 10), accuracies(&[], &[], 10)),
+            (charts::losses(&loss, &auxiliary_loss), charts::losses(&[], &[])),
+            (charts::accuracies(&main, &auxiliary, &held_out, 10), charts::accuracies(&[], &[], &[], 10)),
+            (gradients(&made_up::histograms(1, 1000), &names, "by class"), gradients(&none, &[], "by class")),
             (
-                "histograms",
-                gradient_chart(
-                    &made_up::histograms(1, 1000),
-                    &made_up::CLASSES.map(String::from),
-                    "by class",
-                ),
-                gradient_chart(
-                    &Histograms { classes: vec![], edges: vec![], ..made_up::histograms(1, 1) },
-                    &[],
-                    "by class",
-                ),
-            ),
-            (
-                "robustness",
-                robustness(&evaluations[4], 0.1),
-                robustness(&Robustness { curves: vec![], ..evaluations[4].clone() }, 0.1),
+                charts::robustness(&evaluation, 0.1),
+                charts::robustness(&Robustness { curves: vec![], ..evaluation }, 0.1),
             ),
         ];
-        for (name, full, empty) in charts {
-            let full = full.unwrap();
-            let (full, empty) = (coloured_pixels(&full), coloured_pixels(&empty.unwrap()));
+        for (full, empty) in charts {
+            let (name, full, empty) = (&full.title, coloured(&full), coloured(&empty));
             assert!(full > empty + 2000, "{name}: {full} coloured pixels, {empty} without data");
         }
     }

@@ -17,12 +17,12 @@ use crate::gpu::{read, softmax};
 use crate::nn::{Network, Weights, loss};
 use crate::platform;
 use crate::protocol::{Light, Robustness};
-use crate::show::columns;
+use crate::show::{charts, columns};
 use crate::train::Surrogate;
 use crate::train::checkpoint::{Checkpoint, CheckpointError};
 use crate::train::record::EvaluationRecord;
 
-use super::charts;
+use super::charts::png;
 use super::error::HeadlessError;
 use super::examples::Examples;
 use super::options::open_device;
@@ -211,7 +211,7 @@ fn write(
     folder.write("robustness.csv", table.bytes())?;
     let record = EvaluationRecord::in_full(evaluation, lights, draws);
     folder.write(EvaluationRecord::FILE, record.text().as_bytes())?;
-    folder.write("robustness.png", &charts::robustness(evaluation, epsilon)?)?;
+    folder.write("robustness.png", &png(&charts::robustness(evaluation, epsilon))?)?;
     folder.write("report.html", report.as_bytes())?;
     Ok(())
 }

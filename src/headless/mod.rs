@@ -8,8 +8,6 @@ pub mod drive;
 pub mod error;
 pub mod evaluate;
 mod examples;
-mod figure;
-mod gradient_chart;
 pub mod interrupt;
 pub mod options;
 pub mod progress;

@@ -3,6 +3,7 @@
 
 mod draw;
 mod html;
+mod svg;
 
 use burn::tensor::Tensor;
 
@@ -10,8 +11,8 @@ use crate::attack::Victim;
 use crate::config::{Norm, Threat};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
-use crate::protocol::Light;
-use crate::protocol::Robustness;
+use crate::protocol::{Light, Robustness};
+use crate::show::matrix::right;
 
 pub use html::html;
 
@@ -120,17 +121,14 @@ impl Gallery {
 
     /// The threat that left the fewest images right.
     fn strongest(&self) -> Option<&(usize, Threat, Seen)> {
-        let right = |seen: &Seen| {
-            seen.predictions.iter().zip(&self.labels).filter(|(said, label)| said == label).count()
-        };
-        self.threats.iter().min_by_key(|(.., seen)| right(seen))
+        self.threats.iter().min_by_key(|(.., seen)| right(&self.confusion(seen)))
     }
 
     /// How often each class (row) was taken for each (column): `K × K`.
-    fn confusion(&self, seen: &Seen) -> Vec<f64> {
-        let mut counts = vec![0.0; self.classes * self.classes];
+    fn confusion(&self, seen: &Seen) -> Vec<u32> {
+        let mut counts = vec![0; self.classes * self.classes];
         for (label, said) in self.labels.iter().zip(&seen.predictions) {
-            counts[label * self.classes + said] += 1.0;
+            counts[label * self.classes + said] += 1;
         }
         counts
     }

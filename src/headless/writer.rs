@@ -4,10 +4,12 @@ use web_time::{Duration, Instant, SystemTime};
 
 use crate::config::ScenarioKind;
 use crate::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo, Tasks};
-use crate::show::{Table, columns};
+use crate::show::columns::{self, Metric};
+use crate::show::gradients::gradients;
+use crate::show::{Table, charts};
 use crate::train::record::{Ended, Latest, RunRecord};
 
-use super::charts;
+use super::charts::png;
 use super::error::HeadlessError;
 use super::run_folder::{FolderError, RunFolder};
 use super::tables::{self, HistogramTable};
@@ -144,17 +146,27 @@ impl RunWriter {
     /// Writes everything but the checkpoint.
     ///
     /// # Errors
-    /// [`FolderError::Unwritable`] and [`charts::ChartError`].
+    /// [`FolderError::Unwritable`] and [`ChartError`](super::charts::ChartError).
     pub fn write(&mut self, outcome: Ended) -> Result<(), HeadlessError> {
         self.write_numbers(outcome)?;
         if !self.reports.is_empty() {
-            self.folder.write("losses.png", &charts::losses(&self.reports)?)?;
-            let accuracies = charts::accuracies(&self.reports, &self.evaluations, self.info.origins.len())?;
-            self.folder.write("accuracies.png", &accuracies)?;
+            let points = |metric: Metric| -> Vec<[f64; 2]> {
+                self.reports.iter().map(|report| [report.step as f64, metric.of(report)]).collect()
+            };
+            let losses = charts::losses(&points(Metric::Loss), &points(Metric::AuxiliaryLoss));
+            self.folder.write("losses.png", &png(&losses)?)?;
+            let held_out: Vec<_> =
+                self.evaluations.iter().map(|found| [found.step as f64, found.clean.value()]).collect();
+            let accuracies = charts::accuracies(
+                &points(Metric::Accuracy),
+                &points(Metric::AuxiliaryAccuracy),
+                &held_out,
+                self.info.origins.len(),
+            );
+            self.folder.write("accuracies.png", &png(&accuracies)?)?;
         }
         if let Some(histograms) = &self.last_histograms {
-            let chart =
-                |histograms, title: &str| charts::gradient_chart(histograms, &self.info.origins, title);
+            let chart = |histograms, title: &str| png(&gradients(histograms, &self.info.origins, title));
             let title = match self.scenario() {
                 ScenarioKind::Defense => "Gradient tensors, by class",
                 ScenarioKind::Distillation => "Gradient tensors, by network",
@@ -167,8 +179,8 @@ impl RunWriter {
             }
         }
         if let Some(evaluation) = self.evaluations.last() {
-            let chart = charts::robustness(evaluation, self.info.config.hyper.epsilon)?;
-            self.folder.write("robustness.png", &chart)?;
+            let chart = charts::robustness(evaluation, self.info.config.hyper.epsilon);
+            self.folder.write("robustness.png", &png(&chart)?)?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::draw::{bars, curves, escaped, matrix, picture};
+use super::svg::svg;
 use super::{Report, Seen};
 use crate::config::{Norm, Threat};
 use crate::protocol::{Light, Robustness, Verdict};
@@ -20,7 +21,7 @@ pub fn html(report: &Report<'_>) -> String {
     let _ = write!(
         body,
         "<section><h2>Accuracy against ε</h2><figure>{}</figure>{}</section>",
-        curves(evaluation),
+        svg(&curves(evaluation)),
         table(evaluation)
     );
     if !evaluation.smallest.is_empty() {

@@ -1,7 +1,7 @@
 //! Where logarithmic bins with a sign lie on an axis: bin by bin, with the powers of ten marked and long empty
 //! stretches drawn short.
 
-use crate::show::number::figure;
+use super::number::figure;
 
 /// Empty bins in a row from which on they are drawn short, and the room that they then get together, in bins.
 const LONG: usize = 10;
@@ -18,7 +18,7 @@ pub struct Tick {
 
 /// The axis of some histograms: a bin is 1 wide, unless it lies in a long stretch where no class has an entry.
 #[derive(Clone, Debug)]
-pub struct Axis {
+pub struct Bins {
     edges: Vec<f32>,
     /// Where each edge is.
     places: Vec<f64>,
@@ -28,7 +28,7 @@ pub struct Axis {
     squeezed: Vec<(usize, usize)>,
 }
 
-impl Axis {
+impl Bins {
     /// The axis for histograms with these ascending edges and these counts, class by class.
     pub fn new<'a>(edges: &[f32], counts: impl Iterator<Item = &'a [u32]> + Clone) -> Self {
         let bins = edges.len().saturating_sub(1);
@@ -189,11 +189,11 @@ mod tests {
 
     #[test]
     fn ticks_are_powers_of_ten_about_zero() {
-        let full = Axis::new(&EDGES, [&[1, 1, 1, 1, 1][..]].into_iter());
+        let full = Bins::new(&EDGES, [&[1, 1, 1, 1, 1][..]].into_iter());
         let labels = |most| full.ticks(most).into_iter().map(|tick| tick.label).collect::<Vec<_>>();
         assert_eq!(labels(12), ["−1e−1", "−1e−2", "−1e−3", "0", "1e−3", "1e−2", "1e−1"]);
         assert_eq!(labels(6), ["−1e−1", "−1e−2", "0", "1e−2", "1e−1"]);
-        assert!(Axis::new(&[], std::iter::empty()).ticks(5).is_empty());
+        assert!(Bins::new(&[], std::iter::empty()).ticks(5).is_empty());
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
         for bin in [5, 6, 30] {
             counts[bin] = 3;
         }
-        let axis = Axis::new(&edges, [&counts[..]].into_iter());
+        let axis = Bins::new(&edges, [&counts[..]].into_iter());
         assert_eq!(axis.bins(), (4, 32));
         // Bins 7 to 29 are empty and get room for four.
         let squeezed: Vec<_> = axis.squeezed().map(|(low, high)| (low.round(), high.round())).collect();

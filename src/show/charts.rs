@@ -1,0 +1,169 @@
+//! The charts of a run, each one question: losses, accuracies, robustness; and what each face builds its own of.
+
+use super::chart::{Axis, Chart, Mark, Shape};
+use super::number::{decimal, whole_percent};
+use super::palette::Role;
+use super::smooth::{SMOOTHING, smooth};
+use crate::config::TargetKind;
+use crate::protocol::{Curve, Point, Robustness, Share};
+
+/// How visible the interval about a curve is.
+const BAND: f32 = 0.13;
+/// How visible a curve is as it was measured, beside the smoothed one.
+const RAW: f32 = 0.3;
+
+/// The losses of both networks, by step.
+pub fn losses(main: &[[f64; 2]], auxiliary: &[[f64; 2]]) -> Chart {
+    let finite = main.iter().chain(auxiliary).map(|[_, y]| *y).filter(|y| y.is_finite());
+    let largest = finite.fold(0.0, f64::max);
+    let both = [
+        smoothed(main, SMOOTHING, Role::Main, "main network"),
+        smoothed(auxiliary, SMOOTHING, Role::Auxiliary, "auxiliary network"),
+    ];
+    Chart {
+        title: "Losses".into(),
+        note: format!("cross-entropy; bold: smoothed ({SMOOTHING}), faint: as measured"),
+        x: step_axis(main),
+        y: Axis::linear("cross-entropy", [0.0, 1.05 * largest], decimal),
+        marks: both.into_iter().flatten().collect(),
+    }
+}
+
+/// The accuracies of both networks, by step, with what chance gives among `origins` origins, and the main network's on
+/// held-out images.
+pub fn accuracies(main: &[[f64; 2]], auxiliary: &[[f64; 2]], held_out: &[[f64; 2]], origins: usize) -> Chart {
+    let x = step_axis(main);
+    let chance = 1.0 / origins.max(1) as f64;
+    let mut marks: Vec<Mark> = [
+        smoothed(main, SMOOTHING, Role::Main, "main, in training"),
+        smoothed(auxiliary, SMOOTHING, Role::Auxiliary, "auxiliary network"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if !held_out.is_empty() {
+        marks.push(Mark::new(Shape::Dots, held_out.to_vec(), Role::Good).named("main, held-out images"));
+    }
+    let points = x.range.map(|x| [x, chance]).to_vec();
+    let name = format!("chance, {}", whole_percent(chance));
+    marks.push(Mark::new(Shape::Dashes, points, Role::Reference).named(name));
+    Chart {
+        title: "Accuracies".into(),
+        note: "the auxiliary network reads the class off the gradient tensor; at chance it reads nothing"
+            .into(),
+        x,
+        y: Axis::percent("accuracy"),
+        marks,
+    }
+}
+
+/// Robust accuracy against ε, attack by attack, with 95 % intervals; `epsilon` is marked.
+pub fn robustness(now: &Robustness, epsilon: f64) -> Chart {
+    let radii = now.curves.iter().flat_map(|curve| &curve.points).map(|point| point.epsilon);
+    let largest = radii.fold(epsilon, f64::max);
+    let set = Mark::new(Shape::Dashes, vec![[epsilon, 0.0], [epsilon, 1.0]], Role::Reference);
+    let mut marks = vec![set.faint(0.7).named(format!("ε of this run, {}", decimal(epsilon)))];
+    for (place, curve) in now.curves.iter().enumerate() {
+        let role = Role::Attack(curve.attack, curve.target, place);
+        let shares = from_clean(now, &curve.points);
+        let line = Mark::new(Shape::Line(4), values(&shares), role);
+        marks.push(band(&shares, role));
+        marks.push(line.named(format!("{}, {}", curve.attack, curve.target)));
+        marks.push(Mark::new(Shape::Dots, values(&shares), role));
+    }
+    for case in &now.worst {
+        let line = Mark::new(Shape::Line(6), values(&from_clean(now, &case.points)), Role::Worst);
+        marks.push(line.named(format!("worst case of each image, {}", case.norm.name())));
+    }
+    Chart {
+        title: "Robustness".into(),
+        note: format!(
+            "step {}; accuracy on {} held-out images under attack, bands: 95 % intervals",
+            now.step, now.clean.total
+        ),
+        x: Axis::linear("ε, radius of the attack in pixel units", [0.0, 1.04 * largest], decimal),
+        y: Axis::percent("accuracy under attack"),
+        marks,
+    }
+}
+
+/// A curve as it was measured, faint, and smoothed with `weight` of the past; the latter alone where that is 0.
+pub fn smoothed(raw: &[[f64; 2]], weight: f64, role: Role, name: &str) -> Vec<Mark> {
+    let faint = (weight > 0.0).then(|| Mark::new(Shape::Line(2), raw.to_vec(), role).faint(RAW));
+    let bold = Mark::new(Shape::Line(4), smooth(raw, weight), role).named(name);
+    faint.into_iter().chain([bold]).collect()
+}
+
+/// Shares against ε from 0, where nothing is attacked, on; those of no images are left out.
+pub fn from_clean(evaluation: &Robustness, points: &[Point]) -> Vec<(f64, Share)> {
+    let attacked = points.iter().map(|point| (point.epsilon, point.robust));
+    let attacked = attacked.filter(|(epsilon, _)| *epsilon > 0.0);
+    std::iter::once((0.0, evaluation.clean)).chain(attacked).filter(|(_, share)| share.total > 0).collect()
+}
+
+/// The shares themselves.
+pub fn values(shares: &[(f64, Share)]) -> Vec<[f64; 2]> {
+    shares.iter().map(|(epsilon, share)| [*epsilon, share.value()]).collect()
+}
+
+/// The 95 % interval about shares: the upper edge to the right, then the lower one back.
+pub fn band(shares: &[(f64, Share)], role: Role) -> Mark {
+    let high = shares.iter().map(|(epsilon, share)| [*epsilon, share.interval().1]);
+    let low = shares.iter().rev().map(|(epsilon, share)| [*epsilon, share.interval().0]);
+    Mark::new(Shape::Area, high.chain(low).collect(), role).faint(BAND)
+}
+
+/// What a curve is called where its line ends: `pgd`, `pgd → random`.
+pub fn curve_name(curve: &Curve) -> String {
+    match curve.target {
+        TargetKind::Untargeted => curve.attack.name().into(),
+        target => format!("{} → {target}", curve.attack),
+    }
+}
+
+/// The training step, from 0 to the last point.
+fn step_axis(points: &[[f64; 2]]) -> Axis {
+    let last = points.last().map_or(0.0, |[step, _]| *step);
+    Axis::linear("training step", [0.0, last], decimal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::made_up;
+
+    #[test]
+    fn losses_are_faint_as_measured_and_bold_smoothed() {
+        let chart = losses(&[[0.0, 4.0], [10.0, f64::NAN], [20.0, 2.0]], &[[0.0, 1.0]]);
+        let drawn: Vec<_> = chart.marks.iter().map(|mark| (mark.role, mark.points.len())).collect();
+        let expected = [(Role::Main, 3), (Role::Main, 2), (Role::Auxiliary, 1), (Role::Auxiliary, 1)];
+        assert_eq!(drawn, expected);
+        assert_eq!((chart.x.range, chart.y.range), ([0.0, 20.0], [0.0, 4.2]));
+        assert_eq!(losses(&[], &[]).x.range, [0.0, 1.0]);
+        let alone = smoothed(&[[0.0, 1.0], [1.0, 3.0]], 0.0, Role::Main, "as it is");
+        assert_eq!((alone.len(), &alone[0].points[..]), (1, &[[0.0, 1.0], [1.0, 3.0]][..]));
+    }
+
+    #[test]
+    fn chance_crosses_the_accuracies() {
+        let chart = accuracies(&[[0.0, 0.5], [100.0, 0.9]], &[], &[], 10);
+        let chance = chart.marks.last().unwrap();
+        assert_eq!((chance.shape, &chance.points[..]), (Shape::Dashes, &[[0.0, 0.1], [100.0, 0.1]][..]));
+        assert_eq!(chance.name.as_deref(), Some("chance, 10 %"));
+    }
+
+    #[test]
+    fn curves_begin_where_nothing_is_attacked() {
+        let mut now = made_up::robustness(1, 200, true);
+        let chart = robustness(&now, 0.1);
+        assert_eq!(chart.marks.len(), 1 + 3 * now.curves.len() + now.worst.len());
+        for curve in chart.marks[1..].chunks_exact(3) {
+            let [band, line, dots] = curve else { unreachable!("three each") };
+            assert_eq!(line.points[0], [0.0, now.clean.value()]);
+            assert_eq!((&line.points, 2 * line.points.len()), (&dots.points, band.points.len()));
+        }
+        now.clean.total = 0;
+        now.curves.clear();
+        assert!(robustness(&now, 0.1).marks.iter().flat_map(|mark| &mark.points).all(|[_, y]| y.is_finite()));
+    }
+}
