@@ -10,6 +10,7 @@ pub mod knobs;
 pub mod link;
 pub mod method;
 mod run;
+mod seed;
 mod table;
 pub mod threat;
 
@@ -24,5 +25,6 @@ pub use knob::{KnobError, Section};
 pub use knobs::Knob;
 pub use method::{DistillationMethod, Method, Mode, MultitaskMethod};
 pub use run::Players;
+pub use seed::Stream;
 pub use table::{Config, Hyper, KNOBS, Setup};
 pub use threat::{Occasion, Threat};

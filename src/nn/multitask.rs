@@ -10,10 +10,7 @@ use super::{
     network::{Builder, Interface, Statistics, channels},
     weights::first_values,
 };
-use crate::config::{Activation, NetworkKind};
-
-/// Keeps the seeds of encoder and decoders apart.
-const DECODER_SEED: u64 = 0x5eed_0006;
+use crate::config::{Activation, NetworkKind, Stream};
 
 /// What such a network is made for.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,7 +117,7 @@ impl MultitaskNetwork {
         let of = |(index, part): (usize, &Range<usize>)| {
             let seed = match index.checked_sub(self.encoders.len()) {
                 None => seed,
-                Some(task) => seed ^ DECODER_SEED ^ (task as u64).rotate_left(32),
+                Some(task) => Stream::Decoders.of(seed) ^ (task as u64).rotate_left(32),
             };
             first_values(&self.specs[part.clone()], seed)
         };

@@ -3,11 +3,9 @@
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 
-use crate::config::Augmentation;
+use crate::config::{Augmentation, Stream};
 use crate::gpu::images::Take;
 
-/// Keeps what is drawn here apart from what else the run's seed decides.
-const SEED: u64 = 0x5eed_0003;
 /// Most pixels that an image is moved by, in each direction.
 const MOST_PIXELS: i32 = 4;
 
@@ -16,7 +14,7 @@ const MOST_PIXELS: i32 = 4;
 /// The order of draws is written out, and the generator's stream is fixed by its name, so that a new version of a
 /// library cannot change a run that goes on from a checkpoint.
 pub fn draw(kind: Augmentation, indices: &[u32], seed: u64, step: u64) -> Vec<Take> {
-    let key = Xoshiro256PlusPlus::seed_from_u64(seed ^ SEED).next_u64();
+    let key = Xoshiro256PlusPlus::seed_from_u64(Stream::Augmentation.of(seed)).next_u64();
     let mut random = Xoshiro256PlusPlus::seed_from_u64(key ^ step);
     let mut take = |index: &u32| {
         let untouched = Take { index: *index, ..Take::default() };

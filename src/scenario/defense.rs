@@ -16,7 +16,7 @@ use super::{
 use crate::{
     attack::{Goal, Recipe, Victim},
     config::{
-        Hyper, Norm, Players, Setup,
+        Hyper, Norm, Players, Setup, Stream,
         method::{ModeRow, Penalty, TrainOn},
     },
     data::{BatchOrder, Dataset},
@@ -32,10 +32,6 @@ use crate::{
         optimizer::Rates,
     },
 };
-
-/// Keeps the seeds of two networks and of the attacks in training apart.
-const AUXILIARY_SEED: u64 = 0x5eed_0001;
-const ATTACK_SEED: u64 = 0x5eed_0002;
 
 /// The scenario.
 pub struct Defense {
@@ -75,7 +71,7 @@ impl Defense {
             held_out: upload(&data.test, data, device),
             order: BatchOrder::new(data.train.len(), setup.batch_size, setup.seed),
             main: Player::new(network, setup, setup.seed, device).in_precision(setup.precision),
-            auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
+            auxiliary: Player::new(auxiliary, setup, Stream::Auxiliary.of(setup.seed), device),
             setup: setup.clone(),
             sums: None,
         }
@@ -96,7 +92,7 @@ impl Defense {
 
     /// What attacks and projections of training step `step` are drawn from.
     fn random(&self, step: u64) -> StdRng {
-        StdRng::seed_from_u64(self.setup.seed ^ ATTACK_SEED ^ step.rotate_left(32))
+        StdRng::seed_from_u64(Stream::TrainingAttacks.of(self.setup.seed) ^ step.rotate_left(32))
     }
 
     /// What `trades` adds: the divergence between the predictions on the batch and on adversarial examples of it.

@@ -13,7 +13,7 @@ use super::{
     teacher::{Preparation, Teacher},
 };
 use crate::{
-    config::{Hyper, Players, Setup},
+    config::{Hyper, Players, Setup, Stream},
     data::{BatchOrder, Dataset, stratified_subset},
     gpu::{
         hits,
@@ -27,9 +27,6 @@ use crate::{
     },
 };
 
-/// Keeps the seeds of the auxiliary network and of the student's share apart from the student's.
-const AUXILIARY_SEED: u64 = 0x5eed_0001;
-const SUBSET_SEED: u64 = 0x5eed_0005;
 /// Where a gradient tensor comes from, in the order of the auxiliary network's confusion.
 pub const ORIGINS: [&str; 2] = ["student", "teacher"];
 
@@ -75,7 +72,8 @@ impl Distillation {
             Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics)
                 .behind_input_of(setup);
         let auxiliary = auxiliary_network(setup, interface.clone());
-        let share = stratified_subset(&data.train.labels, setup.fraction, setup.seed ^ SUBSET_SEED);
+        let share =
+            stratified_subset(&data.train.labels, setup.fraction, Stream::StudentShare.of(setup.seed));
         let teacher = match trained {
             Some((network, weights)) => Teacher::trained(network, &weights, setup, device),
             None => {
@@ -87,7 +85,7 @@ impl Distillation {
             held_out: upload(&data.test, data, device),
             order: BatchOrder::new(share.len(), setup.batch_size, setup.seed),
             student: Player::new(network, setup, setup.seed, device).in_precision(setup.precision),
-            auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
+            auxiliary: Player::new(auxiliary, setup, Stream::Auxiliary.of(setup.seed), device),
             teacher,
             setup: setup.clone(),
             sums: None,

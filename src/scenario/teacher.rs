@@ -8,14 +8,11 @@ use super::{
     player::{Player, schedule},
 };
 use crate::{
-    config::{Hyper, Setup},
+    config::{Hyper, Setup, Stream},
     data::BatchOrder,
     gpu::{hits, images::DeviceImages, measures::SCALARS},
     nn::{Network, Optimizer, Weights, loss, network::Interface, network::Statistics},
 };
-
-/// Keeps the seeds of teacher and student apart.
-const SEED: u64 = 0x5eed_0004;
 
 /// How far the preparation of a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +55,7 @@ impl Teacher {
             interface,
             statistics,
         );
-        let seed = setup.seed ^ SEED;
+        let seed = Stream::Teacher.of(setup.seed);
         let order = BatchOrder::new(images.len(), setup.batch_size, seed);
         let course = Course { images, order, steps: setup.teacher_steps, sums: None };
         Self { player: Player::new(network, setup, seed, device), course: Some(course) }
@@ -92,8 +89,12 @@ impl Teacher {
         let Some(Preparation { done, steps }) = self.preparation() else { return };
         let Some(course) = &mut self.course else { return };
         let indices = course.order.indices(done);
-        let batch =
-            course.images.take(&augmentation::draw(setup.augmentation, indices, setup.seed ^ SEED, done));
+        let batch = course.images.take(&augmentation::draw(
+            setup.augmentation,
+            indices,
+            Stream::Teacher.of(setup.seed),
+            done,
+        ));
         let theta = self.player.weights.tracked();
         let logits = self.player.network.logits(&theta, batch.images);
         let objective = loss::cross_entropy(logits.clone(), batch.one_hot.clone());

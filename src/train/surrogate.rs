@@ -3,14 +3,12 @@
 use burn::tensor::Device;
 
 use crate::{
-    config::{Hyper, InputTransform, Mode, Players, ScenarioKind, Schedule, Setup},
+    config::{Hyper, InputTransform, Mode, Players, ScenarioKind, Schedule, Setup, Stream},
     data::Dataset,
     nn::{Network, Weights, network::Statistics},
     scenario::{Defense, Scenario},
 };
 
-/// Keeps the surrogate's seed and the victim's apart.
-const SEED: u64 = 0x5eed_0003;
 /// Training steps: enough for an undefended network to be good at its data.
 const STEPS: u64 = 300;
 /// Steps between two reads, so that the device's queue stays short.
@@ -27,7 +25,7 @@ impl Surrogate {
     pub fn new(setup: &Setup, data: &Dataset, statistics: &Statistics, device: &Device) -> Self {
         let setup = Setup {
             mode: Mode::Baseline,
-            seed: setup.seed ^ SEED,
+            seed: Stream::Surrogate.of(setup.seed),
             input_transform: InputTransform::None,
             scenario: ScenarioKind::Defense,
             schedule: Schedule::Constant,

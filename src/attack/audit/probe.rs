@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use crate::{
-    config::{Normalization, OptimizerKind},
+    config::{Normalization, OptimizerKind, Stream},
     data::{BatchOrder, balanced_subset},
     gpu::{hits, images::DeviceImages, read},
     nn::{Network, Optimizer, Weights, loss, optimizer::Rates, weights::first_values},
@@ -21,8 +21,6 @@ const MOST_STEPS: u64 = 600;
 /// Looks without a better one after which it has levelled.
 const PATIENCE: u64 = 3;
 const LEARNING_RATE: f64 = 2e-3;
-/// Keeps its seeds apart from the run's.
-const SEED: u64 = 0x5eed_0006;
 
 /// An auxiliary network that reads classes off gradient tensors.
 #[derive(Clone, Debug)]
@@ -108,13 +106,13 @@ impl Probe {
         seed: u64,
     ) -> Self {
         let mut chosen = balanced_subset(train.labels(), IMAGES);
-        chosen.shuffle(&mut StdRng::seed_from_u64(seed ^ SEED));
+        chosen.shuffle(&mut StdRng::seed_from_u64(Stream::Probe.of(seed)));
         let (look, learn) = chosen.split_at((chosen.len() / ONE_IN).max(1).min(chosen.len() - 1));
         let of = |images: &DeviceImages, indices: &[u32]| tensors(victim, reader, images, indices);
         let learn = of(train, learn);
         let device = learn[0].0.device();
         Self {
-            fresh: Pupil::new(reader, learn.len(), seed ^ SEED, &device),
+            fresh: Pupil::new(reader, learn.len(), Stream::Probe.of(seed), &device),
             look: of(train, look),
             test: of(held_out, indices),
             learn,
@@ -169,7 +167,8 @@ impl Probe {
             *since += 1;
         }
         if self.fresh.best.2 >= PATIENCE || self.fresh.step >= MOST_STEPS {
-            self.floor = Some(Pupil::new(&self.reader, self.learn.len(), self.seed ^ SEED, &self.device));
+            self.floor =
+                Some(Pupil::new(&self.reader, self.learn.len(), Stream::Probe.of(self.seed), &self.device));
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{
-    Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, TRAIN_TEACHER, TaskSet,
+    Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, Stream, TRAIN_TEACHER, TaskSet,
 };
 
 use super::super::error::HeadlessError;
@@ -277,12 +277,9 @@ fn teacher(base: &Config, seed: u64) -> Config {
     // Its robustness is not what it is for: one step will do.
     config.hyper.attack_steps = 1;
     // Not the student's: a teacher of the same architecture must not begin as its student does.
-    setup.seed = seed ^ TEACHER_SEED;
+    setup.seed = Stream::Teacher.of(seed);
     config
 }
-
-/// Keeps the seeds of teacher and student apart.
-const TEACHER_SEED: u64 = 0x5eed_0004;
 
 #[cfg(test)]
 mod tests {

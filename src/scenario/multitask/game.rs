@@ -10,7 +10,7 @@ use super::{
     task::{Source, Target, Task, tasks},
 };
 use crate::{
-    config::{Augmentation, Hyper, Players, Setup},
+    config::{Augmentation, Hyper, Players, Setup, Stream},
     data::{BatchOrder, Dataset, scenes::Scenes},
     gpu::{
         add_measures, hits,
@@ -30,10 +30,6 @@ use crate::{
         player::{Player, auxiliary_turns, schedule},
     },
 };
-
-/// Keeps the seeds of the auxiliary network and of the noise apart from the main network's.
-const AUXILIARY_SEED: u64 = 0x5eed_0001;
-const NOISE_SEED: u64 = 0x5eed_0007;
 
 /// Why tasks cannot be learned of some images.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +111,7 @@ impl Multitask {
             scenes,
             order: BatchOrder::new(data.train.len(), setup.batch_size, setup.seed),
             main,
-            auxiliary: Player::new(auxiliary, setup, setup.seed ^ AUXILIARY_SEED, device),
+            auxiliary: Player::new(auxiliary, setup, Stream::Auxiliary.of(setup.seed), device),
             balance: Balance::new(tasks.len(), network.representation, &plain),
             tasks: tasks.into_iter().map(|(task, _)| task).collect(),
             outputs: names,
@@ -290,7 +286,7 @@ impl Multitask {
         let batch = self.train.take(&takes);
         let scenes = self.scenes.as_ref().map(|[train, _]| train);
         let targets = targets(&self.tasks, &batch, &indices, scenes);
-        let key = seed ^ NOISE_SEED ^ step.rotate_left(32);
+        let key = Stream::TaskNoise.of(seed) ^ step.rotate_left(32);
         let seeds: Vec<u64> = (0..indices.len() as u64).map(|place| key ^ place.rotate_left(16)).collect();
         let input = self.noisy(batch.images.clone(), &seeds, hyper);
 

@@ -11,10 +11,11 @@ use super::{
     targets::{grey, targets},
     task::Target,
 };
-use crate::{config::Hyper, gpu::images::Batch};
+use crate::{
+    config::{Hyper, Stream},
+    gpu::images::Batch,
+};
 
-/// The noise on held-out images, which is the same for every run.
-const HELD_OUT_NOISE_SEED: u64 = 0x5eed_0008;
 /// Held-out images read at once.
 const CHUNK: usize = 256;
 /// Held-out images whose gradients make the compass.
@@ -94,8 +95,10 @@ impl Multitask {
     /// Held-out images at `indices` with their noise, and what the tasks want of them.
     fn held_out_batch(&self, indices: &[u32], hyper: &Hyper) -> (Batch, Tensor<4>, Vec<Target>) {
         let batch = self.held_out.gather(indices);
-        let seeds: Vec<u64> =
-            indices.iter().map(|index| HELD_OUT_NOISE_SEED ^ u64::from(*index).rotate_left(32)).collect();
+        let seeds: Vec<u64> = indices
+            .iter()
+            .map(|index| Stream::HeldOutNoise.number() ^ u64::from(*index).rotate_left(32))
+            .collect();
         let input = self.noisy(batch.images.clone(), &seeds, hyper);
         let scenes = self.scenes.as_ref().map(|[_, held_out]| held_out);
         let targets = targets(&self.tasks, &batch, indices, scenes);
