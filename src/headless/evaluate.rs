@@ -1,41 +1,26 @@
 //! `great-lab evaluate`: how many held-out images a trained network still classifies under attack.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use burn::tensor::Device;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use web_time::Instant;
 
-use crate::attack::audit::{Severity, Subject};
-use crate::attack::evaluation::{Attacked, BatchSizes, Counts, Turn, found};
-use crate::attack::{Audit, Evaluation, Victim};
-use crate::config::{AttackKind, Config, Hyper, Norm, TargetKind, Threat};
-use crate::data::{self, Dataset, balanced_subset};
-use crate::gpu::images::DeviceImages;
-use crate::gpu::{read, softmax};
-use crate::nn::{Network, Weights, loss};
-use crate::platform;
+use crate::config::{AttackKind, TargetKind};
+use crate::data::{self, Dataset};
 use crate::protocol::{Light, Robustness};
 use crate::show::{charts, columns};
-use crate::train::Surrogate;
 use crate::train::checkpoint::{Checkpoint, CheckpointError};
 use crate::train::record::EvaluationRecord;
 
+use super::assess::{Found, Job, assess};
 use super::charts::png;
 use super::error::HeadlessError;
 use super::examples::Examples;
 use super::options::open_device;
 use super::progress::Progress;
-use super::report::{self, Gallery};
+use super::report::{self, Description, Report};
 use super::run_folder::{RunFolder, write_whole};
 use super::tables;
 use super::threats::Request;
-
-/// Images whose gradient tensors are read at once.
-const WEIGHED_AT_ONCE: usize = 128;
-/// What training a surrogate counts in the progress.
-const SURROGATE_SHARE: f64 = 0.2;
 
 /// The flags of `great-lab evaluate`.
 #[derive(clap::Args, Debug)]
@@ -122,7 +107,7 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     let opened = open_device(&options.device)?;
     let mut progress = Progress::of_attacks(options.quiet);
     opened.info.notice.iter().for_each(|notice| progress.say(notice));
-    let subject = subject_of(&checkpoint, &data);
+    let subject = describe(&checkpoint, &data);
     let job = Job {
         data,
         threats,
@@ -134,8 +119,8 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
         checkpoint,
     };
     let draws = job.draws;
-    let found = attack(job, &mut progress)?;
-    let Found { evaluation, examples, lights, .. } = &found;
+    let found = assess(job, &mut progress)?;
+    let Found { evaluation, examples, lights, gallery } = &found;
     progress.finish();
     super::print(&tables::robustness_text(evaluation));
     if draws > 1 {
@@ -147,7 +132,7 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
         super::print(&tables::audit_text(lights));
     }
     options.save_examples.as_deref().map_or(Ok(()), |path| write_examples(path, examples))?;
-    let report = report::html(&found.report(&subject));
+    let report = report::html(&Report { subject: &subject, evaluation, gallery, lights });
     options.report.as_deref().map_or(Ok(()), |path| write_whole(path, report.as_bytes()))?;
     options.out.as_deref().map_or(Ok(()), |out| {
         write(out, options.force, (evaluation, draws), lights.clone(), hyper.epsilon, &report)
@@ -217,10 +202,10 @@ fn write(
 }
 
 /// What was attacked, for the report.
-fn subject_of(checkpoint: &Checkpoint, data: &Dataset) -> report::Subject {
+fn describe(checkpoint: &Checkpoint, data: &Dataset) -> Description {
     let header = &checkpoint.header;
     let setup = &header.config.setup;
-    report::Subject {
+    Description {
         title: format!("{} trained by {} on {}", setup.network, setup.method().name(), setup.data),
         lines: vec![
             format!("width × {}", setup.width),
@@ -231,210 +216,4 @@ fn subject_of(checkpoint: &Checkpoint, data: &Dataset) -> report::Subject {
         classes: header.classes.clone(),
         shape: header.image,
     }
-}
-
-/// What is to be attacked, with what, where.
-struct Job {
-    checkpoint: Checkpoint,
-    data: Dataset,
-    threats: Vec<Threat>,
-    samples: usize,
-    /// Over how many draws of the network's own noise attacks average their gradients.
-    draws: usize,
-    /// Whether the examples are wanted too.
-    keep: bool,
-    /// Whether the figures are to be audited.
-    audit: bool,
-    device: Device,
-}
-
-/// What the attacking thread says.
-enum Message {
-    /// So much is done, in [0, 1].
-    Progress(f64),
-    /// All attacks were made: how long that took.
-    Attacked(String),
-    /// All is done, or the device failed.
-    Done(Result<Box<Attacks>, String>),
-}
-
-/// What the attacks led to.
-struct Attacks {
-    counts: Counts,
-    examples: Vec<Examples>,
-    lights: Vec<Light>,
-    gallery: Gallery,
-}
-
-/// What came of a job.
-struct Found {
-    evaluation: Robustness,
-    examples: Vec<Examples>,
-    lights: Vec<Light>,
-    gallery: Gallery,
-}
-
-impl Found {
-    fn report<'a>(&'a self, subject: &'a report::Subject) -> report::Report<'a> {
-        let Self { evaluation, lights, gallery, .. } = self;
-        report::Report { subject, evaluation, gallery, lights }
-    }
-}
-
-/// Attacks on a thread of its own, which may wait for the device, and shows progress meanwhile.
-fn attack(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
-    let (threats, step) = (job.threats.clone(), job.checkpoint.header.step);
-    let classes = job.data.classes.len();
-    let (sender, receiver): (_, Receiver<Message>) = sync_channel(16);
-    let thread = platform::spawn("attacks", move || async move {
-        let result = job.run(&sender).await;
-        // Without a receiver the command is over already.
-        let _ = sender.send(Message::Done(result.map(Box::new)));
-    });
-    thread.map_err(|error| HeadlessError::System(error.to_string()))?;
-    loop {
-        match receiver.recv().map_err(|_| HeadlessError::Gone)? {
-            Message::Progress(share) => progress.evaluation(share),
-            Message::Attacked(pace) => progress.say(&pace),
-            Message::Done(Err(problem)) => return Err(HeadlessError::System(problem)),
-            Message::Done(Ok(attacks)) => {
-                let Attacks { counts, examples, lights, gallery } = *attacks;
-                let evaluation = Robustness { run: 1, step, ..found(&threats, &counts, classes) };
-                return Ok(Found { evaluation, examples, lights, gallery });
-            }
-        }
-    }
-}
-
-/// One line: how long the attacks took, the batches being that large.
-fn pace(counts: &Counts, seconds: f64, at_once: usize) -> String {
-    let each = 1000.0 * seconds / f64::from(counts.total.max(1));
-    format!("attacked {} images in {seconds:.3} s, {each:.1} ms each, {at_once} at once", counts.total)
-}
-
-impl Job {
-    async fn run(self, tell: &SyncSender<Message>) -> Result<Attacks, String> {
-        let Dataset { test, shape, classes, .. } = &self.data;
-        let subject = self.checkpoint.subject(&self.device);
-        let Subject { network, weights, .. } = &subject;
-        let held_out = DeviceImages::upload(&test.pixels, &test.labels, *shape, classes.len(), &self.device);
-        let indices = balanced_subset(&test.labels, self.samples);
-        let seed = self.checkpoint.header.config.setup.seed;
-        let batch_sizes = BatchSizes::default();
-        let mut evaluation = Evaluation::new(weights, self.threats.clone(), &indices, classes.len(), seed)
-            .with_draws(self.draws)
-            .with_batch_sizes(&batch_sizes);
-        let share = if self.needs_surrogate() { SURROGATE_SHARE } else { 0.0 };
-        let surrogate = if self.needs_surrogate() { Some(self.surrogate(tell).await?) } else { None };
-        if let Some((network, weights)) = &surrogate {
-            evaluation = evaluation.with_surrogate(network.clone(), weights);
-        }
-        let rest = if self.audit { 0.5 * (1.0 - share) } else { 1.0 - share };
-        let kept = if self.keep { &self.threats[..] } else { &[] };
-        let mut examples: Vec<Examples> =
-            kept.iter().map(|threat| Examples::new(*threat, *shape, classes.len())).collect();
-        let victim = Victim::new(network, weights);
-        let epsilon = self.checkpoint.header.config.hyper.epsilon;
-        let mut gallery = Gallery::new(&self.threats, epsilon, classes.len());
-        let at_once = evaluation.divide(network, &held_out).await?;
-        let begin = Instant::now();
-        loop {
-            match evaluation.advance(network, &held_out).await? {
-                Turn::Complete => break,
-                Turn::Attacked(Attacked { threat, indices, adversarial }) => {
-                    gallery.add(&victim, &held_out, threat, &indices, &adversarial).await?;
-                    if let Some(examples) = examples.get_mut(threat) {
-                        examples.add(&victim, (test, &held_out), &indices, adversarial).await?;
-                    }
-                }
-                Turn::Paused => {}
-            }
-            if evaluation.at_batch_end() {
-                // The device has so much work queued that its progress would be shown long before it is made.
-                evaluation.read().await?;
-            }
-            let _ = tell.send(Message::Progress(share + rest * evaluation.progress()));
-        }
-        let counts = evaluation.read().await?;
-        let _ = tell.send(Message::Attacked(pace(&counts, begin.elapsed().as_secs_f64(), at_once)));
-        weigh(&mut gallery, &subject, &held_out, &indices).await?;
-        let lights = if self.audit {
-            let on = (&held_out, indices, &batch_sizes);
-            self.lights(tell, Subject { surrogate, ..subject }, on, share + rest).await?
-        } else {
-            Vec::new()
-        };
-        Ok(Attacks { counts, examples, lights, gallery })
-    }
-
-    /// Audits the network on these held-out images; so much was done before.
-    async fn lights(
-        &self,
-        tell: &SyncSender<Message>,
-        subject: Subject,
-        (held_out, indices, batch_sizes): (&DeviceImages, Vec<u32>, &BatchSizes),
-        before: f64,
-    ) -> Result<Vec<Light>, String> {
-        let Dataset { train, shape, classes, .. } = &self.data;
-        let train = DeviceImages::upload(&train.pixels, &train.labels, *shape, classes.len(), &self.device);
-        let Config { setup, hyper } = &self.checkpoint.header.config;
-        let strongest = |threat: &&Threat| threat.attack.norm() == Norm::Linf && threat.epsilon > 0.0;
-        let claimed = self.threats.iter().filter(strongest).map(|threat| threat.epsilon);
-        let epsilon = claimed.min_by(|a, b| (a - hyper.epsilon).abs().total_cmp(&(b - hyper.epsilon).abs()));
-        let severity = Severity {
-            epsilon: epsilon.unwrap_or(if hyper.epsilon > 0.0 {
-                hyper.epsilon
-            } else {
-                Hyper::default().epsilon
-            }),
-            steps: hyper.attack_steps,
-            draws: self.draws,
-            seed: setup.seed,
-        };
-        let mut audit =
-            Audit::new(subject, severity, indices, (&train, held_out)).with_batch_sizes(batch_sizes);
-        while !audit.is_complete() {
-            audit.advance(held_out).await?;
-            let _ = tell.send(Message::Progress(before + (1.0 - before) * audit.progress()));
-        }
-        Ok(audit.lights())
-    }
-
-    fn needs_surrogate(&self) -> bool {
-        self.audit || self.threats.iter().any(|threat| threat.attack.row().needs_surrogate)
-    }
-
-    /// Trains the network on which transfer attacks make their examples.
-    async fn surrogate(&self, tell: &SyncSender<Message>) -> Result<(Network, Weights), String> {
-        let header = &self.checkpoint.header;
-        let mut surrogate =
-            Surrogate::new(&header.config.setup, &self.data, &header.statistics(), &self.device);
-        loop {
-            let done = surrogate.advance().await?;
-            let _ = tell.send(Message::Progress(SURROGATE_SHARE * done));
-            if done >= 1.0 {
-                return Ok(surrogate.into_network());
-            }
-        }
-    }
-}
-
-/// Adds what the auxiliary network reads off gradient tensors, where it reads classes.
-async fn weigh(
-    gallery: &mut Gallery,
-    subject: &Subject,
-    held_out: &DeviceImages,
-    indices: &[u32],
-) -> Result<(), String> {
-    let Some(reader) = &subject.reader else { return Ok(()) };
-    let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
-    for indices in indices.chunks(WEIGHED_AT_ONCE) {
-        let batch = held_out.gather(indices);
-        let (gradient, _) = subject.network.input_gradient(&subject.weights, batch.images, batch.one_hot);
-        let said = reader.network.logits(&reader.weights, loss::normalize(reader.normalization, gradient));
-        probabilities.extend(read(softmax(said)).await?);
-        labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
-    }
-    gallery.weigh(&probabilities, &labels);
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! The commands: what people type, and what comes back as an exit status and one line.
 
+mod assess;
 pub mod bench;
 pub mod charts;
 pub mod compare;

@@ -21,7 +21,7 @@ const PICTURES: usize = 8;
 
 /// What was attacked, in words.
 #[derive(Clone, Debug)]
-pub struct Subject {
+pub struct Description {
     /// Architecture and how it was trained.
     pub title: String,
     /// Data, seed, steps.
@@ -35,7 +35,7 @@ pub struct Subject {
 /// Everything that a report says.
 pub struct Report<'a> {
     /// Who was attacked.
-    pub subject: &'a Subject,
+    pub subject: &'a Description,
     /// The figures.
     pub evaluation: &'a Robustness,
     /// Predictions and pictures at the headline's radius.

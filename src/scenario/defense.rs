@@ -61,15 +61,26 @@ struct Forward {
 impl Defense {
     /// Networks with first weights from the setup's seed, and the data on `device`.
     pub fn new(setup: &Setup, data: &Dataset, statistics: &Statistics, device: &Device) -> Self {
-        let interface = Interface { image: data.shape, classes: data.classes.len() };
+        let images = (upload(&data.train, data, device), upload(&data.test, data, device));
+        Self::on(setup, images, statistics, device)
+    }
+
+    /// The same of data that are on `device` already: images to train on, images that are held out.
+    pub fn on(
+        setup: &Setup,
+        (train, held_out): (DeviceImages, DeviceImages),
+        statistics: &Statistics,
+        device: &Device,
+    ) -> Self {
+        let interface = Interface { image: train.shape(), classes: train.classes() };
         let network =
             Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics)
                 .behind_input_of(setup);
         let auxiliary = auxiliary_network(setup, interface);
         Self {
-            train: upload(&data.train, data, device),
-            held_out: upload(&data.test, data, device),
-            order: BatchOrder::new(data.train.len(), setup.batch_size, setup.seed),
+            order: BatchOrder::new(train.len(), setup.batch_size, setup.seed),
+            train,
+            held_out,
             main: Player::new(network, setup, setup.seed, device).in_precision(setup.precision),
             auxiliary: Player::new(auxiliary, setup, Stream::Auxiliary.of(setup.seed), device),
             setup: setup.clone(),

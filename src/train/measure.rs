@@ -3,12 +3,13 @@
 use burn::tensor::{Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
+use super::assessment::Assessment;
 use crate::protocol::{
     ClassHistogram, Comparison, Event, Histograms, PERCENTILES, Robustness, RunId, Sample, Samples, Share,
     Tasks,
 };
 use crate::{
-    attack::{Evaluation, Goal, Recipe, Victim, evaluation::found},
+    attack::{Goal, Recipe, Victim},
     config::{Hyper, Norm},
     gpu::{
         WRONG_NUMBER,
@@ -23,7 +24,7 @@ use crate::{
 
 /// What a read ends in.
 #[allow(clippy::large_enum_variant, reason = "one exists at a time; smaller on a page")]
-pub enum Outcome {
+pub enum Answer {
     /// Something to tell as it is.
     Tell(Event),
     /// The bytes of a checkpoint of so many steps, to be kept in case the device is lost.
@@ -50,20 +51,16 @@ pub enum Outcome {
     },
 }
 
-/// Robust accuracy of the batches that `evaluation` has finished.
+/// Robust accuracy on the batches that `attacks`, begun at `step`, have finished.
 pub fn robustness(
     run: RunId,
     step: u64,
-    evaluation: &Evaluation,
-    classes: usize,
-) -> impl Future<Output = Result<Outcome, String>> + use<> {
-    let threats = evaluation.threats().to_vec();
-    let (complete, progress) = (evaluation.is_complete(), evaluation.progress());
-    let read = evaluation.read();
+    attacks: &Assessment,
+) -> impl Future<Output = Result<Answer, String>> + use<> {
+    let figures = attacks.figures();
     async move {
-        let counts = read.await?;
-        let found = Robustness { run, step, complete, progress, ..found(&threats, &counts, classes) };
-        Ok(Outcome::Tell(Event::Robustness(Box::new(found))))
+        let robustness = Robustness { run, step, ..figures.await? };
+        Ok(Answer::Tell(Event::Robustness(Box::new(robustness))))
     }
 }
 
@@ -75,7 +72,7 @@ pub fn histograms(
     tensors: GradientTensors,
     origins: usize,
     seed: u64,
-) -> impl Future<Output = Result<Outcome, String>> + use<> {
+) -> impl Future<Output = Result<Answer, String>> + use<> {
     let compared = compare(&tensors);
     let images = tensors.images.dims()[0] as u32;
     let of: Vec<i32> = tensors.origins.iter().map(|origin| i32::from(*origin)).collect();
@@ -105,7 +102,7 @@ pub fn histograms(
         behind.before = histograms.next().map(Box::new);
         let compared = compared.first().map(|sums| sums.iter::<f32>().collect::<Vec<_>>());
         behind.comparison = compared.and_then(|sums| comparison(&sums, images));
-        Ok(Outcome::Tell(Event::Histograms(Box::new(behind))))
+        Ok(Answer::Tell(Event::Histograms(Box::new(behind))))
     }
 }
 
@@ -135,11 +132,11 @@ pub fn tasks(
     run: RunId,
     step: u64,
     figures: PendingFigures,
-) -> impl Future<Output = Result<Outcome, String>> + use<> {
+) -> impl Future<Output = Result<Answer, String>> + use<> {
     let read = figures.read();
     async move {
         let tasks = Tasks { run, step, found: read.await? };
-        Ok(Outcome::Tell(Event::Tasks(Box::new(tasks))))
+        Ok(Answer::Tell(Event::Tasks(Box::new(tasks))))
     }
 }
 
@@ -202,7 +199,7 @@ pub fn samples(
     tensors: GradientTensors,
     main: &Player,
     hyper: &Hyper,
-) -> impl Future<Output = Result<Outcome, String>> + use<> {
+) -> impl Future<Output = Result<Answer, String>> + use<> {
     let victim = Victim::new(&main.network, &main.weights);
     let goal = Goal::AwayFrom(tensors.one_hot.clone());
     let epsilon = hyper.epsilon;
@@ -247,6 +244,6 @@ pub fn samples(
             auxiliary_probabilities: part(auxiliary, index, origins),
         };
         let samples = (0..n).map(sample).collect();
-        Ok(Outcome::Tell(Event::Samples(Box::new(Samples { run, step, shape: [c, h, w], epsilon, samples }))))
+        Ok(Answer::Tell(Event::Samples(Box::new(Samples { run, step, shape: [c, h, w], epsilon, samples }))))
     }
 }

@@ -1,5 +1,6 @@
 //! The loop (nothing else loops), and checkpoints.
 
+pub mod assessment;
 pub mod benchmark;
 pub mod checkpoint;
 mod measure;

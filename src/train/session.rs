@@ -1,28 +1,30 @@
 //! One run: its scenario, where it stands, and what it is measuring. Turn by turn; nothing here loops, and only an attack waits.
 
-mod audit;
-
 use burn::tensor::Device;
 use web_time::{Duration, Instant};
 
-use audit::Auditing;
-
 use super::{
+    assessment::{Advance, Assessment, Brief, severity},
     checkpoint::{self, Checkpoint, Header, TeacherHeader, Unfit},
-    measure::{self, Outcome},
+    measure::{self, Answer},
     readings::{Readings, guarded},
+    surrogate::Surrogate,
     teacher,
 };
 use crate::{
-    attack::{Evaluation, evaluation::BatchSizes},
+    attack::{
+        audit::{Reader, Severity, Subject},
+        evaluation::BatchSizes,
+    },
     config::{
         Config, DeviceInfo, Hyper, KnobError, Occasion, Precision, ScenarioKind, Setup, TaskSet, Threat,
         knobs,
     },
     data::{self, DataError, Dataset, balanced_subset, scenes::Scenes},
+    gpu::images::DeviceImages,
     nn::{Network, Weights, network::Statistics},
-    protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
-    scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
+    protocol::{Audited, Event, Failure, Players, Preparing, Report, RunId, RunInfo},
+    scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State, upload},
 };
 
 /// Held-out images whose gradient tensors make the histograms.
@@ -41,12 +43,14 @@ pub struct Session {
     scenario: Box<dyn Scenario>,
     statistics: Statistics,
     teacher: Option<TeacherHeader>,
-    readings: Readings<Outcome>,
-    evaluation: Option<(u64, Evaluation)>,
+    readings: Readings<Answer>,
+    /// Attacks under way, and the steps done when they began.
+    attacks: Option<(u64, Assessment)>,
+    /// An audit under way, the same.
+    audit: Option<(u64, Assessment)>,
     /// How many images at once were found to be fastest to attack.
     batch_sizes: BatchSizes,
-    audit: Option<Auditing>,
-    /// On whom the audit's transfer attack makes its examples, once it is trained.
+    /// On whom transfer attacks make their examples, once it is trained.
     surrogate: Option<(Network, Weights)>,
     device: Device,
     histogram_images: Vec<u32>,
@@ -168,7 +172,7 @@ impl Session {
             statistics,
             teacher,
             readings: Readings::default(),
-            evaluation: None,
+            attacks: None,
             batch_sizes: BatchSizes::default(),
             audit: None,
             surrogate: None,
@@ -186,7 +190,7 @@ impl Session {
 
     /// Whether an evaluation or a read is under way.
     pub fn is_busy(&self) -> bool {
-        self.evaluation.is_some() || self.audit.is_some() || !self.readings.is_empty()
+        self.attacks.is_some() || self.audit.is_some() || !self.readings.is_empty()
     }
 
     /// Whether the first step is still to be rehearsed.
@@ -247,7 +251,7 @@ impl Session {
         if histograms || (self.is_finished() && hyper.histogram_every_steps > 0) {
             self.show_gradients(hyper);
         }
-        if robustness && self.evaluation.is_none() {
+        if robustness && self.attacks.is_none() {
             let threats = Occasion::Running.threats(self.info.config.setup.scenario, hyper);
             self.evaluate(threats, hyper.evaluate_samples);
         }
@@ -264,7 +268,7 @@ impl Session {
         {
             let read = pending.read();
             self.readings.push(async move {
-                Ok(Outcome::Prepared { preparation, measures: read.await?, measured: before })
+                Ok(Answer::Prepared { preparation, measures: read.await?, measured: before })
             });
         }
         if is_done && hyper.histogram_every_steps > 0 {
@@ -278,7 +282,7 @@ impl Session {
         let (step, hyper) = (self.step, *hyper);
         let read = pending.read();
         self.readings
-            .push(async move { Ok(Outcome::Measured { step, hyper, measures: read.await?, measured }) });
+            .push(async move { Ok(Answer::Measured { step, hyper, measures: read.await?, measured }) });
     }
 
     /// Asks for histograms of the gradient tensors, and for samples.
@@ -294,42 +298,107 @@ impl Session {
         self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
     }
 
-    /// Begins to attack held-out images; an evaluation under way is dropped.
+    /// Begins to attack held-out images; attacks under way are dropped.
     pub fn evaluate(&mut self, threats: Vec<Threat>, samples: usize) {
-        let indices = balanced_subset(self.scenario.held_out().labels(), samples);
-        let (classes, seed) = (self.info.classes.len(), self.info.config.setup.seed);
-        let weights = &self.scenario.main().weights;
-        let evaluation = Evaluation::new(weights, threats, &indices, classes, seed)
-            .with_draws(self.info.config.setup.eot())
-            .with_batch_sizes(&self.batch_sizes);
-        self.evaluation = Some((self.step, evaluation));
+        let brief = self.brief(threats, samples, None);
+        self.attacks = Some((self.step, self.assess(None, brief)));
     }
 
-    /// One turn of the evaluation under way, if any.
+    /// Begins to check whether robustness figures can be trusted; an audit under way is dropped.
+    pub fn audit(&mut self, hyper: &Hyper, samples: usize) {
+        let setup = &self.info.config.setup;
+        let auxiliary = self.scenario.auxiliary();
+        let reader = (setup.scenario == ScenarioKind::Defense).then(|| Reader {
+            network: auxiliary.network.clone(),
+            weights: auxiliary.weights.untracked(),
+            normalization: hyper.normalization,
+        });
+        let severity = severity(setup, hyper, None);
+        let brief = self.brief(Vec::new(), samples, Some((severity, self.scenario.train().clone())));
+        self.audit = Some((self.step, self.assess(reader, brief)));
+    }
+
+    /// What is to be found out on so many held-out images.
+    fn brief(&self, threats: Vec<Threat>, samples: usize, audit: Option<(Severity, DeviceImages)>) -> Brief {
+        let setup = &self.info.config.setup;
+        let indices = balanced_subset(self.scenario.held_out().labels(), samples);
+        let (classes, draws, seed) = (self.info.classes.len(), setup.eot(), setup.seed);
+        Brief { threats, indices, classes, draws, seed, audit }
+    }
+
+    /// An assessment of the weights as they stand.
+    fn assess(&self, reader: Option<Reader>, brief: Brief) -> Assessment {
+        let (main, surrogate) = (self.scenario.main(), self.surrogate.clone());
+        let (network, weights) = (main.network.clone(), main.weights.untracked());
+        let needs_one = surrogate.is_none() && brief.needs_surrogate();
+        let untrained = if needs_one { self.new_surrogate() } else { None };
+        let subject = Subject { network, weights, reader, surrogate };
+        Assessment::new(subject, brief, untrained, &self.batch_sizes)
+    }
+
+    /// A surrogate before its first step. None where it needs data that are not there any more.
+    fn new_surrogate(&self) -> Option<Surrogate> {
+        let setup = &self.info.config.setup;
+        let held_out = self.scenario.held_out();
+        if setup.scenario == ScenarioKind::Distillation && setup.fraction < 1.0 {
+            // The run keeps the student's share alone.
+            let data = data::load(&setup.data).ok()?;
+            let train = upload(&data.train, &data, &self.device);
+            return Some(Surrogate::new(setup, (&train, held_out), &self.statistics, &self.device));
+        }
+        let images = (self.scenario.train(), held_out);
+        Some(Surrogate::new(setup, images, &self.statistics, &self.device))
+    }
+
+    /// One turn of the attacks under way, if any.
     ///
     /// # Errors
     /// Where the device failed.
-    pub async fn advance_evaluation(&mut self) -> Result<(), String> {
+    pub async fn advance_attacks(&mut self) -> Result<(), String> {
         let begin = Instant::now();
-        let Some((step, mut evaluation)) = self.evaluation.take() else { return Ok(()) };
-        let run = self.info.run;
-        evaluation.advance(&self.scenario.main().network, self.scenario.held_out()).await?;
-        if evaluation.at_batch_end() {
-            let classes = self.info.classes.len();
-            self.readings.push(measure::robustness(run, step, &evaluation, classes));
+        let Some((step, mut attacks)) = self.attacks.take() else { return Ok(()) };
+        attacks.advance(self.scenario.held_out()).await?;
+        self.keep_surrogate(&attacks);
+        if attacks.at_batch_end() {
+            self.readings.push(measure::robustness(self.info.run, step, &attacks));
         }
-        if !evaluation.is_complete() {
-            self.evaluation = Some((step, evaluation));
+        if !attacks.is_complete() {
+            self.attacks = Some((step, attacks));
         }
         self.clock.trained += begin.elapsed();
         Ok(())
+    }
+
+    /// One turn of the audit under way, if any; what it says, if that is new.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn advance_audit(&mut self) -> Result<Option<Event>, String> {
+        let begin = Instant::now();
+        let Some((step, mut audit)) = self.audit.take() else { return Ok(None) };
+        let is_new = !matches!(audit.advance(self.scenario.held_out()).await?, Advance::Paused);
+        self.keep_surrogate(&audit);
+        let (run, complete) = (self.info.run, audit.is_complete());
+        let audited = Audited { run, step, complete, progress: audit.progress(), lights: audit.lights() };
+        if !complete {
+            self.audit = Some((step, audit));
+        }
+        self.clock.trained += begin.elapsed();
+        Ok(is_new.then(|| Event::Audited(Box::new(audited))))
+    }
+
+    /// Keeps the surrogate that an assessment has trained: there is one a run.
+    fn keep_surrogate(&mut self, assessment: &Assessment) {
+        if self.surrogate.is_none() {
+            self.surrogate = assessment.surrogate().cloned();
+        }
     }
 
     /// Asks for the bytes of a checkpoint.
     pub fn save(&mut self) {
         self.saving = true;
         let bytes = self.checkpoint(self.step, self.scenario.state());
-        self.readings.push(async move { Ok(Outcome::Tell(Event::Saved(bytes.await?))) });
+        self.readings.push(async move { Ok(Answer::Tell(Event::Saved(bytes.await?))) });
     }
 
     /// The run as it stands, on the host.
@@ -346,7 +415,7 @@ impl Session {
         self.clock.kept = self.clock.trained;
         let (step, state) = self.good.clone();
         let bytes = self.checkpoint(step, state);
-        self.readings.push(async move { Ok(Outcome::Kept(step, bytes.await?)) });
+        self.readings.push(async move { Ok(Answer::Kept(step, bytes.await?)) });
     }
 
     /// The bytes of a checkpoint of `state` after `step` steps.
@@ -367,7 +436,7 @@ impl Session {
     /// Drops every evaluation and read under way, and the rehearsal that is still to come.
     pub fn abandon(&mut self) {
         self.skip_rehearsal();
-        (self.evaluation, self.audit) = (None, None);
+        (self.attacks, self.audit) = (None, None);
         self.readings.clear();
     }
 
@@ -385,15 +454,15 @@ impl Session {
         let event = loop {
             match self.readings.next(wait).await.transpose()? {
                 None => break None,
-                Some(Outcome::Kept(step, bytes)) => self.kept = Some((step, bytes)),
-                Some(Outcome::Tell(event)) => {
+                Some(Answer::Kept(step, bytes)) => self.kept = Some((step, bytes)),
+                Some(Answer::Tell(event)) => {
                     self.saving &= !matches!(event, Event::Saved(_));
                     break Some(event);
                 }
-                Some(Outcome::Prepared { preparation, measures, measured }) => {
+                Some(Answer::Prepared { preparation, measures, measured }) => {
                     break Some(self.prepared(preparation, &measures, measured));
                 }
-                Some(Outcome::Measured { step, hyper, measures, measured }) => {
+                Some(Answer::Measured { step, hyper, measures, measured }) => {
                     break Some(self.measured(step, hyper, measures, measured));
                 }
             }

@@ -4,7 +4,7 @@ use burn::tensor::Device;
 
 use crate::{
     config::{Hyper, InputTransform, Mode, Players, ScenarioKind, Schedule, Setup, Stream},
-    data::Dataset,
+    gpu::images::DeviceImages,
     nn::{Network, Weights, network::Statistics},
     scenario::{Defense, Scenario},
 };
@@ -21,8 +21,14 @@ pub struct Surrogate {
 }
 
 impl Surrogate {
-    /// A network like that of `setup`, which normalises with the same `statistics`, before its first step.
-    pub fn new(setup: &Setup, data: &Dataset, statistics: &Statistics, device: &Device) -> Self {
+    /// A network like that of `setup`, which normalises with the same `statistics`, before its first step on the first
+    /// of these images; the others are held out.
+    pub fn new(
+        setup: &Setup,
+        (train, held_out): (&DeviceImages, &DeviceImages),
+        statistics: &Statistics,
+        device: &Device,
+    ) -> Self {
         let setup = Setup {
             mode: Mode::Baseline,
             seed: Stream::Surrogate.of(setup.seed),
@@ -32,7 +38,8 @@ impl Surrogate {
             steps: STEPS,
             ..setup.clone()
         };
-        Self { scenario: Defense::new(&setup, data, statistics, device), step: 0 }
+        let images = (train.clone(), held_out.clone());
+        Self { scenario: Defense::on(&setup, images, statistics, device), step: 0 }
     }
 
     /// Some training steps; the share of all that is done, 1 at the end.

@@ -233,7 +233,7 @@ impl Trainer {
         let Some(session) = &mut self.session else {
             return self.nothing_to_train().await;
         };
-        session.advance_evaluation().await?;
+        session.advance_attacks().await?;
         let audited = session.advance_audit().await?;
         match work {
             Work::Running => session.train(&hyper, Players::Both, false),

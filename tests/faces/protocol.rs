@@ -367,3 +367,34 @@ fn an_evaluation_advances_beside_training_and_counts_every_image() {
         assert!(pgd[1].robust.hits <= pgd[0].robust.hits);
     });
 }
+
+#[test]
+fn a_transfer_attack_beside_training_has_a_surrogate_which_the_audit_keeps() {
+    wait(async {
+        let (mut remote, _, _folder) = paused(Delivery::Complete, |_| {}).await;
+        let threat =
+            |attack| Threat { attack, target: TargetKind::Untargeted, epsilon: 0.1, steps: 3, restarts: 1 };
+        let threats = vec![threat(AttackKind::Transfer), threat(AttackKind::Pgd)];
+        tell(&remote, Command::Run).await;
+        tell(&remote, Command::Evaluate { threats, samples: 40 }).await;
+        let robustness = wait_for(&mut remote, |event| match event {
+            Event::Robustness(robustness) if robustness.complete => Some(robustness),
+            Event::Failed(failure) => panic!("{failure:?}"),
+            _ => None,
+        })
+        .await;
+        let left: Vec<_> = robustness.curves.iter().map(|curve| curve.points[0].robust).collect();
+        assert_eq!((robustness.clean.total, left.len(), robustness.progress), (40, 2, 1.0));
+        assert!(
+            left[0].hits >= left[1].hits,
+            "a surrogate's examples are no stronger than its own: {left:?}"
+        );
+        tell(&remote, Command::Audit { samples: 20 }).await;
+        let first = wait_for(&mut remote, |event| match event {
+            Event::Audited(audited) => Some(audited),
+            _ => None,
+        })
+        .await;
+        assert!(!first.lights.is_empty(), "it begins with the audit, not with training: {first:?}");
+    });
+}
