@@ -39,10 +39,11 @@ pub(crate) use choices;
 /// The data sets that come with the lab, on a page too.
 pub const BUILT_IN_DATA: [&str; 2] = ["fashion-mnist", "solids"];
 
-/// The teacher that the lab trains by itself, as a value of [`Setup::teacher`].
+/// The teacher that the lab trains by itself, as a value of [`Setup::teacher`](crate::config::Setup::teacher).
 pub const TRAIN_TEACHER: &str = "train";
 
-/// The network that was kept as a teacher while the lab was open (`Command::Teach`), as a value of [`Setup::teacher`].
+/// The network that was kept as a teacher while the lab was open (`Command::Teach`), as a value of
+/// [`Setup::teacher`](crate::config::Setup::teacher).
 pub const KEPT_TEACHER: &str = "kept";
 
 choices! {

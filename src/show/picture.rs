@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn signed_tensors_are_meaned_over_their_channels() {
+    fn signed_tensors_are_averaged_over_their_channels() {
         let [low, high] = [-1.0, 1.0].map(|value| signed([2, 1, 1], &[value, value], 1.0, Ground::Light));
         assert!(low[2] > low[0] && high[0] > high[2]);
         assert_eq!(signed([2, 1, 1], &[1.0, -1.0], 1.0, Ground::Light), [255; 3]);
