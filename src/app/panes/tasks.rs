@@ -3,10 +3,12 @@
 
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
-use crate::app::history::History;
-use crate::app::panes::Scope;
-use crate::app::theme::{Palette, small, tiny};
-use crate::app::{chart, compass, pictures};
+use crate::app::board::Scope;
+use crate::app::draw::chart;
+use crate::app::draw::textures;
+use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::panes::compass;
+use crate::app::run::history::History;
 use crate::config::MultitaskMethod;
 use crate::protocol::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit};
 use crate::show::Table;
@@ -269,13 +271,13 @@ fn atlas(tasks: &TaskFigures) -> ColorImage {
     let size = [(1 + 2 * dense) * width, (tasks.shown.len() * height).max(1)];
     let mut atlas = ColorImage::filled(size, Color32::BLACK);
     for (row, sample) in tasks.shown.iter().enumerate() {
-        let mut drawn = vec![pictures::image([1, height, width], &sample.input)];
+        let mut drawn = vec![textures::image([1, height, width], &sample.input)];
         for (task, [wanted, said]) in tasks.tasks.iter().zip(&sample.tasks).filter(|(task, _)| *task != CLASS)
         {
             drawn.extend([wanted, said].map(|values| picture(task, tasks.size, values, wanted)));
         }
         for (column, picture) in drawn.iter().enumerate() {
-            pictures::paste(&mut atlas, picture, [column * width, row * height]);
+            textures::paste(&mut atlas, picture, [column * width, row * height]);
         }
     }
     atlas
@@ -302,18 +304,18 @@ fn picture(task: &str, [height, width]: [usize; 2], values: &[f32], wanted: &[f3
                     drawn[channel * plane + pixel] = 0.5 + turned * part;
                 }
             }
-            pictures::image([3, height, width], &drawn)
+            textures::image([3, height, width], &drawn)
         }
         "depth" => {
             let drawn: Vec<f32> = (0..plane).map(|pixel| 0.5 - at(values, 0, pixel) / DEPTHS).collect();
-            pictures::image([1, height, width], &drawn)
+            textures::image([1, height, width], &drawn)
         }
         "keypoints" => {
             let most =
                 |pixel: usize| (0..channels).map(|channel| at(values, channel, pixel)).fold(0.0, f32::max);
-            pictures::image([1, height, width], &(0..plane).map(most).collect::<Vec<f32>>())
+            textures::image([1, height, width], &(0..plane).map(most).collect::<Vec<f32>>())
         }
-        _ => pictures::image([channels, height, width], values),
+        _ => textures::image([channels, height, width], values),
     }
 }
 

@@ -4,9 +4,9 @@
 use egui::{Align2, Color32, Mesh, Rect, RichText, Sense, Ui, Vec2, pos2, vec2};
 use egui_plot::{Bar, BarChart};
 
-use crate::app::chart;
-use crate::app::history::History;
-use crate::app::theme::{Palette, tiny};
+use crate::app::draw::chart;
+use crate::app::draw::theme::{Palette, tiny};
+use crate::app::run::history::History;
 use crate::config::ScenarioKind;
 use crate::protocol::Robustness;
 use crate::show::matrix::{classes, shares, strongest};

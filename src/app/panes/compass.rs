@@ -2,7 +2,7 @@
 
 use egui::{Align2, Mesh, Rect, Sense, Ui, Vec2, pos2, vec2};
 
-use crate::app::theme::{Palette, tiny};
+use crate::app::draw::theme::{Palette, tiny};
 use crate::protocol::TaskFigures;
 use crate::show::number::figure;
 

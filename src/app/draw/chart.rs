@@ -5,7 +5,7 @@ use egui_plot::{
     AxisHints, FilledArea, GridMark, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotUi, Points,
 };
 
-use crate::app::theme::{Palette, tiny};
+use crate::app::draw::theme::{Palette, tiny};
 use crate::config::TargetKind;
 use crate::show::number::short;
 use crate::show::palette::Role;

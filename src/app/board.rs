@@ -3,20 +3,20 @@
 use egui::{Rect, RichText, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
 use egui_tiles::{Behavior, Container, Linear, LinearDir, Tile, TileId, Tiles, Tree, UiResponse};
 
-use crate::app::audit::AuditPane;
-use crate::app::controls::Controls;
-use crate::app::curves::Curves;
-use crate::app::discriminator::Discriminator;
-use crate::app::export::Exports;
-use crate::app::game::Game;
-use crate::app::gradients::Gradients;
-use crate::app::history::History;
-use crate::app::icons::{self, Icon};
-use crate::app::knobs::Knobs;
-use crate::app::robustness::RobustnessPane;
-use crate::app::samples::SamplesPane;
-use crate::app::tasks::TasksPane;
-use crate::app::theme::Palette;
+use crate::app::draw::icons::{self, Icon};
+use crate::app::draw::theme::Palette;
+use crate::app::panes::audit::AuditPane;
+use crate::app::panes::curves::Curves;
+use crate::app::panes::discriminator::Discriminator;
+use crate::app::panes::game::Game;
+use crate::app::panes::gradients::Gradients;
+use crate::app::panes::knobs::Knobs;
+use crate::app::panes::robustness::RobustnessPane;
+use crate::app::panes::samples::SamplesPane;
+use crate::app::panes::tasks::TasksPane;
+use crate::app::run::controls::Controls;
+use crate::app::run::export::Exports;
+use crate::app::run::history::History;
 use crate::config::ScenarioKind;
 use crate::show::Table;
 

@@ -2,10 +2,11 @@
 
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
-use crate::app::history::History;
-use crate::app::panes::Scope;
-use crate::app::theme::{Palette, small, tiny};
-use crate::app::{chart, pictures};
+use crate::app::board::Scope;
+use crate::app::draw::chart;
+use crate::app::draw::textures;
+use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::run::history::History;
 use crate::protocol::{Sample, Samples};
 use crate::show::Table;
 use crate::show::number::{count, short, whole_percent};
@@ -200,16 +201,16 @@ fn atlas(samples: &Samples, palette: &Palette) -> ColorImage {
     for (row, sample) in samples.samples.iter().enumerate() {
         let scale = largest(&sample.gradient);
         let mut drawn = vec![
-            pictures::image(samples.shape, &sample.image),
-            pictures::signed(samples.shape, &sample.gradient, scale, palette),
+            textures::image(samples.shape, &sample.image),
+            textures::signed(samples.shape, &sample.gradient, scale, palette),
         ];
         if let Some(teachers) = &sample.teacher_gradient {
-            drawn.push(pictures::signed(samples.shape, teachers, largest(teachers), palette));
+            drawn.push(textures::signed(samples.shape, teachers, largest(teachers), palette));
         }
-        drawn.push(pictures::image(samples.shape, &sample.adversarial));
-        drawn.push(pictures::signed(samples.shape, &change(sample), samples.epsilon as f32, palette));
+        drawn.push(textures::image(samples.shape, &sample.adversarial));
+        drawn.push(textures::signed(samples.shape, &change(sample), samples.epsilon as f32, palette));
         for (column, picture) in drawn.iter().enumerate() {
-            pictures::paste(&mut atlas, picture, [column * width, row * height]);
+            textures::paste(&mut atlas, picture, [column * width, row * height]);
         }
     }
     atlas

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egui::{ColorImage, Rect};
 use tokio::sync::oneshot;
 
-use crate::app::pictures::to_png;
+use crate::app::draw::textures::to_png;
 use crate::platform::{self, Asked, FileAnswer};
 use crate::show::Table;
 

@@ -3,10 +3,10 @@
 use egui::{RichText, Ui};
 use egui_plot::{GridMark, Line, PlotPoints, Span, VLine};
 
-use crate::app::chart;
-use crate::app::history::{History, column};
-use crate::app::panes::Scope;
-use crate::app::theme::{Palette, small, tiny};
+use crate::app::board::Scope;
+use crate::app::draw::chart;
+use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::run::history::{History, column};
 use crate::config::ScenarioKind;
 use crate::protocol::{ClassHistogram, Histograms, PERCENTILES};
 use crate::show::Table;

@@ -4,10 +4,11 @@ use egui::{
     Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureHandle, Ui, Vec2, pos2, vec2,
 };
 
-use crate::app::history::History;
-use crate::app::panes::Scope;
-use crate::app::theme::{Palette, tiny};
-use crate::app::{arrows, pictures};
+use crate::app::board::Scope;
+use crate::app::draw::arrows;
+use crate::app::draw::textures;
+use crate::app::draw::theme::{Palette, tiny};
+use crate::app::run::history::History;
 use crate::config::{ScenarioKind, Setup};
 use crate::protocol::Activity;
 use crate::show::Table;
@@ -158,9 +159,9 @@ impl Game {
         }
         self.pictures = scope.history.samples.as_ref().and_then(|samples| {
             let sample = samples.samples.first()?;
-            let image = pictures::image(samples.shape, &sample.image);
+            let image = textures::image(samples.shape, &sample.image);
             let scale = largest(&sample.gradient);
-            let gradient = pictures::signed(samples.shape, &sample.gradient, scale, &scope.palette);
+            let gradient = textures::signed(samples.shape, &sample.gradient, scale, &scope.palette);
             let load =
                 |name: &str, picture| ui.ctx().load_texture(name, picture, egui::TextureOptions::NEAREST);
             Some(Pictures { of, image: load("game x", image), gradient: load("game gradient", gradient) })

@@ -3,11 +3,11 @@
 use egui::{Layout, RichText, Ui};
 use web_time::Duration;
 
-use crate::app::chart;
-use crate::app::history::History;
-use crate::app::icons::{self, Icon};
-use crate::app::panes::Scope;
-use crate::app::theme::{small, tiny};
+use crate::app::board::Scope;
+use crate::app::draw::chart;
+use crate::app::draw::icons::{self, Icon};
+use crate::app::draw::theme::{small, tiny};
+use crate::app::run::history::History;
 use crate::protocol::Activity;
 use crate::show::number::{count, duration, percent};
 
@@ -109,7 +109,7 @@ fn spinner(ui: &mut Ui, color: egui::Color32) {
     ui.painter().add(egui::Shape::line(arc, egui::Stroke::new(1.8, color)));
 }
 
-fn activity_color(history: &History, palette: &crate::app::theme::Palette) -> egui::Color32 {
+fn activity_color(history: &History, palette: &crate::app::draw::theme::Palette) -> egui::Color32 {
     match history.activity() {
         Activity::Running => palette.good,
         Activity::Finished => palette.main,

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use web_time::{Duration, Instant};
 
-use crate::app::history::History;
+use crate::app::run::history::History;
 use crate::config::{Config, Hyper};
 use crate::protocol::{Activity, Command, Players};
 

@@ -2,10 +2,10 @@
 
 use egui::{RichText, Sense, Ui, vec2};
 
-use crate::app::chart;
-use crate::app::history::History;
-use crate::app::panes::Scope;
-use crate::app::theme::{Palette, small, tiny};
+use crate::app::board::Scope;
+use crate::app::draw::chart;
+use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::run::history::History;
 use crate::protocol::{Audited, Command, Light, Verdict};
 use crate::show::Table;
 use crate::show::number::{count, whole_percent};

@@ -2,10 +2,10 @@
 
 use egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
 
-use crate::app::controls::Controls;
-use crate::app::history::History;
-use crate::app::panes::Scope;
-use crate::app::theme::{Palette, tiny};
+use crate::app::board::Scope;
+use crate::app::draw::theme::{Palette, tiny};
+use crate::app::run::controls::Controls;
+use crate::app::run::history::History;
 use crate::config::knob::{Kind, Value, parse_real};
 use crate::config::{Config, KNOBS, Knob, Section};
 use crate::platform;

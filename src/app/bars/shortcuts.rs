@@ -2,8 +2,9 @@
 
 use egui::{Context, Key, RichText};
 
-use crate::app::panes::{Panes, Scope};
-use crate::app::{robustness, toolbar};
+use crate::app::bars::toolbar;
+use crate::app::board::{Panes, Scope};
+use crate::app::panes::robustness;
 use crate::protocol::{Activity, Command, Players};
 
 /// What a key does.

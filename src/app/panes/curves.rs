@@ -5,10 +5,10 @@ use egui_plot::{
     Corner, Legend, Line, LineStyle, PlotPoint, PlotPoints, PlotResponse, PlotUi, Points, VLine,
 };
 
-use crate::app::chart;
-use crate::app::history::{History, column};
-use crate::app::panes::{Scope, split_width};
-use crate::app::theme::{Palette, small};
+use crate::app::board::{Scope, split_width};
+use crate::app::draw::chart;
+use crate::app::draw::theme::{Palette, small};
+use crate::app::run::history::{History, column};
 use crate::show::Table;
 use crate::show::columns::Metric;
 use crate::show::number::{count, duration, figure, percent};
@@ -160,7 +160,9 @@ impl Curves {
     /// What was turned at the line under the pointer.
     fn hover_edit(&self, history: &History, response: PlotResponse<()>) {
         let Some(pointer) = response.response.hover_pos() else { return };
-        let x = |edit: &crate::app::history::Edit| if self.by_time { edit.seconds } else { edit.step as f64 };
+        let x = |edit: &crate::app::run::history::Edit| {
+            if self.by_time { edit.seconds } else { edit.step as f64 }
+        };
         let near: Vec<_> = history
             .edits
             .iter()

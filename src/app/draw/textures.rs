@@ -2,7 +2,7 @@
 
 use egui::ColorImage;
 
-use crate::app::theme::Palette;
+use crate::app::draw::theme::Palette;
 use crate::show::{picture, png};
 
 /// An image of `C × H × W` in [0, 1]: colour where `C` is 3, grey otherwise.

@@ -3,12 +3,12 @@
 use egui::{RichText, Ui};
 use egui_plot::{HLine, Line, LineStyle, PlotUi, Points, VLine};
 
-use crate::app::chart;
-use crate::app::controls::Controls;
-use crate::app::fooled;
-use crate::app::history::History;
-use crate::app::panes::Scope;
-use crate::app::theme::{Palette, small, tiny};
+use crate::app::board::Scope;
+use crate::app::draw::chart;
+use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::panes::fooled;
+use crate::app::run::controls::Controls;
+use crate::app::run::history::History;
 use crate::config::{AttackKind, Config, Norm, Occasion, TargetKind};
 use crate::protocol::{Command, Curve, Point, Robustness, WorstCase};
 use crate::show::Table;

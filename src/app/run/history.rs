@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::app::series::{Row, Series};
+use crate::app::run::series::{Row, Series};
 use crate::config::{Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
 use crate::protocol::{
     Activity, Audited, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState,

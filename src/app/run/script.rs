@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::app::controls::Controls;
-use crate::app::history::History;
-use crate::app::robustness;
+use crate::app::panes::robustness;
+use crate::app::run::controls::Controls;
+use crate::app::run::history::History;
 use crate::config::{knobs, link};
 use crate::protocol::{Activity, Command, Players, Point, Robustness};
 use crate::show::columns::Metric;

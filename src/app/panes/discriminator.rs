@@ -3,10 +3,10 @@
 use egui::{Align2, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
 use egui_plot::{HLine, LineStyle};
 
-use crate::app::chart;
-use crate::app::history::History;
-use crate::app::panes::Scope;
-use crate::app::theme::{Palette, small, tiny};
+use crate::app::board::Scope;
+use crate::app::draw::chart;
+use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::run::history::History;
 use crate::show::Table;
 use crate::show::columns::Metric;
 use crate::show::matrix::{classes, shares, total};

@@ -1,0 +1,7 @@
+//! How the window draws: theme, charts, textures, arrows, icons.
+
+pub mod arrows;
+pub mod chart;
+pub mod icons;
+pub mod textures;
+pub mod theme;

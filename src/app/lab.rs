@@ -1,0 +1,294 @@
+//! The window: drains events into a [`History`], lays the panes out, and says what people want as commands.
+//!
+//! It knows the trainer through its [`Remote`] alone, and never waits for it.
+
+use egui::{Context, Frame, Margin, Panel, Rect, Ui, ViewportCommand};
+use tokio::sync::mpsc;
+use web_time::{Duration, Instant};
+
+use crate::app::bars::{shortcuts, status, toolbar};
+use crate::app::board::{Pane, Panes, Scope};
+use crate::app::draw::theme::{self, Palette};
+use crate::app::run::controls::Controls;
+use crate::app::run::export::Exports;
+use crate::app::run::history::{Consequence, History};
+use crate::app::run::script;
+use crate::config::{Config, link};
+use crate::platform::{self, FileAnswer};
+use crate::protocol::{Activity, Command, Event, Failure, Remote};
+
+/// Time between frames where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
+/// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.
+const ON_CPU: Duration = Duration::from_secs(1);
+/// Time between frames while an answer is under way.
+const ANSWERING: Duration = Duration::from_millis(100);
+/// Time between looks at the channel while nothing goes on.
+const IDLE: Duration = Duration::from_millis(500);
+/// Time between two changes of a page's address: browsers refuse more than about six a second.
+const REMEMBER_AFTER: Duration = Duration::from_millis(400);
+/// Events taken in one frame at most, so that a flood cannot freeze the window.
+const EVENTS_A_FRAME: usize = 1024;
+
+/// How the window starts and ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Train as soon as the run is ready.
+    pub run_at_once: bool,
+    /// Close the window after so long; for tests and demonstrations.
+    pub exit_after: Option<Duration>,
+}
+
+/// The window of the lab.
+pub struct Lab {
+    events: mpsc::Receiver<Event>,
+    controls: Controls,
+    history: History,
+    panes: Panes,
+    exports: Exports,
+    options: Options,
+    opened: Instant,
+    shortcuts_open: bool,
+    /// The notice that somebody has read.
+    notice_dismissed: Option<String>,
+    /// What a page's address says of the run, and when that was written.
+    remembered: (String, Instant),
+    /// What a page's tab says.
+    entitled: String,
+}
+
+impl Lab {
+    /// A window on the trainer at the other end of `remote`, which was started with `config`.
+    pub fn new(ctx: &Context, remote: Remote, config: Config, options: Options) -> Self {
+        theme::install(ctx);
+        let remembered = (link::write(&config), Instant::now());
+        Self {
+            events: remote.events,
+            controls: Controls::new(config, remote.hyper, remote.commands),
+            history: History::default(),
+            panes: Panes::default(),
+            exports: Exports::default(),
+            options,
+            opened: Instant::now(),
+            shortcuts_open: false,
+            notice_dismissed: None,
+            remembered,
+            entitled: String::new(),
+        }
+    }
+
+    /// Shows what of a link was refused.
+    pub fn refuse(&mut self, refused: Vec<String>) {
+        for what in refused {
+            let advice = "The rest of the link is kept.".into();
+            self.history.fail(Failure { run: self.history.run(), what, advice });
+        }
+    }
+
+    /// What a script may know of the run, as a JSON object; see `docs/page.md`.
+    pub fn state(&mut self) -> String {
+        self.drain();
+        script::state(&self.history, &self.controls).to_string()
+    }
+
+    /// The reports so far, as a JSON array.
+    pub fn metrics(&mut self) -> String {
+        self.drain();
+        script::metrics(&self.history).to_string()
+    }
+
+    /// Does what a script says.
+    ///
+    /// # Errors
+    /// What is wrong with the command.
+    pub fn command(&mut self, command: &str) -> Result<(), String> {
+        self.drain();
+        let refused = script::obey(command, &self.history, &mut self.controls)?;
+        self.refuse(refused);
+        Ok(())
+    }
+
+    /// One frame: what came in, what is wanted, the picture.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        self.listen(ui.ctx());
+        self.draw(ui);
+    }
+
+    /// What came in, and when to look again; also where the window is hidden and nothing is drawn.
+    fn listen(&mut self, ctx: &Context) {
+        self.drain();
+        self.take_files(ctx);
+        self.controls.flush();
+        self.tell_page();
+        self.schedule(ctx);
+    }
+
+    /// Where the lab is a page: the run in its address, the progress in its tab, and whether the browser slows it down.
+    fn tell_page(&mut self) {
+        let link = link::write(&self.controls.config);
+        if link != self.remembered.0 && self.remembered.1.elapsed() > REMEMBER_AFTER {
+            platform::remember(&link);
+            self.remembered = (link, Instant::now());
+        }
+        let held_back = platform::held_back();
+        if let Some(delay) = held_back {
+            self.history.notice = Some(format!(
+                "In the background the browser let a turn begin only every {:.1} s; in front it trains at full speed.",
+                delay.as_secs_f64()
+            ));
+        }
+        let title = match self.history.activity() {
+            Activity::Running if held_back.is_some() => format!("{} (held back)", self.history.step()),
+            Activity::Running => format!("{} of {}", self.history.step(), self.history.steps()),
+            Activity::Finished => "finished".into(),
+            Activity::Preparing | Activity::Paused => String::new(),
+        };
+        if title != self.entitled {
+            platform::entitle(&title);
+            self.entitled = title;
+        }
+    }
+
+    fn draw(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        let palette = Palette::of(&ctx);
+        let mut scope = Scope {
+            history: &mut self.history,
+            controls: &mut self.controls,
+            exports: &mut self.exports,
+            palette,
+        };
+        shortcuts::handle(&ctx, &mut scope, &mut self.panes, &mut self.shortcuts_open);
+        let bar = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(10, 0));
+        let wanted = Panel::top("toolbar")
+            .frame(bar)
+            .exact_size(38.0)
+            .show_separator_line(false)
+            .show(ui, |ui| toolbar::ui(ui, &mut scope))
+            .inner;
+        self.shortcuts_open ^= wanted.shortcuts;
+        if wanted.arrange {
+            self.panes.arrange();
+        }
+        let notice = scope.history.info.as_ref().and_then(|info| info.device.notice.clone());
+        if let Some(notice) = notice.filter(|notice| self.notice_dismissed.as_ref() != Some(notice)) {
+            let line = bar.fill(palette.shade(palette.auxiliary, 0.10));
+            let panel = Panel::top("device notice").frame(line).exact_size(22.0).show_separator_line(false);
+            if panel.show(ui, |ui| status::device_notice_ui(ui, &scope, &notice)).inner {
+                self.notice_dismissed = Some(notice);
+            }
+        }
+        let panel = Panel::bottom("status").frame(bar).exact_size(25.0).show_separator_line(false);
+        panel.show(ui, |ui| status::ui(ui, &mut scope));
+        if !scope.history.failures.is_empty() {
+            let frame = bar.inner_margin(Margin { left: 6, right: 6, top: 5, bottom: 0 });
+            let panel = Panel::bottom("failures").frame(frame).show_separator_line(false);
+            panel.show(ui, |ui| status::failures_ui(ui, &mut scope));
+        }
+        let frame = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(6, 0));
+        egui::CentralPanel::default().frame(frame).show(ui, |ui| self.panes.ui(ui, &mut scope));
+        shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open);
+        drop_hint(&ctx, &palette);
+        self.controls.flush();
+    }
+
+    /// Where the panes were drawn last, in points.
+    pub fn pane_rects(&self) -> &[(Pane, Rect)] {
+        self.panes.rects()
+    }
+
+    /// Points kept for the charts of the reports; bounded, however long the run.
+    pub fn kept_reports(&self) -> usize {
+        self.history.reports.rows().len()
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..EVENTS_A_FRAME {
+            let Ok(event) = self.events.try_recv() else { break };
+            match self.history.accept(event) {
+                Some(Consequence::Started(config)) => {
+                    self.controls.started(*config);
+                    if std::mem::take(&mut self.options.run_at_once) {
+                        self.controls.send(Command::Run);
+                    }
+                }
+                Some(Consequence::Save(bytes)) => {
+                    let name = format!("great-lab-step-{}.safetensors", self.history.step());
+                    self.exports.await_answer(platform::save_bytes(&name, bytes));
+                }
+                Some(Consequence::Failed) => self.controls.load_failed(),
+                None => {}
+            }
+        }
+    }
+
+    /// Files that were dropped or chosen.
+    fn take_files(&mut self, ctx: &Context) {
+        let dropped: Vec<_> =
+            ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
+        if !dropped.is_empty() {
+            platform::open_dropped(dropped).into_iter().for_each(|asked| self.exports.await_answer(asked));
+        }
+        for answer in self.exports.advance(ctx) {
+            match answer {
+                FileAnswer::Saved(name) => self.history.notice = Some(format!("Saved {name}.")),
+                FileAnswer::Opened(_, bytes) => self.controls.send(Command::Load(bytes)),
+                FileAnswer::Folder(folder) => self.controls.open_data(folder),
+                FileAnswer::Nothing => {
+                    self.history.notice = Some(platform::NO_FILE.into());
+                }
+                FileAnswer::Failed(error) => self.history.fail(Failure {
+                    run: self.history.run(),
+                    what: error.to_string(),
+                    advice: "Nothing else is affected.".into(),
+                }),
+            }
+        }
+    }
+
+    /// When to draw again: soon while something goes on, else when somebody touches the window.
+    fn schedule(&self, ctx: &Context) {
+        let works = self.history.activity() == Activity::Running
+            || self.history.evaluating()
+            || self.history.auditing();
+        let answers = self.history.activity() == Activity::Preparing
+            || self.controls.awaits_answer()
+            || self.exports.is_busy();
+        ctx.request_repaint_after(match (works, answers) {
+            (true, _) if self.history.computes_on_gpu() => platform::FRAME_ON_GPU,
+            (_, true) => ANSWERING,
+            (true, false) => ON_CPU,
+            (false, false) => IDLE,
+        });
+        if self.options.exit_after.is_some_and(|after| self.opened.elapsed() >= after) {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+}
+
+/// While something is held over the window: what dropping it would do.
+fn drop_hint(ctx: &Context, palette: &Palette) {
+    if ctx.input(|input| input.raw.hovered_files.is_empty()) {
+        return;
+    }
+    let painter =
+        ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint")));
+    let rect = ctx.content_rect();
+    painter.rect_filled(rect, 0.0, palette.window.gamma_multiply(0.85));
+    painter.text(
+        rect.center(),
+        egui::Align2::CENTER_CENTER,
+        platform::DROP_HINT,
+        egui::FontId::proportional(20.0),
+        palette.text,
+    );
+}
+
+impl eframe::App for Lab {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.listen(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui);
+    }
+}

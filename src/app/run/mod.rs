@@ -1,0 +1,7 @@
+//! What the window knows of a run, and what it asks of it.
+
+pub mod controls;
+pub mod export;
+pub mod history;
+pub mod script;
+pub mod series;
