@@ -1,14 +1,13 @@
-//! The window: drains events into a [`History`], lays the panes out, and says what people want as commands.
-//!
-//! It knows the trainer through its [`Remote`] alone, and never waits for it.
+//! The window itself, frame by frame: what came in, what is wanted, the picture.
 
 use egui::{Context, Frame, Margin, Panel, Rect, Ui, ViewportCommand};
 use tokio::sync::mpsc;
 use web_time::{Duration, Instant};
 
 use crate::app::bars::{shortcuts, status, toolbar};
-use crate::app::board::{Pane, Panes, Scope};
+use crate::app::board::Board;
 use crate::app::draw::theme::{self, Palette};
+use crate::app::pane::{About, Scope};
 use crate::app::run::controls::Controls;
 use crate::app::run::export::Exports;
 use crate::app::run::history::{Consequence, History};
@@ -43,7 +42,7 @@ pub struct Lab {
     events: mpsc::Receiver<Event>,
     controls: Controls,
     history: History,
-    panes: Panes,
+    board: Board,
     exports: Exports,
     options: Options,
     opened: Instant,
@@ -65,7 +64,7 @@ impl Lab {
             events: remote.events,
             controls: Controls::new(config, remote.hyper, remote.commands),
             history: History::default(),
-            panes: Panes::default(),
+            board: Board::default(),
             exports: Exports::default(),
             options,
             opened: Instant::now(),
@@ -157,7 +156,7 @@ impl Lab {
             exports: &mut self.exports,
             palette,
         };
-        shortcuts::handle(&ctx, &mut scope, &mut self.panes, &mut self.shortcuts_open);
+        shortcuts::handle(&ctx, &mut scope, &mut self.board, &mut self.shortcuts_open);
         let bar = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(10, 0));
         let wanted = Panel::top("toolbar")
             .frame(bar)
@@ -167,7 +166,7 @@ impl Lab {
             .inner;
         self.shortcuts_open ^= wanted.shortcuts;
         if wanted.arrange {
-            self.panes.arrange();
+            self.board.arrange();
         }
         let notice = scope.history.info.as_ref().and_then(|info| info.device.notice.clone());
         if let Some(notice) = notice.filter(|notice| self.notice_dismissed.as_ref() != Some(notice)) {
@@ -185,15 +184,20 @@ impl Lab {
             panel.show(ui, |ui| status::failures_ui(ui, &mut scope));
         }
         let frame = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(6, 0));
-        egui::CentralPanel::default().frame(frame).show(ui, |ui| self.panes.ui(ui, &mut scope));
+        egui::CentralPanel::default().frame(frame).show(ui, |ui| self.board.ui(ui, &mut scope));
         shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open);
         drop_hint(&ctx, &palette);
         self.controls.flush();
     }
 
-    /// Where the panes were drawn last, in points.
-    pub fn pane_rects(&self) -> &[(Pane, Rect)] {
-        self.panes.rects()
+    /// What each pane says of itself, column by column.
+    pub fn panes(&self) -> impl Iterator<Item = &'static About> {
+        self.board.abouts()
+    }
+
+    /// Where the panes were drawn last, by their names, in points.
+    pub fn pane_rects(&self) -> &[(&'static str, Rect)] {
+        self.board.rects()
     }
 
     /// Points kept for the charts of the reports; bounded, however long the run.

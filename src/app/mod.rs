@@ -6,9 +6,10 @@ mod bars;
 mod board;
 mod draw;
 mod lab;
+mod pane;
 mod panes;
 mod run;
 
-pub use board::Pane;
 pub use draw::textures::to_png;
 pub use lab::{Lab, Options};
+pub use pane::{About, Column};

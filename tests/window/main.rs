@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use egui::{Color32, ColorImage, Key, Theme, Vec2};
 use egui_kittest::{Harness, kittest::Queryable};
-use great_lab::app::{Lab, Options, Pane, to_png};
+use great_lab::app::{About, Lab, Options, to_png};
 use great_lab::config::{AttackKind, Config, Hyper, Mode, MultitaskMethod};
 use great_lab::protocol::made_up::{
     self, a_run, histograms, report, robustness, samples, started, started_tasks, state, tasks,
@@ -86,6 +86,10 @@ impl Bench {
         read(self.harness.state().borrow().as_ref().expect("made before the first frame"))
     }
 
+    fn panes(&self) -> Vec<&'static About> {
+        self.lab(|lab| lab.panes().collect())
+    }
+
     /// What is on screen; kept in a file where a person wants to look.
     fn picture(&mut self, name: &str) -> ColorImage {
         self.harness.run();
@@ -118,8 +122,8 @@ fn an_empty_window_says_what_will_fill_it() {
     ] {
         assert!(bench.sees(text), "{text}");
     }
-    for pane in Pane::ALL.into_iter().filter(|pane| *pane != Pane::Tasks) {
-        assert!(bench.sees(pane.title()), "{}", pane.title());
+    for about in bench.panes().into_iter().filter(|about| about.name != "tasks") {
+        assert!(bench.sees(about.title), "{}", about.title);
     }
     assert!(bench.sees("NVIDIA GeForce RTX 4070") && bench.sees("step 0 of 3,000"));
     bench.picture("empty-dark.png");
@@ -374,16 +378,17 @@ fn every_pane_copies_its_figures() {
     let mut bench = Bench::new();
     bench.tell(a_run(1, 400));
     for (pane, expected) in [
-        (Pane::Curves, "step,seconds,epoch,alpha,loss"),
-        (Pane::Gradients, "step,alignment,class,statistic"),
-        (Pane::Discriminator, "true_class,read_as,count"),
-        (Pane::Robustness, "evaluation,step,attack,target,epsilon,images,correct,accuracy"),
-        (Pane::Samples, "step,epsilon,sample"),
-        (Pane::Audit, "step,check,verdict,figure,why"),
-        (Pane::Knobs, "knob,value,default"),
-        (Pane::Game, "figure,value"),
+        ("metrics", "step,seconds,epoch,alpha,loss"),
+        ("histograms", "step,alignment,class,statistic"),
+        ("discriminator", "true_class,read_as,count"),
+        ("robustness", "evaluation,step,attack,target,epsilon,images,correct,accuracy"),
+        ("samples", "step,epsilon,sample"),
+        ("audit", "step,check,verdict,figure,why"),
+        ("knobs", "knob,value,default"),
+        ("game", "figure,value"),
     ] {
-        bench.click(&format!("Export {}", pane.title()));
+        let about = bench.panes().into_iter().find(|about| about.name == pane).expect("a pane");
+        bench.click(&format!("Export {}", about.title));
         bench.harness.get_by_label("Copy as CSV").click();
         let mut copied = String::new();
         for _ in 0..3 {
@@ -435,8 +440,8 @@ fn a_small_window_still_shows_everything() {
     let mut bench = Bench::with(Vec2::new(960.0, 600.0), Theme::Dark, Options::default());
     bench.tell(a_run(1, 1240));
     bench.picture("small-dark.png");
-    for pane in Pane::ALL.into_iter().filter(|pane| *pane != Pane::Tasks) {
-        assert!(bench.sees(pane.title()), "{}", pane.title());
+    for about in bench.panes().into_iter().filter(|about| about.name != "tasks") {
+        assert!(bench.sees(about.title), "{}", about.title);
     }
     let inside = bench
         .lab(|lab| lab.pane_rects().iter().all(|(_, rect)| rect.right() <= 960.0 && rect.width() > 100.0));

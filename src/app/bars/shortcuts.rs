@@ -3,8 +3,8 @@
 use egui::{Context, Key, RichText};
 
 use crate::app::bars::toolbar;
-use crate::app::board::{Panes, Scope};
-use crate::app::panes::robustness;
+use crate::app::board::Board;
+use crate::app::pane::Scope;
 use crate::protocol::{Activity, Command, Players};
 
 /// What a key does.
@@ -47,7 +47,7 @@ const MOUSE: &[(&str, &str)] = &[
 ];
 
 /// Does what keys ask for. Before any widget sees them: Space must not also press a focused button.
-pub fn handle(ctx: &Context, scope: &mut Scope<'_>, panes: &mut Panes, sheet: &mut bool) {
+pub fn handle(ctx: &Context, scope: &mut Scope<'_>, board: &mut Board, sheet: &mut bool) {
     if ctx.text_edit_focused() {
         return;
     }
@@ -66,13 +66,13 @@ pub fn handle(ctx: &Context, scope: &mut Scope<'_>, panes: &mut Panes, sheet: &m
             Deed::Step(players) if can_step => scope.controls.step(*players),
             Deed::Step(_) => {}
             Deed::Reset => scope.controls.reset(),
-            Deed::Evaluate if scope.history.info.is_some() => robustness::evaluate_now(scope.controls),
+            Deed::Evaluate if scope.history.info.is_some() => scope.controls.evaluate(),
             Deed::Evaluate => {}
             Deed::Save => scope.controls.send(Command::Save),
             Deed::CopyLink => toolbar::copy_link(ctx, scope),
             Deed::Sheet => *sheet = !*sheet,
             Deed::Back => {
-                let restored = panes.restore();
+                let restored = board.restore();
                 *sheet &= restored;
             }
         }

@@ -3,10 +3,10 @@
 use egui::{Layout, RichText, Ui};
 use web_time::Duration;
 
-use crate::app::board::Scope;
 use crate::app::draw::chart;
 use crate::app::draw::icons::{self, Icon};
 use crate::app::draw::theme::{small, tiny};
+use crate::app::pane::Scope;
 use crate::app::run::history::History;
 use crate::protocol::Activity;
 use crate::show::number::{count, duration, percent};

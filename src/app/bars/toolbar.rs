@@ -2,9 +2,9 @@
 
 use egui::{ComboBox, Layout, RichText, Theme, Ui};
 
-use crate::app::board::Scope;
 use crate::app::draw::icons::{self, Icon};
 use crate::app::draw::theme::small;
+use crate::app::pane::Scope;
 use crate::config::{
     BUILT_IN_DATA, DistillationMethod, KEPT_TEACHER, Mode, MultitaskMethod, NetworkKind, ScenarioKind, Setup,
     link,

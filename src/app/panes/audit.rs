@@ -2,10 +2,10 @@
 
 use egui::{RichText, Sense, Ui, vec2};
 
-use crate::app::board::Scope;
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
-use crate::app::run::history::History;
+use crate::app::pane::{About, Column, Pane, Scope};
+use crate::config::ScenarioKind;
 use crate::protocol::{Audited, Command, Light, Verdict};
 use crate::show::Table;
 use crate::show::number::{count, whole_percent};
@@ -14,9 +14,21 @@ use crate::show::number::{count, whole_percent};
 #[derive(Default)]
 pub struct AuditPane;
 
-impl AuditPane {
-    /// Draws the button and the lights.
-    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+static ABOUT: About = About {
+    name: "audit",
+    title: "Audit",
+    question: "can the figures be trusted?",
+    scenarios: &[ScenarioKind::Defense, ScenarioKind::Distillation],
+    column: Column::Right,
+    share: 0.22,
+};
+
+impl Pane for AuditPane {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         let palette = scope.palette;
         ui.horizontal(|ui| {
             ui.spacing_mut().button_padding = vec2(7.0, 1.0);
@@ -50,8 +62,8 @@ impl AuditPane {
         });
     }
 
-    /// Every light.
-    pub fn table(&self, history: &History) -> Table {
+    fn table(&self, scope: &Scope<'_>) -> Table {
+        let history = &*scope.history;
         let mut table = Table::new(["step", "check", "verdict", "figure", "why"]);
         if let Some(audited) = &history.audited {
             table.extend(audited.lights.iter().map(|light| {

@@ -5,10 +5,11 @@ use egui_plot::{
     Corner, Legend, Line, LineStyle, PlotPoint, PlotPoints, PlotResponse, PlotUi, Points, VLine,
 };
 
-use crate::app::board::{Scope, split_width};
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small};
+use crate::app::pane::{About, Column, Pane, Scope, split_width};
 use crate::app::run::history::{History, column};
+use crate::config::ScenarioKind;
 use crate::show::Table;
 use crate::show::columns::Metric;
 use crate::show::number::{count, duration, figure, percent};
@@ -29,9 +30,21 @@ impl Default for Curves {
     }
 }
 
-impl Curves {
-    /// Draws both charts.
-    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+static ABOUT: About = About {
+    name: "metrics",
+    title: "Losses and accuracies",
+    question: "is it learning?",
+    scenarios: ScenarioKind::ALL,
+    column: Column::Middle,
+    share: 0.32,
+};
+
+impl Pane for Curves {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         if scope.history.reports.rows().is_empty() {
             let every = count(scope.controls.config.hyper.report_every_steps);
             let when = format!("A point comes every {every} steps: press Run.");
@@ -47,6 +60,26 @@ impl Curves {
         });
     }
 
+    fn table(&self, scope: &Scope<'_>) -> Table {
+        let history = &*scope.history;
+        let metrics = Metric::ALL.iter().map(|metric| metric.name());
+        let mut table = Table::new(["step", "seconds"].into_iter().chain(metrics).chain(["edits"]));
+        let mut before = -1.0;
+        for row in history.reports.rows() {
+            let mut line = vec![row.step.to_string(), format!("{:.3}", row.seconds)];
+            line.extend(row.values.iter().map(ToString::to_string));
+            let edits = history.edits.iter().filter(|edit| (before..=row.step).contains(&(edit.step as f64)));
+            let edits: Vec<_> =
+                edits.map(|edit| format!("{}: {} to {}", edit.knob, edit.from, edit.to)).collect();
+            line.push(edits.join("; "));
+            before = row.step + 0.5;
+            table.push(line);
+        }
+        table
+    }
+}
+
+impl Curves {
     fn options_ui(&mut self, ui: &mut Ui, palette: &Palette) {
         ui.horizontal(|ui| {
             let label = ui.label(RichText::new("smoothing").font(small()).color(palette.weak));
@@ -175,23 +208,5 @@ impl Curves {
         if !near.is_empty() {
             response.response.on_hover_text_at_pointer(near.join("\n"));
         }
-    }
-
-    /// Every kept point, and the knobs that were turned.
-    pub fn table(&self, history: &History) -> Table {
-        let metrics = Metric::ALL.iter().map(|metric| metric.name());
-        let mut table = Table::new(["step", "seconds"].into_iter().chain(metrics).chain(["edits"]));
-        let mut before = -1.0;
-        for row in history.reports.rows() {
-            let mut line = vec![row.step.to_string(), format!("{:.3}", row.seconds)];
-            line.extend(row.values.iter().map(ToString::to_string));
-            let edits = history.edits.iter().filter(|edit| (before..=row.step).contains(&(edit.step as f64)));
-            let edits: Vec<_> =
-                edits.map(|edit| format!("{}: {} to {}", edit.knob, edit.from, edit.to)).collect();
-            line.push(edits.join("; "));
-            before = row.step + 0.5;
-            table.push(line);
-        }
-        table
     }
 }

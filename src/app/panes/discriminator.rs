@@ -3,10 +3,11 @@
 use egui::{Align2, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
 use egui_plot::{HLine, LineStyle};
 
-use crate::app::board::Scope;
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::history::History;
+use crate::config::ScenarioKind;
 use crate::show::Table;
 use crate::show::columns::Metric;
 use crate::show::matrix::{classes, shares, total};
@@ -18,9 +19,21 @@ use crate::show::{SMOOTHING, charts};
 #[derive(Default)]
 pub struct Discriminator;
 
-impl Discriminator {
-    /// Draws accuracy and confusion.
-    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+static ABOUT: About = About {
+    name: "discriminator",
+    title: "Discriminator",
+    question: "can it be read off a gradient where it comes from?",
+    scenarios: ScenarioKind::ALL,
+    column: Column::Middle,
+    share: 0.32,
+};
+
+impl Pane for Discriminator {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         let Some(report) = &scope.history.latest else {
             let what = "How often the auxiliary network reads off a gradient where it comes from.";
             chart::empty(ui, &scope.palette, what, "The first report fills this: press Run.");
@@ -46,8 +59,8 @@ impl Discriminator {
         confusion_ui(ui, scope.history, &palette, right, names);
     }
 
-    /// Accuracies over the run, then the newest confusion matrix.
-    pub fn table(&self, history: &History) -> Table {
+    fn table(&self, scope: &Scope<'_>) -> Table {
+        let history = &*scope.history;
         let mut table = Table::new(["true_class", "read_as", "count"]);
         let Some(report) = &history.latest else { return table };
         let classes = classes(report.confusion.len());

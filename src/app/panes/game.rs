@@ -4,11 +4,10 @@ use egui::{
     Align2, Color32, FontId, Painter, Pos2, Rect, Sense, Stroke, TextureHandle, Ui, Vec2, pos2, vec2,
 };
 
-use crate::app::board::Scope;
 use crate::app::draw::arrows;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, tiny};
-use crate::app::run::history::History;
+use crate::app::pane::{About, Column, Pane, Scope};
 use crate::config::{ScenarioKind, Setup};
 use crate::protocol::Activity;
 use crate::show::Table;
@@ -131,9 +130,21 @@ impl Plan {
     }
 }
 
-impl Game {
-    /// Draws the game.
-    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+static ABOUT: About = About {
+    name: "game",
+    title: "The game",
+    question: "who is winning?",
+    scenarios: ScenarioKind::ALL,
+    column: Column::Left,
+    share: 0.47,
+};
+
+impl Pane for Game {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         let area = ui.available_rect_before_wrap();
         let verdict_height = 54.0;
         let drawing = area.with_max_y(area.bottom() - verdict_height).shrink2(vec2(1.0, 2.0));
@@ -152,6 +163,29 @@ impl Game {
         verdict(ui, scope, area.with_min_y(area.bottom() - verdict_height), &setup);
     }
 
+    fn table(&self, scope: &Scope<'_>) -> Table {
+        let history = &*scope.history;
+        let mut table = Table::new(["figure", "value"]);
+        if let Some(report) = &history.latest {
+            for (name, value) in [
+                ("step", report.step as f64),
+                ("loss", report.loss),
+                ("accuracy", report.accuracy),
+                ("gradient_rms", report.gradient_rms),
+                ("auxiliary_loss", report.auxiliary_loss),
+                ("auxiliary_accuracy", report.auxiliary_accuracy),
+                ("chance", history.chance().unwrap_or(f64::NAN)),
+                ("alpha", report.alpha),
+                ("beta", report.hyper.beta),
+            ] {
+                table.push([name, &value.to_string()]);
+            }
+        }
+        table
+    }
+}
+
+impl Game {
     fn refresh_pictures(&mut self, ui: &Ui, scope: &Scope<'_>) {
         let of = (scope.history.samples_received, scope.palette.ground);
         if self.pictures.as_ref().is_some_and(|pictures| pictures.of == of) {
@@ -195,27 +229,6 @@ impl Game {
         picture(painter, palette, plan.input, pictures.map(|p| &p.image), "x");
         let gradient = pictures.map(|p| &p.gradient);
         picture(painter, palette, plan.gradient, gradient, gradient_name(setup));
-    }
-
-    /// The figures in the drawing.
-    pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(["figure", "value"]);
-        if let Some(report) = &history.latest {
-            for (name, value) in [
-                ("step", report.step as f64),
-                ("loss", report.loss),
-                ("accuracy", report.accuracy),
-                ("gradient_rms", report.gradient_rms),
-                ("auxiliary_loss", report.auxiliary_loss),
-                ("auxiliary_accuracy", report.auxiliary_accuracy),
-                ("chance", history.chance().unwrap_or(f64::NAN)),
-                ("alpha", report.alpha),
-                ("beta", report.hyper.beta),
-            ] {
-                table.push([name, &value.to_string()]);
-            }
-        }
-        table
     }
 }
 

@@ -3,9 +3,9 @@
 use egui::{RichText, Ui};
 use egui_plot::{GridMark, Line, PlotPoints, Span, VLine};
 
-use crate::app::board::Scope;
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::history::{History, column};
 use crate::config::ScenarioKind;
 use crate::protocol::{ClassHistogram, Histograms, PERCENTILES};
@@ -37,9 +37,21 @@ impl Default for Gradients {
     }
 }
 
-impl Gradients {
-    /// Draws the newest histograms.
-    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+static ABOUT: About = About {
+    name: "histograms",
+    title: "Gradient tensors",
+    question: "do they differ?",
+    scenarios: ScenarioKind::ALL,
+    column: Column::Middle,
+    share: 0.36,
+};
+
+impl Pane for Gradients {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         let Some(histograms) = &scope.history.histograms else {
             let every = scope.controls.config.hyper.histogram_every_steps;
             let when = match every {
@@ -63,6 +75,22 @@ impl Gradients {
         }
     }
 
+    fn table(&self, scope: &Scope<'_>) -> Table {
+        let history = &*scope.history;
+        let mut table = Table::new(["step", "alignment", "class", "statistic", "low", "high", "value"]);
+        let Some(histograms) = &history.histograms else { return table };
+        match &histograms.before {
+            None => rows(&mut table, history, histograms, ""),
+            Some(before) => {
+                rows(&mut table, history, before, "before");
+                rows(&mut table, history, histograms, "behind");
+            }
+        }
+        table
+    }
+}
+
+impl Gradients {
     /// The distance, its floor and how both went; which view.
     fn header_ui(
         &mut self,
@@ -289,20 +317,6 @@ impl Gradients {
                 }
             });
         });
-    }
-
-    /// Each class's statistics and counts, bin by bin.
-    pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(["step", "alignment", "class", "statistic", "low", "high", "value"]);
-        let Some(histograms) = &history.histograms else { return table };
-        match &histograms.before {
-            None => rows(&mut table, history, histograms, ""),
-            Some(before) => {
-                rows(&mut table, history, before, "before");
-                rows(&mut table, history, histograms, "behind");
-            }
-        }
-        table
     }
 }
 

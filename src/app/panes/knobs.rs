@@ -2,10 +2,11 @@
 
 use egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
 
-use crate::app::board::Scope;
 use crate::app::draw::theme::{Palette, tiny};
+use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
+use crate::config::ScenarioKind;
 use crate::config::knob::{Kind, Value, parse_real};
 use crate::config::{Config, KNOBS, Knob, Section};
 use crate::platform;
@@ -16,9 +17,21 @@ use crate::show::number::short;
 #[derive(Default)]
 pub struct Knobs;
 
-impl Knobs {
-    /// Draws the knobs.
-    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+static ABOUT: About = About {
+    name: "knobs",
+    title: "Knobs",
+    question: "live: from the next step on",
+    scenarios: ScenarioKind::ALL,
+    column: Column::Left,
+    share: 0.53,
+};
+
+impl Pane for Knobs {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         changes_ui(ui, scope);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 2.0;
@@ -43,11 +56,10 @@ impl Knobs {
         });
     }
 
-    /// Every knob and its value.
-    pub fn table(&self, controls: &Controls) -> Table {
+    fn table(&self, scope: &Scope<'_>) -> Table {
         let mut table = Table::new(["knob", "value", "default", "unit"]);
         table.extend(KNOBS.iter().map(|knob| {
-            let value = knob.show(&knob.read(&controls.config));
+            let value = knob.show(&knob.read(&scope.controls.config));
             vec![knob.name.into(), value, knob.show(&knob.default_value()), knob.unit.into()]
         }));
         table

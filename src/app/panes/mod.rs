@@ -1,13 +1,30 @@
-//! The panes.
+//! The panes: a file each, and a line in [`all`].
 
-pub mod audit;
-pub mod compass;
-pub mod curves;
-pub mod discriminator;
-pub mod fooled;
-pub mod game;
-pub mod gradients;
-pub mod knobs;
-pub mod robustness;
-pub mod samples;
-pub mod tasks;
+mod audit;
+mod compass;
+mod curves;
+mod discriminator;
+mod fooled;
+mod game;
+mod gradients;
+mod knobs;
+mod robustness;
+mod samples;
+mod tasks;
+
+use crate::app::pane::Pane;
+
+/// Every pane, column by column from the top.
+pub fn all() -> Vec<Box<dyn Pane>> {
+    vec![
+        Box::<game::Game>::default(),
+        Box::<knobs::Knobs>::default(),
+        Box::<gradients::Gradients>::default(),
+        Box::<discriminator::Discriminator>::default(),
+        Box::<curves::Curves>::default(),
+        Box::<robustness::RobustnessPane>::default(),
+        Box::<audit::AuditPane>::default(),
+        Box::<samples::SamplesPane>::default(),
+        Box::<tasks::TasksPane>::default(),
+    ]
+}

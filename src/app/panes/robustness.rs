@@ -3,14 +3,13 @@
 use egui::{RichText, Ui};
 use egui_plot::{HLine, Line, LineStyle, PlotUi, Points, VLine};
 
-use crate::app::board::Scope;
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::panes::fooled;
-use crate::app::run::controls::Controls;
-use crate::app::run::history::History;
-use crate::config::{AttackKind, Config, Norm, Occasion, TargetKind};
-use crate::protocol::{Command, Curve, Point, Robustness, WorstCase};
+use crate::config::ScenarioKind;
+use crate::config::{AttackKind, Norm, TargetKind};
+use crate::protocol::{Curve, Point, Robustness, WorstCase};
 use crate::show::Table;
 use crate::show::number::{count, percent, short, whole_percent};
 use crate::show::palette::Role;
@@ -37,16 +36,21 @@ enum View {
     Mistakes,
 }
 
-/// Asks for an evaluation now.
-pub fn evaluate_now(controls: &mut Controls) {
-    let Config { setup, hyper } = &controls.config;
-    let threats = Occasion::Window.threats(setup.scenario, hyper);
-    controls.send(Command::Evaluate { threats, samples: hyper.evaluate_samples });
-}
+static ABOUT: About = About {
+    name: "robustness",
+    title: "Robustness",
+    question: "how much attack does it withstand?",
+    scenarios: &[ScenarioKind::Defense, ScenarioKind::Distillation],
+    column: Column::Right,
+    share: 0.42,
+};
 
-impl RobustnessPane {
-    /// Draws the newest evaluation, the one before it faintly, and the baseline dashed.
-    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+impl Pane for RobustnessPane {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         self.actions_ui(ui, scope);
         let Some(evaluation) = &scope.history.evaluation else {
             let every = scope.controls.config.hyper.evaluate_every_steps;
@@ -74,6 +78,23 @@ impl RobustnessPane {
         ui.add(egui::Label::new(RichText::new(text).font(tiny()).color(scope.palette.weak)).wrap());
     }
 
+    fn table(&self, scope: &Scope<'_>) -> Table {
+        let history = &*scope.history;
+        let mut table = Table::new(["evaluation"].into_iter().chain(columns::ROBUSTNESS));
+        let baseline = history.baseline.as_ref().map(|baseline| &baseline.robustness);
+        for (what, robustness) in [
+            ("current", history.evaluation.as_ref()),
+            ("previous", history.previous.as_ref()),
+            ("baseline", baseline),
+        ] {
+            let rows = robustness.map(columns::robustness).unwrap_or_default();
+            table.extend(rows.into_iter().map(|row| [vec![what.to_owned()], row].concat()));
+        }
+        table
+    }
+}
+
+impl RobustnessPane {
     fn actions_ui(&self, ui: &mut Ui, scope: &mut Scope<'_>) {
         ui.horizontal(|ui| {
             ui.spacing_mut().button_padding = egui::vec2(7.0, 1.0);
@@ -220,21 +241,6 @@ impl RobustnessPane {
             plot.line(line.style(style.unwrap_or(LineStyle::Solid)).allow_hover(style.is_some()));
         }
     }
-
-    /// Every evaluation that is shown, point by point.
-    pub fn table(&self, history: &History) -> Table {
-        let mut table = Table::new(["evaluation"].into_iter().chain(columns::ROBUSTNESS));
-        let baseline = history.baseline.as_ref().map(|baseline| &baseline.robustness);
-        for (what, robustness) in [
-            ("current", history.evaluation.as_ref()),
-            ("previous", history.previous.as_ref()),
-            ("baseline", baseline),
-        ] {
-            let rows = robustness.map(columns::robustness).unwrap_or_default();
-            table.extend(rows.into_iter().map(|row| [vec![what.to_owned()], row].concat()));
-        }
-        table
-    }
 }
 
 fn worst(evaluation: &Robustness, l2: bool) -> Option<&WorstCase> {
@@ -258,7 +264,7 @@ fn buttons_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let text = RichText::new("Evaluate now").font(small());
     let hover = "Attack held-out images with the weights as they are (E)";
     if ui.add_enabled(ready, egui::Button::new(text)).on_hover_text(hover).clicked() {
-        evaluate_now(scope.controls);
+        scope.controls.evaluate();
     }
     let keep = scope.history.complete_evaluation().is_some();
     let text = RichText::new("Keep as baseline").font(small());

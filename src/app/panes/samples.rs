@@ -2,11 +2,12 @@
 
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
-use crate::app::board::Scope;
 use crate::app::draw::chart;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::history::History;
+use crate::config::ScenarioKind;
 use crate::protocol::{Sample, Samples};
 use crate::show::Table;
 use crate::show::number::{count, short, whole_percent};
@@ -31,9 +32,21 @@ struct Atlas {
     texture: TextureHandle,
 }
 
-impl SamplesPane {
-    /// Draws a row a sample.
-    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+static ABOUT: About = About {
+    name: "samples",
+    title: "Samples",
+    question: "what does an attack change?",
+    scenarios: &[ScenarioKind::Defense, ScenarioKind::Distillation],
+    column: Column::Right,
+    share: 0.36,
+};
+
+impl Pane for SamplesPane {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         let Some(samples) = &scope.history.samples else {
             let what = "Images, their gradient tensors, and what an attack makes of them.";
             let when = match scope.controls.config.hyper.histogram_every_steps {
@@ -72,8 +85,8 @@ impl SamplesPane {
         });
     }
 
-    /// What the networks say of each sample.
-    pub fn table(&self, history: &History) -> Table {
+    fn table(&self, scope: &Scope<'_>) -> Table {
+        let history = &*scope.history;
         let mut table = Table::new([
             "step",
             "epsilon",

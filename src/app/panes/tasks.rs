@@ -3,13 +3,14 @@
 
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
-use crate::app::board::Scope;
 use crate::app::draw::chart;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::panes::compass;
 use crate::app::run::history::History;
 use crate::config::MultitaskMethod;
+use crate::config::ScenarioKind;
 use crate::protocol::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit};
 use crate::show::Table;
 use crate::show::number::{count, figure as number, percent};
@@ -31,9 +32,21 @@ struct Atlas {
     texture: TextureHandle,
 }
 
-impl TasksPane {
-    /// Draws errors, compass, alignment layers and pictures, one below the other.
-    pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+static ABOUT: About = About {
+    name: "tasks",
+    title: "Tasks",
+    question: "do they help each other?",
+    scenarios: &[ScenarioKind::Multitask],
+    column: Column::Right,
+    share: 1.0,
+};
+
+impl Pane for TasksPane {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         let palette = scope.palette;
         let Some(tasks) = &scope.history.tasks else {
             let what =
@@ -61,8 +74,8 @@ impl TasksPane {
         });
     }
 
-    /// A row a figure.
-    pub fn table(&self, history: &History) -> Table {
+    fn table(&self, scope: &Scope<'_>) -> Table {
+        let history = &*scope.history;
         let mut table = Table::new([
             "step",
             "task",

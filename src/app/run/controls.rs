@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use web_time::{Duration, Instant};
 
 use crate::app::run::history::History;
-use crate::config::{Config, Hyper};
+use crate::config::{Config, Hyper, Occasion};
 use crate::protocol::{Activity, Command, Players};
 
 /// How long after a command the window looks out for its answer as often as while training.
@@ -38,6 +38,13 @@ impl Controls {
         self.loading |= matches!(command, Command::Load(_));
         self.waiting.push_back(command);
         self.flush();
+    }
+
+    /// Asks for an evaluation now.
+    pub fn evaluate(&mut self) {
+        let Config { setup, hyper } = &self.config;
+        let threats = Occasion::Window.threats(setup.scenario, hyper);
+        self.send(Command::Evaluate { threats, samples: hyper.evaluate_samples });
     }
 
     /// Sends what waited, and the knobs if they were turned. Once a frame.

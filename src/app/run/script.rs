@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::app::panes::robustness;
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
 use crate::config::{knobs, link};
@@ -99,7 +98,7 @@ pub fn obey(line: &str, history: &History, controls: &mut Controls) -> Result<Ve
         }
         ("reset", "") => controls.reset(),
         ("save", "") => controls.send(Command::Save),
-        ("evaluate", "") => robustness::evaluate_now(controls),
+        ("evaluate", "") => controls.evaluate(),
         ("set", assignment) => {
             knobs::assign(&mut controls.config, assignment).map_err(|error| error.to_string())?;
             controls.flush();

@@ -1,0 +1,82 @@
+//! What each pane is: what it says of itself, what it may see and touch, what it draws and what it exports.
+
+use egui::{Ui, Vec2, vec2};
+
+use crate::app::draw::theme::Palette;
+use crate::app::run::controls::Controls;
+use crate::app::run::export::Exports;
+use crate::app::run::history::History;
+use crate::config::ScenarioKind;
+use crate::show::Table;
+
+/// A column of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The game and its knobs.
+    Left,
+    /// How training goes.
+    Middle,
+    /// What comes of it.
+    Right,
+}
+
+impl Column {
+    /// From left to right.
+    pub const ALL: [Self; 3] = [Self::Left, Self::Middle, Self::Right];
+
+    /// Its share of the window's width.
+    pub const fn share(self) -> f32 {
+        match self {
+            Self::Left => 0.25,
+            Self::Middle => 0.385,
+            Self::Right => 0.365,
+        }
+    }
+}
+
+/// What a pane says of itself.
+#[derive(Debug, PartialEq)]
+pub struct About {
+    /// Its own name: of its files, and where it lies.
+    pub name: &'static str,
+    /// What stands above it.
+    pub title: &'static str,
+    /// The question it answers.
+    pub question: &'static str,
+    /// Runs of which it has something to show.
+    pub scenarios: &'static [ScenarioKind],
+    /// Where it stands at first.
+    pub column: Column,
+    /// Its share of the column's height.
+    pub share: f32,
+}
+
+/// A pane of the window.
+pub trait Pane {
+    /// What it says of itself.
+    fn about(&self) -> &'static About;
+
+    /// Draws it.
+    fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>);
+
+    /// Its figures.
+    fn table(&self, scope: &Scope<'_>) -> Table;
+}
+
+/// What a pane may see and touch.
+pub struct Scope<'a> {
+    /// What is known of the run.
+    pub history: &'a mut History,
+    /// The knobs, and the way to the trainer.
+    pub controls: &'a mut Controls,
+    /// Files being asked for.
+    pub exports: &'a mut Exports,
+    /// The colours.
+    pub palette: Palette,
+}
+
+/// Room for `count` equal things side by side with `gap` between them.
+pub fn split_width(ui: &Ui, count: usize, gap: f32) -> Vec2 {
+    let width = (ui.available_width() - gap * (count as f32 - 1.0)) / count as f32;
+    vec2(width.max(0.0), ui.available_height())
+}
