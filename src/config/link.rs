@@ -158,6 +158,25 @@ mod tests {
         assert!(linked.refused[0].contains("version 7"), "{:?}", linked.refused);
     }
 
+    #[test]
+    fn links_from_before_open_as_they_did() {
+        #[derive(serde::Deserialize)]
+        struct Sample {
+            link: String,
+            config: Config,
+            run: bool,
+            refused: Vec<String>,
+        }
+        let samples: Vec<Sample> =
+            serde_json::from_str(include_str!("../../tests/data/before/links.json")).unwrap();
+        for Sample { link, config, run, refused } in samples {
+            if link.starts_with("v1") {
+                assert_eq!(write(&config), link, "it is written as it was");
+            }
+            assert_eq!(read(&link), Linked { config, run, refused }, "{link}");
+        }
+    }
+
     proptest! {
         #[test]
         fn any_text_is_read_without_a_panic(text in ".*") {

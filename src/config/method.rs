@@ -81,6 +81,14 @@ pub struct MethodAbout {
     pub knobs: &'static [&'static str],
 }
 
+/// Its name and where it was published, as a caption.
+impl std::fmt::Display for MethodAbout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.label)?;
+        if self.cites.is_empty() { Ok(()) } else { write!(f, " ({})", self.cites) }
+    }
+}
+
 /// On which images a main network takes its loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrainOn {

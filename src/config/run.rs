@@ -27,6 +27,24 @@ impl Setup {
         }
     }
 
+    /// Has the main network trained by `method`, and so in its scenario.
+    pub const fn train_by(&mut self, method: Method) {
+        match method {
+            Method::Defense(mode) => {
+                self.scenario = ScenarioKind::Defense;
+                self.mode = mode;
+            }
+            Method::Distillation(method) => {
+                self.scenario = ScenarioKind::Distillation;
+                self.method = method;
+            }
+            Method::Multitask(method) => {
+                self.scenario = ScenarioKind::Multitask;
+                self.multitask_method = method;
+            }
+        }
+    }
+
     /// Over how many draws of the main network's own noise attacks average their gradients (expectation over
     /// transformation, Athalye et al. 2018): 1 where it draws none.
     pub const fn eot(&self) -> usize {
@@ -66,5 +84,21 @@ impl Hyper {
     pub fn ramped_alpha(&self, step: u64, steps: u64) -> f64 {
         let ramp_steps = self.ramp * steps as f64;
         if ramp_steps < 1.0 { self.alpha } else { self.alpha * (step as f64 / ramp_steps).min(1.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setup_is_trained_by_the_method_that_was_chosen() {
+        for scenario in ScenarioKind::ALL {
+            for method in Method::all(*scenario) {
+                let mut setup = Setup::default();
+                setup.train_by(method);
+                assert_eq!((setup.scenario, setup.method()), (*scenario, method));
+            }
+        }
     }
 }

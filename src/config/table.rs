@@ -128,6 +128,6 @@ mod tests {
     #[test]
     fn the_default_is_written_as_it_always_was() {
         let written = serde_json::to_string_pretty(&Config::default()).expect("a config is plain data");
-        assert_eq!(written, include_str!("../../tests/data/default-config.json").trim_end());
+        assert_eq!(written, include_str!("../../tests/data/before/default-config.json").trim_end());
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
-use crate::config::{AttackKind, TargetKind};
+use crate::config::{ATTACKS, AttackKind, TargetKind};
 use crate::data::{self, Dataset};
 use crate::protocol::{Light, Robustness};
 use crate::show::{charts, columns};
@@ -22,6 +22,11 @@ use super::run_folder::{RunFolder, write_whole};
 use super::tables;
 use super::threats::Request;
 
+/// The names of the attacks; `--help` says of each what it does.
+fn attacks() -> PossibleValuesParser {
+    PossibleValuesParser::new(ATTACKS.iter().map(|row| PossibleValue::new(row.kind.name()).help(row.about)))
+}
+
 /// The flags of `great-lab evaluate`.
 #[derive(clap::Args, Debug)]
 pub struct EvaluateOptions {
@@ -30,7 +35,7 @@ pub struct EvaluateOptions {
     pub checkpoint: PathBuf,
     /// An attack, as often as needed [default: fgsm and pgd]
     #[arg(long, value_name = "NAME", value_delimiter = ',',
-          value_parser = PossibleValuesParser::new(AttackKind::NAMES).try_map(|name| name.parse::<AttackKind>()))]
+          value_parser = attacks().try_map(|name| name.parse::<AttackKind>()))]
     pub attack: Vec<AttackKind>,
     /// Radii, as in 0.02,0.05 or 8/255 [default: around the run's own; 0.25 to 2 for L2 attacks]
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true)]

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use crate::config::knobs::assign;
 use crate::config::link::{self, Linked};
-use crate::config::{Config, Knob, Mode, NetworkKind, ScenarioKind};
+use crate::config::{Config, Knob, Method, NetworkKind, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
 use crate::train::record::read_config;
 
@@ -16,7 +16,7 @@ use super::error::HeadlessError;
 #[derive(clap::Args, Debug, Default)]
 pub struct RunOptions {
     /// How the main network is trained
-    #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(Mode::NAMES))]
+    #[arg(long, value_name = "MODE", value_parser = methods(ScenarioKind::Defense))]
     pub mode: Option<String>,
     /// A built-in data set (fashion-mnist, solids), or a folder with IDX, IDX.gz, CIFAR-10 or .npz files
     #[arg(long, value_name = "NAME|DIR")]
@@ -45,6 +45,15 @@ pub struct RunOptions {
     /// Further shortcuts, of the command that these flags are part of.
     #[arg(skip)]
     pub shortcuts: Vec<Shortcut>,
+}
+
+/// The names of a scenario's methods; `--help` says of each what it minimises.
+pub fn methods(scenario: ScenarioKind) -> PossibleValuesParser {
+    let named = |method: Method| {
+        let about = method.about();
+        PossibleValue::new(method.name()).help(format!("{about}: minimises {}", about.minimises))
+    };
+    PossibleValuesParser::new(Method::all(scenario).into_iter().map(named))
 }
 
 /// A flag that sets a knob.
@@ -210,6 +219,7 @@ pub fn knobs_help() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Mode;
 
     fn options(set: &[&str]) -> RunOptions {
         RunOptions { set: set.iter().map(ToString::to_string).collect(), ..RunOptions::default() }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 
-use crate::config::{DistillationMethod, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet};
+use crate::config::{NetworkKind, ScenarioKind, TaskSet};
 use crate::data::solids;
 use crate::gpu;
 use crate::protocol::Delivery;
@@ -14,7 +14,7 @@ use crate::train::record::Ended;
 use super::drive::{Plan, drive};
 use super::error::HeadlessError;
 use super::interrupt::Interrupt;
-use super::options::{RunOptions, Shortcut, open_device};
+use super::options::{RunOptions, Shortcut, methods, open_device};
 use super::run_folder::RunFolder;
 use super::tables;
 use super::writer::RunWriter;
@@ -46,7 +46,7 @@ pub struct DistillOptions {
     #[arg(long, value_name = "P", allow_hyphen_values = true)]
     pub fraction: Option<String>,
     /// How the student is trained
-    #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(DistillationMethod::NAMES))]
+    #[arg(long, value_name = "METHOD", value_parser = methods(ScenarioKind::Distillation))]
     pub method: Option<String>,
     /// The rest.
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub struct DistillOptions {
 #[derive(clap::Args, Debug, Default)]
 pub struct MultitaskOptions {
     /// How the tasks are trained
-    #[arg(long, value_name = "METHOD", value_parser = PossibleValuesParser::new(MultitaskMethod::NAMES))]
+    #[arg(long, value_name = "METHOD", value_parser = methods(ScenarioKind::Multitask))]
     pub method: Option<String>,
     /// What is learned of an image: pictures (class, colours, edges, denoising), or scenes (class, depth, normals,
     /// key points) of data that knows them

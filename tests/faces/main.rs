@@ -11,6 +11,7 @@ mod adapter;
 #[path = "../common/mod.rs"]
 mod common;
 
+mod before;
 mod command_line;
 mod compare;
 mod data;

@@ -5,10 +5,7 @@ use egui::{ComboBox, Layout, RichText, Theme, Ui};
 use crate::app::draw::icons::{self, Icon};
 use crate::app::draw::theme::small;
 use crate::app::pane::Scope;
-use crate::config::{
-    BUILT_IN_DATA, DistillationMethod, KEPT_TEACHER, Mode, MultitaskMethod, NetworkKind, ScenarioKind, Setup,
-    link,
-};
+use crate::config::{BUILT_IN_DATA, KEPT_TEACHER, Method, NetworkKind, ScenarioKind, Setup, link};
 use crate::platform;
 use crate::protocol::{Activity, Command, Players};
 use crate::show::number::{count, figure};
@@ -150,23 +147,14 @@ fn setup_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
 fn method_ui(ui: &mut Ui, setup: &mut Setup, changed: bool) -> egui::Response {
     let text = mark(setup.method().name(), changed);
     let combo = ComboBox::from_id_salt("toolbar mode").selected_text(text).width(116.0).truncate();
-    let response = combo.show_ui(ui, |ui| match setup.scenario {
-        ScenarioKind::Defense => {
-            for mode in Mode::ALL {
-                ui.selectable_value(&mut setup.mode, *mode, mode.name());
-            }
-        }
-        ScenarioKind::Distillation => {
-            for method in DistillationMethod::ALL {
-                ui.selectable_value(&mut setup.method, *method, method.name());
-            }
-        }
-        ScenarioKind::Multitask => {
-            for method in MultitaskMethod::ALL {
-                ui.selectable_value(&mut setup.multitask_method, *method, method.name());
-            }
+    let mut chosen = setup.method();
+    let response = combo.show_ui(ui, |ui| {
+        for method in Method::all(setup.scenario) {
+            let row = ui.selectable_value(&mut chosen, method, method.name());
+            row.on_hover_text(method.about().to_string());
         }
     });
+    setup.train_by(chosen);
     response.response
 }
 
