@@ -2,10 +2,10 @@
 // sizes read, nothing unrolled. For drivers that take minutes to compile the others.
 
 // Convolution: x, [batch, channels, height, width]; else gy, [batch, outputs, out height, out width].
-@group(0) @binding(0) var<storage, read_write> first: array<f32>;
+@group(0) @binding(0) var<storage, read_write> first: array<{{ first }}>;
 // Weight gradient: x; else weights, [outputs, channels, kernel, kernel].
-@group(0) @binding(1) var<storage, read_write> second: array<f32>;
-@group(0) @binding(2) var<storage, read_write> result: array<f32>;
+@group(0) @binding(1) var<storage, read_write> second: array<{{ second }}>;
+@group(0) @binding(2) var<storage, read_write> result: array<{{ result }}>;
 // Batch, channels, height, width, outputs, out height, out width, kernel, stride, entries of the result, and what it
 // is: 0 the convolution, 1 its input vector-Jacobian product, 2 its weight gradient.
 @group(0) @binding(3) var<storage, read_write> info: array<u32>;
@@ -35,7 +35,7 @@ fn output(index: u32) -> f32 {
             for (var b = 0u; b < kernel && y < height; b += 1u) {
                 let x = column * stride + b - kernel / 2u;
                 if x < width {
-                    sum += first[plane + y * width + x] * second[taps + a * kernel + b];
+                    sum += f32(first[plane + y * width + x]) * f32(second[taps + a * kernel + b]);
                 }
             }
         }
@@ -67,7 +67,7 @@ fn input_vjp(index: u32) -> f32 {
                 let beside = column + kernel / 2u - b;
                 let x = beside / stride;
                 if beside % stride == 0u && x < out_width {
-                    sum += first[plane + y * out_width + x] * second[taps + a * kernel + b];
+                    sum += f32(first[plane + y * out_width + x]) * f32(second[taps + a * kernel + b]);
                 }
             }
         }
@@ -100,7 +100,7 @@ fn weight_vjp(index: u32) -> f32 {
             for (var column = 0u; column < out_width && y < height; column += 1u) {
                 let x = column * stride + b - kernel / 2u;
                 if x < width {
-                    part += first[above + row * out_width + column] * second[plane + y * width + x];
+                    part += f32(first[above + row * out_width + column]) * f32(second[plane + y * width + x]);
                 }
             }
         }
@@ -116,11 +116,11 @@ fn main(
 ) {
     for (var i = invocation.x; i < info[9]; i += workgroups.x * WORKGROUP) {
         if info[10] == 0u {
-            result[i] = output(i);
+            result[i] = {{ result }}(output(i));
         } else if info[10] == 1u {
-            result[i] = input_vjp(i);
+            result[i] = {{ result }}(input_vjp(i));
         } else {
-            result[i] = weight_vjp(i);
+            result[i] = {{ result }}(weight_vjp(i));
         }
     }
 }

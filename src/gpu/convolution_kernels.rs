@@ -236,7 +236,13 @@ impl Kind {
 
 /// Every variant that there is.
 pub(super) fn shaders() -> Vec<(&'static str, String)> {
-    [convolution_lanes::shaders(), convolution_tiles::shaders(), convolution_weight_lanes::shaders()].concat()
+    [
+        convolution_lanes::shaders(),
+        convolution_loops::shaders(),
+        convolution_tiles::shaders(),
+        convolution_weight_lanes::shaders(),
+    ]
+    .concat()
 }
 
 #[cfg(test)]

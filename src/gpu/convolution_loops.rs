@@ -4,18 +4,16 @@
 //! SwiftShader, which computes WebGPU on the processor in Chromium, takes 16 s for the smallest of the others, minutes
 //! for the rest, and gigabytes for all.
 
-use burn_wgpu::CubeTensor;
+use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
+use cubecl::prelude::KernelId;
 
 use super::convolution_kernels::Sizes;
 use super::info::info;
-use super::kernel::Plain;
+use super::kernel::{MOST_WORKGROUPS, dispatch};
+use super::storage::Storage;
 
-/// The kernel.
-pub(super) const KERNEL: Plain = Plain {
-    name: "convolution_loops.wgsl",
-    text: include_str!("../../shaders/convolution_loops.wgsl"),
-    workgroup: 64,
-};
+/// Invocations of a workgroup.
+const WORKGROUP: u32 = 64;
 
 /// Which of the three operations.
 #[derive(Clone, Copy)]
@@ -28,9 +26,56 @@ pub(super) enum Operation {
 /// Computes `result` from the two contiguous operands that the shader names.
 pub(super) fn compute(operation: Operation, sizes: Sizes, operands: [&CubeTensor; 2], result: &CubeTensor) {
     let [first, second] = operands;
-    let entries = result.meta.shape().num_elements();
+    let kernel = Kernel { stored: [first, second, result].map(Storage::of) };
+    let entries = result.meta.shape().num_elements() as u32;
     let Sizes { geometry, .. } = sizes;
-    let more = [geometry.kernel as u32, geometry.stride as u32, entries as u32, operation as u32];
+    let more = [geometry.kernel as u32, geometry.stride as u32, entries, operation as u32];
     let info = info(first, &[sizes.values().as_slice(), &more].concat());
-    KERNEL.over(entries, first, &[&first.handle, &second.handle, &result.handle, &info]);
+    // Each invocation strides over as much as one dimension of workgroups leaves over.
+    let groups = entries.div_ceil(WORKGROUP).min(MOST_WORKGROUPS);
+    if groups > 0 {
+        let buffers = [&first.handle, &second.handle, &result.handle, &info];
+        dispatch(first, kernel, WORKGROUP, [groups, 1, 1], &buffers);
+    }
+}
+
+/// All that its source depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Kernel {
+    /// How both operands and the result are stored: images as they are, weights and their gradient in `f32`.
+    stored: [Storage; 3],
+}
+
+impl Kernel {
+    /// One for all operations where images are in `f32`; else one for those on weights, and one for their gradient.
+    const ALL: [Self; 3] = [
+        Self { stored: [Storage::F32, Storage::F32, Storage::F32] },
+        Self { stored: [Storage::F16, Storage::F32, Storage::F16] },
+        Self { stored: [Storage::F16, Storage::F16, Storage::F32] },
+    ];
+}
+
+impl KernelSource for Kernel {
+    fn source(&self) -> SourceTemplate {
+        let [first, second, result] = self.stored;
+        // Images are the first operand, so that a kernel of any 16 bits has them there.
+        SourceTemplate::new(first.enabled(include_str!("../../shaders/convolution_loops.wgsl")))
+            .register("workgroup", WORKGROUP.to_string())
+            .register("first", first.name())
+            .register("second", second.name())
+            .register("result", result.name())
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info(*self)
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// Every variant that there is.
+pub(super) fn shaders() -> Vec<(&'static str, String)> {
+    Kernel::ALL.map(|kernel| ("convolution_loops.wgsl", kernel.source().complete())).into()
 }

@@ -7,9 +7,9 @@ use cubecl::server::{Handle, KernelArguments};
 
 use super::info::info;
 use super::{
-    activation, attack_step, boundary_step, convolution_kernels, convolution_loops, gather,
-    gradient_normalization, group_norm_kernels, histogram, hits, matrix, measures, objective, optimizer_step,
-    pixel_normalization, pooling, profile, softmax, sum_parts,
+    activation, attack_step, boundary_step, convolution_kernels, gather, gradient_normalization,
+    group_norm_kernels, histogram, hits, matrix, measures, objective, optimizer_step, pixel_normalization,
+    pooling, profile, softmax, sum_parts,
 };
 
 /// Invocations of a workgroup, where a kernel has no reason for fewer: the most that WebGPU's default limits allow.
@@ -30,7 +30,6 @@ pub fn shaders() -> Vec<(&'static str, String)> {
         attack_step::L2,
         attack_step::LINF,
         boundary_step::KERNEL,
-        convolution_loops::KERNEL,
         gradient_normalization::KERNEL,
         hits::KERNEL,
         measures::SAMPLES,

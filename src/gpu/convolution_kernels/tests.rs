@@ -106,7 +106,7 @@ fn check_all_variants(kernel: usize) {
             let rounded = |values: &[f32]| -> Vec<f32> {
                 values.iter().map(|value| f16::from_f32(*value).to_f32()).collect()
             };
-            for variant in [Variant::Tiles, Variant::Lanes] {
+            for variant in [Variant::Tiles, Variant::Lanes, Variant::Loops] {
                 let what = format!("{variant:?} {sizes:?} in 16 bits");
                 let output = variant.convolution(half_x.clone(), weight.clone(), geometry);
                 assert_eq!(halves(output), rounded(&y), "{what}");
