@@ -1,5 +1,5 @@
 // Group normalisation with an activation; on the way back its vector-Jacobian product; on the way back from that one
-// its own. Which of them is chosen as the text is written out; src/gpu/group_norm.rs has the formulas.
+// its own. Which of them is chosen as the text is written out; src/gpu/ops/group_norm/mod.rs has the formulas.
 //
 // A workgroup takes a group of channels of one sample. Its lanes stand in rows of `across`: a row walks over channels,
 // a lane of it over pixels. Each lane sums up what is needed of each of its channels, then lanes add that up by

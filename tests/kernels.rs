@@ -5,6 +5,8 @@
 #[path = "common/adapter.rs"]
 mod adapter;
 
+use std::path::Path;
+
 use adapter::{devices, gpu};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use great_lab::gpu::bins::{BINS, COLUMNS, column_of, edges};
@@ -268,12 +270,23 @@ fn kernels_take_views_and_autodiff_tensors() {
     }
 }
 
+/// The paths of all files below a folder, from there on.
+fn below(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is there").flatten() {
+        let name = entry.file_name().into_string().expect("ours are UTF-8");
+        if entry.path().is_dir() {
+            found.extend(below(&entry.path()).into_iter().map(|file| format!("{name}/{file}")));
+        } else {
+            found.push(name);
+        }
+    }
+    found
+}
+
 #[test]
 fn shaders_are_valid_within_webgpus_default_limits() {
-    let mut files: Vec<_> = std::fs::read_dir("shaders")
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut files = below(Path::new("shaders"));
     files.sort();
     let shaders = shaders();
     let mut names: Vec<_> = shaders.iter().map(|(name, _)| name.to_string()).collect();
@@ -284,7 +297,7 @@ fn shaders_are_valid_within_webgpus_default_limits() {
         let module = naga::front::wgsl::parse_str(&source).unwrap_or_else(|error| panic!("{name}: {error}"));
         // Only adapters that have subgroups get the kernels for lanes.
         let mut capabilities =
-            if name.contains("_lanes") { Capabilities::SUBGROUP } else { Capabilities::empty() };
+            if name.contains("lanes") { Capabilities::SUBGROUP } else { Capabilities::empty() };
         // Only those that have 16-bit floats and nine buffers get the kernels for mixed precision.
         let is_half = source.starts_with("enable f16;");
         capabilities.set(Capabilities::SHADER_FLOAT16, is_half);

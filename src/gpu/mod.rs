@@ -1,74 +1,34 @@
 //! The device, the images that live on it, and each WGSL kernel's binding beside its plain reference.
+//!
+//! `device` opens and reads; `launch` and `host` are what all operations compute with, on a GPU and on the CPU; `autodiff`
+//! is the derivatives of those that are linear; each room of `ops` is an operation.
 
-pub mod activation;
-pub mod adapter;
-mod affine;
-pub mod attack_step;
-mod bilinear;
-pub mod bins;
-pub mod boundary_step;
-pub mod ceiling;
-pub mod convolution;
-mod convolution_kernels;
-mod convolution_lanes;
-mod convolution_loops;
-mod convolution_tiles;
-mod convolution_weight_lanes;
-pub mod device;
-mod exponential;
-mod gather;
-pub mod gradient_normalization;
-pub mod group_norm;
-mod group_norm_kernels;
-mod hardware;
-pub mod histogram;
-pub mod hits;
+mod autodiff;
+mod catalog;
+mod device;
 mod host;
-mod host_buffers;
-mod host_convolution;
-mod host_group_norm;
-mod host_objective;
-mod host_optimizer;
-pub mod images;
-mod info;
-mod kernel;
-pub mod linear;
-pub mod matrix;
-pub mod measures;
-pub mod objective;
-pub mod optimizer_step;
-mod page;
-pub mod pixel_normalization;
-pub mod pooling;
-pub mod profile;
-mod read;
-mod real;
-pub mod shared;
-pub mod softmax;
-mod storage;
-mod sum_parts;
-mod unroll;
+mod launch;
+mod ops;
 
-pub use activation::{activate, activate_vjp};
-pub use adapter::{Adapter, AdapterKind};
-pub use attack_step::{attack_step, attack_step_l2};
-pub use boundary_step::{Reach, boundary_step};
-pub use convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
-pub use device::{Choice, DeviceError, Opened, adapters, open};
-pub use gradient_normalization::normalize_gradient;
-pub use group_norm::{NormForm, NormTape, group_norm, group_norm_input_vjp};
-pub use histogram::{HistogramCounts, histogram};
-pub use hits::{Hits, hits};
-pub use info::forget_infos;
-pub use kernel::shaders;
-pub use linear::linear;
-pub use matrix::{Layout, matrix_product};
-pub use measures::add_measures;
-pub use objective::{cross_entropy, great_objective};
-pub use optimizer_step::optimizer_step;
-pub use page::open_in_page;
-pub use pixel_normalization::{normalize_pixels, normalize_pixels_vjp};
-pub use pooling::{global_mean, global_mean_vjp};
-pub use read::{Reading, WRONG_NUMBER, read, read_all};
-pub use shared::Shared;
-pub use softmax::{logit_gradient, softmax};
+pub use autodiff::Shared;
+pub use catalog::shaders;
+pub use device::{
+    Adapter, AdapterKind, Choice, DeviceError, Opened, Reading, WRONG_NUMBER, adapters, open, open_in_page,
+    read, read_all,
+};
+pub use launch::{forget_infos, profile};
+pub use ops::activation::{activate, activate_vjp};
+pub use ops::attack_step::{attack_step, attack_step_l2};
+pub use ops::boundary_step::{Reach, boundary_step};
+pub use ops::convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
+pub use ops::group_norm::{NormForm, NormTape, group_norm, group_norm_input_vjp};
+pub use ops::histogram::{HistogramCounts, bins, histogram};
+pub use ops::matrix_product::{Layout, linear, matrix_product};
+pub use ops::measures::{Hits, add_measures, hits};
+pub use ops::normalization::{
+    gradients as gradient_normalization, normalize_gradient, normalize_pixels, normalize_pixels_vjp,
+};
+pub use ops::objective::{cross_entropy, great_objective, logit_gradient, softmax};
+pub use ops::optimizer_step::optimizer_step;
+pub use ops::pooling::{global_mean, global_mean_vjp};
+pub use ops::{histogram, images, measures, objective, optimizer_step};

@@ -16,9 +16,10 @@ use super::options::open_device;
 use crate::config::knobs::assign;
 use crate::config::{Config, NetworkKind, Precision, Setup};
 use crate::gpu::Opened;
-use crate::gpu::ceiling::Ceilings;
 use crate::platform;
-use crate::train::benchmark::{self, Drift, MOST_STEPS, Profile, Results, STEPS, Sample, Step, Timing};
+use crate::train::benchmark::{
+    self, Ceilings, Drift, MOST_STEPS, Profile, Results, STEPS, Sample, Step, Timing,
+};
 
 const MEBIBYTE: f64 = (1 << 20) as f64;
 

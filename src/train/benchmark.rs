@@ -3,6 +3,7 @@
 //! Nothing here blocks or reads a file, so that a page can measure as the command line does. The images are noise: no
 //! step's time depends on what it sees.
 
+mod ceiling;
 mod plain;
 mod results;
 mod soak;
@@ -11,6 +12,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde::{Deserialize, Serialize};
 use web_time::{Instant, SystemTime};
 
+pub use ceiling::Ceilings;
 pub use results::{MOST_STEPS, Request, Results, STEPS, measure};
 pub use soak::{Drift, Sample, soak};
 

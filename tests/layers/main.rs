@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
 mod circles;
+mod kernels;
 mod source;
 
 use std::fs;
@@ -257,17 +258,6 @@ fn every_source_keeps_to_its_layer() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-#[test]
-fn every_kernel_is_bound_in_gpu() {
-    let bindings: String = files(&root().join("src/gpu"), "rs").iter().map(|path| read(path)).collect();
-    let kernels = files(&root().join("shaders"), "wgsl");
-    assert!(!kernels.is_empty());
-    for kernel in kernels {
-        let name = kernel.file_name().unwrap().to_str().unwrap();
-        assert!(bindings.contains(&format!("shaders/{name}\")")), "src/gpu includes no {name}");
-    }
-}
-
 fn drawn() -> Vec<Vec<String>> {
     layers(&read(&root().join("src/lib.rs")))
 }
@@ -293,7 +283,7 @@ fn the_diagram_is_the_design() {
 
 /// A file, what it says, and what is wrong with that.
 const BREAKS: &[(&str, &str, &str)] = &[
-    ("gpu/device.rs", "use crate::nn::Network;", "gpu may not use nn"),
+    ("gpu/device/open.rs", "use crate::nn::Network;", "gpu may not use nn"),
     ("nn/loss.rs", "fn f() { let g = crate::attack::pgd(); }", "nn may not use attack"),
     ("nn/loss.rs", "use crate::data::Dataset;", "nn may not use data"),
     ("data/mod.rs", "use crate::{config::Mode, train::{session::Run}};", "data may not use train"),
@@ -345,10 +335,10 @@ fn what_breaks_the_rule_is_seen() {
 fn what_keeps_to_the_rule_is_left_alone() {
     let cases = [
         (
-            "gpu/device.rs",
+            "gpu/device/open.rs",
             "use crate::config::DeviceInfo; pub(crate) use super::adapter; use self::inner::X;",
         ),
-        ("gpu/device.rs", "mod tests { use super::super::adapter::{mark, tests::adapter}; }"),
+        ("gpu/device/open.rs", "mod tests { use super::super::adapter::{mark, tests::adapter}; }"),
         ("nn/layer.rs", "use crate::gpu::conv2d;"),
         ("config/seed.rs", "const SEED: u64 = 0x5eed_0009;"),
         (

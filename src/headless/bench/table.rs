@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{Measured, mebibytes};
-use crate::gpu::ceiling::Ceilings;
-use crate::train::benchmark::{Drift, Profile, Results};
+use crate::train::benchmark::{Ceilings, Drift, Profile, Results};
 
 /// burn's kernels below this share of a step stand in one line together.
 const SMALL_SHARE: f64 = 0.01;

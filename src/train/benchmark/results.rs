@@ -5,10 +5,11 @@ use std::str::FromStr;
 use serde::Serialize;
 use web_time::SystemTime;
 
+use super::ceiling::Ceilings;
 use super::{Step, Timing, image, time};
 use crate::{
     config::{Config, NetworkKind, Precision, Setup, knobs},
-    gpu::{Opened, ceiling::Ceilings},
+    gpu::Opened,
 };
 
 /// Timed steps of each kind where nobody says how many.

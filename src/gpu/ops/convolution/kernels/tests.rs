@@ -1,0 +1,120 @@
+//! All kinds of kernels, whichever the adapter here gets, against the host's.
+
+use burn::backend::ops::FloatTensorOps;
+use burn::tensor::DType;
+use burn::tensor::{FloatDType, TensorData, f16};
+use burn_wgpu::{CubeBackend, CubeTensor, WgpuDevice};
+use cubecl::wgpu::WgpuDeviceKind;
+
+use super::{Geometry, Kind, Share, Sizes, Storage, Variant, tiles};
+use crate::gpu::ops::convolution::host;
+
+/// Small integers, so that every sum is exact, whatever its order.
+fn tensor(shape: [usize; 4], seed: usize) -> CubeTensor {
+    let values: Vec<f32> =
+        (0..shape.iter().product()).map(|index| ((index * 37 + seed) * 41 % 127 % 9) as f32 - 4.0).collect();
+    let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
+    CubeBackend::float_from_data(TensorData::new(values, shape), &device)
+}
+
+/// The same in 16 bits.
+fn narrow(tensor: &CubeTensor) -> CubeTensor {
+    CubeBackend::float_cast(tensor.clone(), FloatDType::F16)
+}
+
+#[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+fn values(tensor: CubeTensor) -> Vec<f32> {
+    let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
+    data.try_to_vec().expect("they are floats")
+}
+
+fn weight_vjp(variant: Variant, x: CubeTensor, gy: CubeTensor, geometry: Geometry) -> CubeTensor {
+    CubeBackend::sum(variant.weight_parts(x, gy, geometry), None)
+}
+
+/// The convolution, or at stride 2 the input vector-Jacobian product, by tiles of small patches or large ones.
+fn by_tiles(is_small: bool, kind: Kind, sizes: Sizes, [a, b]: [&CubeTensor; 2]) -> CubeTensor {
+    let Sizes { batch, channels, outputs, geometry } = sizes;
+    let [rows, columns] = geometry.output();
+    let shape = match kind {
+        Kind::Input => [batch, channels, geometry.height, geometry.width],
+        _ => [batch, outputs, rows, columns],
+    };
+    let y = Storage::of(a).allocate(a, shape);
+    tiles::sum_patches_as(is_small, kind, sizes, 0, [a, b], &y);
+    y
+}
+
+#[test]
+fn all_variants_of_1_by_1_are_the_hosts() {
+    check_all_variants(1);
+}
+
+#[test]
+fn all_variants_of_3_by_3_are_the_hosts() {
+    check_all_variants(3);
+}
+
+fn check_all_variants(kernel: usize) {
+    // One pixel; odd sizes; one channel; rows of many patches; many channels, and many images with and without a channel
+    // to share, so that sums are divided into parts.
+    let sizes = [
+        [1, 1, 1, 1, 1],
+        [2, 3, 5, 7, 9],
+        [2, 9, 17, 5, 36],
+        [2, 70, 16, 3, 5],
+        [24, 2, 3, 8, 9],
+        [40, 1, 9, 6, 12],
+    ];
+    for [batch, channels, outputs, height, width] in sizes {
+        for stride in [1, 2] {
+            let geometry = Geometry { kernel, stride, height, width };
+            let [rows, columns] = geometry.output();
+            let sizes = Sizes { batch, channels, outputs, geometry };
+            let x = tensor([batch, channels, height, width], 1);
+            let weight = tensor([outputs, channels, kernel, kernel], 2);
+            let gy = tensor([batch, outputs, rows, columns], 3);
+            let [a, b, c] = [&x, &weight, &gy].map(|operand| values(operand.clone()));
+            let y = host::conv2d(&a, &b, sizes);
+            let gx = host::input_vjp(&c, &b, sizes);
+            let gw = host::weight_vjp(&a, &c, sizes);
+            for variant in [Variant::Tiles, Variant::Lanes, Variant::Loops] {
+                let [x, weight, gy] = [&x, &weight, &gy].map(Clone::clone);
+                let what = format!("{variant:?} {sizes:?}");
+                assert_eq!(values(variant.convolution(x.clone(), weight.clone(), geometry)), y, "{what}");
+                assert_eq!(values(variant.input_vjp(gy.clone(), weight, geometry)), gx, "{what}");
+                assert_eq!(values(weight_vjp(variant, x, gy, geometry)), gw, "{what}");
+            }
+            for is_small in [false, true] {
+                let what = format!("small patches: {is_small}, {sizes:?}");
+                let output = by_tiles(is_small, Kind::Output { stride }, sizes, [&x, &weight]);
+                assert_eq!(values(output), y, "{what}");
+                if stride == 2 {
+                    let input = by_tiles(is_small, Kind::Input, sizes, [&gy, &weight]);
+                    assert_eq!(values(input), gx, "{what}");
+                }
+            }
+            // Sums are in f32, and the operands and these results small enough for 16 bits to be exact.
+            let [half_x, half_gy] = [&x, &gy].map(narrow);
+            let halves = |tensor: CubeTensor| {
+                assert_eq!(tensor.dtype, DType::F16);
+                values(CubeBackend::float_cast(tensor, FloatDType::F32))
+            };
+            let rounded = |values: &[f32]| -> Vec<f32> {
+                values.iter().map(|value| f16::from_f32(*value).to_f32()).collect()
+            };
+            for variant in [Variant::Tiles, Variant::Lanes, Variant::Loops] {
+                let what = format!("{variant:?} {sizes:?} in 16 bits");
+                let output = variant.convolution(half_x.clone(), weight.clone(), geometry);
+                assert_eq!(halves(output), rounded(&y), "{what}");
+                let input = variant.input_vjp(half_gy.clone(), weight.clone(), geometry);
+                assert_eq!(halves(input), rounded(&gx), "{what}");
+                assert_eq!(
+                    values(weight_vjp(variant, half_x.clone(), half_gy.clone(), geometry)),
+                    gw,
+                    "{what}"
+                );
+            }
+        }
+    }
+}
