@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use crate::config::KnobError;
 use crate::data::DataError;
 use crate::gpu::DeviceError;
+use crate::headless::files::charts::ChartError;
+use crate::headless::files::run_folder::FolderError;
 use crate::protocol::Failure;
 use crate::train::record::RecordError;
-
-use super::charts::ChartError;
-use super::run_folder::FolderError;
 
 /// Exit status of a command that was asked for something impossible.
 pub const BAD_INPUT: u8 = 2;

@@ -8,9 +8,8 @@ use crate::config::knobs::assign;
 use crate::config::link::{self, Linked};
 use crate::config::{Config, Knob, Method, NetworkKind, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
+use crate::headless::error::HeadlessError;
 use crate::train::record::read_config;
-
-use super::error::HeadlessError;
 
 /// What is trained, on what, for how long. Each flag is a shortcut for a `--set`.
 #[derive(clap::Args, Debug, Default)]

@@ -284,6 +284,7 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Robustness {
         curves: vec![
             curve(AttackKind::Noise, TargetKind::Untargeted, 1.2),
             curve(AttackKind::Fgsm, TargetKind::Untargeted, 14.0),
+            curve(AttackKind::Fgsm, TargetKind::Random, 9.0),
             curve(AttackKind::Ifgsm, TargetKind::Untargeted, 26.0),
             curve(AttackKind::Pgd, TargetKind::Untargeted, 34.0),
             curve(AttackKind::Pgd, TargetKind::Random, 18.0),

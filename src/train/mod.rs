@@ -11,7 +11,6 @@ mod surrogate;
 mod teacher;
 mod trainer;
 
-pub use crate::protocol;
 pub use surrogate::Surrogate;
 
 use crate::{

@@ -14,10 +14,13 @@ use source::Source;
 
 /// All that the window may know of the package.
 const KNOWN_TO_APP: [&str; 5] = ["config", "platform", "protocol", "show", "app"];
+/// What knows no tensor and no device.
+const WITHOUT_TENSORS: [&str; 4] = ["config", "protocol", "show", "app"];
+/// Files that a folder may hold, and folders that may hold more.
+const MOST_FILES: usize = 13;
+const ROOMIER: [(&str, usize); 1] = [("scenario/multitask", 14)];
 /// Who may use a module of its own layer: layers compute by the kernels that `gpu` declares.
 const PEERS: [(&str, &str); 1] = [("nn", "gpu")];
-/// Files that still use each other in a circle: a list that only gets shorter.
-const IN_CIRCLES: &str = include_str!("in_circles.txt");
 /// Where a native program may differ from a page; `lib.rs` leaves out one module besides.
 const KNOW_THE_TARGET: [&str; 2] = ["platform.rs", "main.rs"];
 
@@ -75,8 +78,12 @@ fn violations(layers: &[Vec<String>], source: &Source) -> Vec<String> {
     for (at, token) in source.tokens.iter().enumerate() {
         let crate_is = |name: &str| token.text == name || token.text.starts_with(&format!("{name}_"));
         let is_window = matches!(source.owner(), "app" | "main");
-        let why = if source.owner() == "app" && ["burn", "cubecl", "wgpu"].into_iter().any(crate_is) {
-            format!("app may not use {}", token.text)
+        let owner = source.owner();
+        let why = if WITHOUT_TENSORS.contains(&owner) && ["burn", "cubecl", "wgpu"].into_iter().any(crate_is)
+        {
+            format!("{owner} may not use {}", token.text)
+        } else if owner != "headless" && crate_is("plotters") {
+            format!("only headless may use {}", token.text)
         } else if !is_window && ["egui", "eframe"].into_iter().any(crate_is) {
             format!("only app and main.rs may use {}", token.text)
         } else if matches!(token.text.as_str(), "target_arch" | "target_family")
@@ -138,58 +145,49 @@ fn sources() -> Vec<Source> {
     files(&folder, "rs").iter().map(|path| Source::new(&below(path), &read(path))).collect()
 }
 
-/// A line for each file that stands in a circle and is not allowed to, and for each that is and does not.
-fn surprises(sources: &[Source], allowed: &[&str]) -> Vec<String> {
+/// A line for each use of a file by another of its circle.
+fn circular(sources: &[Source]) -> Vec<String> {
     let arrows = circles::arrows(sources);
     let circles = circles::circles(sources.len(), &arrows);
-    let mut found = Vec::new();
-    for circle in &circles {
-        let new = |file: &usize| !allowed.contains(&sources[*file].path.as_str());
-        for arrow in arrows.iter().filter(|arrow| circle.contains(&arrow.from) && circle.contains(&arrow.to))
-        {
-            if new(&arrow.from) || new(&arrow.to) {
-                let [from, to] = [arrow.from, arrow.to].map(|file| &sources[file].path);
-                found.push(format!("in a circle: {from}:{} → {to}: {}", arrow.line, arrow.name));
-            }
-        }
-    }
-    let stands = |path: &&&str| circles.iter().flatten().any(|file| sources[*file].path == **path);
-    let gone = allowed.iter().filter(|path| !stands(path));
-    found.extend(gone.map(|path| format!("{path} is in no circle any more: take it off the list")));
-    found
+    let is_inside = |arrow: &&circles::Arrow| {
+        circles.iter().any(|circle| circle.contains(&arrow.from) && circle.contains(&arrow.to))
+    };
+    let line = |arrow: &circles::Arrow| {
+        let [from, to] = [arrow.from, arrow.to].map(|file| &sources[file].path);
+        format!("in a circle: {from}:{} → {to}: {}", arrow.line, arrow.name)
+    };
+    arrows.iter().filter(is_inside).map(line).collect()
 }
 
 #[test]
-fn files_form_no_new_circle() {
-    let found = surprises(&sources(), &IN_CIRCLES.lines().collect::<Vec<_>>());
+fn files_form_no_circle() {
+    let found = circular(&sources());
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 #[test]
 fn a_circle_is_seen() {
-    let tree = |files: &[(&str, &str)], allowed: &[&str]| {
+    let tree = |files: &[(&str, &str)]| {
         let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
-        surprises(&sources, allowed)
+        circular(&sources)
     };
     let pair = [("a.rs", "use crate::b::B;"), ("b.rs", "\nfn f() { super::a::g(); }")];
     assert_eq!(
-        tree(&pair, &[]),
+        tree(&pair),
         ["in a circle: a.rs:1 → b.rs: B", "in a circle: b.rs:2 → a.rs: g"],
         "by whole paths"
     );
-    assert_eq!(tree(&pair, &["a.rs", "b.rs"]), [""; 0], "those that are allowed");
-    assert_eq!(tree(&pair[..1], &["a.rs"]), ["a.rs is in no circle any more: take it off the list"]);
 
     let by_child = [("a/mod.rs", "mod b; pub struct A; fn f() { b::g(); }"), ("a/b.rs", "use super::A;")];
-    assert_eq!(tree(&by_child, &[]).len(), 2, "by the name of a child");
+    assert_eq!(tree(&by_child).len(), 2, "by the name of a child");
     let exported = [("a/mod.rs", "mod b; pub use b::B; pub struct A(B);"), ("a/b.rs", "use super::A;")];
-    assert_eq!(tree(&exported, &[]).len(), 2, "what is re-exported and used");
+    assert_eq!(tree(&exported).len(), 2, "what is re-exported and used");
     let facade = [
         ("a/mod.rs", "mod b; mod c; pub use {b::B, c::C as D};"),
         ("a/b.rs", "use super::D;"),
         ("a/c.rs", "use super::B;"),
     ];
-    let found = tree(&facade, &[]);
+    let found = tree(&facade);
     assert!(
         found.len() == 2 && found.iter().all(|why| !why.contains("mod.rs")),
         "through a facade: {found:?}"
@@ -199,9 +197,9 @@ fn a_circle_is_seen() {
         ("a/b.rs", "pub struct B; use crate::a::{self, C};"),
         ("a/c.rs", "pub struct C; fn f() { crate::a::B; }"),
     ];
-    assert_eq!(tree(&star, &[]).len(), 2, "through a facade of stars: {:?}", tree(&star, &[]));
+    assert_eq!(tree(&star).len(), 2, "through a facade of stars: {:?}", tree(&star));
     let triangle = [("a.rs", "use crate::b;"), ("b.rs", "use crate::c;"), ("c.rs", "use crate::a;")];
-    assert_eq!(tree(&triangle, &[]).len(), 3, "over three files");
+    assert_eq!(tree(&triangle).len(), 3, "over three files");
 }
 
 #[test]
@@ -219,7 +217,7 @@ fn what_is_no_circle_is_left_alone() {
     ];
     for files in trees {
         let sources: Vec<_> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
-        assert_eq!(surprises(&sources, &[]), [""; 0], "{files:?}");
+        assert_eq!(circular(&sources), [""; 0], "{files:?}");
     }
 }
 
@@ -256,6 +254,33 @@ fn every_source_keeps_to_its_layer() {
         })
         .collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Folders that hold more files than they may, of these files' paths.
+fn crowded<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut folders = std::collections::BTreeMap::<&str, usize>::new();
+    for path in paths {
+        *folders.entry(path.rsplit_once('/').map_or("", |(folder, _)| folder)).or_default() += 1;
+    }
+    let most = |folder: &str| {
+        ROOMIER.iter().find(|(known, _)| *known == folder).map_or(MOST_FILES, |(_, most)| *most)
+    };
+    folders.retain(|folder, files| *files > most(folder));
+    folders
+        .iter()
+        .map(|(folder, files)| format!("src/{folder} holds {files} files; {} is most", most(folder)))
+        .collect()
+}
+
+#[test]
+fn rooms_are_small() {
+    let folder = root().join("src");
+    let sources = files(&folder, "rs");
+    let below = sources.iter().map(|path| path.strip_prefix(&folder).unwrap().to_str().unwrap());
+    assert_eq!(crowded(below), [""; 0]);
+    let names: Vec<String> = (0..14).map(|number| format!("app/panes/{number}.rs")).collect();
+    assert_eq!(crowded(names.iter().map(String::as_str)), ["src/app/panes holds 14 files; 13 is most"]);
+    assert_eq!(crowded(names[..13].iter().map(String::as_str)), [""; 0]);
 }
 
 fn drawn() -> Vec<Vec<String>> {
@@ -300,6 +325,10 @@ const BREAKS: &[(&str, &str, &str)] = &[
     ("app/chart.rs", "use burn::tensor::Tensor;", "app may not use burn"),
     ("app/chart.rs", "fn f(device: &eframe::wgpu::Device) {}", "app may not use wgpu"),
     ("headless/charts.rs", "use egui_plot::Plot;", "only app and main.rs may use egui_plot"),
+    ("config/device.rs", "use wgpu::Adapter;", "config may not use wgpu"),
+    ("protocol/run.rs", "use burn::tensor::Tensor;", "protocol may not use burn"),
+    ("show/chart.rs", "fn f() -> cubecl_ir::Id {}", "show may not use cubecl_ir"),
+    ("show/chart.rs", "use plotters::prelude::*;", "only headless may use plotters"),
     ("train/mod.rs", "#[cfg(target_arch = \"wasm32\")] fn f() {}", "target_arch belongs into platform.rs"),
     ("lib.rs", "#[cfg(not(target_arch = \"wasm32\"))] pub mod data;", "target_arch belongs into platform.rs"),
     ("gpu/mod.rs", "#[cfg(target_family = \"wasm\")] fn f() {}", "target_family belongs into platform.rs"),

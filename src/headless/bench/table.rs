@@ -2,71 +2,11 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
-
-use super::{Measured, mebibytes};
-use crate::train::benchmark::{Ceilings, Drift, Profile, Results};
+use super::measured::{Measured, Operation, mebibytes};
+use crate::train::benchmark::{Drift, Results};
 
 /// burn's kernels below this share of a step stand in one line together.
 const SMALL_SHARE: f64 = 0.01;
-
-/// An operation of a step, all its launches together.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Operation {
-    name: String,
-    /// Whether the kernel is ours.
-    ours: bool,
-    launches: u64,
-    ms: f64,
-    /// Of the step.
-    share: f64,
-    bytes: u64,
-    floating_point_operations: u64,
-    /// The least time that the nearer of both ceilings allows, as a share of this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of_ceiling: Option<f64>,
-}
-
-impl Operation {
-    fn sum(name: &str, operations: &[&Self]) -> Self {
-        Self {
-            name: name.into(),
-            ours: false,
-            launches: operations.iter().map(|operation| operation.launches).sum(),
-            ms: operations.iter().fold(0.0, |sum, operation| sum + operation.ms),
-            share: operations.iter().fold(0.0, |sum, operation| sum + operation.share),
-            bytes: 0,
-            floating_point_operations: 0,
-            of_ceiling: None,
-        }
-    }
-}
-
-/// A profile's operations against the ceilings; last what is left of the step.
-///
-/// On a GPU that is the time between launches; on the CPU backend, `on_host`, burn's operations, which nobody times.
-pub(super) fn operations(profile: &Profile, ceilings: &Ceilings, on_host: bool) -> Vec<Operation> {
-    let mut operations: Vec<_> = profile
-        .costs
-        .iter()
-        .map(|cost| Operation {
-            name: cost.name.clone(),
-            ours: cost.ours,
-            launches: cost.launches,
-            ms: cost.milliseconds,
-            share: cost.milliseconds / profile.step_ms,
-            bytes: cost.bytes,
-            floating_point_operations: cost.operations,
-            of_ceiling: (cost.bytes > 0 && cost.milliseconds > 0.0)
-                .then(|| ceilings.least_seconds(cost.bytes, cost.operations) * 1e3 / cost.milliseconds),
-        })
-        .collect();
-    let together: f64 = operations.iter().map(|operation| operation.ms).sum();
-    let rest = (profile.step_ms - together).max(0.0);
-    let name = if on_host { "burn's operations and the rest" } else { "between launches" };
-    operations.push(Operation { ms: rest, share: rest / profile.step_ms, ..Operation::sum(name, &[]) });
-    operations
-}
 
 /// Everything as text.
 pub(super) fn text(measured: &Measured) -> String {

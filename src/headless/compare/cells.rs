@@ -12,11 +12,10 @@ use crate::config::Config;
 use crate::show::number::seconds;
 use crate::train::record::Ended;
 
-use super::super::error::{HeadlessError, INTERRUPTED};
-use super::super::run_folder::{FolderError, write_whole};
-use super::make_folder;
 use super::outcome::{finished, headline};
 use super::plan::{Cell, Plan};
+use crate::headless::error::{HeadlessError, INTERRUPTED};
+use crate::headless::files::run_folder::{FolderError, make_folder, write_whole};
 
 /// Which of a comparison's cells a process runs: part `index` (from 0) of `count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::config::MultitaskMethod;
 use crate::train::record::{RecordError, RunRecord};
 
-use super::super::error::HeadlessError;
 use super::plan::{Cell, Plan};
+use crate::headless::error::HeadlessError;
 
 /// What was read of a comparison.
 #[derive(Debug, Default)]

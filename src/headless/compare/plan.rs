@@ -8,10 +8,9 @@ use crate::config::{
     Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, Stream, TRAIN_TEACHER, TaskSet,
 };
 
-use super::super::error::HeadlessError;
-use super::super::run_folder::{RunFolder, write_whole};
-use super::make_folder;
 use super::metrics::{self, Metric};
+use crate::headless::error::HeadlessError;
+use crate::headless::files::run_folder::{RunFolder, make_folder, write_whole};
 
 /// The plan of a comparison in its folder.
 pub const PLAN_FILE: &str = "compare.json";

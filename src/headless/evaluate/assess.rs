@@ -20,10 +20,10 @@ use crate::train::Surrogate;
 use crate::train::assessment::{Advance, Assessment, Brief, Stage, severity};
 use crate::train::checkpoint::Checkpoint;
 
-use super::error::HeadlessError;
 use super::examples::Examples;
-use super::progress::Progress;
 use super::report::Gallery;
+use crate::headless::error::HeadlessError;
+use crate::headless::progress::Progress;
 
 /// Images whose gradient tensors are read at once.
 const WEIGHED_AT_ONCE: usize = 128;

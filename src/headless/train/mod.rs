@@ -1,5 +1,9 @@
 //! `great-lab train`: from flags to a run folder.
 
+pub mod drive;
+pub mod interrupt;
+pub mod writer;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -7,17 +11,17 @@ use clap::builder::PossibleValuesParser;
 use crate::config::{NetworkKind, ScenarioKind, TaskSet};
 use crate::data::solids;
 use crate::gpu;
+use crate::headless::error::HeadlessError;
+use crate::headless::files::run_folder::RunFolder;
+use crate::headless::files::tables;
+use crate::headless::options::{RunOptions, Shortcut, methods, open_device};
+use crate::headless::print::print;
 use crate::protocol::Delivery;
 use crate::show::number::{percent, seconds};
 use crate::train::record::Ended;
-
-use super::drive::{Plan, drive};
-use super::error::HeadlessError;
-use super::interrupt::Interrupt;
-use super::options::{RunOptions, Shortcut, methods, open_device};
-use super::run_folder::RunFolder;
-use super::tables;
-use super::writer::RunWriter;
+use drive::{Plan, drive};
+use interrupt::Interrupt;
+use writer::RunWriter;
 
 /// The flags of `great-lab train`.
 #[derive(clap::Args, Debug, Default)]
@@ -145,7 +149,7 @@ fn go(mut options: Training, shortcuts: impl IntoIterator<Item = Shortcut>) -> R
     let interrupt = Interrupt::listen(remote.commands.clone())?;
     let (outcome, writer) = drive(remote, &plan, &interrupt, notices)?;
     if !plan.quiet {
-        super::print(&summary(outcome, &writer));
+        print(&summary(outcome, &writer));
     }
     Ok(outcome)
 }

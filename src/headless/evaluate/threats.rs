@@ -3,8 +3,7 @@
 use crate::config::knob::parse_real;
 use crate::config::threat::default_radii;
 use crate::config::{ATTACKS, AttackKind, Hyper, Norm, TargetKind, Threat};
-
-use super::error::HeadlessError;
+use crate::headless::error::HeadlessError;
 
 /// The largest L2 radius: far beyond the diagonal of the largest images.
 const LARGEST_L2: f64 = 1000.0;

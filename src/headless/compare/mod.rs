@@ -16,11 +16,11 @@ use crate::config::{
     DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet, knob::parse_real,
 };
 use crate::data::solids;
+use crate::headless::error::HeadlessError;
+use crate::headless::files::run_folder::write_whole;
+use crate::headless::options::{RunOptions, Shortcut, refuse_unused};
+use crate::headless::print::print;
 use crate::train::record::Ended;
-
-use super::error::HeadlessError;
-use super::options::{RunOptions, Shortcut, refuse_unused};
-use super::run_folder::{RunFolder, write_whole};
 use cells::{Part, Workshop};
 use plan::{PLAN_FILE, Plan};
 
@@ -258,12 +258,7 @@ fn publish(plan: &Plan, results: &outcome::Results, out: &Path) -> Result<(), He
     write_whole(&out.join("table.csv"), table::summary(&rows).bytes())?;
     write_whole(&out.join("table.json"), table::json(plan, &rows).as_bytes())?;
     write_whole(&out.join("cells.csv"), table::cells(plan, results).bytes())?;
-    super::print(&text);
-    super::print(&format!("\nthe same is in {}\n", out.join("table.md").display()));
+    print(&text);
+    print(&format!("\nthe same is in {}\n", out.join("table.md").display()));
     Ok(())
-}
-
-/// Makes the folder of a comparison, if it is not there.
-fn make_folder(out: &Path) -> Result<(), HeadlessError> {
-    Ok(RunFolder::create(out, true).map(|_| ())?)
 }

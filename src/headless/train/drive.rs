@@ -7,11 +7,11 @@ use crate::protocol::{Activity, Command, Event, Failure, Remote, Robustness, Run
 use crate::train::checkpoint::Checkpoint;
 use crate::train::record::Ended;
 
-use super::error::HeadlessError;
 use super::interrupt::Interrupt;
-use super::progress::Progress;
-use super::run_folder::{RunFolder, default_path};
 use super::writer::RunWriter;
+use crate::headless::error::HeadlessError;
+use crate::headless::files::run_folder::{RunFolder, default_path};
+use crate::headless::progress::Progress;
 
 /// What a run is asked for beyond its configuration.
 pub struct Plan {

@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
 
+use crate::headless::error::{HeadlessError, INTERRUPTED};
 use crate::protocol::Command;
-
-use super::error::{HeadlessError, INTERRUPTED};
 
 /// Whether somebody asked the run to end.
 #[derive(Clone, Default)]

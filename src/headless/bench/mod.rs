@@ -2,6 +2,7 @@
 //!
 //! Each kind of step is timed in a process of its own, so that time to first step and peak memory are its own too.
 
+mod measured;
 mod table;
 
 use std::process::{Command, ExitCode, Stdio};
@@ -11,17 +12,17 @@ use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 use web_time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::error::{FAILED, HeadlessError};
-use super::options::open_device;
 use crate::config::knobs::assign;
 use crate::config::{Config, NetworkKind, Precision, Setup};
 use crate::gpu::Opened;
+use crate::headless::error::{FAILED, HeadlessError};
+use crate::headless::options::open_device;
+use crate::headless::print::print;
 use crate::platform;
 use crate::train::benchmark::{
     self, Ceilings, Drift, MOST_STEPS, Profile, Results, STEPS, Sample, Step, Timing,
 };
-
-const MEBIBYTE: f64 = (1 << 20) as f64;
+use measured::{Measured, mebibytes};
 
 /// What `bench` is told.
 #[derive(clap::Args, Debug)]
@@ -65,15 +66,6 @@ pub struct BenchOptions {
     started: Option<f64>,
 }
 
-/// All that was measured; what `--json` prints.
-#[derive(Debug, Serialize)]
-struct Measured {
-    #[serde(flatten)]
-    results: Results,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    operations: Vec<table::Operation>,
-}
-
 /// Measures and prints.
 ///
 /// # Errors
@@ -91,7 +83,7 @@ pub fn bench(options: &BenchOptions) -> Result<ExitCode, HeadlessError> {
         let steps = options.steps;
         let timing =
             wait(move || async move { benchmark::time(&setup, step, steps, &opened, started).await })?;
-        super::print(&json(&timing));
+        print(&json(&timing));
         return Ok(ExitCode::SUCCESS);
     }
     opened.info.notice.iter().for_each(|notice| eprintln!("{notice}"));
@@ -101,7 +93,7 @@ pub fn bench(options: &BenchOptions) -> Result<ExitCode, HeadlessError> {
     let plain = options.measure_apart("plain")?;
     let great = options.measure_apart("great")?;
     let measured = options.measured(setup, &plain, &great, opened)?;
-    super::print(&if options.json { json(&measured) } else { table::text(&measured) });
+    print(&if options.json { json(&measured) } else { table::text(&measured) });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -151,7 +143,7 @@ impl BenchOptions {
         Ok(Measured {
             results: Results::new(&setup, self.steps, plain, great, &ceilings),
             operations: profile
-                .map_or_else(Vec::new, |profile| table::operations(&profile, &ceilings, on_host)),
+                .map_or_else(Vec::new, |profile| measured::operations(&profile, &ceilings, on_host)),
         })
     }
 
@@ -165,7 +157,7 @@ impl BenchOptions {
             }
         };
         let drift: Drift = wait(move || async move { benchmark::soak(&setup, steps, &opened, tell).await })?;
-        super::print(&if self.json { json(&drift) } else { table::drift(&drift) });
+        print(&if self.json { json(&drift) } else { table::drift(&drift) });
         Ok(if drift.is_there() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
     }
 }
@@ -186,8 +178,4 @@ fn wait<T: Send + 'static, F: Future<Output = Result<T, String>>>(
 fn json(value: &impl Serialize) -> String {
     let text = serde_json::to_string_pretty(value).expect("numbers and names are always JSON");
     format!("{text}\n")
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.0} MiB", bytes as f64 / MEBIBYTE)
 }

@@ -129,6 +129,14 @@ pub fn default_path(setup: &Setup) -> PathBuf {
         .unwrap_or_else(|| stem.into())
 }
 
+/// Makes a folder that several processes may write to, if it is not there.
+///
+/// # Errors
+/// [`FolderError::NotAFolder`] and [`FolderError::Unwritable`].
+pub fn make_folder(path: &Path) -> Result<(), FolderError> {
+    RunFolder::create(path, true).map(|_| ())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,26 +1,31 @@
 //! `great-lab evaluate`: how many held-out images a trained network still classifies under attack.
 
+mod assess;
+mod examples;
+pub mod report;
+pub mod threats;
+
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
 use crate::config::{ATTACKS, AttackKind, TargetKind};
 use crate::data::{self, Dataset};
+use crate::headless::error::HeadlessError;
+use crate::headless::files::charts::png;
+use crate::headless::files::run_folder::{RunFolder, write_whole};
+use crate::headless::files::tables;
+use crate::headless::options::open_device;
+use crate::headless::print::print;
+use crate::headless::progress::Progress;
 use crate::protocol::{Light, Robustness};
 use crate::show::{charts, columns};
 use crate::train::checkpoint::{Checkpoint, CheckpointError};
 use crate::train::record::EvaluationRecord;
-
-use super::assess::{Found, Job, assess};
-use super::charts::png;
-use super::error::HeadlessError;
-use super::examples::Examples;
-use super::options::open_device;
-use super::progress::Progress;
-use super::report::{self, Description, Report};
-use super::run_folder::{RunFolder, write_whole};
-use super::tables;
-use super::threats::Request;
+use assess::{Found, Job, assess};
+use examples::Examples;
+use report::{Description, Report};
+use threats::Request;
 
 /// The names of the attacks; `--help` says of each what it does.
 fn attacks() -> PossibleValuesParser {
@@ -127,14 +132,14 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     let found = assess(job, &mut progress)?;
     let Found { evaluation, examples, lights, gallery } = &found;
     progress.finish();
-    super::print(&tables::robustness_text(evaluation));
+    print(&tables::robustness_text(evaluation));
     if draws > 1 {
-        super::print(&format!(
+        print(&format!(
             "attacks that step along a gradient averaged it over {draws} draws of the network's noise (EOT)\n"
         ));
     }
     if options.audit {
-        super::print(&tables::audit_text(lights));
+        print(&tables::audit_text(lights));
     }
     options.save_examples.as_deref().map_or(Ok(()), |path| write_examples(path, examples))?;
     let report = report::html(&Report { subject: &subject, evaluation, gallery, lights });
@@ -160,7 +165,7 @@ fn write_examples(path: &Path, all: &[Examples]) -> Result<(), HeadlessError> {
         let path = examples.path(path, all.len() > 1);
         let archive = examples.pack().map_err(|error| HeadlessError::System(error.to_string()))?;
         write_whole(&path, &archive)?;
-        super::print(&format!("{}: {}\n", path.display(), examples.summary()));
+        print(&format!("{}: {}\n", path.display(), examples.summary()));
     }
     Ok(())
 }

@@ -3,16 +3,15 @@
 use web_time::{Duration, Instant, SystemTime};
 
 use crate::config::ScenarioKind;
+use crate::headless::error::HeadlessError;
+use crate::headless::files::charts::png;
+use crate::headless::files::run_folder::{FolderError, RunFolder};
+use crate::headless::files::tables::{self, HistogramTable};
 use crate::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo, Tasks};
 use crate::show::columns::{self, Metric};
 use crate::show::gradients::gradients;
 use crate::show::{Table, charts};
 use crate::train::record::{Ended, Latest, RunRecord};
-
-use super::charts::png;
-use super::error::HeadlessError;
-use super::run_folder::{FolderError, RunFolder};
-use super::tables::{self, HistogramTable};
 
 /// Time between two writes of the tables while a run goes on.
 const BETWEEN_WRITES: Duration = Duration::from_secs(30);
@@ -146,7 +145,7 @@ impl RunWriter {
     /// Writes everything but the checkpoint.
     ///
     /// # Errors
-    /// [`FolderError::Unwritable`] and [`ChartError`](super::charts::ChartError).
+    /// [`FolderError::Unwritable`] and [`ChartError`](crate::headless::files::charts::ChartError).
     pub fn write(&mut self, outcome: Ended) -> Result<(), HeadlessError> {
         self.write_numbers(outcome)?;
         if !self.reports.is_empty() {
@@ -248,12 +247,12 @@ mod tests {
         assert!(json["versions"]["burn"].as_str().unwrap().starts_with("0."));
         assert_eq!(json["notices"][0], "no GPU");
         assert_eq!(json["final"]["evaluation"]["clean"]["n"], 256, "a partial evaluation is none");
-        assert_eq!(json["final"]["evaluation"]["attacks"].as_array().unwrap().len(), 25);
+        assert_eq!(json["final"]["evaluation"]["attacks"].as_array().unwrap().len(), 30);
         assert!(json["final"]["evaluation"]["attacks"][0]["robust"]["low"].as_f64().unwrap() > 0.0);
         let lines = |name: &str| std::fs::read_to_string(scratch.path().join(name)).unwrap().lines().count();
         assert_eq!((lines("metrics.csv"), lines("timing.csv")), (21, 21));
-        // A header; no attack, 25 points of attacks, 5 of the worst case.
-        assert_eq!((lines("histograms.csv"), lines("robustness.csv")), (11, 1 + 1 + 25 + 5));
+        // A header; no attack, 30 points of attacks, 5 of the worst case.
+        assert_eq!((lines("histograms.csv"), lines("robustness.csv")), (11, 1 + 1 + 30 + 5));
         assert_eq!(lines("histograms_before.csv"), lines("histograms.csv"));
         for chart in
             ["losses.png", "accuracies.png", "histograms.png", "histograms_before.png", "robustness.png"]

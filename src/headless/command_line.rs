@@ -1,0 +1,199 @@
+//! What people may type: every command, its flags and examples, and how a refusal reads.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::headless::bench::BenchOptions;
+use crate::headless::compare::CompareOptions;
+use crate::headless::error::BAD_INPUT;
+use crate::headless::evaluate::EvaluateOptions;
+use crate::headless::options::{RunOptions, knobs_help};
+use crate::headless::train::{DistillOptions, MultitaskOptions, TrainOptions};
+
+const LAB_EXAMPLES: &str = "\
+Examples:
+  great-lab                                  open the window
+  great-lab --run --mode great               open it and train at once
+  great-lab --link 'https://…/#v1&alpha=0.3'  open the run of a link
+  great-lab train --steps 2000               train without a window
+  great-lab distill --fraction 0.05          train a student beside a teacher
+  great-lab multitask --method great         train tasks over a shared encoder
+  great-lab evaluate runs/a                  attack what was trained
+  great-lab bench                            how fast a step is here
+  great-lab devices                          what there is to compute on";
+
+const TRAIN_EXAMPLES: &str = "\
+Examples:
+  great-lab train
+  great-lab train --mode great+greace --epochs 3 --out runs/a
+  great-lab train --mode pgd-at --set epsilon=8/255 --set attack_steps=7
+  great-lab train --data ~/cifar-10 --network resnet-18 --device gpu
+  great-lab train --config runs/a/run.json --seed 2 --out runs/b
+
+Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+
+const DISTILL_EXAMPLES: &str = "\
+Examples:
+  great-lab distill --fraction 0.05
+  great-lab distill --teacher runs/a --student cnn-small --method great+soft-targets
+  great-lab distill --method soft-targets --set temperature=4 --set soft_target_weight=0.9
+  great-lab distill --method great --set alpha=0.5 --out runs/d
+
+Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+
+const MULTITASK_EXAMPLES: &str = "\
+Examples:
+  great-lab multitask
+  great-lab multitask --method equal --tasks scenes --steps 2000
+  great-lab multitask --method great+gradnorm --data ~/cifar-10 --tasks pictures
+  great-lab multitask --method single-task --out runs/alone       what the others are measured against
+
+Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  great-lab compare distillation --fractions 0.05,1 --seeds 5 --out runs/distillation
+  great-lab compare defense --modes baseline,great,pgd-at --set epsilon=8/255 --out runs/defense
+  great-lab compare distillation --methods cross-entropy,great --set alpha=0.5 --steps 500
+  great-lab compare multitask --data ~/nyuv2_64.npz --tasks scenes --seeds 5 --steps 1000
+  great-lab compare distillation --cell $TASK/50 --out runs/part-$TASK     in a job array
+  great-lab compare --merge runs/part-*
+
+Cells that are finished are not run again: the same command goes on where an earlier one was cut off. Where the parts
+of a job array have one --out, all write there; with as many parts as seeds each trains its own teacher.";
+
+const EVALUATE_EXAMPLES: &str = "\
+Examples:
+  great-lab evaluate runs/a/checkpoint.safetensors
+  great-lab evaluate runs/a --attack pgd --epsilon 0.02,0.05,0.1 --steps 40 --restarts 5
+  great-lab evaluate runs/a --attack fgsm,pgd --target random --epsilon 8/255 --samples 2000
+  great-lab evaluate runs/a --attack autoattack --epsilon 8/255 --samples 1000
+  great-lab evaluate runs/a --audit --report robustness.html
+  great-lab evaluate runs/a --attack pgd --epsilon 0.1 --save-examples pgd.npz";
+
+const BENCH_EXAMPLES: &str = "\
+Examples:
+  great-lab bench
+  great-lab bench --network resnet-18 --width 0.25 --batch 256 --profile
+  great-lab bench --device gpu --json
+  great-lab bench --soak 10000
+
+The images are noise: no step's time depends on what it sees. First step: from the start of a process of its own.
+Memory: what burn reserved on a GPU, the most that was resident on a CPU.";
+
+/// GREAT Lab: gradient adversarial training of neural networks, to watch and to steer.
+///
+/// Without a command it opens the window.
+#[derive(clap::Parser, Debug)]
+#[command(name = "great-lab", version, args_conflicts_with_subcommands = true, after_help = LAB_EXAMPLES)]
+pub struct CommandLine {
+    /// What to do without a window.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to do with one.
+    #[command(flatten)]
+    pub window: WindowOptions,
+}
+
+/// The flags of the window.
+#[derive(clap::Args, Debug, Default)]
+pub struct WindowOptions {
+    /// Start training at once
+    #[arg(long)]
+    pub run: bool,
+    /// Close the window after so many seconds
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    exit_after: Option<u64>,
+    /// What a run is.
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+impl WindowOptions {
+    /// When the window closes by itself: for tests and demonstrations.
+    pub fn exit_after(&self) -> Option<std::time::Duration> {
+        self.exit_after.map(std::time::Duration::from_secs)
+    }
+}
+
+/// What to do without a window.
+#[derive(clap::Subcommand, Debug)]
+pub enum Command {
+    /// Train a network and write the run into a folder
+    #[command(after_help = TRAIN_EXAMPLES, after_long_help = format!("{TRAIN_EXAMPLES}\n\n{}", knobs_help()))]
+    Train(Box<TrainOptions>),
+    /// Train a student whose gradient tensors look like its teacher's
+    #[command(mut_arg("mode", |mode| mode.hide(true)))]
+    #[command(after_help = DISTILL_EXAMPLES, after_long_help = format!("{DISTILL_EXAMPLES}\n\n{}", knobs_help()))]
+    Distill(Box<DistillOptions>),
+    /// Train several tasks over a shared encoder
+    #[command(mut_arg("mode", |mode| mode.hide(true)))]
+    #[command(after_help = MULTITASK_EXAMPLES, after_long_help = format!("{MULTITASK_EXAMPLES}\n\n{}", knobs_help()))]
+    Multitask(Box<MultitaskOptions>),
+    /// Train by several methods from paired seeds, and hold them against each other
+    #[command(after_help = COMPARE_EXAMPLES)]
+    Compare(Box<CompareOptions>),
+    /// Attack a trained network on held-out images
+    #[command(after_help = EVALUATE_EXAMPLES)]
+    Evaluate(Box<EvaluateOptions>),
+    /// Measure a training step: time, memory, and where the time goes
+    #[command(after_help = BENCH_EXAMPLES)]
+    Bench(BenchOptions),
+    /// List what there is to compute on
+    #[command(after_help = "Example:\n  great-lab devices")]
+    Devices,
+}
+
+/// What was typed, or the exit status with which help and refusals end.
+///
+/// # Errors
+/// Help and version (status 0) and flags that make no sense (status 2); both are already printed.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLine, ExitCode> {
+    CommandLine::try_parse_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // Where standard output is gone there is nobody to tell.
+            let _ = error.print();
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("{}", one_line(&error.render().to_string()));
+            ExitCode::from(BAD_INPUT)
+        }
+    })
+}
+
+/// clap's complaint without its usage, as one line.
+fn one_line(complaint: &str) -> String {
+    let parts = complaint
+        .split("\n\n")
+        .filter(|part| !part.starts_with("Usage:") && !part.starts_with("For more information"))
+        .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|part| !part.is_empty());
+    format!("{} (--help tells more)", parts.collect::<Vec<_>>().join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory as _;
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn complaints_become_one_line() {
+        let typed = ["great-lab", "train", "--stesp", "3"].map(OsString::from);
+        let error = CommandLine::try_parse_from(typed).unwrap_err().render().to_string();
+        let line = one_line(&error);
+        assert!(line.starts_with("error: unexpected argument '--stesp'"), "{line}");
+        assert!(line.contains("'--steps'") && !line.contains('\n') && !line.contains("Usage"), "{line}");
+    }
+}

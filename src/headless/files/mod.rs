@@ -1,0 +1,5 @@
+//! What a command leaves behind: the run folder, and the tables and charts in it.
+
+pub mod charts;
+pub mod run_folder;
+pub mod tables;
