@@ -3,10 +3,8 @@
 use burn::tensor::{Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use super::assessment::Assessment;
 use crate::protocol::{
-    ClassHistogram, Comparison, Event, Histograms, PERCENTILES, Robustness, RunId, Sample, Samples, Share,
-    Tasks,
+    ClassHistogram, Comparison, Event, Histograms, PERCENTILES, RunId, Sample, Samples, Share, Tasks,
 };
 use crate::{
     attack::{Goal, Recipe, Victim},
@@ -49,19 +47,6 @@ pub enum Answer {
         /// What the last step started from: steps done, and all networks.
         measured: (u64, State),
     },
-}
-
-/// Robust accuracy on the batches that `attacks`, begun at `step`, have finished.
-pub fn robustness(
-    run: RunId,
-    step: u64,
-    attacks: &Assessment,
-) -> impl Future<Output = Result<Answer, String>> + use<> {
-    let figures = attacks.figures();
-    async move {
-        let robustness = Robustness { run, step, ..figures.await? };
-        Ok(Answer::Tell(Event::Robustness(Box::new(robustness))))
-    }
 }
 
 /// Histograms of gradient tensors by origin, of which there are so many, their distance, its floor from origins shuffled

@@ -1,6 +1,7 @@
 //! The loop (nothing else loops), and checkpoints.
 
 pub mod assessment;
+mod assessments;
 pub mod benchmark;
 pub mod checkpoint;
 mod measure;

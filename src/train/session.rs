@@ -4,27 +4,21 @@ use burn::tensor::Device;
 use web_time::{Duration, Instant};
 
 use super::{
-    assessment::{Advance, Assessment, Brief, severity},
+    assessments::{Assessments, Standing},
     checkpoint::{self, Checkpoint, Header, TeacherHeader, Unfit},
     measure::{self, Answer},
     readings::{Readings, guarded},
-    surrogate::Surrogate,
     teacher,
 };
 use crate::{
-    attack::{
-        audit::{Reader, Severity, Subject},
-        evaluation::BatchSizes,
-    },
     config::{
         Config, DeviceInfo, Hyper, KnobError, Occasion, Precision, ScenarioKind, Setup, TaskSet, Threat,
         knobs,
     },
     data::{self, DataError, Dataset, balanced_subset, scenes::Scenes},
-    gpu::images::DeviceImages,
-    nn::{Network, Weights, network::Statistics},
-    protocol::{Audited, Event, Failure, Players, Preparing, Report, RunId, RunInfo},
-    scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State, upload},
+    nn::network::Statistics,
+    protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
+    scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
 };
 
 /// Held-out images whose gradient tensors make the histograms.
@@ -44,14 +38,7 @@ pub struct Session {
     statistics: Statistics,
     teacher: Option<TeacherHeader>,
     readings: Readings<Answer>,
-    /// Attacks under way, and the steps done when they began.
-    attacks: Option<(u64, Assessment)>,
-    /// An audit under way, the same.
-    audit: Option<(u64, Assessment)>,
-    /// How many images at once were found to be fastest to attack.
-    batch_sizes: BatchSizes,
-    /// On whom transfer attacks make their examples, once it is trained.
-    surrogate: Option<(Network, Weights)>,
+    assessments: Assessments,
     device: Device,
     histogram_images: Vec<u32>,
     sample_images: Vec<u32>,
@@ -74,6 +61,20 @@ struct Clock {
     reported: (Duration, u64),
     /// Time of the last copy on the host.
     kept: Duration,
+}
+
+/// The run as it stands, but for the assessments: a method would borrow these too.
+macro_rules! standing {
+    ($session:ident) => {
+        Standing {
+            run: $session.info.run,
+            step: $session.step,
+            scenario: &*$session.scenario,
+            setup: &$session.info.config.setup,
+            statistics: &$session.statistics,
+            device: &$session.device,
+        }
+    };
 }
 
 impl Session {
@@ -172,10 +173,7 @@ impl Session {
             statistics,
             teacher,
             readings: Readings::default(),
-            attacks: None,
-            batch_sizes: BatchSizes::default(),
-            audit: None,
-            surrogate: None,
+            assessments: Assessments::default(),
             device: device.clone(),
             kept: None,
             saving: false,
@@ -190,7 +188,7 @@ impl Session {
 
     /// Whether an evaluation or a read is under way.
     pub fn is_busy(&self) -> bool {
-        self.attacks.is_some() || self.audit.is_some() || !self.readings.is_empty()
+        !self.assessments.is_empty() || !self.readings.is_empty()
     }
 
     /// Whether the first step is still to be rehearsed.
@@ -251,7 +249,7 @@ impl Session {
         if histograms || (self.is_finished() && hyper.histogram_every_steps > 0) {
             self.show_gradients(hyper);
         }
-        if robustness && self.attacks.is_none() {
+        if robustness && !self.assessments.has_attacks() {
             let threats = Occasion::Running.threats(self.info.config.setup.scenario, hyper);
             self.evaluate(threats, hyper.evaluate_samples);
         }
@@ -300,54 +298,12 @@ impl Session {
 
     /// Begins to attack held-out images; attacks under way are dropped.
     pub fn evaluate(&mut self, threats: Vec<Threat>, samples: usize) {
-        let brief = self.brief(threats, samples, None);
-        self.attacks = Some((self.step, self.assess(None, brief)));
+        self.assessments.attack(standing!(self), threats, samples);
     }
 
     /// Begins to check whether robustness figures can be trusted; an audit under way is dropped.
     pub fn audit(&mut self, hyper: &Hyper, samples: usize) {
-        let setup = &self.info.config.setup;
-        let auxiliary = self.scenario.auxiliary();
-        let reader = (setup.scenario == ScenarioKind::Defense).then(|| Reader {
-            network: auxiliary.network.clone(),
-            weights: auxiliary.weights.untracked(),
-            normalization: hyper.normalization,
-        });
-        let severity = severity(setup, hyper, None);
-        let brief = self.brief(Vec::new(), samples, Some((severity, self.scenario.train().clone())));
-        self.audit = Some((self.step, self.assess(reader, brief)));
-    }
-
-    /// What is to be found out on so many held-out images.
-    fn brief(&self, threats: Vec<Threat>, samples: usize, audit: Option<(Severity, DeviceImages)>) -> Brief {
-        let setup = &self.info.config.setup;
-        let indices = balanced_subset(self.scenario.held_out().labels(), samples);
-        let (classes, draws, seed) = (self.info.classes.len(), setup.eot(), setup.seed);
-        Brief { threats, indices, classes, draws, seed, audit }
-    }
-
-    /// An assessment of the weights as they stand.
-    fn assess(&self, reader: Option<Reader>, brief: Brief) -> Assessment {
-        let (main, surrogate) = (self.scenario.main(), self.surrogate.clone());
-        let (network, weights) = (main.network.clone(), main.weights.untracked());
-        let needs_one = surrogate.is_none() && brief.needs_surrogate();
-        let untrained = if needs_one { self.new_surrogate() } else { None };
-        let subject = Subject { network, weights, reader, surrogate };
-        Assessment::new(subject, brief, untrained, &self.batch_sizes)
-    }
-
-    /// A surrogate before its first step. None where it needs data that are not there any more.
-    fn new_surrogate(&self) -> Option<Surrogate> {
-        let setup = &self.info.config.setup;
-        let held_out = self.scenario.held_out();
-        if setup.scenario == ScenarioKind::Distillation && setup.fraction < 1.0 {
-            // The run keeps the student's share alone.
-            let data = data::load(&setup.data).ok()?;
-            let train = upload(&data.train, &data, &self.device);
-            return Some(Surrogate::new(setup, (&train, held_out), &self.statistics, &self.device));
-        }
-        let images = (self.scenario.train(), held_out);
-        Some(Surrogate::new(setup, images, &self.statistics, &self.device))
+        self.assessments.audit(standing!(self), hyper, samples);
     }
 
     /// One turn of the attacks under way, if any.
@@ -356,14 +312,8 @@ impl Session {
     /// Where the device failed.
     pub async fn advance_attacks(&mut self) -> Result<(), String> {
         let begin = Instant::now();
-        let Some((step, mut attacks)) = self.attacks.take() else { return Ok(()) };
-        attacks.advance(self.scenario.held_out()).await?;
-        self.keep_surrogate(&attacks);
-        if attacks.at_batch_end() {
-            self.readings.push(measure::robustness(self.info.run, step, &attacks));
-        }
-        if !attacks.is_complete() {
-            self.attacks = Some((step, attacks));
+        if let Some(figures) = self.assessments.advance_attacks(standing!(self)).await? {
+            self.readings.push(async { Ok(Answer::Tell(Event::Robustness(Box::new(figures.await?)))) });
         }
         self.clock.trained += begin.elapsed();
         Ok(())
@@ -375,23 +325,9 @@ impl Session {
     /// Where the device failed.
     pub async fn advance_audit(&mut self) -> Result<Option<Event>, String> {
         let begin = Instant::now();
-        let Some((step, mut audit)) = self.audit.take() else { return Ok(None) };
-        let is_new = !matches!(audit.advance(self.scenario.held_out()).await?, Advance::Paused);
-        self.keep_surrogate(&audit);
-        let (run, complete) = (self.info.run, audit.is_complete());
-        let audited = Audited { run, step, complete, progress: audit.progress(), lights: audit.lights() };
-        if !complete {
-            self.audit = Some((step, audit));
-        }
+        let audited = self.assessments.advance_audit(standing!(self)).await?;
         self.clock.trained += begin.elapsed();
-        Ok(is_new.then(|| Event::Audited(Box::new(audited))))
-    }
-
-    /// Keeps the surrogate that an assessment has trained: there is one a run.
-    fn keep_surrogate(&mut self, assessment: &Assessment) {
-        if self.surrogate.is_none() {
-            self.surrogate = assessment.surrogate().cloned();
-        }
+        Ok(audited.map(|audited| Event::Audited(Box::new(audited))))
     }
 
     /// Asks for the bytes of a checkpoint.
@@ -436,7 +372,7 @@ impl Session {
     /// Drops every evaluation and read under way, and the rehearsal that is still to come.
     pub fn abandon(&mut self) {
         self.skip_rehearsal();
-        (self.attacks, self.audit) = (None, None);
+        self.assessments.clear();
         self.readings.clear();
     }
 
