@@ -1,0 +1,240 @@
+//! What a checkpoint says beside its tensors, as JSON: from it come its networks, and the names of their tensors.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{CheckpointError, VERSION};
+use crate::{
+    config::{Activation, Config, NetworkKind, ScenarioKind, Setup, knobs},
+    nn::{
+        MultitaskNetwork, Network,
+        network::{Interface, Statistics},
+    },
+    scenario::{auxiliary_network, multitask},
+};
+
+/// Most outputs of a task.
+const MOST_OUTPUTS: usize = 256;
+/// What the names of a teacher's tensors begin with.
+pub(super) const TEACHER: &str = "teacher";
+/// What the names of what balances several tasks begin with.
+const BALANCE: &str = "balance";
+
+/// What a checkpoint says beside its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// Number of the format.
+    version: u32,
+    /// Setup and knobs of the run.
+    pub config: Config,
+    /// Steps done.
+    pub step: u64,
+    /// `[C, H, W]` of an image.
+    pub image: [usize; 3],
+    /// Class names.
+    pub classes: Vec<String>,
+    /// Mean of the training images by channel.
+    pub mean: Vec<f32>,
+    /// Deviation of the training images by channel.
+    pub deviation: Vec<f32>,
+    /// What the teacher of a distillation is; its tensors are named `teacher.conv1.weight`, ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherHeader>,
+    /// Name and outputs of each task of a multi-task run; what balances them is named `balance.alignment.class`, ...
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<(String, usize)>,
+    /// Steps that the main network's optimiser took.
+    pub(super) main_steps: u64,
+    /// Steps that the auxiliary network's took.
+    pub(super) auxiliary_steps: u64,
+}
+
+/// What a teacher is, but for its weights. It reads the images and says the classes that the student does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TeacherHeader {
+    /// Architecture.
+    pub network: NetworkKind,
+    /// Factor on its channels.
+    pub width: f64,
+    /// Activation.
+    pub activation: Activation,
+    /// Mean of the training images by channel that it normalises with.
+    pub mean: Vec<f32>,
+    /// Their deviation.
+    pub deviation: Vec<f32>,
+    /// Steps that its optimiser took.
+    pub steps: u64,
+}
+
+impl TeacherHeader {
+    /// A main network of that setup and these statistics as a teacher.
+    pub fn new(network: NetworkKind, width: f64, activation: Activation, statistics: &Statistics) -> Self {
+        let Statistics { mean, deviation } = statistics.clone();
+        Self { network, width, activation, mean, deviation, steps: 0 }
+    }
+
+    /// The one that the lab trains for a run of `setup`.
+    pub fn to_train(setup: &Setup, statistics: &Statistics) -> Self {
+        Self::new(setup.teacher_network, setup.teacher_width, setup.activation, statistics)
+    }
+
+    /// Its network, without weights.
+    pub fn build(&self, interface: Interface) -> Network {
+        let statistics = Statistics { mean: self.mean.clone(), deviation: self.deviation.clone() };
+        Network::main(self.network, self.width, self.activation, interface, &statistics)
+    }
+}
+
+impl Header {
+    /// A header of this version.
+    pub fn new(
+        config: Config,
+        step: u64,
+        interface: &Interface,
+        classes: Vec<String>,
+        statistics: &Statistics,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            config,
+            step,
+            image: interface.image,
+            classes,
+            mean: statistics.mean.clone(),
+            deviation: statistics.deviation.clone(),
+            teacher: None,
+            tasks: Vec::new(),
+            main_steps: 0,
+            auxiliary_steps: 0,
+        }
+    }
+
+    /// The same, of a run with a teacher.
+    pub fn with_teacher(self, teacher: Option<TeacherHeader>) -> Self {
+        Self { teacher, ..self }
+    }
+
+    /// The same, of a run of several tasks.
+    pub fn with_tasks(self, tasks: Vec<(String, usize)>) -> Self {
+        Self { tasks, ..self }
+    }
+
+    /// The network of several tasks, where there are such.
+    fn multitask(&self) -> Option<MultitaskNetwork> {
+        let network =
+            || multitask::network(&self.config.setup, &self.interface(), &self.statistics(), &self.tasks);
+        (!self.tasks.is_empty()).then(network)
+    }
+
+    /// Names and shapes of what balances several tasks.
+    pub(super) fn balance(&self) -> Vec<(String, Vec<usize>)> {
+        let specs = self.multitask().map(|network| multitask::balance_specs(&network, &self.tasks));
+        let named = |(name, shape)| (format!("{BALANCE}.{name}"), shape);
+        specs.into_iter().flatten().map(named).collect()
+    }
+
+    /// What its networks read and say.
+    pub fn interface(&self) -> Interface {
+        Interface { image: self.image, classes: self.classes.len() }
+    }
+
+    /// Mean and deviation that the main network normalises with.
+    pub fn statistics(&self) -> Statistics {
+        Statistics { mean: self.mean.clone(), deviation: self.deviation.clone() }
+    }
+
+    /// The main network of the checkpoint, without weights.
+    pub fn main_network(&self) -> Network {
+        if let Some(network) = self.multitask() {
+            return network.main();
+        }
+        let setup = &self.config.setup;
+        Network::main(setup.network, setup.width, setup.activation, self.interface(), &self.statistics())
+            .behind_input_of(setup)
+    }
+
+    /// The auxiliary network of the checkpoint, without weights.
+    pub fn auxiliary_network(&self) -> Network {
+        match self.multitask() {
+            Some(network) => multitask::discriminator(&self.config.setup, &network),
+            None => auxiliary_network(&self.config.setup, self.interface()),
+        }
+    }
+
+    /// Every network of the checkpoint with what its tensors' names begin with.
+    pub(super) fn networks(&self) -> Vec<(&'static str, Network)> {
+        let teacher = self.teacher.as_ref().map(|teacher| (TEACHER, teacher.build(self.interface())));
+        [("main", self.main_network()), ("auxiliary", self.auxiliary_network())]
+            .into_iter()
+            .chain(teacher)
+            .collect()
+    }
+
+    /// Reads and checks the JSON of a header.
+    ///
+    /// # Errors
+    /// [`CheckpointError`].
+    pub(super) fn read(json: &str) -> Result<Self, CheckpointError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: u32,
+        }
+        let bad = |error: serde_json::Error| CheckpointError::Metadata(error.to_string());
+        let Version { version } = serde_json::from_str(json).map_err(bad)?;
+        if version > VERSION {
+            return Err(CheckpointError::Version { found: version });
+        }
+        let header: Self = serde_json::from_str(json).map_err(bad)?;
+        knobs::validate(&header.config).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
+        if header.config.setup.scenario == ScenarioKind::Distillation && header.teacher.is_none() {
+            return Err(CheckpointError::Metadata("it is of a distillation and names no teacher".into()));
+        }
+        let is_multitask = header.config.setup.scenario == ScenarioKind::Multitask;
+        let sound = |(name, outputs): &(String, usize)| {
+            multitask::Task::NAMES.contains(&name.as_str()) && (1..=MOST_OUTPUTS).contains(outputs)
+        };
+        let begins_with_classes =
+            header.tasks.first().is_some_and(|(_, outputs)| *outputs == header.classes.len());
+        if is_multitask != begins_with_classes || !header.tasks.iter().all(sound) {
+            return Err(CheckpointError::Metadata("its tasks do not fit its scenario and classes".into()));
+        }
+        let [channels, height, width] = header.image;
+        let statistics = header.teacher.iter().flat_map(|teacher| [&teacher.mean, &teacher.deviation]);
+        let statistics = statistics
+            .chain([&header.mean, &header.deviation])
+            .all(|by_channel| by_channel.len() == channels);
+        let sane = statistics
+            && (1..=4).contains(&channels)
+            && (1..=4096).contains(&height)
+            && (1..=4096).contains(&width);
+        if !sane || header.classes.len() < 2 {
+            return Err(CheckpointError::Metadata(
+                "image shape, statistics and classes do not fit each other".into(),
+            ));
+        }
+        Ok(header)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        let interface = Interface { image: [1, 28, 28], classes: 2 };
+        let statistics = Statistics { mean: vec![0.0], deviation: vec![1.0] };
+        let classes = vec!["a".into(), "b".into()];
+        Header::new(Config::default(), 3, &interface, classes, &statistics)
+    }
+
+    #[test]
+    fn a_later_format_is_refused_by_its_number_whatever_else_it_says() {
+        let json = serde_json::to_value(header()).unwrap();
+        assert_eq!(Header::read(&json.to_string()).unwrap(), header());
+        let mut later = json;
+        later["version"] = (VERSION + 1).into();
+        later["config"]["setup"]["mode"] = "a mode to come".into();
+        let error = Header::read(&later.to_string()).unwrap_err();
+        assert!(matches!(error, CheckpointError::Version { found } if found == VERSION + 1), "{error}");
+        assert!(error.to_string().contains("format 2, this program reads up to 1"), "{error}");
+    }
+}
