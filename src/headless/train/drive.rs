@@ -14,7 +14,7 @@ use crate::headless::files::run_folder::{RunFolder, default_path};
 use crate::headless::progress::Progress;
 
 /// What a run is asked for beyond its configuration.
-pub struct Plan {
+pub struct DriveOptions {
     /// Passes over the training data, which replace the configuration's steps.
     pub epochs: Option<u32>,
     /// Where to write; a default in `runs/` otherwise.
@@ -31,15 +31,15 @@ pub struct Plan {
 /// [`HeadlessError`]; what was measured until then is in the run folder, if the run had begun.
 pub fn drive(
     remote: Remote,
-    plan: &Plan,
+    options: &DriveOptions,
     interrupt: &Interrupt,
     notices: Vec<String>,
 ) -> Result<(Ended, RunWriter), HeadlessError> {
     let mut drive = Drive { remote, interrupt, notices };
-    let info = drive.begin(plan.epochs)?;
-    let path = plan.out.clone().unwrap_or_else(|| default_path(&info.config.setup));
-    let folder = RunFolder::create(&path, plan.force)?;
-    let progress = Progress::new(plan.quiet, info.config.setup.steps);
+    let info = drive.begin(options.epochs)?;
+    let path = options.out.clone().unwrap_or_else(|| default_path(&info.config.setup));
+    let folder = RunFolder::create(&path, options.force)?;
+    let progress = Progress::new(options.quiet, info.config.setup.steps);
     announce(&progress, &info, &folder, &drive.notices);
     let hyper = info.config.hyper;
     let writer = RunWriter::new(folder, info, std::mem::take(&mut drive.notices));
@@ -257,7 +257,8 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::protocol::{Delivery, Local, RunState, Share, connect, made_up};
+    use crate::config::Threat;
+    use crate::protocol::{Curve, Delivery, Local, RunState, Share, connect, made_up};
 
     /// The names of the commands that a made-up trainer got.
     type Heard = Arc<Mutex<Vec<String>>>;
@@ -283,10 +284,16 @@ mod tests {
                         start(&local, 2, &config);
                     }
                     Command::Save => tell(&local, Event::Saved(vec![1, 2, 3])),
-                    Command::Evaluate { samples, .. } => {
+                    Command::Evaluate { threats, samples } => {
                         let clean = Share { hits: 1, total: samples as u32 };
                         for step in [10, local_step(&noted)] {
-                            let found = Robustness { clean, ..made_up::robustness(1, step, true) };
+                            let curve = |threat: &Threat| Curve {
+                                attack: threat.attack,
+                                target: threat.target,
+                                points: Vec::new(),
+                            };
+                            let curves = threats.iter().map(curve).collect();
+                            let found = Robustness { clean, curves, ..made_up::robustness(1, step, true) };
                             tell(&local, found.into());
                         }
                     }
@@ -320,8 +327,8 @@ mod tests {
         tell(local, made_up::report(1, 10, Hyper::default()).into());
     }
 
-    fn plan(folder: &Path, epochs: Option<u32>) -> Plan {
-        Plan { epochs, out: Some(folder.into()), force: false, quiet: true }
+    fn options(folder: &Path, epochs: Option<u32>) -> DriveOptions {
+        DriveOptions { epochs, out: Some(folder.into()), force: false, quiet: true }
     }
 
     fn run_json(folder: &Path) -> serde_json::Value {
@@ -336,7 +343,7 @@ mod tests {
             state(local, Activity::Finished, 40);
         });
         let (outcome, writer) =
-            drive(remote, &plan(scratch.path(), None), &Interrupt::default(), vec![]).unwrap();
+            drive(remote, &options(scratch.path(), None), &Interrupt::default(), vec![]).unwrap();
         assert_eq!(outcome, Ended::Finished);
         assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Evaluate", "Quit"]);
         let evaluation = writer.last_evaluation().unwrap();
@@ -350,7 +357,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         // The trainer's thread dies with the run, so that this ends without an evaluation.
         let (remote, heard) = fake(|_| panic!("an expected end"));
-        let result = drive(remote, &plan(scratch.path(), Some(3)), &Interrupt::default(), vec![]);
+        let result = drive(remote, &options(scratch.path(), Some(3)), &Interrupt::default(), vec![]);
         assert!(matches!(result, Err(HeadlessError::Gone)));
         assert_eq!(heard.lock().unwrap()[0], "Reset");
         // 640 images in batches of 64.
@@ -367,7 +374,7 @@ mod tests {
             asked.ask();
             report(local);
         });
-        let (outcome, _) = drive(remote, &plan(scratch.path(), None), &interrupt, vec![]).unwrap();
+        let (outcome, _) = drive(remote, &options(scratch.path(), None), &interrupt, vec![]).unwrap();
         assert_eq!(outcome, Ended::Interrupted);
         assert_eq!(*heard.lock().unwrap(), ["Run", "Pause", "Save", "Evaluate", "Quit"]);
         assert_eq!(run_json(scratch.path())["outcome"], "interrupted");
@@ -379,7 +386,7 @@ mod tests {
         let (remote, heard) = fake(|_| panic!("must not run"));
         let interrupt = Interrupt::default();
         interrupt.ask();
-        let (outcome, _) = drive(remote, &plan(scratch.path(), None), &interrupt, vec![]).unwrap();
+        let (outcome, _) = drive(remote, &options(scratch.path(), None), &interrupt, vec![]).unwrap();
         assert_eq!(outcome, Ended::Interrupted);
         assert_eq!(*heard.lock().unwrap(), ["Save", "Quit"]);
     }
@@ -393,7 +400,7 @@ mod tests {
             tell(local, Event::Failed(failure));
             state(local, Activity::Paused, 10);
         });
-        let result = drive(remote, &plan(scratch.path(), None), &Interrupt::default(), vec![]);
+        let result = drive(remote, &options(scratch.path(), None), &Interrupt::default(), vec![]);
         let error = result.err().unwrap();
         assert_eq!((error.exit_status(), error.to_string().as_str()), (1, "the loss is NaN; Lower it."));
         assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Quit"]);
@@ -407,7 +414,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         std::fs::write(scratch.path().join("thesis.tex"), "").unwrap();
         let (remote, heard) = fake(|_| panic!("must not run"));
-        let result = drive(remote, &plan(scratch.path(), None), &Interrupt::default(), vec![]);
+        let result = drive(remote, &options(scratch.path(), None), &Interrupt::default(), vec![]);
         assert_eq!(result.err().unwrap().exit_status(), 2);
         assert!(heard.lock().unwrap().is_empty());
     }

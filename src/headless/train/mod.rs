@@ -19,7 +19,7 @@ use crate::headless::print::print;
 use crate::protocol::Delivery;
 use crate::show::number::{percent, seconds};
 use crate::train::record::Ended;
-use drive::{Plan, drive};
+use drive::{DriveOptions, drive};
 use interrupt::Interrupt;
 use writer::RunWriter;
 
@@ -143,12 +143,13 @@ fn go(mut options: Training, shortcuts: impl IntoIterator<Item = Shortcut>) -> R
         RunFolder::check(out, options.force)?;
     }
     let opened = open_device(&options.run.device)?;
-    let plan = Plan { epochs: options.epochs, out: options.out, force: options.force, quiet: options.quiet };
+    let driving =
+        DriveOptions { epochs: options.epochs, out: options.out, force: options.force, quiet: options.quiet };
     let notices = opened.info.notice.iter().cloned().collect();
     let remote = spawn(config, &opened)?;
     let interrupt = Interrupt::listen(remote.commands.clone())?;
-    let (outcome, writer) = drive(remote, &plan, &interrupt, notices)?;
-    if !plan.quiet {
+    let (outcome, writer) = drive(remote, &driving, &interrupt, notices)?;
+    if !driving.quiet {
         print(&summary(outcome, &writer));
     }
     Ok(outcome)
