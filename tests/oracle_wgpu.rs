@@ -22,7 +22,8 @@ const TOLERANCE: f32 = 1e-3;
 
 #[test]
 fn cnn_small_and_three_training_steps() {
-    let device = gpu().device;
+    let Some(opened) = gpu() else { return };
+    let device = opened.device;
     checks::check_case("cnn-small-relu", &device, TOLERANCE);
     checks::check_trajectory(&device, TOLERANCE);
     checks::check_rivals(&device, TOLERANCE);

@@ -160,7 +160,8 @@ fn deterministic_attacks_agree_image_for_image() {
 
 #[test]
 fn deterministic_attacks_agree_image_for_image_on_the_gpu() {
-    check_image_for_image(&gpu().device);
+    let Some(opened) = gpu() else { return };
+    check_image_for_image(&opened.device);
 }
 
 /// Attacks with random draws leave about as many images as the references, and AutoAttack to one image as many.
@@ -498,7 +499,8 @@ fn the_size_of_batches_changes_nothing() {
 
 #[test]
 fn the_size_of_batches_changes_nothing_on_the_gpu() {
-    let device = gpu().device;
+    let Some(opened) = gpu() else { return };
+    let device = opened.device;
     let case = Case::on(&device, 9);
     let threats = [threat(AttackKind::Pgd, 0.06, 3), threat(AttackKind::Square, 0.1, 6)];
     let whole = in_batches(&case, &threats, Some(9), &device);

@@ -1,19 +1,46 @@
 //! The device on which tests of the GPU path compute: software Vulkan, or the one that `GREAT_LAB_TEST_DEVICE` names as
-//! `--device` does, a real GPU (`gpu`).
+//! `--device` does.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
-use burn::tensor::Device;
-use great_lab::gpu::{Opened, open};
+use std::io::Write;
 
-/// That device.
-pub fn gpu() -> Opened {
-    let named = std::env::var("GREAT_LAB_TEST_DEVICE").unwrap_or_else(|_| "llvmpipe".into());
-    open(&named.parse().expect("GREAT_LAB_TEST_DEVICE names a device")).unwrap_or_else(|error| {
-        panic!("{error}\nThis test needs software Vulkan: install mesa-vulkan-drivers (scripts/test does).")
-    })
+use burn::tensor::Device;
+use great_lab::gpu::{AdapterKind, Choice, Opened, adapters, open};
+
+/// Names the device; then its absence is a failure.
+const VARIABLE: &str = "GREAT_LAB_TEST_DEVICE";
+
+/// That device; none where none is named and there is no software Vulkan: what needs it is then left out, which is said.
+pub fn gpu() -> Option<Opened> {
+    if let Ok(name) = std::env::var(VARIABLE) {
+        let choice = name.parse().unwrap_or_else(|error| panic!("{VARIABLE}: {error}"));
+        return Some(open(&choice).unwrap_or_else(|error| panic!("{VARIABLE}: {error}")));
+    }
+    let software = adapters().into_iter().find(|adapter| adapter.kind == AdapterKind::Software);
+    let opened = software
+        .ok_or_else(|| "there is no software Vulkan".to_owned())
+        .and_then(|adapter| open(&Choice::Named(adapter.name)).map_err(|error| error.to_string()));
+    opened.map_err(|why| leave_out(&why)).ok()
 }
 
-/// It, and the CPU backend.
-pub fn devices() -> [(&'static str, Device); 2] {
-    [("GPU", gpu().device), ("CPU", Device::flex())]
+/// It, where its kernels can use 16-bit floats.
+pub fn with_16_bits() -> Option<Opened> {
+    let opened = gpu()?;
+    if !opened.info.has_f16 {
+        leave_out(&format!("{} has no 16-bit floats", opened.info.name));
+    }
+    opened.info.has_f16.then_some(opened)
+}
+
+/// Says that a test is left out, or what of it needs more than there is.
+fn leave_out(why: &str) {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    // Not what a test prints, which is shown only of those that fail.
+    let _ = writeln!(std::io::stderr(), "{test}: left out, since {why}; {VARIABLE} can name another device");
+}
+
+/// It, where there is one, and the CPU backend.
+pub fn devices() -> Vec<(&'static str, Device)> {
+    let gpu = gpu().map(|opened| ("GPU", opened.device));
+    gpu.into_iter().chain([("CPU", Device::flex())]).collect()
 }

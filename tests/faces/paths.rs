@@ -25,9 +25,9 @@ fn measures(device: &Device, mode: Mode, activation: Activation, steps: u64) -> 
 }
 
 /// The largest differences of the losses, main and auxiliary, between both paths.
-fn differences(mode: Mode, activation: Activation, steps: u64) -> [f64; 2] {
+fn differences(mode: Mode, activation: Activation, steps: u64) -> Option<[f64; 2]> {
     let on = |device: &Device| measures(device, mode, activation, steps);
-    let (kernels, loops) = (on(&gpu().device), on(&Device::flex()));
+    let (kernels, loops) = (on(&gpu()?.device), on(&Device::flex()));
     let largest = |of: fn(&Measures) -> f64| {
         kernels.iter().zip(&loops).map(|(a, b)| (of(a) - of(b)).abs()).fold(0.0, f64::max)
     };
@@ -36,14 +36,14 @@ fn differences(mode: Mode, activation: Activation, steps: u64) -> [f64; 2] {
         "{mode}, {activation}, {steps} steps: losses differ by up to {:.1e}, {:.1e}",
         largest[0], largest[1]
     );
-    largest
+    Some(largest)
 }
 
 /// A game of two amplifies rounding: after some ten steps a unit near zero is on in one and off in the other, and by
 /// step 100 the auxiliary losses are a tenth apart. Until then every operation of the step must agree.
 #[test]
 fn kernels_and_host_loops_play_the_same_game() {
-    let largest = differences(Mode::GreatGreace, Activation::Relu, 8);
+    let Some(largest) = differences(Mode::GreatGreace, Activation::Relu, 8) else { return };
     assert!(largest.iter().all(|difference| *difference < 1e-5), "{largest:?}");
 }
 
@@ -51,6 +51,6 @@ fn kernels_and_host_loops_play_the_same_game() {
 /// ReLU the losses of 100 steps differ by 7e-4 to 7e-3, from the step on in which the first unit is on in one alone.
 #[test]
 fn kernels_and_host_loops_train_alike() {
-    let [loss, _] = differences(Mode::Baseline, Activation::Silu, 100);
+    let Some([loss, _]) = differences(Mode::Baseline, Activation::Silu, 100) else { return };
     assert!(loss < 1e-5, "{loss}");
 }

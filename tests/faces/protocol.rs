@@ -181,7 +181,8 @@ fn resets_on_a_gpu_leave_it_in_order() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut config = tiny_config(&tiny_data(folder.path()));
     config.hyper.histogram_every_steps = 1;
-    let mut remote = spawn(config.clone(), &gpu(), Delivery::Complete).expect("a thread");
+    let Some(opened) = gpu() else { return };
+    let mut remote = spawn(config.clone(), &opened, Delivery::Complete).expect("a thread");
     wait(async {
         for run in 1..=4 {
             tell(&remote, Command::Run).await;

@@ -21,4 +21,5 @@ mod learning;
 mod mixed_precision;
 mod multitask;
 mod multitask_training;
+mod optimizer;
 mod oracle;

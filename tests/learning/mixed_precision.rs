@@ -1,7 +1,7 @@
 //! With mixed precision a network computes what it computes in f32, as far as 16 bits go: derivatives of both orders
 //! against PyTorch's, samples that it is sure of, and whole training steps. On software Vulkan.
 
-use crate::adapter::gpu;
+use crate::adapter::with_16_bits;
 use crate::golden::Golden;
 use burn::tensor::{Device, Tensor};
 use great_lab::config::{Config, Hyper, Mode, Normalization, Players, Precision, ScenarioKind, Setup};
@@ -45,7 +45,8 @@ fn network(golden: &Golden, device: &Device) -> (Network, Weights) {
 /// by whole entries, in any 16 bits.
 #[test]
 fn derivatives_of_both_orders_are_pytorchs() {
-    let device = gpu().device;
+    let Some(opened) = with_16_bits() else { return };
+    let device = opened.device;
     let golden = Golden::load("cnn-small-silu", TOLERANCE);
     let (single, weights) = network(&golden, &device);
     let network = single.in_precision(Precision::Mixed);
@@ -79,7 +80,8 @@ fn derivatives_of_both_orders_are_pytorchs() {
 /// Beside one that it is not sure of: each is scaled by itself. 16 bits know nothing between 6e-8 and 0.
 #[test]
 fn a_sample_that_the_network_is_sure_of_keeps_its_gradient() {
-    let device = gpu().device;
+    let Some(opened) = with_16_bits() else { return };
+    let device = opened.device;
     let golden = Golden::load("cnn-small-silu", TOLERANCE);
     let (single, weights) = network(&golden, &device);
     let (images, labels) = (golden.images("x", &device), golden.one_hot("y", &device));
@@ -103,7 +105,8 @@ fn a_sample_that_the_network_is_sure_of_keeps_its_gradient() {
 /// Losses of some steps of each scenario: those of both networks, from the same weights.
 #[test]
 fn training_goes_as_in_f32() {
-    let device = gpu().device;
+    let Some(opened) = with_16_bits() else { return };
+    let device = opened.device;
     let data = embedded::load().unwrap();
     let statistics = Statistics { mean: vec![0.286], deviation: vec![0.353] };
     let losses = |scenario: ScenarioKind, precision: Precision| -> Vec<[f32; 2]> {
@@ -153,7 +156,8 @@ fn who_cannot_is_told_so() {
     config.setup.precision = Precision::Mixed;
     let refusal = config.setup.refusal(&cpu).unwrap();
     assert!(refusal.contains("CPU has none"), "{refusal}");
-    let able = gpu().info;
+    let Some(opened) = with_16_bits() else { return };
+    let able = opened.info;
     assert_eq!(config.setup.refusal(&able), None);
     config.setup.scenario = ScenarioKind::Multitask;
     assert!(config.setup.refusal(&able).unwrap().contains("several tasks"));

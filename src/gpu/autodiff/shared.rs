@@ -208,32 +208,23 @@ impl<B: Share> Backward<B, 2> for Gather {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::TensorData;
-    use burn_wgpu::WgpuDevice;
-    use cubecl::wgpu::WgpuDeviceKind;
-
     use super::*;
+    use crate::gpu::Opened;
+    use crate::gpu::launch::test_device::{entries, tensor, test_device};
 
     /// Small integers, so that every sum is exact, whatever its order.
     fn integers(count: usize, seed: usize) -> Vec<f32> {
         (0..count).map(|index| ((index * 37 + seed) % 127 % 9) as f32 - 4.0).collect()
     }
 
-    fn parts(values: &[f32], parts: usize) -> Parts<CubeBackend> {
-        let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
-        let data = TensorData::new(values.to_vec(), [values.len()]);
-        Parts::of(CubeBackend::float_from_data(data, &device), parts)
-    }
-
-    #[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
-    fn values(tensor: FloatTensor<CubeBackend>) -> Vec<f32> {
-        let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
-        data.try_into_vec().expect("they are floats")
+    fn parts(gpu: &Opened, values: &[f32], parts: usize) -> Parts<CubeBackend> {
+        Parts::of(tensor(gpu, values.to_vec(), [values.len()]), parts)
     }
 
     /// One part or many, of one, two or three operations; the last are too long to wait.
     #[test]
     fn all_parts_of_all_contributions_are_summed() {
+        let Some(gpu) = test_device() else { return };
         let long = MOST_WAITING / 2 + 3;
         for (elements, counts) in [
             (5, vec![1]),
@@ -251,11 +242,11 @@ mod tests {
                 for part in all.chunks_exact(elements) {
                     expected.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
                 }
-                contributions.add(parts(&all, *count));
+                contributions.add(parts(&gpu, &all, *count));
             }
             let held = contributions.take::<CubeBackend>().expect("there are some");
             assert!(held.may_wait(), "{elements} {counts:?}");
-            assert!(values(CubeBackend::sum(held, None)) == expected, "{elements} {counts:?}");
+            assert!(entries(CubeBackend::sum(held, None)) == expected, "{elements} {counts:?}");
             assert!(contributions.take::<CubeBackend>().is_none());
         }
     }

@@ -4,6 +4,8 @@ mod adapter;
 mod open;
 mod page;
 mod read;
+#[cfg(test)]
+mod tests;
 
 pub use adapter::{Adapter, AdapterKind};
 pub use open::{Choice, DeviceError, Opened, adapters, open};

@@ -94,7 +94,8 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::gpu::{Choice, open};
+    use crate::gpu::Opened;
+    use crate::gpu::launch::test_device::test_device;
 
     fn forgotten() -> usize {
         FORGOTTEN.with_borrow(Vec::len)
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_read_that_is_dropped_leaves_the_device_in_order() {
-        let device = open(&Choice::Named("llvmpipe".into())).expect("software Vulkan is installed").device;
+        let Some(Opened { device, .. }) = test_device() else { return };
         let busy = Tensor::<2>::ones([512, 512], &device);
         let mut begun = 0;
         for round in 0..5_u8 {

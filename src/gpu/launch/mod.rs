@@ -10,6 +10,8 @@ mod shader;
 mod storage;
 mod template;
 mod tensors;
+#[cfg(test)]
+pub(in crate::gpu) mod test_device;
 
 pub(in crate::gpu) use dispatch::{apart, dispatch, is_same_memory, unused};
 pub(in crate::gpu) use hardware::{Hardware, LANES};

@@ -3,6 +3,8 @@
 pub mod activation;
 pub mod attack_step;
 pub mod boundary_step;
+#[cfg(test)]
+mod checks;
 pub mod convolution;
 pub mod group_norm;
 pub mod histogram;

@@ -112,3 +112,28 @@ fn launch(input: CubeTensor, [height, width]: [usize; 2], plane: usize, spread: 
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
     vec![KERNEL.complete()]
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::gpu::ops::checks::{Operand, SHAPES, assert_same};
+
+    #[test]
+    fn the_mean_and_its_transpose_are_burns() {
+        let mut rng = StdRng::seed_from_u64(5);
+        for [n, c, h, w] in SHAPES {
+            let (images, planes) =
+                (Operand::random([n, c, h, w], &mut rng), Operand::random([n, c, 1, 1], &mut rng));
+            let mean = |x: Tensor<4>| x.reshape([n, c, h * w]).mean_dim(2).reshape([n, c, 1, 1]);
+            let spread = |gy: Tensor<4>| {
+                let device = gy.device();
+                gy / (h * w) as f64 * Tensor::ones([n, c, h, w], &device)
+            };
+            assert_same("mean", (&images, &planes), global_mean, mean);
+            assert_same("spread", (&planes, &images), |gy| global_mean_vjp(gy, [h, w]), spread);
+        }
+    }
+}

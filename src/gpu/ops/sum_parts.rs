@@ -135,34 +135,26 @@ pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::TensorData;
-    use burn_wgpu::WgpuDevice;
-    use cubecl::wgpu::WgpuDeviceKind;
-
     use super::*;
+    use crate::gpu::Opened;
+    use crate::gpu::launch::test_device::{self, test_device};
 
     /// Small integers, so that every sum is exact, whatever its order.
     fn whole(index: usize) -> f32 {
         (index * 37 % 11) as f32 - 5.0
     }
 
-    fn tensor(entries: usize) -> CubeTensor {
-        let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
+    fn tensor(gpu: &Opened, entries: usize) -> CubeTensor {
         let values: Vec<f32> = (0..entries).map(whole).collect();
-        CubeBackend::float_from_data(TensorData::new(values, [entries]), &device)
-    }
-
-    #[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
-    fn values(tensor: CubeTensor) -> Vec<f32> {
-        let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
-        data.try_into_vec().expect("they are floats")
+        test_device::tensor(gpu, values, [entries])
     }
 
     #[test]
     fn shared_or_not_sums_are_the_hosts() {
+        let Some(gpu) = test_device() else { return };
         for elements in [1, 3, 64, 257, 1000] {
             for (parts, others) in [(1, 0), (3, 5), (16, 0), (5, 70), (200, 1)] {
-                let [mine, rest] = [parts, others].map(|parts: usize| tensor(parts * elements));
+                let [mine, rest] = [parts, others].map(|parts: usize| tensor(&gpu, parts * elements));
                 let sum = |element: usize| -> f32 {
                     let of =
                         |parts: usize| (0..parts).map(|part| whole(part * elements + element)).sum::<f32>();
@@ -174,7 +166,11 @@ mod tests {
                     let others = (others > 0).then_some((&rest, others as u32));
                     let kernel = Kernel { written: Storage::F32, is_shared };
                     sum_parts_as(kernel, (&mine, parts as u32), others, &sums);
-                    assert_eq!(values(sums), expected, "{parts} parts of {elements}, {kernel:?}");
+                    assert_eq!(
+                        test_device::entries(sums),
+                        expected,
+                        "{parts} parts of {elements}, {kernel:?}"
+                    );
                 }
             }
         }

@@ -2,6 +2,8 @@
 
 mod host;
 mod kernel;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::gpu) use kernel::shaders;
 

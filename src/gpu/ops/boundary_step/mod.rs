@@ -3,6 +3,8 @@
 
 mod host;
 mod kernel;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::gpu) use kernel::shaders;
 

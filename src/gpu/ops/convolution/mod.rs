@@ -4,6 +4,8 @@ mod geometry;
 mod host;
 mod kernels;
 mod reference;
+#[cfg(test)]
+mod tests;
 
 pub use geometry::Geometry;
 pub(in crate::gpu) use kernels::shaders;

@@ -2,6 +2,8 @@
 
 pub mod bins;
 mod kernel;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::gpu) use kernel::shaders;
 

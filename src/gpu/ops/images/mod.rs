@@ -3,6 +3,8 @@
 mod batch;
 mod gather;
 mod kernel;
+#[cfg(test)]
+mod tests;
 
 pub use batch::{Batch, Take};
 pub(in crate::gpu) use kernel::shaders;
@@ -129,39 +131,4 @@ fn pack(pixels: &[u8]) -> i32 {
     let mut bytes = [0; PIXELS_PER_WORD];
     bytes[..pixels.len()].copy_from_slice(pixels);
     i32::from_le_bytes(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gpu::{Choice, open};
-
-    #[test]
-    fn images_are_found_in_every_block() {
-        let (count, pixels) = (11, 3);
-        let bytes: Vec<u8> = (0..count * pixels).map(|index| index as u8).collect();
-        let labels: Vec<u8> = (0..count).map(|index| index as u8).collect();
-        let lavapipe = open(&Choice::Named("llvmpipe".into())).expect("software Vulkan is installed").device;
-        for device in [lavapipe, Device::flex()] {
-            // Words of a block: two images each, were there blocks enough; then three of them; all.
-            for most_words in [4, 6, 100] {
-                let images = DeviceImages::upload_in_blocks(
-                    &bytes,
-                    &labels,
-                    [1, 1, pixels],
-                    count,
-                    &device,
-                    most_words,
-                );
-                let batch = images.gather(&[10, 0, 3, 8, 2, 5]);
-                #[expect(clippy::disallowed_methods, reason = "a test waits for what it checks")]
-                let (pixels, labels) = (batch.images.into_data(), batch.labels.into_data());
-                let expected = [10, 0, 3, 8, 2, 5].map(|image| [0, 1, 2].map(|pixel| 3 * image + pixel));
-                let pixels: Vec<i32> =
-                    pixels.iter::<f32>().map(|pixel| (pixel * 255.0).round() as i32).collect();
-                assert_eq!(pixels, expected.as_flattened());
-                assert_eq!(labels.iter::<i32>().collect::<Vec<_>>(), [10, 0, 3, 8, 2, 5]);
-            }
-        }
-    }
 }

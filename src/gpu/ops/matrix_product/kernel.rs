@@ -143,29 +143,20 @@ pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use burn::backend::ops::FloatTensorOps;
-    use burn::tensor::TensorData;
-    use burn_wgpu::WgpuDevice;
-    use cubecl::wgpu::WgpuDeviceKind;
-
     use super::*;
+    use crate::gpu::Opened;
+    use crate::gpu::launch::test_device::{self, entries, test_device};
 
     /// Small integers, so that every sum is exact, whatever its order.
-    fn tensor<const D: usize>(shape: [usize; D], seed: usize) -> CubeTensor {
+    fn tensor<const D: usize>(gpu: &Opened, shape: [usize; D], seed: usize) -> CubeTensor {
         let values: Vec<f32> =
             (0..shape.iter().product()).map(|index| ((index * 37 + seed) % 127 % 9) as f32 - 4.0).collect();
-        let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
-        CubeBackend::float_from_data(TensorData::new(values, shape), &device)
-    }
-
-    #[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
-    fn values(tensor: CubeTensor) -> Vec<f32> {
-        let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
-        data.try_into_vec().expect("they are floats")
+        test_device::tensor(gpu, values, shape)
     }
 
     #[test]
     fn all_kernels_are_one_product() {
+        let Some(gpu) = test_device() else { return };
         for [rows, inner, columns] in [[1, 1, 1], [3, 63, 5], [7, 64, 2], [2, 65, 9], [5, 1024, 10]] {
             let shapes = [
                 (Layout::Nn, [rows, inner], [inner, columns]),
@@ -173,10 +164,10 @@ mod tests {
                 (Layout::Tn, [inner, rows], [inner, columns]),
             ];
             for (layout, a, b) in shapes {
-                let [a, b, bias] = [tensor(a, 1), tensor(b, 2), tensor([columns], 3)];
+                let [a, b, bias] = [tensor(&gpu, a, 1), tensor(&gpu, b, 2), tensor(&gpu, [columns], 3)];
                 let [together, apart, tiled] = Kernel::ALL.map(|kernel| {
                     let operands = [a.clone(), b.clone()];
-                    values(launch_as(kernel, operands, layout, Vector::Bias, &bias.handle))
+                    entries(launch_as(kernel, operands, layout, Vector::Bias, &bias.handle))
                 });
                 assert!(together == apart && apart == tiled, "{layout:?} {rows}×{inner}×{columns}");
             }

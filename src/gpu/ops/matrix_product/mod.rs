@@ -2,6 +2,8 @@
 
 mod kernel;
 mod linear;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::gpu) use kernel::shaders;
 pub use linear::linear;

@@ -2,6 +2,8 @@
 
 mod hits;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use hits::{Hits, HitsOfRows, hits};
 pub use step::{Measured, Measures, SCALARS, add_measures};

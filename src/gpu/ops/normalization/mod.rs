@@ -2,6 +2,8 @@
 
 pub mod gradients;
 mod pixels;
+#[cfg(test)]
+mod tests;
 
 pub use gradients::normalize_gradient;
 pub use pixels::{normalize_pixels, normalize_pixels_vjp};

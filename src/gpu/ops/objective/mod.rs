@@ -4,6 +4,8 @@ mod host;
 mod kernel;
 mod softmax;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::gpu) use kernel::shaders;
 pub use softmax::{logit_gradient, softmax};

@@ -136,31 +136,22 @@ pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
 
 #[cfg(test)]
 mod tests {
-    use burn::backend::ops::FloatTensorOps;
-    use burn::tensor::TensorData;
-    use burn_wgpu::WgpuDevice;
-    use cubecl::wgpu::WgpuDeviceKind;
-
     use super::*;
+    use crate::gpu::Opened;
+    use crate::gpu::launch::test_device::{self, entries, test_device};
 
-    fn tensor(entries: usize, scale: f32) -> CubeTensor {
-        let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
+    fn tensor(gpu: &Opened, entries: usize, scale: f32) -> CubeTensor {
         let values: Vec<f32> = (0..entries).map(|entry| (scale * entry as f32).sin()).collect();
-        CubeBackend::float_from_data(TensorData::new(values, [entries]), &device)
-    }
-
-    #[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
-    fn entries(tensor: CubeTensor) -> Vec<f32> {
-        let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
-        data.try_into_vec().expect("they are floats")
+        test_device::tensor(gpu, values, [entries])
     }
 
     /// However many buffers an adapter takes; more than one launch with each, and none of its own for nothing.
     #[test]
     fn few_and_many_launches_compute_the_same() {
+        let Some(gpu) = test_device() else { return };
         let lengths: Vec<usize> = (0..37).map(|part| 37 * part % 200).collect();
-        let gradients: Vec<_> = lengths.iter().map(|length| tensor(*length, 0.7)).collect();
-        let state = tensor(2 * layout(&lengths).1, 0.3);
+        let gradients: Vec<_> = lengths.iter().map(|length| tensor(&gpu, *length, 0.7)).collect();
+        let state = tensor(&gpu, 2 * layout(&lengths).1, 0.3);
         let coefficients = Coefficients {
             learning_rate: 0.1,
             weight_decay: 0.01,

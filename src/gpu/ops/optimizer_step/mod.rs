@@ -6,6 +6,8 @@
 mod host;
 mod kernel;
 mod layout;
+#[cfg(test)]
+mod tests;
 
 pub(in crate::gpu) use kernel::shaders;
 pub use layout::layout;

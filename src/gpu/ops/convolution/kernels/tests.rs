@@ -1,31 +1,24 @@
 //! All kinds of kernels, whichever the adapter here gets, against the host's.
 
 use burn::backend::ops::FloatTensorOps;
-use burn::tensor::DType;
-use burn::tensor::{FloatDType, TensorData, f16};
-use burn_wgpu::{CubeBackend, CubeTensor, WgpuDevice};
-use cubecl::wgpu::WgpuDeviceKind;
+use burn::tensor::{DType, FloatDType, f16};
+use burn_wgpu::{CubeBackend, CubeTensor};
 
-use super::{Geometry, Kind, Share, Sizes, Storage, Variant, tiles};
+use super::{Geometry, Hardware, Kind, Share, Sizes, Storage, Variant, tiles};
+use crate::gpu::Opened;
+use crate::gpu::launch::test_device::{self, entries as values, test_device};
 use crate::gpu::ops::convolution::host;
 
 /// Small integers, so that every sum is exact, whatever its order.
-fn tensor(shape: [usize; 4], seed: usize) -> CubeTensor {
+fn tensor(gpu: &Opened, shape: [usize; 4], seed: usize) -> CubeTensor {
     let values: Vec<f32> =
         (0..shape.iter().product()).map(|index| ((index * 37 + seed) * 41 % 127 % 9) as f32 - 4.0).collect();
-    let device = WgpuDevice::new(WgpuDeviceKind::Cpu).into();
-    CubeBackend::float_from_data(TensorData::new(values, shape), &device)
+    test_device::tensor(gpu, values, shape)
 }
 
 /// The same in 16 bits.
 fn narrow(tensor: &CubeTensor) -> CubeTensor {
     CubeBackend::float_cast(tensor.clone(), FloatDType::F16)
-}
-
-#[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
-fn values(tensor: CubeTensor) -> Vec<f32> {
-    let data = pollster::block_on(CubeBackend::float_into_data(tensor)).expect("llvmpipe computes");
-    data.try_to_vec().expect("they are floats")
 }
 
 fn weight_vjp(variant: Variant, x: CubeTensor, gy: CubeTensor, geometry: Geometry) -> CubeTensor {
@@ -56,6 +49,7 @@ fn all_variants_of_3_by_3_are_the_hosts() {
 }
 
 fn check_all_variants(kernel: usize) {
+    let Some(gpu) = test_device() else { return };
     // One pixel; odd sizes; one channel; rows of many patches; many channels, and many images with and without a channel
     // to share, so that sums are divided into parts.
     let sizes = [
@@ -71,14 +65,17 @@ fn check_all_variants(kernel: usize) {
             let geometry = Geometry { kernel, stride, height, width };
             let [rows, columns] = geometry.output();
             let sizes = Sizes { batch, channels, outputs, geometry };
-            let x = tensor([batch, channels, height, width], 1);
-            let weight = tensor([outputs, channels, kernel, kernel], 2);
-            let gy = tensor([batch, outputs, rows, columns], 3);
+            let x = tensor(&gpu, [batch, channels, height, width], 1);
+            let weight = tensor(&gpu, [outputs, channels, kernel, kernel], 2);
+            let gy = tensor(&gpu, [batch, outputs, rows, columns], 3);
             let [a, b, c] = [&x, &weight, &gy].map(|operand| values(operand.clone()));
             let y = host::conv2d(&a, &b, sizes);
             let gx = host::input_vjp(&c, &b, sizes);
             let gw = host::weight_vjp(&a, &c, sizes);
-            for variant in [Variant::Tiles, Variant::Lanes, Variant::Loops] {
+            let mut variants = vec![Variant::Tiles, Variant::Loops];
+            // Its subgroups are of one size alone.
+            variants.extend((Hardware::of(&x) == Hardware::Lanes).then_some(Variant::Lanes));
+            for variant in variants.iter().copied() {
                 let [x, weight, gy] = [&x, &weight, &gy].map(Clone::clone);
                 let what = format!("{variant:?} {sizes:?}");
                 assert_eq!(values(variant.convolution(x.clone(), weight.clone(), geometry)), y, "{what}");
@@ -94,27 +91,32 @@ fn check_all_variants(kernel: usize) {
                     assert_eq!(values(input), gx, "{what}");
                 }
             }
-            // Sums are in f32, and the operands and these results small enough for 16 bits to be exact.
-            let [half_x, half_gy] = [&x, &gy].map(narrow);
-            let halves = |tensor: CubeTensor| {
-                assert_eq!(tensor.dtype, DType::F16);
-                values(CubeBackend::float_cast(tensor, FloatDType::F32))
-            };
-            let rounded = |values: &[f32]| -> Vec<f32> {
-                values.iter().map(|value| f16::from_f32(*value).to_f32()).collect()
-            };
-            for variant in [Variant::Tiles, Variant::Lanes, Variant::Loops] {
-                let what = format!("{variant:?} {sizes:?} in 16 bits");
-                let output = variant.convolution(half_x.clone(), weight.clone(), geometry);
-                assert_eq!(halves(output), rounded(&y), "{what}");
-                let input = variant.input_vjp(half_gy.clone(), weight.clone(), geometry);
-                assert_eq!(halves(input), rounded(&gx), "{what}");
-                assert_eq!(
-                    values(weight_vjp(variant, half_x.clone(), half_gy.clone(), geometry)),
-                    gw,
-                    "{what}"
-                );
+            if gpu.info.has_f16 {
+                check_in_16_bits(&variants, sizes, [&x, &weight, &gy], [&y, &gx, &gw]);
             }
         }
+    }
+}
+
+/// Sums are in f32, and the operands and these results small enough for 16 bits to be exact.
+fn check_in_16_bits(
+    variants: &[Variant],
+    sizes: Sizes,
+    [x, weight, gy]: [&CubeTensor; 3],
+    [y, gx, gw]: [&[f32]; 3],
+) {
+    let geometry = sizes.geometry;
+    let [x, gy] = [x, gy].map(narrow);
+    let halves = |tensor: CubeTensor| {
+        assert_eq!(tensor.dtype, DType::F16);
+        values(CubeBackend::float_cast(tensor, FloatDType::F32))
+    };
+    let rounded =
+        |values: &[f32]| -> Vec<f32> { values.iter().map(|value| f16::from_f32(*value).to_f32()).collect() };
+    for variant in variants {
+        let what = format!("{variant:?} {sizes:?} in 16 bits");
+        assert_eq!(halves(variant.convolution(x.clone(), weight.clone(), geometry)), rounded(y), "{what}");
+        assert_eq!(halves(variant.input_vjp(gy.clone(), weight.clone(), geometry)), rounded(gx), "{what}");
+        assert_eq!(values(weight_vjp(*variant, x.clone(), gy.clone(), geometry)), gw, "{what}");
     }
 }

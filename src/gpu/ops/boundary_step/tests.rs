@@ -1,15 +1,13 @@
 //! FAB's step computes what plain tensor operations compute, and lands on the boundary, on software Vulkan and on the CPU.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
-#[path = "common/adapter.rs"]
-mod adapter;
-
-use adapter::devices;
 use burn::tensor::{Device, Tensor, TensorData};
-use great_lab::config::Norm;
-use great_lab::gpu::{Reach, boundary_step};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+
+use super::{Reach, boundary_step};
+use crate::config::Norm;
+use crate::gpu::launch::test_device::devices;
 
 fn tensor<const D: usize>(values: &[f32], shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values.to_vec(), shape), device)

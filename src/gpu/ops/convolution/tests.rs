@@ -2,16 +2,15 @@
 //! Vulkan and on the CPU backend.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
-#[path = "common/adapter.rs"]
-mod adapter;
-
-use adapter::devices;
 use burn::tensor::module::conv2d as burn_conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use great_lab::gpu::{Shared, conv2d, conv2d_input_vjp, conv2d_weight_vjp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+
+use super::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
+use crate::gpu::Shared;
+use crate::gpu::launch::test_device::devices;
 
 /// Batch, channels, outputs, height, width.
 type Sizes = [usize; 5];

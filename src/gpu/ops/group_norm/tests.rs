@@ -2,15 +2,14 @@
 //! own operations give, on software Vulkan and on the CPU backend.
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 
-#[path = "common/adapter.rs"]
-mod adapter;
-
-use adapter::devices;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData, activation, f16};
-use great_lab::config::Activation;
-use great_lab::gpu::{NormForm, activate, activate_vjp, group_norm, group_norm_input_vjp};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+
+use super::{NormForm, group_norm, group_norm_input_vjp};
+use crate::config::Activation;
+use crate::gpu::launch::test_device::{devices, with_16_bits};
+use crate::gpu::{activate, activate_vjp};
 
 const ACTIVATIONS: [Option<Activation>; 3] = [None, Some(Activation::Relu), Some(Activation::Silu)];
 
@@ -247,7 +246,8 @@ const NARROW_TOLERANCE: f32 = 1e-3;
 
 #[test]
 fn norms_in_16_bits_are_those_in_32() {
-    let [(name, device), _] = devices();
+    let Some(gpu) = with_16_bits() else { return };
+    let (name, device) = ("GPU", gpu.device);
     for sizes in SIZES {
         for activation in ACTIVATIONS {
             let form = NormForm { groups: sizes[4], activation };
@@ -268,7 +268,8 @@ fn norms_in_16_bits_are_those_in_32() {
 
 #[test]
 fn activations_in_16_bits_are_those_in_32() {
-    let [(name, device), _] = devices();
+    let Some(gpu) = with_16_bits() else { return };
+    let (name, device) = ("GPU", gpu.device);
     let device = device.autodiff();
     for sizes in SIZES {
         let operands = Operands::new(sizes).rounded();

@@ -2,13 +2,11 @@
 #![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
 #![allow(clippy::unwrap_used, reason = "where a helper of a test fails, so does the test")]
 
-#[path = "common/adapter.rs"]
-mod adapter;
-
-use adapter::devices;
 use burn::tensor::{Device, Element, Tensor, TensorData};
-use great_lab::gpu::images::{Batch, DeviceImages, Take};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+
+use super::{Batch, DeviceImages, Take};
+use crate::gpu::launch::test_device::devices;
 
 fn values<T: Element>(data: TensorData) -> Vec<T> {
     data.try_into_vec().unwrap()
@@ -154,4 +152,24 @@ fn rows_from_the_host_are_those_of_a_batch() {
 fn an_image_that_is_not_there_is_refused() {
     let set = Set { pixels: vec![0; 4], labels: vec![0; 4], shape: [1, 1, 1], classes: 1 };
     let _ = set.upload(&Device::flex()).gather(&[4]);
+}
+
+#[test]
+fn images_are_found_in_every_block() {
+    let (count, pixels) = (11, 3);
+    let bytes: Vec<u8> = (0..count * pixels).map(|index| index as u8).collect();
+    let labels: Vec<u8> = (0..count).map(|index| index as u8).collect();
+    for (name, device) in devices() {
+        // Words of a block: two images each, were there blocks enough; then three of them; all.
+        for most_words in [4, 6, 100] {
+            let images =
+                DeviceImages::upload_in_blocks(&bytes, &labels, [1, 1, pixels], count, &device, most_words);
+            let batch = images.gather(&[10, 0, 3, 8, 2, 5]);
+            let (pixels, labels) = (batch.images.into_data(), batch.labels.into_data());
+            let expected = [10, 0, 3, 8, 2, 5].map(|image| [0, 1, 2].map(|pixel| 3 * image + pixel));
+            let pixels: Vec<i32> = pixels.iter::<f32>().map(|pixel| (pixel * 255.0).round() as i32).collect();
+            assert_eq!(pixels, expected.as_flattened(), "{name}");
+            assert_eq!(labels.iter::<i32>().collect::<Vec<_>>(), [10, 0, 3, 8, 2, 5]);
+        }
+    }
 }

@@ -1,0 +1,115 @@
+//! The objectives, the softmax and their derivatives are what burn's own operations give.
+#![allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+
+use burn::tensor::activation::{log_softmax, softmax as burn_softmax};
+use burn::tensor::{Device, Tensor};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use super::{Terms, cross_entropy, great_objective, logit_gradient, softmax};
+use crate::config::Adversary;
+use crate::gpu::launch::test_device::devices;
+use crate::gpu::ops::checks::{Operand, ROWS, assert_close, assert_same, one_hot, values};
+
+#[test]
+fn softmax_and_its_jacobian_are_burns() {
+    let mut rng = StdRng::seed_from_u64(8);
+    for shape in ROWS {
+        let [logits, cotangent] = [0, 1].map(|_| Operand::random(shape, &mut rng));
+        let targets = one_hot(shape, &mut rng);
+        let ours = |logits: Tensor<2>| {
+            let targets = targets.on(&logits.device());
+            logit_gradient(logits, targets)
+        };
+        let burns = |logits: Tensor<2>| {
+            let targets = targets.on(&logits.device());
+            burn_softmax(logits, 1) - targets
+        };
+        assert_same("logit gradient", (&logits, &cotangent), ours, burns);
+        for (name, device) in devices() {
+            let expected = values(burn_softmax(logits.on(&Device::flex()), 1));
+            assert_close(&values(softmax(logits.on(&device))), &expected, name);
+        }
+    }
+}
+
+/// The objective by burn's operations.
+fn objective(a: Tensor<2>, b: Tensor<2>, one_hot: Tensor<2>, terms: Terms) -> Tensor<1> {
+    let n = a.dims()[0] as f64;
+    let log_q = log_softmax(b, 1);
+    let pressure = log_q.clone().without_autodiff().exp() * (one_hot.clone() * -1.0 + 1.0);
+    let adversary = match terms.adversary {
+        Adversary::Reversal => (log_q * one_hot.clone()).sum() / n,
+        Adversary::Confusion => -log_q.mean(),
+    };
+    (log_softmax(a.clone(), 1) * one_hot).sum() / -n
+        + (pressure * a).sum() / n * terms.beta
+        + adversary * terms.alpha
+}
+
+/// An objective and its gradients with respect to both logits, for a cotangent that is not 1.
+fn objective_and_gradients(
+    operands: &[Operand<2>; 3],
+    device: &Device,
+    objective: impl Fn([Tensor<2>; 3]) -> Tensor<1>,
+) -> [Vec<f32>; 3] {
+    let device = device.clone().autodiff();
+    let [a, b, one_hot] = operands.each_ref().map(|operand| operand.on(&device));
+    let (a, b) = (a.require_grad(), b.require_grad());
+    let objective = objective([a.clone(), b.clone(), one_hot]);
+    let gradients = (objective.clone() * 1.7).backward();
+    let grad = |leaf: &Tensor<2>| leaf.grad(&gradients).map(values).unwrap_or_default();
+    [values(objective), grad(&a), grad(&b)]
+}
+
+#[test]
+fn objectives_and_their_gradients_are_burns() {
+    let mut rng = StdRng::seed_from_u64(9);
+    // Not of no rows: a mean of nothing.
+    for shape in &ROWS[..4] {
+        let [a, b] = [0, 1].map(|_| Operand::random(*shape, &mut rng));
+        let operands = [a, b, one_hot(*shape, &mut rng)];
+        for adversary in [Adversary::Reversal, Adversary::Confusion] {
+            for (alpha, beta) in [(0.7, 0.3), (0.0, 0.3), (0.7, 0.0)] {
+                let terms = Terms { alpha, beta, adversary };
+                let burns = |[a, b, one_hot]: [Tensor<2>; 3]| objective(a, b, one_hot, terms);
+                let expected = objective_and_gradients(&operands, &Device::flex(), burns);
+                for (name, device) in devices() {
+                    let got = objective_and_gradients(&operands, &device, |[a, b, one_hot]| {
+                        great_objective(a, b, one_hot, terms)
+                    });
+                    for (part, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                        assert_close(got, expected, &format!("{name} {shape:?} {terms:?}, {part}"));
+                    }
+                }
+            }
+        }
+        let none = Terms { alpha: 0.0, beta: 0.0, adversary: Adversary::Reversal };
+        let burns = |[a, b, one_hot]: [Tensor<2>; 3]| objective(a, b, one_hot, none);
+        let expected = objective_and_gradients(&operands, &Device::flex(), burns);
+        for (name, device) in devices() {
+            let ours = |[a, _, one_hot]: [Tensor<2>; 3]| cross_entropy(a, one_hot);
+            let got = objective_and_gradients(&operands, &device, ours);
+            assert_close(&got[0], &expected[0], name);
+            assert_close(&got[1], &expected[1], name);
+            assert!(got[2].is_empty(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn large_logits_overflow_nothing_and_lose_nothing() {
+    for (name, device) in devices() {
+        let device = device.autodiff();
+        let row = [10_000.0f32, 10_001.0, -3e38];
+        let logits = Tensor::<2>::from_floats([row], &device).require_grad();
+        let targets = Tensor::<2>::from_floats([[1.0, 0.0, 0.0]], &device);
+        // ln(1 + e), and the softmax of 0 and 1.
+        let p = 1.0 / (1.0 + 1f32.exp());
+        let loss = cross_entropy(logits.clone(), targets.clone());
+        let gradient = values(logits.grad(&loss.backward()).expect("it is tracked"));
+        assert_close(&values(loss), &[1.313_261_7], name);
+        assert_close(&gradient, &[p - 1.0, 1.0 - p, 0.0], name);
+        assert_close(&values(logit_gradient(logits, targets)), &[p - 1.0, 1.0 - p, 0.0], name);
+    }
+}
