@@ -87,7 +87,7 @@ fn main(
     //# end
 
     var sums: array<array<f32, TAPS>, CHANNELS>;
-    // Every so many patches, counted up without a division.
+    // Every `parts` patches, counted up without a division.
     var sample = select(batch, part / (across * down), part < parts);
     var row = part / across % down;
     var column = part % across;

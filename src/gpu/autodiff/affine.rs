@@ -5,8 +5,10 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
+
+use super::record::record;
 
 /// An operation on a tensor whose sizes or constants `G` tells.
 pub(in crate::gpu) type Map<B, G> = fn(FloatTensor<B>, G) -> FloatTensor<B>;
@@ -26,10 +28,13 @@ impl<B: Backend, G: Clone + Send + std::fmt::Debug + 'static> Affine<B, G> {
         form: G,
     ) -> FloatTensor<Autodiff<B, C>> {
         let (x, node) = x.into_parts();
-        match self.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish(form.clone(), forward(x, form)),
-            OpsKind::UnTracked(prepared) => prepared.finish(forward(x, form)),
-        }
+        record::<B, C, _, _, _>(
+            self,
+            [node],
+            (x, form),
+            |(_, form)| form.clone(),
+            |(x, form)| forward(x, form),
+        )
     }
 }
 

@@ -5,10 +5,11 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 
-use super::shared::{Contributions, Parts, Share};
+use super::record::record;
+use super::shared::{Contributions, PartSums, Parts};
 
 /// An operation on two tensors whose sizes or form `G` tells.
 pub(in crate::gpu) type Product<B, G> = fn(FloatTensor<B>, FloatTensor<B>, G) -> FloatTensor<B>;
@@ -32,7 +33,7 @@ pub(in crate::gpu) enum ToRight<B: Backend, G> {
     Together(PartsOfProduct<B, G>, Contributions),
 }
 
-impl<B: Share, G: Copy + Send + std::fmt::Debug + 'static> Bilinear<B, G> {
+impl<B: PartSums, G: Copy + Send + std::fmt::Debug + 'static> Bilinear<B, G> {
     /// Computes the operation, keeping of each operand what the other's derivative needs.
     pub fn record<C: CheckpointStrategy>(
         self,
@@ -43,17 +44,17 @@ impl<B: Share, G: Copy + Send + std::fmt::Debug + 'static> Bilinear<B, G> {
     ) -> FloatTensor<Autodiff<B, C>> {
         let (left_tracked, right_tracked) = (left.is_tracked(), right.is_tracked());
         let ((left, left_node), (right, right_node)) = (left.into_parts(), right.into_parts());
-        match self.prepare::<C>([left_node, right_node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let kept = (right_tracked.then(|| left.clone()), left_tracked.then(|| right.clone()), form);
-                prepared.finish(kept, forward(left, right, form))
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(forward(left, right, form)),
-        }
+        record::<B, C, _, _, _>(
+            self,
+            [left_node, right_node],
+            (left, right),
+            |(left, right)| (right_tracked.then(|| left.clone()), left_tracked.then(|| right.clone()), form),
+            |(left, right)| forward(left, right, form),
+        )
     }
 }
 
-impl<B: Share, G: Copy + Send + std::fmt::Debug + 'static> Backward<B, 2> for Bilinear<B, G> {
+impl<B: PartSums, G: Copy + Send + std::fmt::Debug + 'static> Backward<B, 2> for Bilinear<B, G> {
     /// The left operand where the right one is tracked, and the other way round.
     type State = (Option<FloatTensor<B>>, Option<FloatTensor<B>>, G);
 

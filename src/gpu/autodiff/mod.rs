@@ -2,8 +2,10 @@
 
 mod affine;
 mod bilinear;
+mod record;
 mod shared;
 
 pub(in crate::gpu) use affine::Affine;
 pub(in crate::gpu) use bilinear::{Bilinear, ToRight};
-pub use shared::{Contributions, Parts, Share, Shared, SharedWeights};
+pub(in crate::gpu) use record::record;
+pub use shared::{Contributions, PartSums, Parts, Shared, SharedWeights};

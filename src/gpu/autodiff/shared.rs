@@ -1,7 +1,7 @@
 //! Weights that several operations of a graph read: what each contributes to their gradients is summed together.
 //!
-//! A layer's forward pass and its way back read the same weights, so double backpropagation comes to each of them twice,
-//! and on a GPU what it brings is still in parts. Autodiff alone would launch a sum of the parts for each, and then one of
+//! A layer's forward pass and its backward pass read the same weights, so double backpropagation reaches each of them
+//! twice, and on a GPU what it brings is still in parts. Autodiff alone would launch a sum of the parts for each, and then one of
 //! both; here the parts of both are summed in one launch.
 
 use std::any::Any;
@@ -11,14 +11,14 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::ops::FloatTensorOps;
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, Tensor};
-use burn_wgpu::CubeBackend;
 
-/// A weight of a convolution, as its forward pass and its way back read it; of a plain tensor, as one of them does.
+use super::record::record;
+
+/// A weight of a convolution, as its forward pass and its backward pass read it; of a plain tensor, as one of them does.
 #[derive(Clone, Debug)]
 pub struct Shared {
     /// Nothing but the operations that know of `contributions` reads it.
@@ -60,7 +60,7 @@ pub struct Contributions(Arc<Mutex<Option<Box<dyn Any + Send>>>>);
 
 impl Contributions {
     /// Adds what one operation contributes.
-    pub(in crate::gpu) fn add<B: Share>(&self, parts: Parts<B>) {
+    pub(in crate::gpu) fn add<B: PartSums>(&self, parts: Parts<B>) {
         let earlier = self.take::<B>();
         let together = match earlier {
             None if parts.may_wait() => parts,
@@ -69,7 +69,7 @@ impl Contributions {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(together));
     }
 
-    fn take<B: Share>(&self) -> Option<Parts<B>> {
+    fn take<B: PartSums>(&self) -> Option<Parts<B>> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         Some(*held.downcast().expect("a graph is of one backend"))
     }
@@ -88,7 +88,7 @@ pub struct Parts<B: Backend> {
 const MOST_WAITING: usize = 1 << 20;
 
 impl<B: Backend> Parts<B> {
-    /// So many parts.
+    /// The given number of parts.
     pub(in crate::gpu) fn of(values: FloatTensor<B>, parts: usize) -> Self {
         Self { values, parts }
     }
@@ -118,8 +118,8 @@ pub trait SharedWeights: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// What autodiff needs of a backend to that end.
-pub trait Share: Backend {
+/// The sums of parts, which autodiff needs of a backend to that end.
+pub trait PartSums: Backend {
     /// The sum of all parts, of as many entries as each.
     fn sum(parts: Parts<Self>, others: Option<Parts<Self>>) -> FloatTensor<Self>;
 
@@ -127,36 +127,28 @@ pub trait Share: Backend {
     fn halves(sum: FloatTensor<Self>, entries: usize) -> [FloatTensor<Self>; 2];
 }
 
-macro_rules! as_it_is {
-    ($backend:ty) => {
-        impl SharedWeights for $backend {
-            fn share(weight: FloatTensor<Self>, shape: Shape, _: Contributions) -> FloatTensor<Self> {
-                Self::float_reshape(weight, shape)
-            }
+/// Without autodiff they are as they are.
+impl<B: PartSums> SharedWeights for B {
+    fn share(weight: FloatTensor<Self>, shape: Shape, _: Contributions) -> FloatTensor<Self> {
+        B::float_reshape(weight, shape)
+    }
 
-            fn share_pair(
-                first: FloatTensor<Self>,
-                _: FloatTensor<Self>,
-                _: Contributions,
-            ) -> FloatTensor<Self> {
-                first
-            }
-        }
-    };
+    fn share_pair(first: FloatTensor<Self>, _: FloatTensor<Self>, _: Contributions) -> FloatTensor<Self> {
+        first
+    }
 }
 
-as_it_is!(Flex);
-
-as_it_is!(CubeBackend);
-
-impl<B: Share, C: CheckpointStrategy> SharedWeights for Autodiff<B, C> {
+impl<B: PartSums, C: CheckpointStrategy> SharedWeights for Autodiff<B, C> {
     fn share(weight: FloatTensor<Self>, shape: Shape, contributions: Contributions) -> FloatTensor<Self> {
         let (weight, node) = weight.into_parts();
         let view = B::float_reshape(weight, shape);
-        match Gather.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish((contributions, view.shape().num_elements()), view),
-            OpsKind::UnTracked(prepared) => prepared.finish(view),
-        }
+        record::<B, C, _, _, _>(
+            SumContributions,
+            [node],
+            view,
+            |view| (contributions, view.shape().num_elements()),
+            |view| view,
+        )
     }
 
     fn share_pair(
@@ -165,20 +157,21 @@ impl<B: Share, C: CheckpointStrategy> SharedWeights for Autodiff<B, C> {
         contributions: Contributions,
     ) -> FloatTensor<Self> {
         let ((first, first_node), (_, second_node)) = (first.into_parts(), second.into_parts());
-        match Gather.prepare::<C>([first_node, second_node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                prepared.finish((contributions, first.shape().num_elements()), first)
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(first),
-        }
+        record::<B, C, _, _, _>(
+            SumContributions,
+            [first_node, second_node],
+            first,
+            |first| (contributions, first.shape().num_elements()),
+            |first| first,
+        )
     }
 }
 
 /// The derivative of making weights shared: it comes after all operations that read them, whichever of those there are.
 #[derive(Debug)]
-struct Gather;
+struct SumContributions;
 
-impl<B: Share> Backward<B, 1> for Gather {
+impl<B: PartSums> Backward<B, 1> for SumContributions {
     /// With the weight's entries.
     type State = (Contributions, usize);
 
@@ -190,7 +183,7 @@ impl<B: Share> Backward<B, 1> for Gather {
     }
 }
 
-impl<B: Share> Backward<B, 2> for Gather {
+impl<B: PartSums> Backward<B, 2> for SumContributions {
     /// With the entries of each.
     type State = (Contributions, usize);
 
@@ -208,6 +201,8 @@ impl<B: Share> Backward<B, 2> for Gather {
 
 #[cfg(test)]
 mod tests {
+    use burn_wgpu::CubeBackend;
+
     use super::*;
     use crate::gpu::Opened;
     use crate::gpu::launch::test_device::{entries, tensor, test_device};

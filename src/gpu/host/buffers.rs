@@ -11,7 +11,7 @@ use burn::tensor::DType;
 
 use super::real::Real;
 
-/// So many values, of whatever an earlier tensor held.
+/// The given number of values, of whatever an earlier tensor held.
 pub(in crate::gpu) fn buffer<T: Real>(length: usize) -> Vec<T> {
     let kept = T::free().lock().unwrap_or_else(PoisonError::into_inner).take(length);
     kept.unwrap_or_else(|| vec![T::ZERO; length])

@@ -91,7 +91,7 @@ fn for_blocks<T: Real, const INPUTS: usize>(
     }
 }
 
-/// So many entries of every input, and zeros behind them.
+/// The next entries of every input, and zeros behind them.
 #[inline(always)]
 fn block<T: Real, const INPUTS: usize>(
     inputs: [&[T]; INPUTS],

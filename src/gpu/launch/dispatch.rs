@@ -8,7 +8,7 @@ use super::info::info;
 use super::profile;
 use super::shader::Labelled;
 
-/// Launches a kernel over so many workgroups of so many invocations; the buffers are the bindings 0, 1, … of group 0.
+/// Launches a kernel over x · y · z workgroups of `workgroup` invocations; the buffers are the bindings 0, 1, … of group 0.
 ///
 /// # Panics
 /// Where two bindings share memory: every binding may be written, so WebGPU refuses that, and other drivers do not say.

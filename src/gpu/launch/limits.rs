@@ -7,7 +7,7 @@ pub(in crate::gpu) const MOST_WORKGROUPS: u32 = 65535;
 /// Most elements of a tensor that a kernel can take, so that indices and counts fit 32 bits with a sign.
 pub(in crate::gpu) const MOST_ELEMENTS: usize = i32::MAX as usize;
 
-/// Workgroups for so many invocations in each of `blocks`.
+/// Workgroups for the given number of invocations in each of `blocks`.
 pub(in crate::gpu) fn workgroups(invocations: u32, blocks: u32, workgroup: u32) -> [u32; 3] {
     let groups = invocations.div_ceil(workgroup);
     let along = groups.clamp(1, MOST_WORKGROUPS);

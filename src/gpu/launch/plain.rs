@@ -23,7 +23,7 @@ impl Plain {
         self.shader.complete(&self)
     }
 
-    /// Runs with an invocation for each of so many entries, or as many as one dimension of workgroups allows, each
+    /// Runs with an invocation for each of the entries, or as many as one dimension of workgroups allows, each
     /// then taking several.
     pub fn over(self, entries: usize, beside: &CubeTensor, buffers: &[&Handle]) {
         let groups = (entries as u32).div_ceil(self.workgroup).min(MOST_WORKGROUPS);
@@ -32,7 +32,7 @@ impl Plain {
         }
     }
 
-    /// Runs with a workgroup for each of so many samples, or a few more: number `y · groups.x + x`.
+    /// Runs with a workgroup for each of the samples, or a few more: number `y · groups.x + x`.
     pub fn for_each(self, samples: usize, beside: &CubeTensor, buffers: &[&Handle]) {
         let along = (samples as u32).min(MOST_WORKGROUPS);
         if along > 0 {

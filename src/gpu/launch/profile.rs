@@ -198,7 +198,7 @@ pub(in crate::gpu) fn on_host<T>(name: &str, work: Work, run: impl FnOnce() -> T
     result
 }
 
-/// Runs an operation of ours on the CPU backend whose cost is the reading and writing of so many floats.
+/// Runs an operation of ours on the CPU backend whose cost is the reading and writing of that number of floats.
 pub(in crate::gpu) fn moving_on_host<T>(name: &str, floats: usize, run: impl FnOnce() -> T) -> T {
     on_host(name, Work { bytes: 4 * floats as u64, operations: 0 }, run)
 }

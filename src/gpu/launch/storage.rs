@@ -1,4 +1,4 @@
-//! How kernels store what images become in a network: in single precision or in half of it. They compute in `f32` either
+//! How kernels store activations: in single precision or in half of it. They compute in `f32` either
 //! way.
 
 use burn::tensor::{DType, Shape, f16};

@@ -7,7 +7,7 @@ use burn::tensor::{DType, Slice};
 use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;
 
-use crate::gpu::autodiff::{Parts, Share};
+use crate::gpu::autodiff::{PartSums, Parts};
 use crate::gpu::launch::{
     Hardware, Labelled, MOST_WORKGROUPS, Shader, Storage, WORKGROUP, allocate, dispatch, info, shader,
     unroll, unused, within,
@@ -18,7 +18,7 @@ const SHADER: Shader = shader!("sum_parts.wgsl");
 const LEAST_PARTS: u32 = 4;
 const MOST_SHARING: u32 = 16;
 
-impl Share for Flex {
+impl PartSums for Flex {
     fn sum(parts: Parts<Self>, others: Option<Parts<Self>>) -> FloatTensor<Self> {
         assert!(
             parts.parts == 1 && others.iter().all(|others| others.parts == 1),
@@ -36,7 +36,7 @@ impl Share for Flex {
     }
 }
 
-impl Share for CubeBackend {
+impl PartSums for CubeBackend {
     fn sum(parts: Parts<Self>, others: Option<Parts<Self>>) -> FloatTensor<Self> {
         match &others {
             None if parts.parts == 1 => return parts.values,
@@ -59,7 +59,7 @@ impl Share for CubeBackend {
     }
 }
 
-/// Fills `sums` with the sum of so many parts of its size, `[parts, elements]` in `f32`, and of others, if any; always in
+/// Fills `sums` with the sum of the given number of parts of its size, `[parts, elements]` in `f32`, and of others, if any; always in
 /// the same order on one adapter.
 pub(in crate::gpu) fn sum_parts(
     parts: (&CubeTensor, u32),

@@ -10,13 +10,13 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
-use burn_wgpu::CubeBackend;
 
 use crate::config::Activation;
+use crate::gpu::autodiff::record;
 
 /// `act(x)`, element by element.
 ///
@@ -55,46 +55,34 @@ pub trait ActivationDerivatives: Backend {
     ) -> FloatTensor<Self>;
 }
 
-impl Activate for Flex {
+/// Without autodiff they are their derivatives of no and of first order.
+impl<B: ActivationDerivatives> Activate for B {
     fn activate(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
-        Self::derivative(kind, x, vec![])
+        B::derivative(kind, x, vec![])
     }
 
     fn activate_vjp(x: FloatTensor<Self>, gy: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
-        Self::derivative(kind, x, vec![gy])
-    }
-}
-
-impl Activate for CubeBackend {
-    fn activate(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
-        Self::derivative(kind, x, vec![])
-    }
-
-    fn activate_vjp(x: FloatTensor<Self>, gy: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
-        Self::derivative(kind, x, vec![gy])
+        B::derivative(kind, x, vec![gy])
     }
 }
 
 impl<B: ActivationDerivatives, C: CheckpointStrategy> Activate for Autodiff<B, C> {
     fn activate(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
         let (x, x_node) = x.into_parts();
-        match Value.prepare::<C>([x_node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish((x.clone(), kind), B::derivative(kind, x, vec![])),
-            OpsKind::UnTracked(prepared) => prepared.finish(B::derivative(kind, x, vec![])),
-        }
+        record::<B, C, _, _, _>(Value, [x_node], x, |x| (x.clone(), kind), |x| B::derivative(kind, x, vec![]))
     }
 
     fn activate_vjp(x: FloatTensor<Self>, gy: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {
         // Where the slope is piecewise constant, the product does not depend on x.
         let x = if kind == Activation::Silu { x } else { FloatTensor::<Self>::new(x.into_primitive()) };
         let ((x, x_node), (gy, gy_node)) = (x.into_parts(), gy.into_parts());
-        match Product.prepare::<C>([x_node, gy_node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let gx = B::derivative(kind, x.clone(), vec![gy.clone()]);
-                prepared.finish((x, gy, kind), gx)
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(B::derivative(kind, x, vec![gy])),
-        }
+        record::<B, C, _, _, _>(
+            Product,
+            [x_node, gy_node],
+            (x, gy),
+            |(x, gy)| (x.clone(), gy.clone(), kind),
+            |(x, gy)| B::derivative(kind, x, vec![gy]),
+        )
     }
 }
 

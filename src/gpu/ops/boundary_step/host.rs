@@ -46,8 +46,8 @@ impl BoundaryStep for Flex {
     }
 }
 
-/// How a pixel moves: in a geometry that the compiler knows, so that loops become vectors.
-trait Geometry {
+/// How a pixel moves: in a ball of a norm that the compiler knows, so that loops become vectors.
+trait Ball {
     /// How much a pixel at `value` fills per level, and up to which level.
     fn room<T: Real>(value: T, slope: T) -> [T; 2];
     /// How far it moves at that level.
@@ -62,7 +62,7 @@ struct Largest;
 /// L2.
 struct Euclidean;
 
-impl Geometry for Largest {
+impl Ball for Largest {
     #[inline(always)]
     fn room<T: Real>(value: T, slope: T) -> [T; 2] {
         [slope.abs(), wall(value, slope)]
@@ -78,7 +78,7 @@ impl Geometry for Largest {
     }
 }
 
-impl Geometry for Euclidean {
+impl Ball for Euclidean {
     #[inline(always)]
     fn room<T: Real>(value: T, slope: T) -> [T; 2] {
         let (steep, least_slope) = (slope.abs(), T::of(LEAST_SLOPE));
@@ -121,7 +121,7 @@ fn most<T: Real>(a: T, b: T) -> T {
 }
 
 /// One sample's step.
-fn step<T: Real, G: Geometry>(
+fn step<T: Real, G: Ball>(
     reach: Reach,
     output: &mut [T],
     images: &[T],
@@ -156,7 +156,7 @@ struct Projection<T> {
 }
 
 impl<T: Real> Projection<T> {
-    fn of<G: Geometry>(values: &[T], normal: &[T], excess: T) -> Self {
+    fn of<G: Ball>(values: &[T], normal: &[T], excess: T) -> Self {
         let side = if excess >= T::ZERO { T::ONE } else { -T::ONE };
         let (amount, mut level) = (excess.abs(), T::ZERO);
         for _ in 0..LEVEL_STEPS {
@@ -179,11 +179,11 @@ impl<T: Real> Projection<T> {
     }
 
     #[inline(always)]
-    fn offset<G: Geometry>(self, value: T, normal: T) -> T {
+    fn offset<G: Ball>(self, value: T, normal: T) -> T {
         G::offset(value, self.side * normal, self.level)
     }
 
-    fn length<G: Geometry>(self, values: &[T], normal: &[T]) -> T {
+    fn length<G: Ball>(self, values: &[T], normal: &[T]) -> T {
         G::length(values.iter().zip(normal).map(|(value, normal)| self.offset::<G>(*value, *normal)))
     }
 }

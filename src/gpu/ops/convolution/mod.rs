@@ -16,7 +16,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
-use crate::gpu::autodiff::{Bilinear, Contributions, Parts, Share, Shared, ToRight};
+use crate::gpu::autodiff::{Bilinear, Contributions, PartSums, Parts, Shared, ToRight};
 use reference::{convolution_reference, input_vjp_reference, weight_vjp_reference};
 
 /// Convolution without bias: `[batch, channels, height, width]` by `[outputs, channels, k, k]` to
@@ -106,8 +106,8 @@ pub trait Convolution: Backend {
     }
 }
 
-/// What the way back asks of a convolution's weight gradient.
-pub trait ConvolutionParts: Convolution + Share {
+/// What the backward pass asks of a convolution's weight gradient.
+pub trait ConvolutionParts: Convolution + PartSums {
     /// Parts of [`conv2d_weight_vjp`]'s sum.
     fn convolution_weight_parts(
         x: FloatTensor<Self>,

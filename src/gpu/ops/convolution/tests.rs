@@ -119,7 +119,7 @@ fn operations_and_their_derivatives_are_burns() {
     }
 }
 
-/// A network reads a weight in its forward pass and on its way back, either of them once, several times or not at all.
+/// A network reads a weight in its forward pass and in its backward pass, either of them once, several times or not at all.
 #[test]
 fn a_shared_weight_gets_what_every_use_contributes() {
     for (name, device) in devices() {

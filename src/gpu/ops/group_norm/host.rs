@@ -3,33 +3,25 @@
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::DType;
 use rayon::prelude::*;
 
 use super::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, NormForm, Operands};
 use crate::gpu::autodiff::Parts;
-use crate::gpu::host::{Real, buffer, host_tensor, map, recycle, sums};
+use crate::gpu::host::{Real, buffer, host_tensor, in_precision, map, recycle, sums};
 use crate::gpu::launch::profile;
 use crate::gpu::ops::activation::curve::{Curve, WithCurve, with_curve};
-
-/// Calls a function of the operands' precision.
-macro_rules! in_precision {
-    ($operands:ident, $function:ident($($argument:expr),*)) => {
-        match $operands.x.dtype() {
-            DType::F32 => $function::<f32>($operands, $($argument),*),
-            DType::F64 => $function::<f64>($operands, $($argument),*),
-            other => panic!("group_norm: {other:?} is neither f32 nor f64"),
-        }
-    };
-}
 
 impl GroupNormPasses for Flex {
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let entries = operands.x.shape().num_elements();
-        profile::moving_on_host("group norm", 2 * entries, || in_precision!(operands, forward()))
+        profile::moving_on_host(
+            "group norm",
+            2 * entries,
+            || in_precision!(operands.x, T => forward::<T>(operands)),
+        )
     }
 
-    fn back(
+    fn backward(
         operands: Operands<Self>,
         statistics: FloatTensor<Self>,
         gy: FloatTensor<Self>,
@@ -38,12 +30,14 @@ impl GroupNormPasses for Flex {
     ) -> Cotangents<Self> {
         let entries = operands.x.shape().num_elements();
         let floats = (3 + usize::from(earlier.is_some())) * entries;
-        profile::moving_on_host("group norm back", floats, || {
-            in_precision!(operands, back(statistics, gy, earlier, weights))
-        })
+        profile::moving_on_host(
+            "group norm backward",
+            floats,
+            || in_precision!(operands.x, T => backward::<T>(operands, statistics, gy, earlier, weights)),
+        )
     }
 
-    fn back_again(
+    fn double_backward(
         operands: Operands<Self>,
         statistics: FloatTensor<Self>,
         gy: FloatTensor<Self>,
@@ -51,9 +45,11 @@ impl GroupNormPasses for Flex {
         weights: bool,
     ) -> (Cotangents<Self>, FloatTensor<Self>) {
         let entries = operands.x.shape().num_elements();
-        profile::moving_on_host("group norm back again", 5 * entries, || {
-            in_precision!(operands, back_again(statistics, gy, v, weights))
-        })
+        profile::moving_on_host(
+            "group norm double backward",
+            5 * entries,
+            || in_precision!(operands.x, T => double_backward::<T>(operands, statistics, gy, v, weights)),
+        )
     }
 }
 
@@ -72,7 +68,7 @@ fn forward<T: Real>(operands: Operands<Flex>) -> (FlexTensor, FlexTensor) {
     (host_tensor(y, shape), record)
 }
 
-fn back<T: Real>(
+fn backward<T: Real>(
     operands: Operands<Flex>,
     statistics: FlexTensor,
     gy: FlexTensor,
@@ -95,14 +91,14 @@ fn back<T: Real>(
         let earlier = earlier_values.map(|values| &values[index * entries..][..entries]);
         let statistics = [statistics[2 * index], statistics[2 * index + 1]];
         let group = groups.at(index);
-        with_curve(held.form.activation, Back { group, statistics, gy, earlier, gx, parts });
+        with_curve(held.form.activation, Backward { group, statistics, gy, earlier, gx, parts });
     });
     let weights = weights.then(|| sum_parts(&parts, shape[1]));
     recycle([held.x, gy].into_iter().chain(earlier));
     Cotangents { x: host_tensor(gx, shape), weights }
 }
 
-fn back_again<T: Real>(
+fn double_backward<T: Real>(
     operands: Operands<Flex>,
     statistics: FlexTensor,
     gy: FlexTensor,
@@ -123,8 +119,8 @@ fn back_again<T: Real>(
         let [gy, v] = [gy_values, v_values].map(|values| &values[index * entries..][..entries]);
         let statistics = [statistics[2 * index], statistics[2 * index + 1]];
         let group = groups.at(index);
-        let back = Back { group, statistics, gy, earlier: None, gx: to_x, parts };
-        with_curve(held.form.activation, BackAgain { back, v, to_gy });
+        let backward = Backward { group, statistics, gy, earlier: None, gx: to_x, parts };
+        with_curve(held.form.activation, DoubleBackward { backward, v, to_gy });
     });
     let weights = weights.then(|| sum_parts(&parts, shape[1]));
     recycle([held.x, gy, v]);
@@ -250,7 +246,7 @@ impl<T: Real> WithCurve for Forward<'_, T> {
     }
 }
 
-struct Back<'a, T> {
+struct Backward<'a, T> {
     group: Group<'a, T>,
     statistics: [T; 2],
     gy: &'a [T],
@@ -261,7 +257,7 @@ struct Back<'a, T> {
     parts: &'a mut [T],
 }
 
-impl<T: Real> WithCurve for Back<'_, T> {
+impl<T: Real> WithCurve for Backward<'_, T> {
     #[inline(always)]
     fn with<A: Curve>(self, _: A) {
         let Self { group, statistics: [mean, inverse], gy, earlier, gx, parts } = self;
@@ -319,14 +315,14 @@ fn pulled_back<T: Real, A: Curve>(
     inverse * (u - u_mean - n * along)
 }
 
-/// `gx` and `parts` of the first pass back are here the cotangent of x and what this group adds to the others.
-struct BackAgain<'a, T> {
-    back: Back<'a, T>,
+/// `gx` and `parts` of the backward pass are here the cotangent of x and what this group adds to the others.
+struct DoubleBackward<'a, T> {
+    backward: Backward<'a, T>,
     v: &'a [T],
     to_gy: &'a mut [T],
 }
 
-impl<T: Real> WithCurve for BackAgain<'_, T> {
+impl<T: Real> WithCurve for DoubleBackward<'_, T> {
     #[inline(always)]
     fn with<A: Curve>(self, _: A) {
         self.run::<A>();
@@ -337,11 +333,14 @@ impl<T: Real> WithCurve for BackAgain<'_, T> {
 /// `k`, `k v`, `k x̂`, `k v x̂`, `k x̂²`.
 type ProductSums<T> = [T; 10];
 
-impl<T: Real> BackAgain<'_, T> {
+impl<T: Real> DoubleBackward<'_, T> {
     #[inline(always)]
     fn run<A: Curve>(self) {
-        let Self { back: Back { group, statistics: [mean, inverse], gy, gx: to_x, parts, .. }, v, to_gy } =
-            self;
+        let Self {
+            backward: Backward { group, statistics: [mean, inverse], gy, gx: to_x, parts, .. },
+            v,
+            to_gy,
+        } = self;
         let zero = T::of(0.0);
         let entries = T::of(group.x.len() as f64);
         let mut by_channel = vec![[zero; 10]; group.scale.len()];

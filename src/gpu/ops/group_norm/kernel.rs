@@ -18,7 +18,7 @@ use crate::gpu::ops::activation::curve::formulas;
 
 const SHADER: Shader = shader!("group_norm.wgsl");
 /// Invocations of a workgroup. Software drivers have small subgroups and get two of them, enough to hide a load: with
-/// them a barrier costs as much as there are subgroups. GPUs get an invocation for every so many entries, within bounds;
+/// them a barrier costs as much as there are subgroups. GPUs get an invocation for every [`ENTRIES_OF_LANE`], within bounds;
 /// they are fewer where sums of many kinds must fit workgroup memory.
 const SOFTWARE_LANES: u32 = 16;
 const LANES: [u32; 2] = [64, 256];
@@ -28,7 +28,7 @@ const SLOTS: u32 = 256;
 
 impl GroupNormPasses for CubeBackend {
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let sizes = Sizes::of(&operands);
+        let sizes = Groups::of(&operands);
         let kernel = Kernel::new(Pass::Forward, &operands, sizes);
         let [x, scale, shift] = [operands.x, operands.scale, operands.shift].map(into_contiguous);
         let y = kernel.storage.allocate(&x, x.meta.shape().clone());
@@ -37,7 +37,7 @@ impl GroupNormPasses for CubeBackend {
         (y, tape)
     }
 
-    fn back(
+    fn backward(
         operands: Operands<Self>,
         tape: FloatTensor<Self>,
         gy: FloatTensor<Self>,
@@ -50,10 +50,10 @@ impl GroupNormPasses for CubeBackend {
             assert_eq!(earlier.dtype, operands.x.dtype, "group_norm: cotangents as x");
         }
         let earlier = earlier.map_or_else(|| unused(&operands.x, 0), |earlier| earlier.handle);
-        way_back(Pass::Back, operands, [tape, gy], &[&earlier], is_added, weights)
+        launch_backward(Pass::Backward, operands, [tape, gy], &[&earlier], is_added, weights)
     }
 
-    fn back_again(
+    fn double_backward(
         operands: Operands<Self>,
         tape: FloatTensor<Self>,
         gy: FloatTensor<Self>,
@@ -64,12 +64,12 @@ impl GroupNormPasses for CubeBackend {
         assert_eq!(v.dtype, operands.x.dtype, "group_norm: cotangents as x");
         let to_gy = Storage::of(&v).allocate(&v, v.meta.shape().clone());
         let more = [&v.handle, &to_gy.handle];
-        (way_back(Pass::BackAgain, operands, [tape, gy], &more, false, weights), to_gy)
+        (launch_backward(Pass::DoubleBackward, operands, [tape, gy], &more, false, weights), to_gy)
     }
 }
 
-/// Runs one of the ways back, whose kernel binds `more` last. It is told whether an earlier cotangent of x is to be added.
-fn way_back(
+/// Runs one of the backward passes, whose kernel binds `more` last. It is told whether an earlier cotangent of x is to be added.
+fn launch_backward(
     pass: Pass,
     operands: Operands<CubeBackend>,
     read: [CubeTensor; 2],
@@ -77,7 +77,7 @@ fn way_back(
     is_added: bool,
     weights: bool,
 ) -> Cotangents<CubeBackend> {
-    let sizes = Sizes::of(&operands);
+    let sizes = Groups::of(&operands);
     let kernel = Kernel::new(pass, &operands, sizes);
     let x = into_contiguous(operands.x);
     let [tape, gy] = read.map(into_contiguous);
@@ -97,9 +97,9 @@ fn way_back(
     Cotangents { x: to_x, weights }
 }
 
-/// What the kernel reads of the sizes.
+/// The groups of a batch, as the kernel reads their sizes.
 #[derive(Clone, Copy)]
-struct Sizes {
+struct Groups {
     batch: usize,
     groups: usize,
     /// Of a group.
@@ -107,7 +107,7 @@ struct Sizes {
     pixels: usize,
 }
 
-impl Sizes {
+impl Groups {
     /// Entries that a kernel loads at a time.
     fn per(self) -> usize {
         if self.pixels.is_multiple_of(4) { 4 } else { 1 }
@@ -133,7 +133,7 @@ impl Sizes {
         self.groups * self.channels
     }
 
-    /// Of so many lanes, those that share a channel: no more than it has loads, or than there are slots for.
+    /// Those of the lanes that share a channel: no more than it has loads, or than there are slots for.
     fn across(self, lanes: u32) -> u32 {
         let mut across = lanes.min((self.pixels / self.per()).next_power_of_two() as u32);
         while across * self.channels as u32 > SLOTS {
@@ -146,12 +146,12 @@ impl Sizes {
 /// Runs a pass; `numbers` are how many channels parts are padded to, and whether there is an earlier cotangent.
 fn launch(
     kernel: Kernel,
-    sizes: Sizes,
+    sizes: Groups,
     numbers: [usize; 2],
     [x, tape, result]: [&CubeTensor; 3],
     others: &[&Handle],
 ) {
-    let Sizes { batch, groups, channels, pixels } = sizes;
+    let Groups { batch, groups, channels, pixels } = sizes;
     let workgroups = (batch * groups) as u32;
     if workgroups as usize * channels * pixels == 0 {
         return;
@@ -169,8 +169,8 @@ fn launch(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Pass {
     Forward,
-    Back,
-    BackAgain,
+    Backward,
+    DoubleBackward,
 }
 
 /// A pass, and all that its source depends on.
@@ -185,7 +185,7 @@ struct Kernel {
 }
 
 impl Kernel {
-    fn new(pass: Pass, operands: &Operands<CubeBackend>, sizes: Sizes) -> Self {
+    fn new(pass: Pass, operands: &Operands<CubeBackend>, sizes: Groups) -> Self {
         let is_software = Hardware::of(&operands.x).is_software();
         let activation = operands.form.activation;
         let wanted = (sizes.channels * sizes.pixels / ENTRIES_OF_LANE).next_power_of_two() as u32;
@@ -200,15 +200,15 @@ impl Kernel {
 /// Most invocations whose sums fit workgroup memory, for GPUs.
 fn most_lanes(pass: Pass, activation: Option<Activation>) -> u32 {
     match (pass, activation) {
-        (Pass::BackAgain, Some(Activation::Silu)) => LANES[0],
-        (Pass::BackAgain, _) => LANES[1] / 2,
+        (Pass::DoubleBackward, Some(Activation::Silu)) => LANES[0],
+        (Pass::DoubleBackward, _) => LANES[1] / 2,
         _ => LANES[1],
     }
 }
 
 impl KernelSource for Kernel {
     fn source(&self) -> SourceTemplate {
-        let again = self.pass == Pass::BackAgain;
+        let again = self.pass == Pass::DoubleBackward;
         let curved = again && self.activation == Some(Activation::Silu);
         let flags = [
             ("single", !self.in_vectors),
@@ -216,7 +216,7 @@ impl KernelSource for Kernel {
             ("forward_single", self.pass == Pass::Forward && !self.in_vectors),
             ("forward_several", self.pass == Pass::Forward && self.in_vectors),
             ("forward", self.pass == Pass::Forward),
-            ("back", self.pass == Pass::Back),
+            ("back", self.pass == Pass::Backward),
             ("again", again),
             ("backward", self.pass != Pass::Forward),
             ("curved", curved),
@@ -257,8 +257,8 @@ impl Labelled for Kernel {
     fn label(&self) -> String {
         let pass = match self.pass {
             Pass::Forward => "forward",
-            Pass::Back => "back",
-            Pass::BackAgain => "back again",
+            Pass::Backward => "backward",
+            Pass::DoubleBackward => "double backward",
         };
         let activation = self.activation.map_or_else(String::new, |activation| format!(" {activation}"));
         format!("{} {pass}{activation} {}{}", SHADER.words(), self.lanes, self.storage.suffix())
@@ -268,7 +268,7 @@ impl Labelled for Kernel {
 /// Every pass with every activation.
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
-    for pass in [Pass::Forward, Pass::Back, Pass::BackAgain] {
+    for pass in [Pass::Forward, Pass::Backward, Pass::DoubleBackward] {
         for activation in [None, Some(Activation::Relu), Some(Activation::Silu)] {
             for lanes in [SOFTWARE_LANES, 64, 128, 256] {
                 for (storage, in_vectors) in

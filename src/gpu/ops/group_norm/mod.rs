@@ -12,15 +12,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
-use burn_wgpu::CubeBackend;
 
 use crate::config::Activation;
-use crate::gpu::autodiff::{Contributions, Parts, Share, SharedWeights};
+use crate::gpu::autodiff::{Contributions, PartSums, Parts, SharedWeights, record};
 
 /// Variance offset, as PyTorch's default.
 pub const GROUP_NORM_EPSILON: f64 = 1e-5;
@@ -34,53 +33,53 @@ pub struct NormForm {
     pub activation: Option<Activation>,
 }
 
-/// What a forward pass leaves for the way back: how each group of each sample was normalised, and with which weights.
+/// What a forward pass leaves for the backward pass: how each group of each sample was normalised, and with which weights.
 #[derive(Clone, Debug)]
 pub struct NormTape {
     /// Of x.
     dims: [usize; 4],
     /// What the backend's forward pass leaves: mean and `r` of each group of each sample first; outside every autodiff graph.
-    record: Tensor<1>,
+    statistics: Tensor<1>,
     scale: Tensor<1>,
     shift: Tensor<1>,
-    both: Both,
+    forward: Forward,
 }
 
 impl NormTape {
     /// The same values outside every autodiff graph.
     pub fn untracked(self) -> Self {
         let [scale, shift] = [self.scale, self.shift].map(Tensor::without_autodiff);
-        Self { scale, shift, both: Both::default(), ..self }
+        Self { scale, shift, forward: Forward::default(), ..self }
     }
 }
 
-/// What the ways back through both operations know of each other.
+/// One forward pass, as the backward passes through it and through its vector-Jacobian product know it.
 #[derive(Clone, Debug, Default)]
-pub struct Both {
-    again: Again,
+pub struct Forward {
+    second_use: SecondUse,
     contributions: Contributions,
 }
 
-/// To whom the way back through [`group_norm_input_vjp`] has given a cotangent of `x`, if it has come there. That through
+/// To whom the backward pass through [`group_norm_input_vjp`] has given a cotangent of `x`, if it has got there. That through
 /// [`group_norm`], which mostly comes later, then adds its own to it in its loop rather than leave that to autodiff.
 #[derive(Clone, Debug, Default)]
-pub struct Again(Arc<Mutex<Option<NodeId>>>);
+pub struct SecondUse(Arc<Mutex<Option<NodeId>>>);
 
-impl Again {
-    fn came_to(&self, x: NodeId) {
+impl SecondUse {
+    fn reach(&self, x: NodeId) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(x);
     }
 
-    fn has_come_to(&self, x: NodeId) -> bool {
+    fn has_reached(&self, x: NodeId) -> bool {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Some(x)
     }
 }
 
 /// Group normalisation (Wu & He 2018) of `x` `[batch, channels, height, width]`: `y = act(γ x̂ + β)`, shaped like `x`,
-/// with `scale` γ and `shift` β `[channels]`, and what the way back reads.
+/// with `scale` γ and `shift` β `[channels]`, and what the backward pass reads.
 ///
-/// `x̂ = r (x − mean)` with `r = 1 / √(variance + ε)`, group by group of a sample. The record of both carries no autodiff graph:
-/// the way back knows how they depend on `x`.
+/// `x̂ = r (x − mean)` with `r = 1 / √(variance + ε)`, group by group of a sample. These carry no autodiff graph:
+/// the backward pass knows how they depend on `x`.
 ///
 /// # Panics
 /// Where the channels are no multiple of the groups or not as many as those of scale and shift; where a tensor on a GPU
@@ -94,22 +93,22 @@ pub fn group_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, form: NormFo
         "group_norm: channels of x, scale and shift"
     );
     assert_eq!(channels % form.groups, 0, "group_norm: {channels} channels in {form:?}");
-    let both = Both::default();
+    let forward = Forward::default();
     // In a graph the scale stands for both.
     let (scale, shift) = (scale.into_dispatch(), shift.into_dispatch());
-    let scale = Dispatch::share_pair(scale, shift.clone(), both.contributions.clone());
+    let scale = Dispatch::share_pair(scale, shift.clone(), forward.contributions.clone());
     let [scale, shift] = [scale, shift].map(Tensor::<1>::from_dispatch);
     let shift = shift.without_autodiff();
     let dims = x.dims();
-    let (y, record) = Dispatch::group_norm(
+    let (y, statistics) = Dispatch::group_norm(
         x.into_dispatch(),
         scale.clone().into_dispatch(),
         shift.clone().into_dispatch(),
         form,
-        both.clone(),
+        forward.clone(),
     );
-    let record = Tensor::from_dispatch(record).without_autodiff();
-    (Tensor::from_dispatch(y), NormTape { dims, record, scale, shift, both })
+    let statistics = Tensor::from_dispatch(statistics).without_autodiff();
+    (Tensor::from_dispatch(y), NormTape { dims, statistics, scale, shift, forward })
 }
 
 /// `gyᵀ · ∂y/∂x` of [`group_norm`], from its input and tape: `r (u − m(u) − x̂ m(u x̂))` with
@@ -121,16 +120,16 @@ pub fn group_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, form: NormFo
 /// As [`group_norm`], or where `x`, `gy` and the tape do not fit.
 pub fn group_norm_input_vjp(x: Tensor<4>, tape: NormTape, gy: Tensor<4>, form: NormForm) -> Tensor<4> {
     assert_eq!(x.dims(), gy.dims(), "group_norm_input_vjp: x and gy differ in shape");
-    let NormTape { dims, record, scale, shift, both } = tape;
+    let NormTape { dims, statistics, scale, shift, forward } = tape;
     assert_eq!(x.dims(), dims, "group_norm_input_vjp: the tape of another x");
     Tensor::from_dispatch(Dispatch::group_norm_input_vjp(
         x.into_dispatch(),
-        record.into_dispatch(),
+        statistics.into_dispatch(),
         scale.into_dispatch(),
         shift.into_dispatch(),
         gy.into_dispatch(),
         form,
-        both,
+        forward,
     ))
 }
 
@@ -143,18 +142,18 @@ pub trait GroupNorm: Backend {
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         form: NormForm,
-        both: Both,
+        forward: Forward,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// See [`group_norm_input_vjp`].
     fn group_norm_input_vjp(
         x: FloatTensor<Self>,
-        record: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         form: NormForm,
-        both: Both,
+        forward: Forward,
     ) -> FloatTensor<Self>;
 }
 
@@ -182,14 +181,14 @@ pub struct Cotangents<B: Backend> {
 }
 
 /// The three passes, as each backend computes them without autodiff.
-pub trait GroupNormPasses: Share {
+pub trait GroupNormPasses: PartSums {
     /// See [`group_norm`].
     fn forward(operands: Operands<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// The cotangents of all operands of [`group_norm`] from that of `y`; `earlier`, if any, is added to that of `x`.
-    fn back(
+    fn backward(
         operands: Operands<Self>,
-        record: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         earlier: Option<FloatTensor<Self>>,
         weights: bool,
@@ -201,47 +200,39 @@ pub trait GroupNormPasses: Share {
     /// `z = γ x̂ + β`, where `h = gy · act'(z)`:
     /// of `gy` it is `γ act'(z) q`; of γ `Σ h q + Σ e x̂`; of β `Σ e`; and of `x`
     /// `−r² (w (u − m(u)) + p (v − m(v)) + x̂ (m(u v) − m(u) m(v) − 3 p w)) + r (γ e − m(γ e) − x̂ m(γ e x̂))`.
-    fn back_again(
+    fn double_backward(
         operands: Operands<Self>,
-        record: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         v: FloatTensor<Self>,
         weights: bool,
     ) -> (Cotangents<Self>, FloatTensor<Self>);
 }
 
-/// [`GroupNorm`] of a backend without autodiff is its passes.
-macro_rules! by_passes {
-    ($backend:ty) => {
-        impl GroupNorm for $backend {
-            fn group_norm(
-                x: FloatTensor<Self>,
-                scale: FloatTensor<Self>,
-                shift: FloatTensor<Self>,
-                form: NormForm,
-                _: Both,
-            ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-                Self::forward(Operands { x, scale, shift, form })
-            }
+/// Without autodiff it is its passes.
+impl<B: GroupNormPasses> GroupNorm for B {
+    fn group_norm(
+        x: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        form: NormForm,
+        _: Forward,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        B::forward(Operands { x, scale, shift, form })
+    }
 
-            fn group_norm_input_vjp(
-                x: FloatTensor<Self>,
-                record: FloatTensor<Self>,
-                scale: FloatTensor<Self>,
-                shift: FloatTensor<Self>,
-                gy: FloatTensor<Self>,
-                form: NormForm,
-                _: Both,
-            ) -> FloatTensor<Self> {
-                Self::back(Operands { x, scale, shift, form }, record, gy, None, false).x
-            }
-        }
-    };
+    fn group_norm_input_vjp(
+        x: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        gy: FloatTensor<Self>,
+        form: NormForm,
+        _: Forward,
+    ) -> FloatTensor<Self> {
+        B::backward(Operands { x, scale, shift, form }, statistics, gy, None, false).x
+    }
 }
-
-by_passes!(Flex);
-
-by_passes!(CubeBackend);
 
 impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
     fn group_norm(
@@ -249,86 +240,87 @@ impl<B: GroupNormPasses, C: CheckpointStrategy> GroupNorm for Autodiff<B, C> {
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         form: NormForm,
-        both: Both,
+        forward: Forward,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
         let ((x, x_node), (scale, scale_node)) = (x.into_parts(), scale.into_parts());
         let operands = Operands { x, scale, shift: shift.into_primitive(), form };
-        let prepared = Back.prepare::<C>([x_node, scale_node]).compute_bound().stateful();
-        let (y, record) = B::forward(operands.clone());
-        let y = match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((operands, record.clone(), both), y),
-            OpsKind::UnTracked(prepared) => prepared.finish(y),
-        };
-        (y, FloatTensor::<Self>::new(record))
+        let (y, statistics) = B::forward(operands.clone());
+        let kept = (operands, statistics.clone(), forward);
+        (
+            record::<B, C, _, _, _>(NormBackward, [x_node, scale_node], y, |_| kept, |y| y),
+            FloatTensor::<Self>::new(statistics),
+        )
     }
 
     fn group_norm_input_vjp(
         x: FloatTensor<Self>,
-        record: FloatTensor<Self>,
+        statistics: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         gy: FloatTensor<Self>,
         form: NormForm,
-        both: Both,
+        forward: Forward,
     ) -> FloatTensor<Self> {
         let ((x, x_node), (scale, scale_node), (gy, gy_node)) =
             (x.into_parts(), scale.into_parts(), gy.into_parts());
         let operands = Operands { x, scale, shift: shift.into_primitive(), form };
-        let record = record.into_primitive();
-        let prepared = BackAgain.prepare::<C>([x_node, scale_node, gy_node]).compute_bound().stateful();
-        let gx = B::back(operands.clone(), record.clone(), gy.clone(), None, false).x;
-        match prepared {
-            OpsKind::Tracked(prepared) => prepared.finish((operands, record, gy, both), gx),
-            OpsKind::UnTracked(prepared) => prepared.finish(gx),
-        }
+        let statistics = statistics.into_primitive();
+        record::<B, C, _, _, _>(
+            NormDoubleBackward,
+            [x_node, scale_node, gy_node],
+            (operands, statistics, gy),
+            |(operands, statistics, gy)| (operands.clone(), statistics.clone(), gy.clone(), forward),
+            |(operands, statistics, gy)| B::backward(operands, statistics, gy, None, false).x,
+        )
     }
 }
 
 /// The derivative of [`group_norm`].
 #[derive(Debug)]
-struct Back;
+struct NormBackward;
 
-impl<B: GroupNormPasses> Backward<B, 2> for Back {
-    /// The record second.
-    type State = (Operands<B>, FloatTensor<B>, Both);
+impl<B: GroupNormPasses> Backward<B, 2> for NormBackward {
+    /// The statistics second.
+    type State = (Operands<B>, FloatTensor<B>, Forward);
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gy = grads.consume::<B>(&ops.node);
-        let (operands, record, both) = ops.state;
+        let (operands, statistics, forward) = ops.state;
         let [x_node, scale_node] = ops.parents;
         // A leaf, which nothing comes before, would keep what is read of it.
-        let inner_node = x_node.as_ref().filter(|node| node.order > 0 && both.again.has_come_to(node.id));
+        let inner_node =
+            x_node.as_ref().filter(|node| node.order > 0 && forward.second_use.has_reached(node.id));
         let earlier = inner_node.map(|node| grads.consume::<B>(node));
-        let Cotangents { x, weights } = B::back(operands, record, gy, earlier, scale_node.is_some());
+        let Cotangents { x, weights } = B::backward(operands, statistics, gy, earlier, scale_node.is_some());
         if let Some(node) = x_node {
             grads.register::<B>(node.id, x);
         }
         if let Some(weights) = weights {
-            both.contributions.add(weights);
+            forward.contributions.add(weights);
         }
     }
 }
 
 /// The derivative of [`group_norm_input_vjp`].
 #[derive(Debug)]
-struct BackAgain;
+struct NormDoubleBackward;
 
-impl<B: GroupNormPasses> Backward<B, 3> for BackAgain {
-    /// The record and `gy` after the operands.
-    type State = (Operands<B>, FloatTensor<B>, FloatTensor<B>, Both);
+impl<B: GroupNormPasses> Backward<B, 3> for NormDoubleBackward {
+    /// The statistics and `gy` after the operands.
+    type State = (Operands<B>, FloatTensor<B>, FloatTensor<B>, Forward);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let v = grads.consume::<B>(&ops.node);
-        let (operands, record, gy, both) = ops.state;
+        let (operands, statistics, gy, forward) = ops.state;
         let [x_node, scale_node, gy_node] = ops.parents;
-        let (cotangents, to_gy) = B::back_again(operands, record, gy, v, scale_node.is_some());
+        let (cotangents, to_gy) = B::double_backward(operands, statistics, gy, v, scale_node.is_some());
         let Cotangents { x, weights } = cotangents;
         if let Some(node) = x_node {
             grads.register::<B>(node.id, x);
-            both.again.came_to(node.id);
+            forward.second_use.reach(node.id);
         }
         if let Some(weights) = weights {
-            both.contributions.add(weights);
+            forward.contributions.add(weights);
         }
         if let Some(node) = gy_node {
             grads.register::<B>(node.id, to_gy);

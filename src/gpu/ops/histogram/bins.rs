@@ -41,7 +41,7 @@ pub fn column_of(value: f32) -> usize {
     if bits & SIGN == 0 { SIDE + 1 + bin } else { SIDE - 1 - bin }
 }
 
-/// Values below which so many percent of the counted entries lie, linear inside a bin; 0 where nothing was counted.
+/// Percentiles of the counted entries, linear inside a bin; 0 where nothing was counted.
 ///
 /// `counts` has one entry fewer than `edges`; `min` and `max` are the smallest and largest entry, which bound the
 /// bins they lie in; `percents` are in [0, 100].

@@ -15,7 +15,7 @@ use crate::gpu::launch::{
 const SHADER: Shader = shader!("matrix_product.wgsl");
 /// Invocations of a workgroup: few, so that small products still make many workgroups.
 const LANES: u32 = 64;
-/// Terms of an entry from which on a workgroup of a GPU shares it, and entries up to which there is room for so many.
+/// Terms of an entry from which on a workgroup of a GPU shares it, and entries up to which there is room for as many workgroups.
 const LONG: usize = 128;
 const FEW: usize = 1 << 13;
 

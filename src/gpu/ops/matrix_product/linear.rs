@@ -4,7 +4,7 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
@@ -12,6 +12,7 @@ use burn_wgpu::CubeBackend;
 
 use super::kernel::{Vector, launch};
 use super::{Layout, MatrixProduct};
+use crate::gpu::autodiff::record;
 use crate::gpu::host::{Real, host_tensor, in_precision};
 use crate::gpu::launch::{allocate, operand, upload};
 
@@ -41,7 +42,7 @@ pub trait Linear: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// The way back to the parameters.
+/// The backward pass to the parameters.
 pub trait LinearGradients: Linear + MatrixProduct {
     /// The gradients `gyᵀ x` `[O, F]` of the weight and `Σ gy` `[O]` of the bias.
     fn parameter_gradients(
@@ -86,13 +87,13 @@ impl<B: LinearGradients, C: CheckpointStrategy> Linear for Autodiff<B, C> {
         let parameters_tracked = weight.is_tracked() || bias.is_tracked();
         let [(x, x_node), (weight, weight_node), (bias, bias_node)] =
             [x, weight, bias].map(|operand| operand.into_parts());
-        match Gradient.prepare::<C>([x_node, weight_node, bias_node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let kept = (parameters_tracked.then(|| x.clone()), x_tracked.then(|| weight.clone()));
-                prepared.finish(kept, B::linear_layer(x, weight, bias))
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(B::linear_layer(x, weight, bias)),
-        }
+        record::<B, C, _, _, _>(
+            Gradient,
+            [x_node, weight_node, bias_node],
+            (x, weight),
+            |(x, weight)| (parameters_tracked.then(|| x.clone()), x_tracked.then(|| weight.clone())),
+            |(x, weight)| B::linear_layer(x, weight, bias),
+        )
     }
 }
 

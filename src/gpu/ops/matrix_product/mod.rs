@@ -14,7 +14,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 
-use crate::gpu::autodiff::{Bilinear, Share, ToRight};
+use crate::gpu::autodiff::{Bilinear, PartSums, ToRight};
 use crate::gpu::launch::profile::{self, Work};
 
 /// Which operand of a product is transposed, as BLAS writes it.
@@ -76,7 +76,7 @@ fn product_reference<B: Backend>(a: FloatTensor<B>, b: FloatTensor<B>, layout: L
     }
 }
 
-impl<B: MatrixProduct + Share, C: CheckpointStrategy> MatrixProduct for Autodiff<B, C> {
+impl<B: MatrixProduct + PartSums, C: CheckpointStrategy> MatrixProduct for Autodiff<B, C> {
     fn matrix_product(a: FloatTensor<Self>, b: FloatTensor<Self>, layout: Layout) -> FloatTensor<Self> {
         let backward = match layout {
             Layout::Nn => Bilinear::<B, Layout> {

@@ -4,7 +4,7 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
@@ -12,10 +12,11 @@ use burn::tensor::Tensor;
 use burn_wgpu::{CubeBackend, CubeTensor};
 use rayon::prelude::*;
 
+use crate::gpu::autodiff::record;
 use crate::gpu::host::{Real, buffer, host_tensor, in_precision, recycle, sums};
 use crate::gpu::launch::{Plain, allocate, info, operand, shader, unused};
 
-/// Both ways; its source depends on constants alone.
+/// Forward and backward; its source depends on constants alone.
 pub(super) const KERNEL: Plain = Plain { shader: shader!("normalization/gradients.wgsl"), workgroup: 64 };
 
 /// Offset inside the root of [`Scale::RootMeanSquare`], and the least magnitude of [`Scale::Largest`].
@@ -44,7 +45,7 @@ pub trait GradientNormalization: Backend {
     fn normalize_gradient(gradient: FloatTensor<Self>, scale: Scale) -> FloatTensor<Self>;
 }
 
-/// The way back.
+/// The backward pass.
 pub trait GradientNormalizationVjp: GradientNormalization {
     /// The cotangent of the gradient from that of [`normalize_gradient`]'s result.
     fn normalize_gradient_vjp(
@@ -74,12 +75,13 @@ impl<B: GradientNormalizationVjp> Backward<B, 1> for Derivative {
 impl<B: GradientNormalizationVjp, C: CheckpointStrategy> GradientNormalization for Autodiff<B, C> {
     fn normalize_gradient(gradient: FloatTensor<Self>, scale: Scale) -> FloatTensor<Self> {
         let (gradient, node) = gradient.into_parts();
-        match Derivative.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                prepared.finish((gradient.clone(), scale), B::normalize_gradient(gradient, scale))
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(B::normalize_gradient(gradient, scale)),
-        }
+        record::<B, C, _, _, _>(
+            Derivative,
+            [node],
+            gradient,
+            |gradient| (gradient.clone(), scale),
+            |gradient| B::normalize_gradient(gradient, scale),
+        )
     }
 }
 
@@ -142,7 +144,7 @@ fn size_and_factor<T: Real>(sample: &[T], scale: Scale) -> (T, T) {
     }
 }
 
-/// Makes the cotangent of a sample from that of what it became.
+/// Makes the cotangent of a sample from that of the scaled one.
 fn pull_back<T: Real>(sample: &[T], cotangent: &mut [T], scale: Scale) {
     let (size, factor) = size_and_factor(sample, scale);
     let [along] = sums([sample, cotangent], |[x, y]| [x * y * factor]);

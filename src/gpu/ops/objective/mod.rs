@@ -15,10 +15,12 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
+
+use crate::gpu::autodiff::record;
 
 /// Mean cross-entropy `[1]` of `logits` `[N, K]` to `targets` `[N, K]`, whose rows sum to 1.
 ///
@@ -67,7 +69,7 @@ pub trait Objective: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// The ways back.
+/// The backward passes.
 pub trait ObjectiveGradients: Objective {
     /// The gradient `[N, K]` of [`cross_entropy`], times its cotangent `[1]`.
     fn cross_entropy_vjp(
@@ -127,11 +129,13 @@ impl<B: ObjectiveGradients> Backward<B, 2> for OfGreat {
 impl<B: ObjectiveGradients, C: CheckpointStrategy> Objective for Autodiff<B, C> {
     fn cross_entropy(logits: FloatTensor<Self>, targets: FloatTensor<Self>) -> FloatTensor<Self> {
         let ((logits, node), (targets, _)) = (logits.into_parts(), targets.into_parts());
-        let loss = B::cross_entropy(logits.clone(), targets.clone());
-        match OfCrossEntropy.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish([logits, targets], loss),
-            OpsKind::UnTracked(prepared) => prepared.finish(loss),
-        }
+        record::<B, C, _, _, _>(
+            OfCrossEntropy,
+            [node],
+            [logits, targets],
+            Clone::clone,
+            |[logits, targets]| B::cross_entropy(logits, targets),
+        )
     }
 
     fn great_objective(
@@ -142,12 +146,14 @@ impl<B: ObjectiveGradients, C: CheckpointStrategy> Objective for Autodiff<B, C> 
     ) -> FloatTensor<Self> {
         let [(logits, node), (auxiliary_logits, auxiliary_node), (one_hot, _)] =
             [logits, auxiliary_logits, one_hot].map(|operand| operand.into_parts());
-        let objective = B::great_objective(logits.clone(), auxiliary_logits.clone(), one_hot.clone(), terms);
-        match OfGreat.prepare::<C>([node, auxiliary_node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                prepared.finish(([logits, auxiliary_logits, one_hot], terms), objective)
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(objective),
-        }
+        record::<B, C, _, _, _>(
+            OfGreat,
+            [node, auxiliary_node],
+            [logits, auxiliary_logits, one_hot],
+            |operands| (operands.clone(), terms),
+            |[logits, auxiliary_logits, one_hot]| {
+                B::great_objective(logits, auxiliary_logits, one_hot, terms)
+            },
+        )
     }
 }

@@ -4,13 +4,14 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 use burn_wgpu::{CubeBackend, CubeTensor};
 
+use crate::gpu::autodiff::record;
 use crate::gpu::host::{Real, host_tensor, in_precision, log_sum};
 use crate::gpu::launch::{Plain, allocate, info, operand, shader, unused};
 
@@ -70,10 +71,9 @@ impl<B: Softmax> Backward<B, 1> for Gradient {
 impl<B: LogitGradient + Softmax, C: CheckpointStrategy> LogitGradient for Autodiff<B, C> {
     fn logit_gradient(logits: FloatTensor<Self>, targets: FloatTensor<Self>) -> FloatTensor<Self> {
         let ((logits, node), (targets, _)) = (logits.into_parts(), targets.into_parts());
-        match Gradient.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish(logits.clone(), B::logit_gradient(logits, targets)),
-            OpsKind::UnTracked(prepared) => prepared.finish(B::logit_gradient(logits, targets)),
-        }
+        record::<B, C, _, _, _>(Gradient, [node], logits, Clone::clone, |logits| {
+            B::logit_gradient(logits, targets)
+        })
     }
 }
 

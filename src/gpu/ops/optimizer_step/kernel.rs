@@ -16,7 +16,7 @@ const SHADER: Shader = shader!("optimizer_step.wgsl");
 /// Buffers that a launch binds beside gradients, and those that WebGPU promises in all.
 const OTHERS: u32 = 3;
 const PROMISED: u32 = 8;
-/// Most gradients of a launch, a power of two: an entry has its own among so many.
+/// Most gradients of a launch, a power of two: by halving an entry finds its own among them.
 const MOST_PARTS: u32 = 16;
 /// Invocations of a workgroup.
 const LANES: u32 = WORKGROUP / 4;
@@ -43,7 +43,7 @@ impl OptimizerStep for CubeBackend {
 /// Where in a launch's numbers it stands where its parts begin: behind two sizes and the coefficients.
 const BEGINS: usize = 11;
 
-/// The kernel, for launches of so many gradients.
+/// The kernel, for launches of at most `parts` gradients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Kernel {
     parts: u32,

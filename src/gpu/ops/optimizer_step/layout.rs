@@ -1,6 +1,6 @@
 //! Where the parts of a buffer of weights begin.
 
-/// Each part begins at a multiple of so many floats: 256 bytes, where any adapter lets a binding begin.
+/// Each part begins at a multiple of this number of floats: 256 bytes, where any adapter lets a binding begin.
 pub(super) const ALIGNMENT: usize = 64;
 
 /// Where the parts of these lengths begin in a plane, and how long a plane is.

@@ -14,12 +14,12 @@ const MOST_LAYOUTS: usize = 32;
 
 thread_local! {
     /// What this thread does not use now, the latest last.
-    static KEPT: RefCell<VecDeque<(Layout, Memory)>> = const { RefCell::new(VecDeque::new()) };
+    static KEPT: RefCell<VecDeque<(FrameLayout, Memory)>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// Where in memory an image and its zeros are: equal where these are in the same places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(super) struct FrameLayout {
     pub channels: usize,
     pub height: usize,
     pub width: usize,
@@ -38,13 +38,13 @@ struct Memory {
 
 /// Memory for one layout, zero but for where an image was copied: it goes back to the thread when it is dropped.
 pub(super) struct Stage {
-    layout: Layout,
+    layout: FrameLayout,
     memory: Memory,
 }
 
 impl Stage {
-    /// So many floats, in which nothing but images of that layout has been written; always as many for a layout.
-    pub fn of(layout: Layout, floats: usize) -> Self {
+    /// As many floats as are asked for, in which nothing but images of that layout has been written; always as many for a layout.
+    pub fn of(layout: FrameLayout, floats: usize) -> Self {
         let kept = KEPT.with_borrow_mut(|kept| {
             let place = kept.iter().rposition(|(other, _)| *other == layout)?;
             kept.remove(place)
@@ -100,7 +100,7 @@ impl Frame {
     /// Memory for it, with what a tile may read, and ignore, beyond its end.
     pub fn stage(self) -> Stage {
         let Self { channels, height, width, border } = self;
-        let layout = Layout { channels, height, width, border, stride: None };
+        let layout = FrameLayout { channels, height, width, border, stride: None };
         let mut stage = Stage::of(layout, (height + 2 * border) * self.pitch() + MOST_PIXELS);
         stage.memory.turned.resize(height * width, [0.0; BLOCK]);
         stage

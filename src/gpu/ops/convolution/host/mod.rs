@@ -100,7 +100,7 @@ fn on_host(
 
 /// Outputs of a weight gradient for which a task copies an image.
 const OUTPUTS: usize = 64;
-/// Share of the threads' time that a convolution of few images should use.
+/// PartSums of the threads' time that a convolution of few images should use.
 const BUSY: f64 = 0.9;
 
 /// Convolution without bias: `x` `[batch, channels, height, width]` by `weight` `[outputs, channels, k, k]` to

@@ -13,7 +13,7 @@ pub(super) fn grid<T>([rows, columns]: [usize; 2], value: impl Fn(usize, usize) 
     (0..rows).flat_map(|row| (0..columns).map(move |column| value(row, column))).collect()
 }
 
-/// Adds up parts of so many sums each, where there are any, into the first.
+/// Adds up parts of `of_part` sums each, where there are any, into the first.
 pub(super) fn add_parts(sums: &mut [f32], of_part: usize) -> &[f32] {
     let (sum, others) = sums.split_at_mut(of_part.min(sums.len()));
     sum.par_chunks_mut(SUMMED).enumerate().for_each(|(chunk, sum)| {

@@ -3,7 +3,7 @@
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 use rayon::prelude::*;
 
-use super::frames::{Layout, Stage};
+use super::frames::{FrameLayout, Stage};
 use super::parts::{TASKS, add_parts, grid};
 use super::tiles::vector;
 use crate::gpu::host::{buffer, keep};
@@ -150,7 +150,7 @@ impl Planes {
     /// Memory for them, with what a vector may read, and leave, beyond the end.
     fn stage(self) -> Stage {
         let Self { channels, height, width, border, stride, rows, pitch } = self;
-        let layout = Layout { channels, height, width, border, stride: Some(stride) };
+        let layout = FrameLayout { channels, height, width, border, stride: Some(stride) };
         Stage::of(layout, channels * stride.pow(2) * rows * pitch + SPARE)
     }
 
@@ -183,7 +183,7 @@ struct Position {
     count: usize,
 }
 
-/// Vectors that cover so many rows and columns; where rows are long enough, the last of a row begins so that it ends with
+/// Vectors that cover these rows and columns; where rows are long enough, the last of a row begins so that it ends with
 /// the row, and computes some pixels once more.
 fn positions(sides: [usize; 2], pitch: usize, target: impl Fn(usize, usize) -> usize) -> Vec<Position> {
     let lanes = vector();

@@ -34,7 +34,7 @@ pub(super) struct Panel {
     pub lanes: usize,
 }
 
-/// So many channels in panels of two vectors, and one of a single vector where that holds the last ones.
+/// These channels in panels of two vectors, and one of a single vector where that holds the last ones.
 pub(super) fn panels(channels: usize) -> Vec<Panel> {
     let vector = vector();
     let panel = |first: usize| {

@@ -15,7 +15,7 @@ use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 use super::geometry::{Geometry, Kind, Sizes};
 use super::reference::{convolution_reference, input_vjp_reference, weight_vjp_reference};
 use super::{Convolution, ConvolutionParts};
-use crate::gpu::autodiff::{Contributions, Parts, Share};
+use crate::gpu::autodiff::{Contributions, PartSums, Parts};
 use crate::gpu::launch::{Hardware, MOST_ELEMENTS, Storage, allocate, profile, upload};
 use loops::Operation;
 
@@ -157,7 +157,7 @@ impl Variant {
     }
 }
 
-/// Whether the kernels take these: what images became, all stored alike, and weights. Burn's take any of one type.
+/// Whether the kernels take these: activations, all stored alike, and weights. Burn's take any of one type.
 fn are_taken(images: &[&CubeTensor], weights: &[&CubeTensor]) -> bool {
     let fits = |tensor: &&&CubeTensor| tensor.meta.shape().num_elements() <= MOST_ELEMENTS;
     images.iter().chain(weights).filter(fits).count() == images.len() + weights.len()

@@ -4,7 +4,7 @@ use burn::backend::ops::FloatTensorOps;
 use burn::tensor::{DType, FloatDType, f16};
 use burn_wgpu::{CubeBackend, CubeTensor};
 
-use super::{Geometry, Hardware, Kind, Share, Sizes, Storage, Variant, tiles};
+use super::{Geometry, Hardware, Kind, PartSums, Sizes, Storage, Variant, tiles};
 use crate::gpu::Opened;
 use crate::gpu::launch::test_device::{self, entries as values, test_device};
 use crate::gpu::ops::convolution::host;

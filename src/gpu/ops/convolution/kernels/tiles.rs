@@ -36,8 +36,8 @@ const MOST_PARTS: u32 = 256;
 /// launch a kernel that adds parts up.
 const LEAST_PATCHES: u32 = 16;
 const LEAST_CHANNELS: u32 = 16;
-/// What is loaded at a time: at most so many values by an invocation, which it holds in registers, and so many channels
-/// or patches.
+/// What is loaded at a time: most values of an invocation, which holds them in registers, and most channels or
+/// patches.
 const MOST_LOADS: u32 = 24;
 const MOST_CHUNK: u32 = 4;
 /// Bytes of workgroup memory that WebGPU promises, less what a kernel needs besides its tiles.
@@ -117,7 +117,7 @@ pub(super) fn sum_taps(stride: usize, sizes: Sizes, [x, gy]: [&CubeTensor; 2]) -
     (partial_sums, parts)
 }
 
-/// About so many parts of so many summands, and the summands of a part: a multiple of a chunk.
+/// About the given number of parts of the summands, and the summands of a part: a multiple of a chunk.
 fn divide(summands: u32, parts: u32, chunk: u32) -> [u32; 2] {
     let of_part = summands.div_ceil(parts.max(1)).next_multiple_of(chunk);
     [summands.div_ceil(of_part), of_part]
@@ -140,7 +140,7 @@ struct Kernel {
 }
 
 impl Kernel {
-    /// One for so many outputs.
+    /// One for that number of outputs.
     fn new(kind: Kind, kernel: usize, outputs: u32, storage: Storage) -> Self {
         let (written, channels) = (storage, CHANNELS[0]);
         let sums = Self { kind, kernel, storage, written, is_small: false, blocks: 1, channels };
@@ -191,7 +191,7 @@ impl Kernel {
         }
     }
 
-    /// Workgroups that have other pixels of so many images, and those that have other channels of the same ones.
+    /// Workgroups that have other pixels of the images, and those that have other channels of the same ones.
     fn tiles(self, batch: u32, [channels, height, width]: [u32; 3]) -> [u32; 2] {
         let [rows, columns] = self.patch();
         let patches = batch * height.div_ceil(rows) * width.div_ceil(columns);
