@@ -141,3 +141,35 @@ impl Assault<'_> {
         autoattack::standard(self, &mut dice, &Pace::default()).await.map(|(_, left)| left)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ATTACKS, TargetKind};
+
+    #[test]
+    fn the_table_says_of_each_attack_what_its_routine_does() {
+        for row in &ATTACKS {
+            let threat = Threat {
+                attack: row.kind,
+                target: TargetKind::Untargeted,
+                epsilon: 0.1,
+                steps: 5,
+                restarts: 2,
+            };
+            let routine = Routine::of(&threat, Start::Own);
+            let (draws, needs_surrogate) = match &routine {
+                Routine::Descent(recipe, source) => {
+                    (recipe.starts(2) == 2, matches!(source, Source::Surrogate))
+                }
+                Routine::Noise | Routine::Part(_) | Routine::Standard => (true, false),
+                Routine::DeepFool | Routine::CarliniWagner => (false, false),
+            };
+            assert_eq!((draws, needs_surrogate), (row.draws, row.needs_surrogate), "{}", row.kind);
+            assert!(routine.passes(&threat, 10) > 0, "{}", row.kind);
+            if let Routine::Descent(recipe, _) = Routine::of(&threat, Start::Clean) {
+                assert_eq!(recipe.starts(2), 1, "{} from the clean image", row.kind);
+            }
+        }
+    }
+}
