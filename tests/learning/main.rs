@@ -1,5 +1,4 @@
-//! What networks learn: gradients of gradients, the scenarios, their competitors, mixed precision, and all of it held
-//! against PyTorch on the CPU.
+//! What networks learn: the scenarios, their competitors, mixed precision, and all of it held against PyTorch on the CPU.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +15,6 @@ mod golden;
 
 mod competitors;
 mod distillation;
-mod gradients;
 mod learning;
 mod mixed_precision;
 mod multitask;

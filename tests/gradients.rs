@@ -1,4 +1,5 @@
-//! Every layer's input gradient, and that one's own gradient, against finite differences in f64 on the CPU backend.
+//! Every layer's input gradient, and that one's own gradient, against finite differences in f64 on the CPU backend: in a
+//! process of its own, because the numbers of a device can be chosen once.
 
 use std::sync::OnceLock;
 
