@@ -8,8 +8,9 @@ mod common;
 
 use adapter::gpu;
 use common::{event, tiny_config, tiny_data, wait_for};
+use great_lab::config::Players;
 use great_lab::{
-    protocol::{Activity, Command, Delivery, Event, Players, RunState},
+    protocol::{Activity, Command, Delivery, Event, RunState},
     train::{checkpoint::Checkpoint, spawn},
 };
 

@@ -16,7 +16,7 @@ pub enum Column {
     Left,
     /// How training goes.
     Middle,
-    /// What comes of it.
+    /// How robust the network is, and what its tasks gain.
     Right,
 }
 

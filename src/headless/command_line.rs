@@ -107,7 +107,7 @@ pub struct WindowOptions {
     /// Start training at once
     #[arg(long)]
     pub run: bool,
-    /// Close the window after so many seconds
+    /// Close the window after this number of seconds
     #[arg(long, value_name = "SECONDS", hide = true)]
     exit_after: Option<u64>,
     /// What a run is.

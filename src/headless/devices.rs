@@ -45,7 +45,7 @@ fn describe(adapters: &[Adapter]) -> String {
     text
 }
 
-/// So many bytes in the largest unit that keeps them above one.
+/// A number of bytes in the largest unit that keeps them above one.
 fn bytes(count: u64) -> String {
     let units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
     let power = (0..units.len() - 1).take_while(|power| count >> (10 * (power + 1)) > 0).count();

@@ -34,7 +34,7 @@ pub enum Progress {
 }
 
 impl Progress {
-    /// Progress towards so many training steps.
+    /// Progress towards a number of training steps.
     pub fn new(quiet: bool, steps: u64) -> Self {
         Self::towards(steps, quiet, ["training", "the first step takes longest"])
     }

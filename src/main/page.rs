@@ -40,7 +40,7 @@ pub fn start() {
     });
 }
 
-/// Tells the page what became of the lab, as an event.
+/// Tells the page whether the lab has started, as an event.
 fn tell(name: &str, detail: &str) {
     let about = CustomEventInit::new();
     about.set_detail(&detail.into());

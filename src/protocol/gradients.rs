@@ -60,7 +60,7 @@ pub struct ClassHistogram {
     pub percentiles: [f64; PERCENTILES.len() + 2],
 }
 
-/// A few held-out images: what is attacked, along what, and what comes of it.
+/// A few held-out images: what is attacked, along which gradient, and the adversarial example.
 #[derive(Clone, Debug)]
 pub struct Samples {
     /// Which run.

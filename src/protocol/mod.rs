@@ -20,5 +20,3 @@ pub use message::{Activity, Command, Event, Failure, RunState};
 pub use robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase};
 pub use run::{Preparing, Report, RunId, RunInfo};
 pub use tasks::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit, gain_by_task, loss_over_metrics};
-
-pub use crate::config::{DeviceInfo, Players};

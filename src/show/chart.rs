@@ -57,7 +57,7 @@ pub struct Mark {
     /// Whose colour it has.
     pub role: Role,
     /// From 0 (invisible) to 1.
-    pub opacity: f32,
+    pub opacity: f64,
     /// The legend's entry, if it has one.
     pub name: Option<String>,
 }
@@ -76,7 +76,7 @@ impl Mark {
 
     /// The same, fainter.
     #[must_use]
-    pub fn faint(self, opacity: f32) -> Self {
+    pub fn faint(self, opacity: f64) -> Self {
         Self { opacity, ..self }
     }
 

@@ -8,9 +8,9 @@ use crate::config::TargetKind;
 use crate::protocol::{Curve, Point, Robustness, Share};
 
 /// How visible the interval about a curve is.
-const BAND: f32 = 0.13;
+const BAND: f64 = 0.13;
 /// How visible a curve is as it was measured, beside the smoothed one.
-const RAW: f32 = 0.3;
+const RAW: f64 = 0.3;
 
 /// The losses of both networks, by step.
 pub fn losses(main: &[[f64; 2]], auxiliary: &[[f64; 2]]) -> Chart {

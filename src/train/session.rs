@@ -12,12 +12,12 @@ use super::{
 };
 use crate::{
     config::{
-        Config, DeviceInfo, Hyper, KnobError, Occasion, Precision, ScenarioKind, Setup, TaskSet, Threat,
-        knobs,
+        Config, DeviceInfo, Hyper, KnobError, Occasion, Players, Precision, ScenarioKind, Setup, TaskSet,
+        Threat, knobs,
     },
     data::{self, DataError, Dataset, balanced_subset, scenes::Scenes},
     nn::network::Statistics,
-    protocol::{Event, Failure, Players, Preparing, Report, RunId, RunInfo},
+    protocol::{Event, Failure, Preparing, Report, RunId, RunInfo},
     scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
 };
 

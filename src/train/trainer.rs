@@ -7,10 +7,10 @@ use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
 
 use super::{checkpoint::Checkpoint, readings::guarded, session::Session};
 use crate::{
-    config::{Config, DeviceInfo, Hyper},
+    config::{Config, DeviceInfo, Hyper, Players},
     gpu::read,
     platform,
-    protocol::{Activity, Command, Delivery, Event, Failure, Local, Players, RunId, RunState},
+    protocol::{Activity, Command, Delivery, Event, Failure, Local, RunId, RunState},
 };
 
 /// The owner of every tensor.

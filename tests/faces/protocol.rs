@@ -3,8 +3,8 @@
 use crate::adapter::gpu;
 use crate::common::{event, tiny_config, tiny_data, trainer, wait_for};
 use great_lab::{
-    config::{AttackKind, Config, Mode, TargetKind, Threat},
-    protocol::{Activity, Audited, Command, Delivery, Event, Players, Remote, Report, RunState, Verdict},
+    config::{AttackKind, Config, Mode, Players, TargetKind, Threat},
+    protocol::{Activity, Audited, Command, Delivery, Event, Remote, Report, RunState, Verdict},
     train::{checkpoint::Checkpoint, spawn},
 };
 

@@ -9,13 +9,11 @@ use std::rc::Rc;
 use egui::{Color32, ColorImage, Key, Theme, Vec2};
 use egui_kittest::{Harness, kittest::Queryable};
 use great_lab::app::{About, Lab, Options, to_png};
-use great_lab::config::{AttackKind, Config, Hyper, Mode, MultitaskMethod};
+use great_lab::config::{AttackKind, Config, Hyper, Mode, MultitaskMethod, Players};
 use great_lab::protocol::made_up::{
     self, a_run, histograms, report, robustness, samples, started, started_tasks, state, tasks,
 };
-use great_lab::protocol::{
-    Activity, Command, Delivery, Event, Failure, Histograms, Local, Players, Report, connect,
-};
+use great_lab::protocol::{Activity, Command, Delivery, Event, Failure, Histograms, Local, Report, connect};
 
 /// A window and the trainer's end of its wires.
 struct Bench {

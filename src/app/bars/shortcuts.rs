@@ -5,7 +5,8 @@ use egui::{Context, Key, RichText};
 use crate::app::bars::toolbar;
 use crate::app::board::Board;
 use crate::app::pane::Scope;
-use crate::protocol::{Activity, Command, Players};
+use crate::config::Players;
+use crate::protocol::{Activity, Command};
 
 /// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

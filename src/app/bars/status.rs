@@ -9,7 +9,7 @@ use crate::app::draw::theme::{small, tiny};
 use crate::app::pane::Scope;
 use crate::app::run::history::History;
 use crate::protocol::Activity;
-use crate::show::number::{count, duration, percent};
+use crate::show::number::{count, duration, percent, whole_percent};
 
 /// Failures, each until it is dismissed.
 pub fn failures_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
@@ -86,7 +86,7 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
             if let Some(fraction) = fraction {
                 let left =
                     time_left(history).map_or(String::new(), |left| format!(" · {} left", duration(left)));
-                ui.label(RichText::new(format!("{:.0} %{left}", 100.0 * fraction)).font(small()));
+                ui.label(RichText::new(format!("{}{left}", whole_percent(fraction))).font(small()));
                 chart::progress(ui, &palette, fraction, 150.0);
             }
             if let Some(notice) = &history.notice {

@@ -5,9 +5,9 @@ use egui::{ComboBox, Layout, RichText, Theme, Ui};
 use crate::app::draw::icons::{self, Icon};
 use crate::app::draw::theme::small;
 use crate::app::pane::Scope;
-use crate::config::{BUILT_IN_DATA, KEPT_TEACHER, Method, NetworkKind, ScenarioKind, Setup, link};
+use crate::config::{BUILT_IN_DATA, KEPT_TEACHER, Method, NetworkKind, Players, ScenarioKind, Setup, link};
 use crate::platform;
-use crate::protocol::{Activity, Command, Players};
+use crate::protocol::{Activity, Command};
 use crate::show::number::{count, figure};
 
 /// What was chosen that only the whole window can do.

@@ -7,7 +7,7 @@ use egui_plot::{
 
 use crate::app::draw::theme::{Palette, tiny};
 use crate::config::TargetKind;
-use crate::show::number::short;
+use crate::show::number::{short, whole_percent};
 use crate::show::palette::Role;
 use crate::show::{Mark, Shape};
 
@@ -55,7 +55,7 @@ pub fn marks_ui<'a>(plot: &mut PlotUi<'a>, palette: &Palette, marks: Vec<Mark>) 
     for mark in marks {
         let points: Vec<[f64; 2]> = mark.finite_points().collect();
         let color = palette.role(mark.role);
-        let shade = palette.shade(color, mark.opacity);
+        let shade = palette.shade(color, mark.opacity as f32);
         let is_named = mark.name.is_some();
         let name = mark.name.unwrap_or_default();
         match mark.shape {
@@ -79,7 +79,7 @@ pub fn marks_ui<'a>(plot: &mut PlotUi<'a>, palette: &Palette, marks: Vec<Mark>) 
                     let high: Vec<f64> = there.iter().map(|[_, y]| *y).collect();
                     let low: Vec<f64> = back.iter().rev().map(|[_, y]| *y).collect();
                     let area = FilledArea::new(name, &xs, &low, &high);
-                    plot.add(area.fill_color(color.gamma_multiply(mark.opacity)).allow_hover(false));
+                    plot.add(area.fill_color(color.gamma_multiply(mark.opacity as f32)).allow_hover(false));
                 }
             }
         }
@@ -140,7 +140,7 @@ pub fn marks(values: Vec<f64>, apart: f64) -> impl Fn(egui_plot::GridInput) -> V
 
 /// Ticks of an axis of shares in [0, 1], in percent.
 pub fn percent_tick(share: f64) -> String {
-    if (-1e-9..=1.0 + 1e-9).contains(&share) { format!("{:.0} %", 100.0 * share) } else { String::new() }
+    if (-1e-9..=1.0 + 1e-9).contains(&share) { whole_percent(share) } else { String::new() }
 }
 
 /// Ticks of an axis of figures.

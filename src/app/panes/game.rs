@@ -102,7 +102,7 @@ fn gradient_name(setup: &Setup) -> &'static str {
 }
 
 /// Where things stand in the drawing.
-struct Plan {
+struct Layout {
     input: Rect,
     main: Rect,
     loss: Rect,
@@ -111,7 +111,7 @@ struct Plan {
     guess: Rect,
 }
 
-impl Plan {
+impl Layout {
     fn within(area: Rect) -> Self {
         let at = |x: f32, y: f32, size: Vec2| Rect::from_center_size(area.lerp_inside(vec2(x, y)), size);
         let side = (area.width() * 0.22).min(area.height() * 0.32).clamp(40.0, 96.0);
@@ -148,7 +148,7 @@ impl Pane for Game {
         let area = ui.available_rect_before_wrap();
         let verdict_height = 54.0;
         let drawing = area.with_max_y(area.bottom() - verdict_height).shrink2(vec2(1.0, 2.0));
-        let plan = Plan::within(drawing);
+        let layout = Layout::within(drawing);
         let setup = scope
             .history
             .info
@@ -157,9 +157,9 @@ impl Pane for Game {
             .clone();
         let words = Words::of(setup.scenario);
         self.refresh_pictures(ui, scope);
-        draw_flows(ui, scope, &plan, &setup);
-        self.draw_boxes(ui, scope, &plan, &setup);
-        explain(ui, &plan, words);
+        draw_flows(ui, scope, &layout, &setup);
+        self.draw_boxes(ui, scope, &layout, &setup);
+        explain(ui, &layout, words);
         verdict(ui, scope, area.with_min_y(area.bottom() - verdict_height), &setup);
     }
 
@@ -202,7 +202,7 @@ impl Game {
         });
     }
 
-    fn draw_boxes(&self, ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
+    fn draw_boxes(&self, ui: &Ui, scope: &Scope<'_>, layout: &Layout, setup: &Setup) {
         let (painter, palette, history) = (ui.painter(), &scope.palette, &*scope.history);
         let report = history.latest.as_ref();
         let weights = |count: fn(&crate::protocol::RunInfo) -> usize| {
@@ -213,27 +213,34 @@ impl Game {
         };
         let words = Words::of(setup.scenario);
         let network = setup.network.name();
-        let narrow = plan.main.width() < 92.0;
+        let narrow = layout.main.width() < 92.0;
         let titles = if narrow { [words.main_short, "Auxiliary"] } else { [words.main, "Auxiliary network"] };
-        node(painter, palette, plan.main, palette.main, titles[0], &[network, &weights(|i| i.main_weights)]);
+        node(
+            painter,
+            palette,
+            layout.main,
+            palette.main,
+            titles[0],
+            &[network, &weights(|i| i.main_weights)],
+        );
         let auxiliary = ["reads gradients", &weights(|i| i.auxiliary_weights)];
-        node(painter, palette, plan.auxiliary, palette.auxiliary, titles[1], &auxiliary);
+        node(painter, palette, layout.auxiliary, palette.auxiliary, titles[1], &auxiliary);
         let loss = report.map_or("–".into(), |report| figure(report.loss));
         let right =
             report.map_or("of x right".into(), |report| format!("{} right", whole_percent(report.accuracy)));
-        big_figure(painter, palette, plan.loss, palette.main, "loss J", &loss, &right);
+        big_figure(painter, palette, layout.loss, palette.main, "loss J", &loss, &right);
         let read = report.map_or("–".into(), |report| whole_percent(report.auxiliary_accuracy));
         let chance = history.chance().map_or("chance 1/K".into(), |c| format!("chance {}", whole_percent(c)));
-        big_figure(painter, palette, plan.guess, palette.auxiliary, words.guess, &read, &chance);
+        big_figure(painter, palette, layout.guess, palette.auxiliary, words.guess, &read, &chance);
         let pictures = self.pictures.as_ref();
-        picture(painter, palette, plan.input, pictures.map(|p| &p.image), "x");
+        picture(painter, palette, layout.input, pictures.map(|p| &p.image), "x");
         let gradient = pictures.map(|p| &p.gradient);
-        picture(painter, palette, plan.gradient, gradient, gradient_name(setup));
+        picture(painter, palette, layout.gradient, gradient, gradient_name(setup));
     }
 }
 
 /// The arrows, with what is on them.
-fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
+fn draw_flows(ui: &Ui, scope: &Scope<'_>, layout: &Layout, setup: &Setup) {
     let (painter, palette) = (ui.painter(), &scope.palette);
     let report = scope.history.latest.as_ref();
     // Without a GPU there are too few frames for things to move.
@@ -241,23 +248,23 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
     let time = if moving { Some(ui.input(|input| input.time)) } else { None };
     let forward = palette.main;
     let flow = |points: &[Pos2], color, used| arrows::flow(painter, points, color, used, time);
-    flow(&[plan.input.right_center(), plan.main.left_center()], forward, true);
-    flow(&[plan.main.right_center(), plan.loss.left_center()], forward, true);
-    flow(&[plan.loss.center_bottom(), plan.gradient.center_top()], forward, true);
-    flow(&[plan.gradient.left_center(), plan.auxiliary.right_center()], palette.auxiliary, true);
-    flow(&[plan.auxiliary.left_center(), plan.guess.right_center()], palette.auxiliary, true);
+    flow(&[layout.input.right_center(), layout.main.left_center()], forward, true);
+    flow(&[layout.main.right_center(), layout.loss.left_center()], forward, true);
+    flow(&[layout.loss.center_bottom(), layout.gradient.center_top()], forward, true);
+    flow(&[layout.gradient.left_center(), layout.auxiliary.right_center()], palette.auxiliary, true);
+    flow(&[layout.auxiliary.left_center(), layout.guess.right_center()], palette.auxiliary, true);
     let rms = report.map_or(String::new(), |report| format!("rms {}", figure(report.gradient_rms)));
-    let beside = plan.loss.center_bottom().lerp(plan.gradient.center_top(), 0.5) - vec2(7.0, 0.0);
+    let beside = layout.loss.center_bottom().lerp(layout.gradient.center_top(), 0.5) - vec2(7.0, 0.0);
     label(painter, beside - vec2(0.0, 6.0), Align2::RIGHT_CENTER, gradient_name(setup), palette.text);
     // Where the drawing is narrow, α stands there.
-    if plan.loss.left() - plan.main.right() > 18.0 {
+    if layout.loss.left() - layout.main.right() > 18.0 {
         label(painter, beside + vec2(0.0, 6.0), Align2::RIGHT_CENTER, &rms, palette.weak);
     }
 
     // α: from the auxiliary network back into the main one.
-    let middle = plan.main.center_bottom().lerp(plan.auxiliary.center_top(), 0.5);
-    let x = plan.main.left() + plan.main.width() * 0.2;
-    let (from, to) = (pos2(x, plan.auxiliary.top()), pos2(x, plan.main.bottom()));
+    let middle = layout.main.center_bottom().lerp(layout.auxiliary.center_top(), 0.5);
+    let x = layout.main.left() + layout.main.width() * 0.2;
+    let (from, to) = (pos2(x, layout.auxiliary.top()), pos2(x, layout.main.bottom()));
     let method = setup.method();
     let is_fed_back = method.alpha() || method.aligns();
     flow(&[from, to], palette.adversary, is_fed_back);
@@ -280,8 +287,8 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, plan: &Plan, setup: &Setup) {
 
     // β: what the gradients were mistaken for weighs the loss.
     if method.beta() {
-        let start = pos2(plan.guess.center().x, plan.guess.top());
-        let end = pos2(plan.main.left() + 8.0, plan.main.bottom());
+        let start = pos2(layout.guess.center().x, layout.guess.top());
+        let end = pos2(layout.main.left() + 8.0, layout.main.bottom());
         flow(&[start, pos2(start.x, middle.y), pos2(end.x, middle.y), end], palette.auxiliary, true);
         let at = pos2(start.x + 5.0, middle.y - 7.0);
         label(painter, at, Align2::LEFT_CENTER, &format!("β = {}", short(hyper.beta)), palette.auxiliary);
@@ -350,23 +357,23 @@ fn label(painter: &Painter, at: Pos2, align: Align2, text: &str, color: Color32)
 }
 
 /// What hovering each part of the drawing says.
-fn explain(ui: &Ui, plan: &Plan, words: &Words) {
+fn explain(ui: &Ui, layout: &Layout, words: &Words) {
     for (rect, name, text) in [
-        (plan.input, "x", "An image from the training data."),
-        (plan.main, "main", words.about_main),
+        (layout.input, "x", "An image from the training data."),
+        (layout.main, "main", words.about_main),
         (
-            plan.loss,
+            layout.loss,
             "loss",
             "J: cross-entropy of the main network, and the share of training images it gets right.",
         ),
         (
-            plan.gradient,
+            layout.gradient,
             "gradient",
             "The gradient tensor: how J changes with each pixel of x. An attack follows it, so what can be read off it can be used. Blue lowers J, orange raises it.",
         ),
-        (plan.auxiliary, "auxiliary", words.about_auxiliary),
+        (layout.auxiliary, "auxiliary", words.about_auxiliary),
         (
-            plan.guess,
+            layout.guess,
             "guess",
             "Share of gradient tensors whose origin the auxiliary network reads, beside what guessing would get.",
         ),

@@ -293,7 +293,8 @@ fn curve_marks(evaluation: &Robustness, curve: &Curve) -> Vec<Mark> {
     let points = charts::values(&shares);
     let dots = points.iter().filter(|[epsilon, _]| *epsilon > 0.0).copied().collect();
     vec![
-        charts::band(&shares, role),
+        // On a screen a little more of it has to be seen.
+        charts::band(&shares, role).faint(0.14),
         Mark::new(Shape::Line(4), points, role),
         Mark::new(Shape::Dots, dots, role).named(charts::curve_name(curve)),
     ]

@@ -1,4 +1,4 @@
-//! What several tasks have come to: their errors beside what they are alone, how their gradients lie to each other, what
+//! How well several tasks are learned: their errors beside what they are alone, how their gradients lie to each other, what
 //! the alignment layers let through, and what is said of held-out images.
 
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, watch};
 use web_time::{Duration, Instant};
 
 use crate::app::run::history::History;
-use crate::config::{Config, Hyper, Occasion};
-use crate::protocol::{Activity, Command, Players};
+use crate::config::{Config, Hyper, Occasion, Players};
+use crate::protocol::{Activity, Command};
 
 /// How long after a command the window looks out for its answer as often as while training.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);

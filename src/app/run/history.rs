@@ -64,7 +64,7 @@ pub struct History {
     pub samples: Option<Samples>,
     /// Counts the samples that came, so that textures follow them.
     pub samples_received: u64,
-    /// What the run's tasks have come to last.
+    /// The newest figures of the run's tasks.
     pub tasks: Option<Tasks>,
     /// Counts those that came, so that textures follow them.
     pub tasks_received: u64,
@@ -158,7 +158,7 @@ impl History {
         self.evaluation.as_ref().filter(|evaluation| evaluation.complete).or(self.previous.as_ref())
     }
 
-    /// What the same tasks came to when each was learned alone, on the same data; none of such a run itself.
+    /// The figures of the same tasks when each was learned alone, on the same data; none of such a run itself.
     pub fn alone(&self) -> Option<&Tasks> {
         let (info, tasks) = (self.info.as_ref()?, self.tasks.as_ref()?);
         let (data, alone) = self.single_tasks.as_ref()?;
@@ -350,7 +350,7 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::DeviceInfo;
+    use crate::config::DeviceInfo;
     use web_time::Duration;
 
     fn started(run: RunId) -> Event {

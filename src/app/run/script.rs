@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
-use crate::config::{knobs, link};
-use crate::protocol::{Activity, Command, Players, Point, Robustness};
+use crate::config::{Players, knobs, link};
+use crate::protocol::{Activity, Command, Point, Robustness};
 use crate::show::columns::Metric;
 
 /// What [`obey`] knows.

@@ -54,12 +54,12 @@ pub struct BenchOptions {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// Instead take so many GREAT+GREACE steps; exit status 1 if the last tenth is over a quarter slower than the
+    /// Instead take this number of GREAT+GREACE steps; exit status 1 if the last tenth is over a quarter slower than the
     /// first, or holds over a twentieth (and 16 MiB) more memory
     #[arg(long, value_name = "N", allow_hyphen_values = true, conflicts_with_all = ["profile", "steps"],
           value_parser = clap::value_parser!(u64).range(1..))]
     soak: Option<u64>,
-    /// The one kind of step to time in this process, which began so many seconds after 1970
+    /// The one kind of step to time in this process, which began this number of seconds after 1970
     #[arg(long, value_name = "KIND", hide = true, requires = "started", value_parser = ["plain", "great"])]
     measure: Option<String>,
     #[arg(long, value_name = "SECONDS", hide = true)]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::measured::{Measured, Operation, mebibytes};
+use crate::show::number::whole_percent;
 use crate::train::benchmark::{Drift, Results};
 
 /// burn's kernels below this share of a step stand in one line together.
@@ -86,7 +87,7 @@ fn write_operations(text: &mut String, operations: &[Operation]) {
             number(gigaflop, 3),
             number(megabytes / row.ms, 1),
             number(1e3 * gigaflop / row.ms, 1),
-            row.of_ceiling.map_or(String::new(), |share| format!("{:.0} %", 100.0 * share)),
+            row.of_ceiling.map_or(String::new(), whole_percent),
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }

@@ -1,4 +1,4 @@
-//! `great-lab compare`: methods against each other from paired seeds, each cell a run of its own, and what came of them.
+//! `great-lab compare`: methods against each other from paired seeds, each cell a run of its own, and their results.
 
 mod cells;
 mod metrics;
@@ -204,7 +204,7 @@ fn leave_to(run: &RunOptions, knob: &str, flag: &'static str) -> Result<(), Head
     Err(HeadlessError::Flag { flag, problem })
 }
 
-/// Runs what is missing of this part of `plan`, and says what came of the whole where it is complete.
+/// Runs what is missing of this part of `plan`, and publishes the results of the whole where it is complete.
 fn run_plan(plan: &Plan, out: &Path, part: Part, device: &str) -> Result<Ended, HeadlessError> {
     plan.claim(out)?;
     if Workshop::open(out, device)?.run(plan, part)? == Ended::Interrupted {

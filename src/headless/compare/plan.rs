@@ -245,7 +245,7 @@ fn is_being_claimed(folder: &Path) -> bool {
     })
 }
 
-/// So many seeds from that of `base` on.
+/// This number of seeds from that of `base` on.
 fn seeds_from(base: &Config, seeds: u64) -> impl Iterator<Item = u64> + use<> {
     let first = base.setup.seed;
     (0..seeds).map(move |offset| first.wrapping_add(offset))

@@ -51,13 +51,13 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// None as yet, of images `[C, H, W]` of so many classes.
+    /// No examples as yet, of images `[C, H, W]` of this number of classes.
     pub fn new(threat: Threat, shape: [usize; 3], classes: usize) -> Self {
         let (clean, float, uint8) = (Seen::default(), Seen::default(), Seen::default());
         Self { threat, shape, classes, labels: Vec::new(), indices: Vec::new(), clean, float, uint8 }
     }
 
-    /// Adds what became of the held-out images at `indices`, `[N, C, H, W]`.
+    /// Adds the adversarial examples `[N, C, H, W]` of the held-out images at `indices`.
     ///
     /// # Errors
     /// Where the device failed.

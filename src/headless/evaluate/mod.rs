@@ -24,7 +24,7 @@ use crate::train::checkpoint::{Checkpoint, CheckpointError};
 use crate::train::record::EvaluationRecord;
 use assess::{Found, Job, assess};
 use examples::Examples;
-use report::{Description, Report};
+use report::{Contents, Description};
 use threats::Request;
 
 /// The names of the attacks; `--help` says of each what it does.
@@ -142,7 +142,7 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
         print(&tables::audit_text(lights));
     }
     options.save_examples.as_deref().map_or(Ok(()), |path| write_examples(path, examples))?;
-    let report = report::html(&Report { subject: &subject, evaluation, gallery, lights });
+    let report = report::html(&Contents { subject: &subject, evaluation, gallery, lights });
     options.report.as_deref().map_or(Ok(()), |path| write_whole(path, report.as_bytes()))?;
     options.out.as_deref().map_or(Ok(()), |out| {
         write(out, options.force, (evaluation, draws), lights.clone(), hyper.epsilon, &report)

@@ -13,7 +13,7 @@ use crate::show::{Axis, Chart, Mark, Shape, png as encoder};
 
 /// Width and height of the picture, in pixels.
 const SIZE: (u32, u32) = (1600, 960);
-/// Each pixel is the average of so many times so many: plotters draws wide lines without smoothing their edges.
+/// Each pixel is the average of a square with this side: plotters draws wide lines without smoothing their edges.
 const SUPERSAMPLING: u32 = 2;
 /// Width of the column that holds the legend.
 const LEGEND_WIDTH: u32 = 300;
@@ -126,7 +126,7 @@ fn draw_legend(chart: &Chart, area: &Canvas<'_>) -> Drawn {
     for mark in &chart.marks {
         let Some(name) = &mark.name else { continue };
         let (left, right) = (scaled(4), scaled(40));
-        let style = ink(mark.role).mix(mark.opacity.into());
+        let style = ink(mark.role).mix(mark.opacity);
         match mark.shape {
             Shape::Line(width) => {
                 let line = style.stroke_width(width.max(4) * SUPERSAMPLING);
@@ -158,7 +158,7 @@ fn ink(role: Role) -> RGBColor {
     RGBColor(red, green, blue)
 }
 
-/// So many pixels of the picture, in pixels of the canvas.
+/// Pixels of the picture, in pixels of the canvas.
 const fn scaled(pixels: u32) -> i32 {
     (pixels * SUPERSAMPLING) as i32
 }
@@ -174,7 +174,7 @@ fn draw_mark(plot: &mut Plot<'_, '_, '_>, mark: &Mark) -> Drawn {
     if points.is_empty() {
         return Ok(());
     }
-    let style = ink(mark.role).mix(mark.opacity.into());
+    let style = ink(mark.role).mix(mark.opacity);
     match mark.shape {
         Shape::Line(width) => {
             let line = style.stroke_width(width * SUPERSAMPLING);

@@ -106,7 +106,7 @@ pub fn tasks_rows(tasks: &Tasks) -> Vec<Vec<String>> {
     found.tasks.iter().enumerate().flat_map(rows).collect()
 }
 
-/// What several tasks have come to, for people.
+/// The figures of several tasks, for people.
 pub fn tasks_text(tasks: &TaskFigures) -> String {
     let mut text = format!("{:<12} {:>16} {:>13}  figures\n", "task", "cosine to others", "behind layers");
     for (index, name) in tasks.tasks.iter().enumerate() {

@@ -79,7 +79,7 @@ impl RunWriter {
         self.last_histograms.as_ref()?.comparison.as_ref()
     }
 
-    /// What several tasks have come to last.
+    /// The newest figures of several tasks.
     pub fn last_tasks(&self) -> Option<&Tasks> {
         self.last_tasks.as_ref()
     }

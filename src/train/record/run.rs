@@ -10,10 +10,8 @@ use super::{
     file::{self, RecordError, VERSION},
 };
 use crate::{
-    config::{AttackKind, Config, TargetKind, knobs::validate},
-    protocol::{
-        Comparison, DeviceInfo, Figure, Histograms, Report, Robustness, RunInfo, TaskFigures, Tasks, nullable,
-    },
+    config::{AttackKind, Config, DeviceInfo, TargetKind, knobs::validate},
+    protocol::{Comparison, Figure, Histograms, Report, Robustness, RunInfo, TaskFigures, Tasks, nullable},
 };
 
 /// How a run ended.

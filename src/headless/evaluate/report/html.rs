@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::draw::{bars, curves, escaped, matrix, picture};
 use super::svg::svg;
-use super::{Report, Seen};
+use super::{Contents, Seen};
 use crate::config::{Norm, Threat};
 use crate::protocol::{Light, Robustness, Verdict};
 use crate::show::number::{decimal, interval, percent};
@@ -12,8 +12,8 @@ use crate::show::number::{decimal, interval, percent};
 const STYLE: &str = include_str!("report.css");
 
 /// The whole page.
-pub fn html(report: &Report<'_>) -> String {
-    let Report { subject, evaluation, lights, .. } = report;
+pub fn html(report: &Contents<'_>) -> String {
+    let Contents { subject, evaluation, lights, .. } = report;
     let mut body = format!("<h1>Robustness of {}</h1><p class=\"weak\">", escaped(&subject.title));
     body += &subject.lines.iter().map(|line| escaped(line)).collect::<Vec<_>>().join(" · ");
     body += "</p>";
@@ -46,7 +46,7 @@ pub fn html(report: &Report<'_>) -> String {
 }
 
 /// The worst case at the headline's radius, and what it has to be compared with.
-fn headline(report: &Report<'_>) -> String {
+fn headline(report: &Contents<'_>) -> String {
     let evaluation = report.evaluation;
     let case = evaluation.worst.iter().find(|case| case.norm == Norm::Linf);
     let point =
@@ -103,7 +103,7 @@ fn name(threat: &Threat) -> String {
 }
 
 /// What is mistaken for what under the strongest attack, beside the pairs that GREACE weighs.
-fn confusion(report: &Report<'_>) -> String {
+fn confusion(report: &Contents<'_>) -> String {
     let (gallery, classes) = (report.gallery, &report.subject.classes);
     let Some((_, threat, seen)) = gallery.strongest() else { return String::new() };
     let mut section = format!(
@@ -122,7 +122,7 @@ fn confusion(report: &Report<'_>) -> String {
 }
 
 /// The first images: as they are, what was changed, as attacked; with predictions.
-fn pictures(report: &Report<'_>) -> String {
+fn pictures(report: &Contents<'_>) -> String {
     let gallery = report.gallery;
     let Some((_, threat, seen)) = gallery.strongest() else { return String::new() };
     let (shape, classes) = (report.subject.shape, &report.subject.classes);

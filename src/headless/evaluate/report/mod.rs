@@ -33,7 +33,7 @@ pub struct Description {
 }
 
 /// Everything that a report says.
-pub struct Report<'a> {
+pub struct Contents<'a> {
     /// Who was attacked.
     pub subject: &'a Description,
     /// The figures.
