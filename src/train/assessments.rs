@@ -60,6 +60,11 @@ impl Assessments {
         self.attacks.is_some()
     }
 
+    /// Keeps what an earlier run found out about batches.
+    pub fn learn_from(&mut self, earlier: &Self) {
+        self.batch_sizes = earlier.batch_sizes.clone();
+    }
+
     /// Drops what is under way.
     pub fn clear(&mut self) {
         (self.attacks, self.audit) = (None, None);

@@ -202,6 +202,11 @@ impl Session {
         *setup == Setup { seed: setup.seed, steps: setup.steps, ..other.clone() }
     }
 
+    /// Keeps what the run before it found out about the device.
+    pub fn learn_from(&mut self, earlier: &Self) {
+        self.assessments.learn_from(&earlier.assessments);
+    }
+
     /// Leaves the rehearsal out.
     pub fn skip_rehearsal(&mut self) {
         self.unrehearsed = false;

@@ -193,6 +193,9 @@ impl Trainer {
         let made = guarded(async { Ok(make(run, &device, info)) }).await;
         match made {
             Ok(Ok(mut session)) => {
+                if let Some(before) = &self.session {
+                    session.learn_from(before);
+                }
                 let before = self.session.as_ref().filter(|before| !before.wants_rehearsal());
                 // A face that writes everything down waits for nobody, and runs at once.
                 if self.local.delivery == Delivery::Complete
