@@ -166,7 +166,7 @@ macro_rules! attacks {
 }
 
 attacks! {
-    Noise = "noise": "x + ε · sign(N(0, 1)), which reads no gradient",
+    Noise = "noise": "x + ε · sign(N(0, 1))",
         Noise Linf, aims false, steps own, draws true, gradient false, surrogate false, slot 7,
         running [Untargeted] window [Untargeted] at_end [] by_default false;
     Fgsm = "fgsm": "one signed step of size ε (Goodfellow et al. 2015)",
@@ -206,7 +206,7 @@ attacks! {
         FabT Linf, aims false, steps AUTO_ITERATIONS, draws true, gradient true, surrogate false, slot 6;
     FabTL2 = "fab-t-l2": "FAB-T in L2",
         FabT L2, aims false, steps AUTO_ITERATIONS, draws true, gradient true, surrogate false, slot 7;
-    Square = "square": "random squares, which read no gradient, L∞ (Andriushchenko et al. 2020)",
+    Square = "square": "random squares, L∞ (Andriushchenko et al. 2020)",
         Square Linf, aims false, steps SQUARE_QUERIES, draws true, gradient false, surrogate false, slot 8;
     SquareL2 = "square-l2": "Square in L2",
         Square L2, aims false, steps SQUARE_QUERIES, draws true, gradient false, surrogate false, slot 9;
@@ -216,6 +216,15 @@ attacks! {
         AutoAttack Linf, aims false, steps AUTO_ITERATIONS, draws true, gradient true, surrogate false, slot 8;
     AutoAttackL2 = "autoattack-l2": "AutoAttack's standard version in L2",
         AutoAttack L2, aims false, steps AUTO_ITERATIONS, draws true, gradient true, surrogate false, slot 8;
+}
+
+impl AttackRow {
+    /// What people read of it: what it does, whether it aims, and where it reads no gradient.
+    pub fn help(&self) -> String {
+        let aims = if self.aims { "; can aim at a target" } else { "" };
+        let blind = if self.reads_gradient { "" } else { "; reads no gradient of this network" };
+        format!("{}{aims}{blind}", self.about)
+    }
 }
 
 impl AttackKind {

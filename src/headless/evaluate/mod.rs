@@ -29,7 +29,7 @@ use threats::Request;
 
 /// The names of the attacks; `--help` says of each what it does.
 fn attacks() -> PossibleValuesParser {
-    PossibleValuesParser::new(ATTACKS.iter().map(|row| PossibleValue::new(row.kind.name()).help(row.about)))
+    PossibleValuesParser::new(ATTACKS.iter().map(|row| PossibleValue::new(row.kind.name()).help(row.help())))
 }
 
 /// The flags of `great-lab evaluate`.
