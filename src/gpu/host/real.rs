@@ -1,4 +1,5 @@
-//! Single and double precision on the host, for loops that are the same in both.
+//! Single and double precision on the host, for loops that are the same in both, and an exponential that these become
+//! vectors with.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};

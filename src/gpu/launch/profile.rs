@@ -2,7 +2,7 @@
 //!
 //! Off, it costs a launch one look at a flag. On, every launch on a GPU is timed, burn's too: by the device's own
 //! timestamps where it has them, without waiting. On the CPU backend those operations are timed that say so
-//! ([`on_host`]).
+//! (`on_host`).
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -15,7 +15,8 @@ pub(in crate::gpu) fn operand(tensor: CubeTensor) -> CubeTensor {
     into_contiguous(tensor)
 }
 
-/// A part of a buffer, without a copy; it starts at that entry, a multiple of [`Storage::alignment`].
+/// A part of a buffer, without a copy; it starts at that entry, a multiple of
+/// [`Storage::alignment`](super::storage::Storage::alignment).
 pub(in crate::gpu) fn within(buffer: &CubeTensor, start: usize, shape: Shape) -> CubeTensor {
     let end = start + shape.num_elements();
     let bytes = |entries: usize| (entries * buffer.dtype.size()) as u64;

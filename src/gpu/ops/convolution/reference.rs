@@ -7,7 +7,7 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::geometry::Geometry;
 
-/// What [`conv2d`] computes, by burn's convolution.
+/// What [`conv2d`](super::conv2d) computes, by burn's convolution.
 pub(super) fn convolution_reference<B: Backend>(
     x: FloatTensor<B>,
     weight: FloatTensor<B>,
@@ -17,7 +17,7 @@ pub(super) fn convolution_reference<B: Backend>(
     B::conv2d(x, weight, None, options)
 }
 
-/// What [`conv2d_input_vjp`] computes, by burn's transposed convolution.
+/// What [`conv2d_input_vjp`](super::conv2d_input_vjp) computes, by burn's transposed convolution.
 pub(super) fn input_vjp_reference<B: Backend>(
     gy: FloatTensor<B>,
     weight: FloatTensor<B>,
@@ -30,7 +30,8 @@ pub(super) fn input_vjp_reference<B: Backend>(
     B::conv_transpose2d(gy, weight, None, options)
 }
 
-/// What [`conv2d_weight_vjp`] computes: burn's convolution of the inputs by the cotangents, batch and channels swapped.
+/// What [`conv2d_weight_vjp`](super::conv2d_weight_vjp) computes: burn's convolution of the inputs by the cotangents,
+/// batch and channels swapped.
 pub(super) fn weight_vjp_reference<B: Backend>(
     x: FloatTensor<B>,
     gy: FloatTensor<B>,

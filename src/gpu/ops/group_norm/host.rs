@@ -1,4 +1,4 @@
-//! The three passes of [`group_norm`](super::group_norm) on the host: the same bits whatever the number of threads.
+//! The three passes of [`group_norm`](super) on the host: the same bits whatever the number of threads.
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;

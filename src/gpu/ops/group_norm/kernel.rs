@@ -1,4 +1,4 @@
-//! The three passes of [`group_norm`](super::group_norm) on the GPU: a launch each, and one that adds up over the batch
+//! The three passes of [`group_norm`](super) on the GPU: a launch each, and one that adds up over the batch
 //! what each sample does to the weights.
 
 use burn::backend::tensor::FloatTensor;

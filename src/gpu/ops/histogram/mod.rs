@@ -23,7 +23,7 @@ const NO_MOMENTS: [f32; MOMENTS] = [0.0, 0.0, f32::MAX, f32::MIN];
 /// Gradient entries by class, still on the device.
 #[derive(Clone, Debug)]
 pub struct HistogramCounts {
-    /// `[classes, COLUMNS]`, of the labels' integer type: entries in each bin of [`edges`](super::bins::edges), and
+    /// `[classes, COLUMNS]`, of the labels' integer type: entries in each bin of [`edges`](bins::edges), and
     /// last the number of those that are not finite and in no bin. Counts of several batches may be added.
     pub counts: Tensor<2, Int>,
     /// `[classes, 4]`: sum, sum of squares, smallest and largest of the finite entries, in `f32`; where there are

@@ -1,4 +1,4 @@
-//! Batches from packed images, as a kernel and as plain loops: one launch, and only numbers of images travel.
+//! Batches from packed images, of which only the numbers travel; on the host in plain loops.
 
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::{FloatTensor, IntTensor};

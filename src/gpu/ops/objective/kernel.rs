@@ -114,7 +114,7 @@ impl Pass {
     }
 }
 
-/// This kernel and that of [`softmax`](super::softmax).
+/// This kernel and that of [`softmax`](mod@softmax).
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
     vec![KERNEL.complete(), softmax::KERNEL.complete()]
 }

@@ -44,7 +44,7 @@ struct Piece<'a, T> {
     new: [&'a mut [T]; 3],
 }
 
-/// See [`optimizer_step`](super::optimizer_step::optimizer_step); the coefficients in the kernel's order.
+/// See [`optimizer_step`](super::optimizer_step()); the coefficients in the kernel's order.
 pub(super) fn on_host<T: Real>(
     state: &FlexTensor,
     gradients: &[FlexTensor],

@@ -70,7 +70,7 @@ impl Coefficients {
 /// The state after a step along the gradients of its parts; the old state stays as it is.
 ///
 /// `state` is planes of equal length one after the other: the weights, the first moments, and the second ones where
-/// [`Coefficients::second`] is there; in each the parts stand as [`layout`] of the gradients' lengths says.
+/// [`Coefficients::second`] is there; in each the parts stand as [`layout()`] of the gradients' lengths says.
 ///
 /// # Panics
 /// Where the lengths do not fit each other.

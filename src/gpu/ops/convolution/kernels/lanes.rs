@@ -1,6 +1,7 @@
-//! The kernels of [`convolution_kernels`](super::convolution_kernels) for [`Hardware::Lanes`](super::hardware::Hardware): an invocation is a lane of a vector, a load takes as
-//! long as twenty multiplications because its lanes are loaded one after the other, and a barrier costs a coroutine.
-//! So nothing goes through workgroup memory; what a subgroup's lanes loaded they pass round in registers.
+//! The convolution's kernels for [`Hardware::Lanes`](crate::gpu::launch::Hardware): an invocation is a lane of a vector,
+//! a load takes as long as twenty multiplications because its lanes are loaded one after the other, and a barrier costs a
+//! coroutine. So nothing goes through workgroup memory; what a subgroup's lanes loaded they pass round in registers.
+//! A step of `cnn-small` takes less than a third of the time there that it takes with the kernels for GPUs.
 
 use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
 use cubecl::prelude::KernelId;

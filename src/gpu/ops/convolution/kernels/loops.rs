@@ -1,5 +1,4 @@
-//! The kernel of [`convolution_kernels`](super::convolution_kernels) for drivers that compile slowly: one for all three
-//! operations and all sizes.
+//! The convolution's kernel for drivers that compile slowly: one for all three operations and all sizes.
 //!
 //! SwiftShader, which computes WebGPU on the processor in Chromium, takes 16 s for the smallest of the others, minutes
 //! for the rest, and gigabytes for all.

@@ -1,4 +1,4 @@
-//! The kernels of [`convolution_kernels`](super::convolution_kernels) for GPUs.
+//! The convolution's kernels for GPUs.
 //!
 //! An invocation sums a patch of pixels in several channels in its registers, or several taps of several filters; what a
 //! workgroup's invocations have in common it loads once into workgroup memory, and loads the next while it computes.

@@ -1,4 +1,4 @@
-//! The weight gradient's kernel beside those of [`convolution_lanes`](super::convolution_lanes), for the same adapters.
+//! The weight gradient's kernel beside those of [`lanes`](super::lanes), for the same adapters.
 //!
 //! What counts are loads. A lane has an output and loads its cotangents; a pixel of the image is loaded by one lane and
 //! passed to the others. One input channel is written out, and those of a subgroup take turns in it: a driver compiles that
