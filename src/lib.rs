@@ -1,4 +1,5 @@
 //! GREAT Lab: gradient adversarial training of neural networks (Sinha et al. 2018) on whatever GPU there is.
+//! What lies where, and walks through the code: `docs/architecture.md`.
 //!
 //! Who may import whom; left may be used by right, and `gpu` by `nn`, whose layers compute by its kernels
 //! (`tests/layers` checks it):
