@@ -128,6 +128,11 @@ mod tests {
     #[test]
     fn the_default_is_written_as_it_always_was() {
         let written = serde_json::to_string_pretty(&Config::default()).expect("a config is plain data");
-        assert_eq!(written, include_str!("../../tests/data/before/default-config.json").trim_end());
+        let before = include_str!("../../tests/data/before/default-config.json");
+        let mut lines = written.lines().map(|line| line.trim_end_matches(','));
+        // Knobs that came since stand between the others.
+        for entry in before.lines().map(|line| line.trim_end_matches(',')) {
+            assert!(lines.any(|line| line == entry), "{entry} is missing from {written}");
+        }
     }
 }
