@@ -110,7 +110,7 @@ pub struct AttackRow {
     pub needs_surrogate: bool,
     /// One line: what it does.
     pub about: &'static str,
-    /// Its colour: the class whose colour it shares.
+    /// Its colour in the window: the class whose colour it shares.
     pub slot: u8,
     /// Where it is tried unasked.
     pub offered: Offered,

@@ -39,7 +39,7 @@ pub enum Role {
     Good,
     /// Wrong, failed.
     Bad,
-    /// A class; they repeat after ten, where names have to help.
+    /// A class; they repeat after ten (on a page after seven), where names have to help.
     Class(usize),
     /// An attack: strongest untargeted, paler with a target. On paper, where there are few and each is named, by its place
     /// among those drawn.

@@ -115,7 +115,10 @@ fn next_run_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
             let unused = knob.unused(&next, device);
             knob_ui(ui, &scope.palette, knob, &mut scope.controls.config, unused);
         }
-        if ui.button("Open data folder…").on_hover_text("IDX, IDX.gz, CIFAR-10; starts a new run").clicked()
+        if ui
+            .button("Open data folder…")
+            .on_hover_text("IDX, IDX.gz, CIFAR-10, .npz; starts a new run")
+            .clicked()
         {
             scope.exports.await_answer(platform::pick_folder());
         }
