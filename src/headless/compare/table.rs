@@ -211,6 +211,7 @@ mod tests {
             clean: share(accuracy),
             worst_case: vec![],
             eot: None,
+            verdict_draws: None,
             attacks: vec![
                 attack(TargetKind::Untargeted, 0.05, 0.9),
                 attack(TargetKind::Random, 0.1, 0.8),

@@ -56,7 +56,7 @@ fn an_evaluation_reads_back_in_full() {
     let evaluation = made_up::robustness(1, 3000, true);
     let evaluation = Robustness { smallest: vec![0.0, 0.25, f64::INFINITY], ..evaluation };
     let lights = made_up::audited(1, 3000, true).lights;
-    let record = EvaluationRecord::in_full(&evaluation, lights, 20);
+    let record = EvaluationRecord::in_full(&evaluation, lights, Expectation { draws: 20, verdict: Some(32) });
     assert_eq!(record.smallest_epsilon, [Some(0.0), Some(0.25), None]);
     let record: EvaluationRecord = serde_json::from_str(&record.text()).unwrap();
     let scratch = tempfile::tempdir().unwrap();
