@@ -24,8 +24,9 @@ class Refusal(Exception):
     """What is wrong with what was given."""
 
 
-def read_checkpoint(path):
-    """What a checkpoint says of its main network, and that network's `state_dict`."""
+def read_checkpoint(path, transforms=("none",)):
+    """What a checkpoint says of its main network, and that network's `state_dict`; refused where it does something else to
+    its input than what is named."""
     path = pathlib.Path(path)
     path = path / "checkpoint.safetensors" if path.is_dir() else path
     try:
@@ -34,7 +35,7 @@ def read_checkpoint(path):
             weights = {name.removeprefix("main."): file.get_tensor(name) for name in file.keys()
                        if name.startswith("main.") and not name.startswith("main.optimizer.")}
         setup = header["config"]["setup"]
-        if setup.get("input_transform", "none") != "none":
+        if setup.get("input_transform", "none") not in transforms:
             raise Refusal(f"{path} transforms its input ({setup['input_transform']}), which network.py does not define")
         kept = {key: setup[key] for key in ["network", "width", "activation"]}
         kept |= {key: header[key] for key in ["image", "classes", "step"]}
@@ -44,9 +45,9 @@ def read_checkpoint(path):
     return kept, weights | {f"normalize.{name}": values for name, values in statistics.items()}
 
 
-def network(path):
-    """The main network of a checkpoint, in evaluation mode."""
-    kept, weights = read_checkpoint(path)
+def network(path, transforms=("none",)):
+    """The main network of a checkpoint, in evaluation mode, without what it does to its input."""
+    kept, weights = read_checkpoint(path, transforms)
     try:
         model = definition.main_network(kept["network"], kept["width"], kept["image"][0], len(kept["classes"]),
                                         kept["activation"])
