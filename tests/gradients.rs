@@ -6,9 +6,10 @@ use std::sync::OnceLock;
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use great_lab::{
     config::{Activation, Adversary, NetworkKind, Normalization},
-    gpu::NormForm,
+    gpu::{NoiseKey, NormForm},
     nn::{
         Layer, Network, WeightSpec, Weights,
+        channel::Channel,
         layer::{forward, input_vjp},
         loss,
         network::{Interface, Statistics},
@@ -287,12 +288,14 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
     let x: Vec<f64> = (0..2 * 2 * 64).map(|_| rng.random()).collect();
     let one_hot = tensor(&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0], [2, 3], &device);
 
-    for normalization in [Normalization::None, Normalization::Rms, Normalization::Max] {
+    for normalization in Normalization::ALL.iter().copied() {
         for adversary in [Adversary::Reversal, Adversary::Confusion] {
             let objective = |theta: &Weights| {
                 let x = tensor(&x, [2, 2, 8, 8], &device);
                 let (g, logits) = main.input_gradient(theta, x, one_hot.clone());
-                let read = loss::normalize(normalization, g.clone());
+                let channel = Channel { normalization, scale: 3.0, batch: 2, noise: 0.1 };
+                let key = NoiseKey { stream: 5, pass: 0 };
+                let read = channel.noisy(channel.scaled(g.clone()), key);
                 let auxiliary_logits = auxiliary.logits(&phi, read);
                 let terms = loss::Terms { beta: 0.0, alpha: 0.5, adversary };
                 loss::great_objective(logits, auxiliary_logits, one_hot.clone(), terms)

@@ -146,7 +146,8 @@ choices! {
 }
 
 choices! {
-    /// What the auxiliary network reads in place of the gradient tensor `g`: `n(g)`, sample by sample.
+    /// What the auxiliary network reads in place of the gradient tensor `g`: `n(g)`; sample by sample, where nothing else is
+    /// said.
     Normalization {
         /// `g` itself.
         None = "none",
@@ -154,6 +155,12 @@ choices! {
         Rms = "rms",
         /// `g / max|g|`.
         Max = "max",
+        /// `g / N`, N images in the batch: the gradient of the mean loss, as frameworks give it.
+        BatchMean = "batch-mean",
+        /// `g / sqrt(mean(g²) + 1e-12)`, the mean over the whole batch: how large gradients are beside each other is seen.
+        BatchRms = "batch-rms",
+        /// `c · g`, with `gradient_scale` for c: how large they are is seen.
+        Constant = "constant",
     }
 }
 

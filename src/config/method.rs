@@ -194,11 +194,11 @@ macro_rules! rows {
 rows! { Mode ModeRow:
     Baseline: "plain training", "J", "", [],
         alpha: false, beta: false, train_on: TrainOn::Clean, penalty: Penalty::None;
-    Great: "GREAT", "J − α · CE(h(n(g)), y)", GREAT, ["alpha", "ramp", "adversary"],
+    Great: "GREAT", "J − α · CE(h(n(g)), y)", GREAT, ["alpha", "adversary_start", "ramp", "adversary"],
         alpha: true, beta: false, train_on: TrainOn::Clean, penalty: Penalty::None;
     Greace: "GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j", GREAT, ["beta"],
         alpha: false, beta: true, train_on: TrainOn::Clean, penalty: Penalty::None;
-    GreatGreace: "GREAT with GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j − α · CE(h(n(g)), y)", GREAT, ["alpha", "beta", "ramp", "adversary"],
+    GreatGreace: "GREAT with GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j − α · CE(h(n(g)), y)", GREAT, ["alpha", "beta", "adversary_start", "ramp", "adversary"],
         alpha: true, beta: true, train_on: TrainOn::Clean, penalty: Penalty::None;
     FgsmAt: "FGSM adversarial training", "J on x + ε · sign(g)", "Goodfellow, Shlens & Szegedy 2015", [],
         alpha: false, beta: false, train_on: TrainOn::Fgsm, penalty: Penalty::None;
@@ -221,9 +221,9 @@ rows! { DistillationMethod DistillationRow:
         alpha: false, soft_targets: true, matches_jacobian: false;
     JacobianMatching: "Jacobian matching", "CE(S(x), y) + λ · ‖∇S_y/‖∇S_y‖ − ∇T_y/‖∇T_y‖‖²", "Srinivas & Fleuret 2018", ["jacobian_matching_weight"],
         alpha: false, soft_targets: false, matches_jacobian: true;
-    Great: "GREAT", "(1 − α) · CE(S(x), y) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "ramp"],
+    Great: "GREAT", "(1 − α) · CE(S(x), y) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "adversary_start", "ramp"],
         alpha: true, soft_targets: false, matches_jacobian: false;
-    GreatSoftTargets: "GREAT with soft targets", "(1 − α) · (v · CE(S(x), y) + w · τ² · KL(softmax(T(x)/τ) ‖ softmax(S(x)/τ))) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "ramp", "temperature", "cross_entropy_weight", "soft_target_weight"],
+    GreatSoftTargets: "GREAT with soft targets", "(1 − α) · (v · CE(S(x), y) + w · τ² · KL(softmax(T(x)/τ) ‖ softmax(S(x)/τ))) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "adversary_start", "ramp", "temperature", "cross_entropy_weight", "soft_target_weight"],
         alpha: true, soft_targets: true, matches_jacobian: false;
 }
 

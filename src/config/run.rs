@@ -80,16 +80,35 @@ impl Setup {
 }
 
 impl Hyper {
-    /// α at `step` of `steps`: rises linearly from 0 over the first `ramp` of the run (algorithms, section 1).
+    /// α at `step` of `steps`: 0 before the adversary's start, then rises linearly over `ramp` of the run (algorithms,
+    /// section 1).
     pub fn ramped_alpha(&self, step: u64, steps: u64) -> f64 {
+        let since = step as f64 - self.adversary_start * steps as f64;
         let ramp_steps = self.ramp * steps as f64;
-        if ramp_steps < 1.0 { self.alpha } else { self.alpha * (step as f64 / ramp_steps).min(1.0) }
+        if since < 0.0 {
+            0.0
+        } else if ramp_steps < 1.0 {
+            self.alpha
+        } else {
+            self.alpha * (since / ramp_steps).min(1.0)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_adversary_sets_in_where_it_is_told_to() {
+        let hyper = Hyper { alpha: 2.0, ramp: 0.2, adversary_start: 0.5, ..Hyper::default() };
+        let alphas = [0, 49, 50, 60, 70, 100].map(|step| hyper.ramped_alpha(step, 100));
+        assert_eq!(alphas, [0.0, 0.0, 0.0, 1.0, 2.0, 2.0]);
+        let at_once = Hyper { ramp: 0.0, ..hyper };
+        assert_eq!([49, 50].map(|step| at_once.ramped_alpha(step, 100)), [0.0, 2.0]);
+        let from_the_first = Hyper { adversary_start: 0.0, ..hyper };
+        assert_eq!([0, 10, 20].map(|step| from_the_first.ramped_alpha(step, 100)), [0.0, 1.0, 2.0]);
+    }
 
     #[test]
     fn a_setup_is_trained_by_the_method_that_was_chosen() {

@@ -35,6 +35,8 @@ pub enum Stream {
     Verdict = 0x7665_7264_5eed_000d,
     /// Which images are evaluated.
     Sample = 0x5eed_000e,
+    /// The noise through which the auxiliary network reads.
+    Channel = 0x5eed_000f,
 }
 
 impl Stream {
@@ -63,7 +65,7 @@ pub const fn number_of_name(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::Stream::{
-        AttackedNoise, Augmentation, Auxiliary, Decoders, HeldOutNoise, NetworkNoise, Probe, Sample,
+        AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, HeldOutNoise, NetworkNoise, Probe, Sample,
         StudentShare, Surrogate, TaskNoise, Teacher, TrainingAttacks, Verdict,
     };
     use super::*;
@@ -85,6 +87,7 @@ mod tests {
             NetworkNoise,
             AttackedNoise,
             Sample,
+            Channel,
         ];
         let learns = [Auxiliary, TrainingAttacks, Augmentation, NetworkNoise];
         for seed in 0..2000 {

@@ -24,9 +24,12 @@ knobs! { Config:
     hyper Hyper live true {
         alpha: f64 = 0.1 => real(0.0..=10.0), "α adversary", "", Adversary, [Defense Distillation], ByMethod, "weight of the adversary in the main loss (GREAT); 0 turns it off; in a distillation at most 1";
         beta: f64 = 0.2 => real(0.0..=10.0), "β GREACE", "", Adversary, [Defense], ByMethod, "how hard wrong classes that the gradient is mistaken for are pushed down";
-        ramp: f64 = 0.3 => real(0.0..=1.0), "ramp", "of the run", Adversary, [Defense Distillation], ByMethod, "share of all steps over which α rises from 0";
+        adversary_start: f64 = 0.0 => real(0.0..=1.0), "adversary start", "of the run", Adversary, [Defense Distillation], ByMethod, "share of all steps before α begins to rise";
+        ramp: f64 = 0.3 => real(0.0..=1.0), "ramp", "of the run", Adversary, [Defense Distillation], ByMethod, "share of all steps over which α then rises from 0";
         adversary: Adversary = Adversary::Reversal => choice, "adversary", "", Adversary, [Defense], ByMethod, "reversal: −CE, unbounded; confusion: towards the uniform distribution, bounded";
-        normalization: Normalization = Normalization::Rms => choice, "gradient normalisation", "", Adversary, [..], Always, "what the auxiliary network reads of a gradient tensor, sample by sample";
+        normalization: Normalization = Normalization::Rms => choice, "gradient normalisation", "", Adversary, [..], Always, "at which scale the auxiliary network reads a gradient tensor: rms, max: each at one scale; batch-mean, batch-rms: all at one scale; constant: times the gradient scale";
+        gradient_scale: f64 = 30.0 => real(1e-3..=1e6, log), "gradient scale", "times", Adversary, [..], When(scales_by_no_constant), "what gradient tensors are multiplied by before noise is added";
+        gradient_noise: f64 = 0.0 => real(0.0..=100.0), "gradient noise", "standard deviation", Adversary, [..], Always, "of the noise through which the auxiliary network reads scaled gradient tensors, fresh each time; 0: none";
         learning_rate: f64 = 2e-3 => real(1e-6..=10.0, log), "learning rate", "", Descent, [..], Always, "of the main network";
         auxiliary_learning_rate: f64 = 1e-3 => real(1e-6..=10.0, log), "auxiliary learning rate", "", Descent, [..], Always, "of the auxiliary network";
         auxiliary_steps: usize = 1 => count(0..=20), "auxiliary steps", "per main step", Adversary, [..], Always, "0 freezes the auxiliary network";
@@ -104,6 +107,11 @@ fn teacher_is_given(config: &Config) -> Option<&'static str> {
 fn does_not_quantize(config: &Config) -> Option<&'static str> {
     (config.setup.input_transform != InputTransform::Quantize)
         .then_some("the input transform quantize uses it")
+}
+
+fn scales_by_no_constant(config: &Config) -> Option<&'static str> {
+    (config.hyper.normalization != Normalization::Constant)
+        .then_some("the gradient normalisation constant uses it")
 }
 
 fn adds_no_noise(config: &Config) -> Option<&'static str> {

@@ -1,11 +1,8 @@
-//! The losses, and what the auxiliary network reads: algorithms, section 1. Labels come as one-hot rows `[N, K]`.
+//! The losses: algorithms, section 1. Labels come as one-hot rows `[N, K]`.
 
 use burn::tensor::{Tensor, activation::log_softmax};
 
-use crate::{
-    config::Normalization,
-    gpu::{gradient_normalization::Scale, normalize_gradient},
-};
+use crate::gpu::{gradient_normalization::Scale, normalize_gradient};
 
 pub use crate::gpu::objective::{Terms, cross_entropy, great_objective};
 
@@ -33,7 +30,7 @@ pub fn soft_targets(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) ->
 pub fn direction_distance(gradient: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
     let pixels: usize = gradient.dims()[1..].iter().product();
     // Divided by its root mean square, a gradient has the length √pixels.
-    let unit = |gradient| normalize(Normalization::Rms, gradient);
+    let unit = |gradient| normalize_gradient(gradient, Scale::RootMeanSquare);
     squared_norm(unit(gradient) - unit(teacher)) / pixels as f64
 }
 
@@ -41,13 +38,4 @@ pub fn direction_distance(gradient: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> 
 /// with `v` uniform on the unit sphere of the `classes` logits (Hoffman, Roberts & Yaida 2019, section 2.3).
 pub fn jacobian_norm(projected: Tensor<4>, classes: usize) -> Tensor<1> {
     squared_norm(projected) * classes as f64
-}
-
-/// `n(g)` of `g` `[N, C, H, W]`, sample by sample.
-pub fn normalize(kind: Normalization, gradient: Tensor<4>) -> Tensor<4> {
-    match kind {
-        Normalization::None => gradient,
-        Normalization::Rms => normalize_gradient(gradient, Scale::RootMeanSquare),
-        Normalization::Max => normalize_gradient(gradient, Scale::Largest),
-    }
 }

@@ -4,6 +4,7 @@
 //! [`Weights`] are handed in. `forward` leaves a tape, `input_vjp` walks it back, both in ordinary tensor operations, so that
 //! an input gradient is an expression whose own gradient burn's first-order autodiff computes.
 
+pub mod channel;
 mod draws;
 pub mod layer;
 pub mod loss;

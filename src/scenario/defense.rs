@@ -27,7 +27,9 @@ use crate::{
         measures::Measured,
     },
     nn::{
-        Network, Weights, loss,
+        Network, Weights,
+        channel::{Channel, Reading},
+        loss,
         network::{Interface, Statistics},
         optimizer::Rates,
     },
@@ -52,8 +54,8 @@ struct Forward {
     logits: Tensor<2>,
     /// `∇x J` on the clean images; in the graph of `theta` where the main loss needs its derivative.
     gradient: Tensor<4>,
-    /// The same as the auxiliary network reads it.
-    normalized: Tensor<4>,
+    /// The same at the scale that the auxiliary network reads.
+    scaled: Tensor<4>,
     /// What the mode adds to the cross-entropy, in the graph of `theta`, if anything; GREAT's part is not in it.
     penalty: Option<Tensor<1>>,
 }
@@ -156,8 +158,8 @@ impl Defense {
         if *kind == Penalty::InputGradient {
             penalty = Some(loss::squared_norm(gradient.clone()) * hyper.input_gradient_weight);
         }
-        let normalized = loss::normalize(hyper.normalization, gradient.clone());
-        Forward { theta, logits, gradient, normalized, penalty }
+        let scaled = Channel::of(hyper, self.setup.batch_size).scaled(gradient.clone());
+        Forward { theta, logits, gradient, scaled, penalty }
     }
 
     /// One step of the auxiliary network on normalised gradient tensors; its logits before the step.
@@ -170,11 +172,19 @@ impl Defense {
     }
 
     /// One step of the main network against the auxiliary network as it stands.
-    fn main_step(&mut self, forward: Forward, batch: &Batch, hyper: &Hyper, alpha: f64, rates: Rates) {
-        let Forward { theta, logits, normalized, penalty, .. } = forward;
+    fn main_step(
+        &mut self,
+        forward: Forward,
+        batch: &Batch,
+        (hyper, reading): (&Hyper, &Reading),
+        alpha: f64,
+        rates: Rates,
+    ) {
+        let Forward { theta, logits, scaled, penalty, .. } = forward;
         let beta = if self.setup.mode.row().beta { hyper.beta } else { 0.0 };
         let mut objective = if alpha > 0.0 || beta > 0.0 {
-            let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, normalized);
+            let read = reading.noisy(scaled);
+            let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
             let terms = loss::Terms { beta, alpha, adversary: hyper.adversary };
             loss::great_objective(logits, auxiliary_logits, batch.one_hot.clone(), terms)
         } else {
@@ -212,13 +222,14 @@ impl Scenario for Defense {
         let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha(hyper, step) };
         let forward = self.forward(&batch, step, hyper, alpha);
         let factor = schedule(self.setup.schedule, step, self.setup.steps);
-        let read = forward.normalized.clone().without_autodiff();
+        let reading = Reading::of(hyper, &self.setup, step);
+        let scaled = forward.scaled.clone().without_autodiff();
 
         let before = auxiliary_turns(players, hyper, factor, |rates| {
-            self.auxiliary_step(&read, &batch.one_hot, rates)
+            self.auxiliary_step(&reading.noisy(scaled.clone()), &batch.one_hot, rates)
         });
-        let auxiliary_logits =
-            before.unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, read));
+        let auxiliary_logits = before
+            .unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, reading.noisy(scaled)));
         self.measure(Measured {
             logits: forward.logits.clone().without_autodiff(),
             auxiliary_logits,
@@ -226,7 +237,8 @@ impl Scenario for Defense {
             gradient: forward.gradient.clone().without_autodiff(),
         });
         if players != Players::Auxiliary {
-            self.main_step(forward, &batch, hyper, alpha, Player::rates(hyper, factor));
+            let rates = Player::rates(hyper, factor);
+            self.main_step(forward, &batch, (hyper, &reading), alpha, rates);
         }
     }
 
@@ -240,7 +252,7 @@ impl Scenario for Defense {
         let batch = self.held_out.gather(indices);
         let (gradients, logits) =
             self.main.network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone());
-        let read = loss::normalize(hyper.normalization, gradients.clone());
+        let read = Channel::of(hyper, self.setup.batch_size).looked_at(gradients.clone());
         let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
         GradientTensors {
             images: batch.images,

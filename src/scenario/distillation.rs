@@ -21,7 +21,9 @@ use crate::{
         logit_gradient,
     },
     nn::{
-        Network, Tape, Weights, loss,
+        Network, Tape, Weights,
+        channel::{Channel, Reading},
+        loss,
         network::{Interface, Statistics},
         optimizer::Rates,
     },
@@ -151,10 +153,17 @@ impl Distillation {
     }
 
     /// One step of the student against the auxiliary network as it stands.
-    fn student_step(&mut self, forward: Forward, batch: &Batch, hyper: &Hyper, alpha: f64, rates: Rates) {
+    fn student_step(
+        &mut self,
+        forward: Forward,
+        batch: &Batch,
+        (hyper, reading): (&Hyper, &Reading),
+        alpha: f64,
+        rates: Rates,
+    ) {
         let mut objective = self.task(&forward, batch, hyper);
         if alpha > 0.0 {
-            let read = loss::normalize(hyper.normalization, forward.gradient);
+            let read = reading.noisy(reading.scaled(forward.gradient));
             let said = self.read(&self.auxiliary.weights, read);
             let [n, _] = said.dims();
             let teachers = origins(0, n, &batch.images.device());
@@ -224,15 +233,18 @@ impl Scenario for Distillation {
         let n = batch.images.dims()[0];
         let gradient = forward.gradient.clone().without_autodiff();
         let both = Tensor::cat(vec![gradient.clone(), forward.teacher_gradient.clone()], 0);
-        let read = loss::normalize(hyper.normalization, both);
+        let reading = Reading::of(hyper, &self.setup, step);
+        let scaled = reading.scaled(both);
         let origins = origins(n, n, &batch.images.device());
 
-        let before =
-            auxiliary_turns(players, hyper, factor, |rates| self.auxiliary_step(&read, &origins, rates));
-        let said = before.unwrap_or_else(|| self.read(&self.auxiliary.weights, read));
+        let before = auxiliary_turns(players, hyper, factor, |rates| {
+            self.auxiliary_step(&reading.noisy(scaled.clone()), &origins, rates)
+        });
+        let said = before.unwrap_or_else(|| self.read(&self.auxiliary.weights, reading.noisy(scaled)));
         self.measure(forward.logits.clone().without_autodiff(), &batch, gradient, (said, origins));
         if players != Players::Auxiliary {
-            self.student_step(forward, &batch, hyper, alpha, Player::rates(hyper, factor));
+            let rates = Player::rates(hyper, factor);
+            self.student_step(forward, &batch, (hyper, &reading), alpha, rates);
         }
     }
 
@@ -252,7 +264,7 @@ impl Scenario for Distillation {
         let (gradient, logits) = of(&self.student);
         let (teacher_gradient, teacher_logits) = of(self.teacher.player());
         let gradients = Tensor::cat(vec![gradient, teacher_gradient], 0);
-        let read = loss::normalize(hyper.normalization, gradients.clone());
+        let read = Channel::of(hyper, self.setup.batch_size).looked_at(gradients.clone());
         GradientTensors {
             auxiliary_logits: self.read(&self.auxiliary.weights, read),
             images: batch.images,

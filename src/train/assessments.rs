@@ -14,7 +14,7 @@ use crate::{
     config::{Hyper, ScenarioKind, Setup, Threat},
     data::{self, balanced_subset},
     gpu::images::DeviceImages,
-    nn::{Network, Weights, network::Statistics},
+    nn::{Network, Weights, channel::Channel, network::Statistics},
     protocol::{Audited, Robustness, RunId},
     scenario::{Scenario, upload},
 };
@@ -82,7 +82,7 @@ impl Assessments {
         let reader = (run.setup.scenario == ScenarioKind::Defense).then(|| Reader {
             network: auxiliary.network.clone(),
             weights: auxiliary.weights.untracked(),
-            normalization: hyper.normalization,
+            channel: Channel::of(hyper, run.setup.batch_size),
         });
         let severity = severity(run.setup, hyper, None);
         let brief = brief(run, Vec::new(), samples, Some((severity, run.scenario.train().clone())));

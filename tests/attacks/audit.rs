@@ -8,7 +8,7 @@ use great_lab::{
     },
     config::{Hyper, InputTransform, Mode, Players, Setup},
     data,
-    nn::network::Statistics,
+    nn::{channel::Channel, network::Statistics},
     protocol::{Light, Verdict},
     scenario::{Defense, Scenario},
 };
@@ -60,7 +60,7 @@ fn audited_over(
         reader: Some(Reader {
             network: defense.auxiliary().network.clone(),
             weights: defense.auxiliary().weights.clone(),
-            normalization: hyper.normalization,
+            channel: Channel::of(hyper, defense.train().len().min(64)),
         }),
         surrogate: None,
     };

@@ -4,9 +4,10 @@
 use crate::adapter::with_16_bits;
 use crate::golden::Golden;
 use burn::tensor::{Device, Tensor};
-use great_lab::config::{Config, Hyper, Mode, Normalization, Players, Precision, ScenarioKind, Setup};
+use great_lab::config::{Config, Hyper, Mode, Players, Precision, ScenarioKind, Setup};
 use great_lab::data::embedded;
-use great_lab::gpu::{Choice, logit_gradient, open};
+use great_lab::gpu::gradient_normalization::Scale;
+use great_lab::gpu::{Choice, logit_gradient, normalize_gradient, open};
 use great_lab::nn::network::{Interface, Statistics};
 use great_lab::nn::{Network, Weights, loss};
 use great_lab::scenario::{Defense, Distillation, Scenario};
@@ -64,8 +65,10 @@ fn derivatives_of_both_orders_are_pytorchs() {
         let theta = weights.tracked();
         let (gradient, logits) = network.input_gradient(&theta, images.clone(), labels.clone());
         let objective = match name {
-            "grad_normalized_rms" => (loss::normalize(Normalization::Rms, gradient) * images.clone()).sum(),
-            "grad_normalized_max" => (loss::normalize(Normalization::Max, gradient) * images.clone()).sum(),
+            "grad_normalized_rms" => {
+                (normalize_gradient(gradient, Scale::RootMeanSquare) * images.clone()).sum()
+            }
+            "grad_normalized_max" => (normalize_gradient(gradient, Scale::Largest) * images.clone()).sum(),
             _ => loss::cross_entropy(logits, labels.clone()) + loss::squared_norm(gradient) * weight,
         };
         let gradients = theta.gradients(&mut (objective * scale).backward());

@@ -9,7 +9,9 @@ use great_lab::{
     data::{BatchOrder, Dataset, Images},
     gpu::softmax,
     nn::{
-        Network, Optimizer, Weights, loss,
+        Network, Optimizer, Weights,
+        channel::Channel,
+        loss,
         network::{Interface, Statistics},
         optimizer::Rates,
     },
@@ -87,13 +89,13 @@ impl Case {
         self.golden.compare("loss", loss::cross_entropy(logits.clone(), self.labels.clone()));
         self.golden.compare("input_gradient", gradient.clone());
         for kind in Normalization::ALL {
-            let read = loss::normalize(*kind, gradient.clone());
+            let read = self.channel(*kind).scaled(gradient.clone());
             self.golden.compare(&format!("normalized.{kind}"), read.clone());
             let auxiliary_logits = self.auxiliary.logits(&self.phi, read);
             self.golden.compare(&format!("auxiliary_logits.{kind}"), auxiliary_logits);
         }
 
-        let read = loss::normalize(Normalization::Rms, gradient);
+        let read = self.channel(Normalization::Rms).scaled(gradient);
         let phi = self.phi.tracked();
         let auxiliary_logits = self.auxiliary.logits(&phi, read);
         let mut gradients = loss::cross_entropy(auxiliary_logits.clone(), self.labels.clone()).backward();
@@ -109,11 +111,16 @@ impl Case {
         self.golden.compare("greace_logit_gradient", logit_gradient);
     }
 
+    /// Without noise, of which PyTorch would draw another.
+    fn channel(&self, normalization: Normalization) -> Channel {
+        Channel { normalization, scale: 30.0, batch: self.images.dims()[0], noise: 0.0 }
+    }
+
     /// The gradient of the GREAT+GREACE objective with respect to the main weights.
     fn game(&self, normalization: Normalization, adversary: Adversary, alpha: f64) -> Weights {
         let theta = self.theta.tracked();
         let (gradient, logits) = self.main.input_gradient(&theta, self.images.clone(), self.labels.clone());
-        let auxiliary_logits = self.auxiliary.logits(&self.phi, loss::normalize(normalization, gradient));
+        let auxiliary_logits = self.auxiliary.logits(&self.phi, self.channel(normalization).scaled(gradient));
         let terms = loss::Terms { beta: self.golden.setting("beta"), alpha, adversary };
         let objective = loss::great_objective(logits, auxiliary_logits, self.labels.clone(), terms);
         theta.gradients(&mut objective.backward())
@@ -140,7 +147,7 @@ impl Case {
                 let theta = self.theta.tracked();
                 let (gradient, _) =
                     self.main.input_gradient(&theta, self.images.clone(), self.labels.clone());
-                let functional = (loss::normalize(*kind, gradient) * self.images.clone()).sum();
+                let functional = (self.channel(*kind).scaled(gradient) * self.images.clone()).sum();
                 let gradients = theta.gradients(&mut functional.backward());
                 self.golden.compare_weights(&name, &self.main, &gradients);
             }

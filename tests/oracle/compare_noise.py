@@ -60,7 +60,7 @@ def main():
     torch.set_num_threads(1)
     setup = json.loads((pathlib.Path(run) / "run.json").read_text())["config"]["setup"]
     model = Noisy(export.network(run, ("noise",)), setup["transform_noise"]).eval()
-    print("| attack | ε | n | right without attack | torchattacks | leaves | the lab's leave | fooled by one alone, p |")
+    print("| attack | ε | n | right without attack | torchattacks | leaves | the lab's leave | left by one side alone |")
     print("| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |")
     for path in archives:
         name = next(name for name in ["apgd-ce", "apgd-dlr", "pgd"] if f"-{name}-" in path)
@@ -76,7 +76,7 @@ def main():
         tail = sum(math.comb(sum(only), k) for k in range(min(only) + 1)) / 2 ** sum(only)
         p = min(1.0, 2 * tail)
         print(f"| `{name}` | {epsilon} | {n} | {100 * clean / n:.1f} % | {tool} | {100 * theirs.sum() / n:.1f} % "
-              f"| {100 * ours.sum() / n:.1f} % | {only[1]} and {only[0]}, p = {p:.2f} |", flush=True)
+              f"| {100 * ours.sum() / n:.1f} % | {only[0]} and {only[1]}, p = {p:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from networks import Auxiliary, gradient_tensor, great_greace_loss, main_network, normalized
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
+NORMALIZATIONS = ["none", "rms", "max", "batch-mean", "batch-rms", "constant"]
 SETTINGS = {
     "alpha": 0.5, "beta": 0.3, "normalization": "rms", "input_gradient_weight": 0.7, "epsilon": 0.1, "attack_steps": 5,
     "epsilon_l2": 1.0, "learning_rate": 2e-3, "auxiliary_learning_rate": 1e-3, "weight_decay": 1e-2,
@@ -86,7 +87,7 @@ def logits_and_gradients(main, auxiliary, x, y, s):
     """Everything up to the gradients of the weights."""
     logits, g = gradient_tensor(main, x, y)
     out = {"logits": logits, "loss": F.cross_entropy(logits, y), "input_gradient": g}
-    for how in ["none", "rms", "max"]:
+    for how in NORMALIZATIONS:
         out[f"normalized.{how}"] = normalized(g, how)
         out[f"auxiliary_logits.{how}"] = auxiliary(normalized(g, how))
     auxiliary_logits = out["auxiliary_logits.rms"]
@@ -117,7 +118,7 @@ def second_order(main, auxiliary, x, y, s, small):
         out |= weight_gradients("grad_reversal_none", main, great("reversal", "none"))
         out |= weight_gradients("grad_reversal_max", main, great("reversal", "max"))
         # The auxiliary network begins with a norm and hardly sees a scale; this does.
-        for how in ["none", "rms", "max"]:
+        for how in NORMALIZATIONS:
             _, g = gradient_tensor(main, x, y, create_graph=True)
             out |= weight_gradients(f"grad_normalized_{how}", main, (normalized(g, how) * x).sum())
     return out

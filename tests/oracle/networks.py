@@ -32,10 +32,16 @@ class Auxiliary(nn.Module):
         return self.head(g.flatten(1))
 
 
-def normalized(g, how="rms"):
-    """`n(g)`, sample by sample."""
+def normalized(g, how="rms", scale=30.0):
+    """`n(g)`, sample by sample; the last three are one scale for all."""
     if how == "none":
         return g
+    if how == "constant":
+        return g * scale
+    if how == "batch-mean":
+        return g / len(g)
+    if how == "batch-rms":
+        return g / (g.square().mean() + 1e-12).sqrt()
     if how == "rms":
         return g / (g.square().mean((1, 2, 3), keepdim=True) + 1e-12).sqrt()
     return g / g.abs().amax((1, 2, 3), keepdim=True)

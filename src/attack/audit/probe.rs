@@ -5,10 +5,10 @@ use burn::tensor::{Device, Tensor};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use crate::{
-    config::{Normalization, OptimizerKind, Stream},
+    config::{OptimizerKind, Stream},
     data::{BatchOrder, balanced_subset},
-    gpu::{hits, images::DeviceImages, read},
-    nn::{Network, Optimizer, Weights, loss, optimizer::Rates, weights::first_values},
+    gpu::{NoiseKey, hits, images::DeviceImages, read},
+    nn::{Network, Optimizer, Weights, channel::Channel, loss, optimizer::Rates, weights::first_values},
 };
 
 /// Training images whose gradient tensors it learns from, at most; of these one in [`ONE_IN`] says when to stop.
@@ -30,7 +30,7 @@ pub struct Reader {
     /// Its weights.
     pub weights: Weights,
     /// What it reads of a gradient tensor.
-    pub normalization: Normalization,
+    pub channel: Channel,
 }
 
 /// What the probe found: whether the class of each held-out gradient tensor was read.
@@ -46,7 +46,7 @@ pub(super) struct Probed {
     pub steps: u64,
 }
 
-/// Gradient tensors as a discriminator reads them, in batches, with one-hot rows.
+/// Gradient tensors at the scale that a discriminator reads, before noise, in batches, with one-hot rows.
 type Tensors = Vec<(Tensor<4>, Tensor<2>)>;
 
 /// A probe under way.
@@ -68,6 +68,8 @@ struct Pupil {
     optimizer: Optimizer,
     order: BatchOrder,
     step: u64,
+    /// Of the noise that it reads through.
+    stream: u64,
     /// Most read at a look, the weights of then, and looks since.
     best: (usize, Weights, u64),
 }
@@ -77,7 +79,7 @@ impl Pupil {
         let values = first_values(&reader.network.specs, seed);
         let optimizer = Optimizer::new(OptimizerKind::Adam, &values, device);
         let best = (0, optimizer.weights(), 0);
-        Self { optimizer, order: BatchOrder::new(batches, 1, seed), step: 0, best }
+        Self { optimizer, order: BatchOrder::new(batches, 1, seed), step: 0, stream: seed, best }
     }
 
     /// Steps on the batches that its order says.
@@ -86,7 +88,8 @@ impl Pupil {
             let batch = self.order.indices(self.step)[0] as usize;
             let (gradients, classes) = &tensors[batch];
             let phi = self.optimizer.weights().tracked();
-            let logits = reader.network.logits(&phi, gradients.clone());
+            let key = NoiseKey { stream: self.stream, pass: self.step as u32 };
+            let logits = reader.network.logits(&phi, reader.channel.noisy(gradients.clone(), key));
             let mut slopes = loss::cross_entropy(logits, classes.clone()).backward();
             let rates = Rates { learning_rate: LEARNING_RATE, weight_decay: 0.0, momentum: 0.0 };
             self.optimizer.step(&phi.gradients(&mut slopes), rates);
@@ -158,8 +161,7 @@ impl Probe {
         }
         self.fresh.train(&self.reader, &self.learn, STEPS_A_LOOK);
         let weights = self.fresh.optimizer.weights();
-        let read =
-            right(&self.reader.network, &weights, &self.look).await?.iter().filter(|right| **right).count();
+        let read = right(&self.reader, &weights, &self.look).await?.iter().filter(|right| **right).count();
         let (most, _, since) = &mut self.fresh.best;
         if read > *most {
             self.fresh.best = (read, weights, 0);
@@ -192,17 +194,17 @@ impl Probe {
     }
 
     async fn conclude(&self, floor: &Pupil) -> Result<Probed, String> {
-        let network = &self.reader.network;
+        let reader = &self.reader;
         Ok(Probed {
-            running: right(network, &self.reader.weights, &self.test).await?,
-            fresh: right(network, &self.fresh.best.1, &self.test).await?,
-            floor: right(network, &floor.optimizer.weights(), &self.test).await?,
+            running: right(reader, &reader.weights, &self.test).await?,
+            fresh: right(reader, &self.fresh.best.1, &self.test).await?,
+            floor: right(reader, &floor.optimizer.weights(), &self.test).await?,
             steps: self.fresh.step,
         })
     }
 }
 
-/// What `reader` reads of the gradient tensors of some images, in batches.
+/// The gradient tensors of some images at the scale that `reader` reads, in batches.
 fn tensors(
     (network, weights): (&Network, &Weights),
     reader: &Reader,
@@ -212,17 +214,20 @@ fn tensors(
     let of = |indices: &[u32]| {
         let batch = images.gather(indices);
         let (gradient, _) = network.input_gradient(weights, batch.images, batch.one_hot.clone());
-        (loss::normalize(reader.normalization, gradient), batch.one_hot)
+        (reader.channel.scaled(gradient), batch.one_hot)
     };
     indices.chunks(BATCH_SIZE).map(of).collect()
 }
 
-/// Whether the class of each tensor is read.
-async fn right(network: &Network, weights: &Weights, tensors: &Tensors) -> Result<Vec<bool>, String> {
-    let each: Vec<Tensor<1>> = tensors
-        .iter()
-        .map(|(gradients, classes)| hits(network.logits(weights, gradients.clone()), classes.clone()).each)
-        .collect();
+/// Whether the class of each tensor is read, by a network like `reader`'s with those weights; through the same noise each
+/// time.
+async fn right(reader: &Reader, weights: &Weights, tensors: &Tensors) -> Result<Vec<bool>, String> {
+    let of = |(batch, (gradients, classes)): (usize, &(Tensor<4>, Tensor<2>))| {
+        let key = NoiseKey { stream: Stream::Channel.number(), pass: batch as u32 };
+        let read = reader.channel.noisy(gradients.clone(), key);
+        hits(reader.network.logits(weights, read), classes.clone()).each
+    };
+    let each: Vec<Tensor<1>> = tensors.iter().enumerate().map(of).collect();
     if each.is_empty() {
         return Ok(Vec::new());
     }

@@ -12,7 +12,6 @@ use crate::config::{Norm, Threat};
 use crate::data::{Dataset, balanced_subset};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::{read, softmax};
-use crate::nn::loss;
 use crate::platform;
 use crate::protocol::{Light, Robustness};
 use crate::scenario::upload;
@@ -190,7 +189,7 @@ async fn weigh(
     for indices in indices.chunks(WEIGHED_AT_ONCE) {
         let batch = held_out.gather(indices);
         let (gradient, _) = subject.network.input_gradient(&subject.weights, batch.images, batch.one_hot);
-        let said = reader.network.logits(&reader.weights, loss::normalize(reader.normalization, gradient));
+        let said = reader.network.logits(&reader.weights, reader.channel.looked_at(gradient));
         probabilities.extend(read(softmax(said)).await?);
         labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
     }

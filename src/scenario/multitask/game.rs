@@ -19,6 +19,7 @@ use crate::{
     },
     nn::{
         MultitaskNetwork, Optimizer, Weights,
+        channel::Reading,
         layer::forward,
         loss,
         network::{Interface, Statistics},
@@ -230,10 +231,10 @@ impl Multitask {
     }
 
     /// One step of the alignment layers against the auxiliary network as it stands: uphill along its loss.
-    fn align(&mut self, gradients: &[Tensor<4>], origins: &Tensor<2>, hyper: &Hyper) {
+    fn align(&mut self, gradients: &[Tensor<4>], origins: &Tensor<2>, hyper: &Hyper, reading: &Reading) {
         let read = Self::stacked(&self.aligned(gradients)).autodiff().require_grad();
-        let normalized = loss::normalize(hyper.normalization, read.clone());
-        let logits = self.auxiliary.network.logits(&self.auxiliary.weights, normalized);
+        let noisy = reading.noisy(reading.scaled(read.clone()));
+        let logits = self.auxiliary.network.logits(&self.auxiliary.weights, noisy);
         let mut found = loss::cross_entropy(logits, origins.clone()).backward();
         let Some(errors) = read.grad_remove(&mut found) else { return };
         let n = gradients[0].dims()[0];
@@ -294,17 +295,20 @@ impl Multitask {
         let shared = self.encode(&theta, &input);
         let tapped = self.tap(&theta, &shared, &targets, true);
         let stacked = Self::stacked(&self.aligned(&tapped.gradients));
-        let read = loss::normalize(hyper.normalization, stacked.clone());
+        let reading = Reading::of(hyper, &self.setup, step);
+        let scaled = reading.scaled(stacked.clone());
         let origins = origins(self.tasks.len(), indices.len(), &batch.images.device());
 
         let factor = schedule(self.setup.schedule, step, steps);
-        let before =
-            auxiliary_turns(players, hyper, factor, |rates| self.auxiliary_step(&read, &origins, rates));
-        let said = before.unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, read));
+        let before = auxiliary_turns(players, hyper, factor, |rates| {
+            self.auxiliary_step(&reading.noisy(scaled.clone()), &origins, rates)
+        });
+        let said = before
+            .unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, reading.noisy(scaled)));
         self.measure(&tapped.decoded, &batch, (stacked, said, origins.clone()));
         if players != Players::Auxiliary {
             if self.setup.multitask_method.row().aligns {
-                self.align(&tapped.gradients, &origins, hyper);
+                self.align(&tapped.gradients, &origins, hyper, &reading);
             }
             self.main_step(step, &theta, shared, &tapped, hyper);
         }

@@ -6,7 +6,7 @@ use super::{figures::PendingFigures, game::Multitask};
 use crate::{
     config::{Hyper, Players},
     gpu::images::DeviceImages,
-    nn::loss,
+    nn::channel::Channel,
     scenario::{
         interface::{GradientTensors, Scenario, State},
         measures::PendingMeasures,
@@ -31,7 +31,7 @@ impl Scenario for Multitask {
         let [before, aligned] = self.held_out_gradients(indices, hyper);
         let batch = self.held_out.gather(indices);
         let gradients = Self::stacked(&aligned);
-        let read = loss::normalize(hyper.normalization, gradients.clone());
+        let read = Channel::of(hyper, self.setup.batch_size).looked_at(gradients.clone());
         GradientTensors {
             auxiliary_logits: self.auxiliary.network.logits(&self.auxiliary.weights, read),
             logits: self.main.network.logits(&self.main.weights, batch.images.clone()),

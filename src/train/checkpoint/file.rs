@@ -17,7 +17,7 @@ use crate::{
     config::{Config, ScenarioKind},
     data::Dataset,
     gpu::read_all,
-    nn::{Network, Optimizer, WeightSpec, Weights, network::Interface},
+    nn::{Network, Optimizer, WeightSpec, Weights, channel::Channel, network::Interface},
     scenario::State,
 };
 
@@ -145,7 +145,7 @@ impl Checkpoint {
         let reader = reads_classes.then(|| {
             let network = self.header.auxiliary_network();
             let weights = upload(self.weights("auxiliary", &network));
-            Reader { network, weights, normalization: hyper.normalization }
+            Reader { network, weights, channel: Channel::of(hyper, setup.batch_size) }
         });
         Subject { network, weights: upload(weights), reader, surrogate: None }
     }
