@@ -27,6 +27,11 @@ pub enum Stream {
     TaskNoise,
     /// The noise on their held-out images, which is the same for every seed.
     HeldOutNoise,
+    /// Which held-out images are looked at, where not all are: the same for every seed, so that two networks are held
+    /// against each other on the same images.
+    HeldOutSample,
+    /// Which training images the audit's probe learns from.
+    ProbeImages,
 }
 
 impl Stream {
@@ -41,6 +46,8 @@ impl Stream {
             Self::Decoders | Self::Probe => 0x5eed_0006,
             Self::TaskNoise => 0x5eed_0007,
             Self::HeldOutNoise => 0x5eed_0008,
+            Self::HeldOutSample => 0x5eed_0009,
+            Self::ProbeImages => 0x5eed_000a,
         }
     }
 
@@ -53,8 +60,8 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::Stream::{
-        Augmentation, Auxiliary, Decoders, HeldOutNoise, Probe, StudentShare, Surrogate, TaskNoise, Teacher,
-        TrainingAttacks,
+        Augmentation, Auxiliary, Decoders, HeldOutNoise, HeldOutSample, Probe, ProbeImages, StudentShare,
+        Surrogate, TaskNoise, Teacher, TrainingAttacks,
     };
 
     #[test]
@@ -76,10 +83,17 @@ mod tests {
                 [Auxiliary, Augmentation, Decoders, TaskNoise]
                     .map(|stream| stream.of(seed))
                     .into_iter()
-                    .chain([HeldOutNoise.number()])
+                    .chain([HeldOutNoise, HeldOutSample].map(super::Stream::number))
                     .collect(),
             ),
-            ("an evaluation", [Surrogate, Probe].map(|stream| stream.of(seed)).to_vec()),
+            (
+                "an evaluation",
+                [Surrogate, Probe, ProbeImages]
+                    .map(|stream| stream.of(seed))
+                    .into_iter()
+                    .chain([HeldOutSample.number()])
+                    .collect(),
+            ),
         ];
         for (run, mut seeds) in together {
             seeds.push(seed);
