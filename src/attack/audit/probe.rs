@@ -6,7 +6,7 @@ use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use crate::{
     config::{Normalization, OptimizerKind, Stream},
-    data::{BatchOrder, balanced_subset},
+    data::{BatchOrder, proportional_subset},
     gpu::{hits, images::DeviceImages, read},
     nn::{Network, Optimizer, Weights, loss, optimizer::Rates, weights::first_values},
 };
@@ -105,7 +105,8 @@ impl Probe {
         indices: &[u32],
         seed: u64,
     ) -> Self {
-        let mut chosen = balanced_subset(train.labels(), IMAGES);
+        let images = Stream::ProbeImages.of(seed);
+        let mut chosen = proportional_subset(train.labels(), IMAGES, images);
         chosen.shuffle(&mut StdRng::seed_from_u64(Stream::Probe.of(seed)));
         let (look, learn) = chosen.split_at((chosen.len() / ONE_IN).max(1).min(chosen.len() - 1));
         let of = |images: &DeviceImages, indices: &[u32]| tensors(victim, reader, images, indices);

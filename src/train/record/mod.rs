@@ -6,7 +6,7 @@ mod run;
 
 pub use evaluation::{AttackRecord, ConfusionRecord, EvaluationRecord, ShareRecord, WorstPoint, WorstRecord};
 pub use file::{RecordError, VERSION};
-pub use run::{DataRecord, Ended, LastFigures, Latest, RunRecord, TaskRecord, read_config};
+pub use run::{DataRecord, Ended, LastFigures, Latest, RunRecord, TaskRecord, read_config, read_run};
 
 #[cfg(test)]
 mod tests;
