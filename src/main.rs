@@ -100,7 +100,7 @@ fn native_options(trainer: Option<burn::tensor::wgpu::WgpuSetup>) -> eframe::Nat
         .with_title("GREAT Lab")
         .with_app_id("great-lab")
         .with_inner_size([1280.0, 800.0])
-        .with_min_inner_size([900.0, 600.0])
+        .with_min_inner_size([640.0, 400.0])
         .with_icon(eframe::icon_data::from_png_bytes(ICON).unwrap_or_default())
         .with_drag_and_drop(true);
     eframe::NativeOptions { viewport, wgpu_options, ..Default::default() }

@@ -22,11 +22,12 @@ impl Dice {
         Self { shared, rows: (0..n).map(|_| StdRng::seed_from_u64(random.random())).collect() }
     }
 
-    /// For the held-out images at `indices`, under the threat of that number.
-    pub fn of_images(seed: u64, threat: u64, indices: &[u32]) -> Self {
+    /// For the held-out images at `indices`, under the attack of that number: of nothing else, so that an attack finds the
+    /// same whatever else is tried.
+    pub fn of_images(seed: u64, attack: u64, indices: &[u32]) -> Self {
         let generator = |number: u64, kind: u64| {
             let mut bytes = [0; 32];
-            for (part, number) in bytes.chunks_exact_mut(8).zip([seed, number, threat, kind]) {
+            for (part, number) in bytes.chunks_exact_mut(8).zip([seed, number, attack, kind]) {
                 part.copy_from_slice(&number.to_le_bytes());
             }
             StdRng::from_seed(bytes)

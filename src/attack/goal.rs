@@ -8,13 +8,22 @@ use crate::{
     gpu::{self, hits},
 };
 
+/// What a logit is raised by to stand before all others.
+const FAR_AHEAD: f64 = 1e30;
+
 /// What an attack wants: classes as one-hot rows `[N, K]`.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
 pub enum Goal {
     /// Away from the labels.
     AwayFrom(Tensor<2>),
     /// Towards the targets.
-    Towards(Tensor<2>),
+    Towards {
+        /// What the images are to be taken for.
+        targets: Tensor<2>,
+        /// What they are: where the target is out of reach, another wrong class is better than this one.
+        labels: Tensor<2>,
+    },
 }
 
 impl Goal {
@@ -22,7 +31,19 @@ impl Goal {
     pub fn reached(&self, logits: Tensor<2>) -> Tensor<1> {
         match self {
             Self::AwayFrom(labels) => hits(logits, labels.clone()).each * -1.0 + 1.0,
-            Self::Towards(targets) => hits(logits, targets.clone()).each,
+            Self::Towards { targets, .. } => hits(logits, targets.clone()).each,
+        }
+    }
+
+    /// How much of what is wanted each row of `logits` `[N, K]` says, `[N]`: 2 for the goal, 1 where it is only no longer
+    /// the label, else 0.
+    pub(super) fn degree(&self, logits: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::AwayFrom(_) => self.reached(logits) * 2.0,
+            Self::Towards { labels, .. } => {
+                let wrong = hits(logits.clone(), labels.clone()).each * -1.0 + 1.0;
+                (self.reached(logits) * 2.0).max_pair(wrong)
+            }
         }
     }
 
@@ -30,7 +51,10 @@ impl Goal {
     pub(super) fn select(&self, rows: &Tensor<1, Int>) -> Self {
         match self {
             Self::AwayFrom(labels) => Self::AwayFrom(labels.clone().select(0, rows.clone())),
-            Self::Towards(targets) => Self::Towards(targets.clone().select(0, rows.clone())),
+            Self::Towards { targets, labels } => {
+                let [targets, labels] = [targets, labels].map(|of| of.clone().select(0, rows.clone()));
+                Self::Towards { targets, labels }
+            }
         }
     }
 }
@@ -50,9 +74,12 @@ pub fn goal(
     let [n, k] = labels.dims();
     match target {
         TargetKind::Untargeted => Goal::AwayFrom(labels),
-        TargetKind::Random => Goal::Towards(random_one_hot),
+        TargetKind::Random => Goal::Towards { targets: random_one_hot, labels },
         TargetKind::LeastLikely => {
-            Goal::Towards(gpu::images::one_hot(clean_logits.argmin(1).reshape([n]), k))
+            // Of the wrong classes: where the label itself is least likely, there is nothing to attack.
+            let wrong = clean_logits + labels.clone() * FAR_AHEAD;
+            let targets = gpu::images::one_hot(wrong.argmin(1).reshape([n]), k);
+            Goal::Towards { targets, labels }
         }
     }
 }

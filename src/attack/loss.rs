@@ -8,7 +8,6 @@ use burn::tensor::{
 };
 
 use super::{goal::Goal, victim::Victim};
-use crate::gpu::hits;
 
 /// Keeps the difference of logits ratio finite; as in AutoAttack.
 const LEAST_SPREAD: f64 = 1e-12;
@@ -17,7 +16,6 @@ const FAR_BEHIND: f64 = 1e30;
 
 /// A loss for each sample; classes are one-hot rows `[N, K]`.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
 pub(super) enum AttackLoss {
     /// Cross-entropy: of the labels, to be raised; or of the targets, to be lowered.
     CrossEntropy(Goal),
@@ -42,47 +40,75 @@ pub(super) struct View {
     pub reached: Tensor<4>,
 }
 
-impl Add for View {
+/// What one forward and backward pass says.
+struct Pass {
+    loss: Tensor<4>,
+    gradient: Tensor<4>,
+    logits: Tensor<2>,
+}
+
+impl Add for Pass {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
         Self {
             loss: self.loss + other.loss,
             gradient: self.gradient + other.gradient,
-            reached: self.reached + other.reached,
+            logits: self.logits + other.logits,
         }
     }
 }
 
-impl Mul<f64> for View {
+impl Mul<f64> for Pass {
     type Output = Self;
 
     fn mul(self, factor: f64) -> Self {
-        Self { loss: self.loss * factor, gradient: self.gradient * factor, reached: self.reached * factor }
+        Self { loss: self.loss * factor, gradient: self.gradient * factor, logits: self.logits * factor }
     }
 }
 
 impl AttackLoss {
     /// The loss, its gradient and the success at `images`, by one forward and backward pass for each of the victim's
-    /// draws: the goal is reached where most of them reach it.
+    /// draws: the goal is reached where their mean logits reach it.
     pub fn view(&self, victim: &Victim<'_>, images: Tensor<4>) -> View {
-        let view = victim.mean(|| self.view_once(victim, images.clone()));
-        let reached = view.reached.greater_elem(0.5).float();
-        View { reached, ..view }
+        let n = images.dims()[0];
+        let is_ratio = !matches!(self, Self::CrossEntropy(_));
+        if is_ratio && victim.draws > 1 && victim.network.draws().is_some() {
+            return self.view_of_mean(victim, &images);
+        }
+        let Pass { loss, gradient, logits } = victim.mean(|| self.pass(victim, images.clone()));
+        View { loss, gradient, reached: self.goal().reached(logits).reshape([n, 1, 1, 1]) }
     }
 
-    fn view_once(&self, victim: &Victim<'_>, images: Tensor<4>) -> View {
+    /// The same of the mean logits over the victim's draws, whose class is what the network says: a ratio of logits is far
+    /// from its mean where a draw's denominator is near 0. Each draw is passed through twice.
+    fn view_of_mean(&self, victim: &Victim<'_>, images: &Tensor<4>) -> View {
+        let n = images.dims()[0];
+        let again = Victim { network: &victim.network.clone(), ..*victim };
+        let logits = victim.mean(|| victim.network.logits(victim.weights, images.clone()));
+        let (loss, cotangent) = self.evaluate(logits.clone());
+        let gradient = again.mean(|| {
+            let (_, tapes) = again.network.forward(again.weights, images.clone());
+            again.network.input_vjp(tapes, cotangent.clone())
+        });
+        let reached = self.goal().reached(logits).reshape([n, 1, 1, 1]);
+        View { loss: loss.reshape([n, 1, 1, 1]), gradient, reached }
+    }
+
+    fn pass(&self, victim: &Victim<'_>, images: Tensor<4>) -> Pass {
         let n = images.dims()[0];
         let (logits, tapes) = victim.network.forward(victim.weights, images);
         let (loss, cotangent) = self.evaluate(logits.clone());
-        let reached = match self {
-            Self::CrossEntropy(goal) => goal.reached(logits),
-            Self::Dlr(labels) | Self::TargetedDlr { labels, .. } => {
-                hits(logits, labels.clone()).each * -1.0 + 1.0
-            }
-        };
         let gradient = victim.network.input_vjp(tapes, cotangent);
-        View { loss: loss.reshape([n, 1, 1, 1]), gradient, reached: reached.reshape([n, 1, 1, 1]) }
+        Pass { loss: loss.reshape([n, 1, 1, 1]), gradient, logits }
+    }
+
+    /// What it is climbed for.
+    pub fn goal(&self) -> Goal {
+        match self {
+            Self::CrossEntropy(goal) => goal.clone(),
+            Self::Dlr(labels) | Self::TargetedDlr { labels, .. } => Goal::AwayFrom(labels.clone()),
+        }
     }
 
     /// The loss `[N, 1]`, and its gradient with respect to `logits` `[N, K]`.
@@ -92,7 +118,7 @@ impl AttackLoss {
                 let log_probability = row_sum(log_softmax(logits.clone(), 1) * labels.clone());
                 (-log_probability, softmax(logits, 1) - labels.clone())
             }
-            Self::CrossEntropy(Goal::Towards(targets)) => {
+            Self::CrossEntropy(Goal::Towards { targets, .. }) => {
                 let log_probability = row_sum(log_softmax(logits.clone(), 1) * targets.clone());
                 (log_probability, targets.clone() - softmax(logits, 1))
             }

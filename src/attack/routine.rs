@@ -94,7 +94,7 @@ impl Routine {
                 let mut kept = recipe.begin(clean, goal, dice).finish_at(source, pace).await;
                 for _ in 1..recipe.starts(threat.restarts) {
                     let next = recipe.begin(clean, goal, dice).finish_at(source, pace).await;
-                    kept = victim.first_reaching(kept, next, goal);
+                    kept = victim.stronger(kept, next, goal);
                 }
                 Ok(kept)
             }
@@ -123,7 +123,7 @@ impl Assault<'_> {
 
     /// The adversarial images, `[N, C, H, W]`; what is drawn for each comes from its own generator.
     ///
-    /// With restarts, each example keeps the first result that reaches the goal. Where an attack that looks for the
+    /// With restarts, each example keeps the first result that reaches the goal, or else one that is at least wrong. Where an attack that looks for the
     /// smallest perturbation, or a part of AutoAttack, finds none inside the ball, the image stays as it was.
     ///
     /// # Errors

@@ -27,8 +27,7 @@ impl<'a> Survivors<'a> {
     /// Where the device failed.
     pub async fn of(assault: &Assault<'a>) -> Result<Self, String> {
         let Assault { victim, clean, goal, .. } = *assault;
-        let logits = victim.network.logits(victim.weights, clean.clone());
-        let reached = read(goal.reached(logits)).await?;
+        let reached = read(goal.reached(victim.says(clean))).await?;
         let left = (0..reached.len()).filter(|row| reached[*row] < 0.5).collect();
         Ok(Self { victim, clean, goal, adversarial: clean.clone(), left })
     }
@@ -66,8 +65,7 @@ impl<'a> Survivors<'a> {
     /// Where the device failed.
     pub async fn record(&mut self, attempt: Tensor<4>) -> Result<(), String> {
         let (_, goal) = self.part();
-        let logits = self.victim.network.logits(self.victim.weights, attempt.clone());
-        let reached = read(goal.reached(logits)).await?;
+        let reached = read(goal.reached(self.victim.says(&attempt))).await?;
         let batch = self.batch();
         // Row `batch + i` below is what the attempt made of the i-th survivor.
         let mut sources: Vec<usize> = (0..batch).collect();

@@ -4,7 +4,10 @@ use std::ops::{Add, Mul};
 
 use burn::tensor::Tensor;
 
-use crate::nn::{Network, Weights};
+use crate::{
+    config::VERDICT_DRAWS,
+    nn::{Network, Weights},
+};
 
 /// A network under attack, outside every autodiff graph.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +26,22 @@ impl<'a> Victim<'a> {
         Self { network, weights, draws: 1 }
     }
 
-    /// The same, attacked in expectation over `draws` of its own noise (EOT: Athalye et al. 2018) by every attack
-    /// that steps along a gradient: FGSM and its kin, PGD, Auto-PGD.
+    /// The same, attacked in expectation over `draws` of its own noise (EOT: Athalye et al. 2018): every attack that steps
+    /// along a gradient (FGSM and its kin, PGD, Auto-PGD) follows its mean, and every attack that keeps the best of several
+    /// images looks at the mean of their logits.
     pub const fn with_draws(self, draws: usize) -> Self {
         Self { draws, ..self }
+    }
+
+    /// What the network says of images `[N, C, H, W]`, where an attack's success is decided: logits `[N, K]`.
+    pub(super) fn says(&self, images: &Tensor<4>) -> Tensor<2> {
+        self.network.expected_logits(self.weights, images, VERDICT_DRAWS)
+    }
+
+    /// The same on an attack's way, over as many draws as its gradients are averaged over: the same ones each time, so that
+    /// no image is kept for a lucky draw.
+    pub(super) fn estimate(&self, images: &Tensor<4>) -> Tensor<2> {
+        self.network.expected_logits(self.weights, images, self.draws)
     }
 
     /// The mean of `one` over the draws.

@@ -105,6 +105,10 @@ const CARLINI_WAGNER_ITERATIONS: usize = 100;
 /// defences (Croce & Hein 2020).
 pub const EOT_DRAWS: usize = 20;
 
+/// Draws of a network's own noise whose mean logits decide what it says of an image; the same ones for every image and
+/// attack, so that no attack is lucky or unlucky in them.
+pub const VERDICT_DRAWS: usize = 32;
+
 /// All there is to know of an attack.
 #[derive(Debug)]
 pub struct AttackRow {

@@ -238,8 +238,10 @@ impl<C> Knob<C> {
     }
 }
 
-/// A finite number in decimal, or a fraction of two: `0.1`, `1e-3`, `8/255`.
+/// A finite number in decimal, or a fraction of two: `0.1`, `1e-3`, `8/255`; the minus may be that of typography (U+2212),
+/// which figures on screen have.
 pub fn parse_real(text: &str) -> Option<f64> {
+    let text = text.trim().replace('\u{2212}', "-");
     let number = match text.split_once('/') {
         Some((numerator, denominator)) => {
             numerator.trim().parse::<f64>().ok()? / denominator.trim().parse::<f64>().ok()?

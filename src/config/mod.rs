@@ -14,7 +14,7 @@ mod seed;
 mod table;
 pub mod threat;
 
-pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKind};
+pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKind, VERDICT_DRAWS};
 pub(crate) use choices::choices;
 pub use choices::{
     Activation, Adversary, Augmentation, BUILT_IN_DATA, InputTransform, KEPT_TEACHER, NetworkKind,
@@ -25,6 +25,6 @@ pub use knob::{KnobError, Section};
 pub use knobs::Knob;
 pub use method::{DistillationMethod, Method, Mode, MultitaskMethod};
 pub use run::Players;
-pub use seed::Stream;
+pub use seed::{Stream, number_of_name};
 pub use table::{Config, Hyper, KNOBS, Setup};
 pub use threat::{Occasion, Threat};

@@ -2,7 +2,7 @@
 
 use super::ops::{
     activation, attack_step, boundary_step, convolution, group_norm, histogram, images, matrix_product,
-    measures, normalization, objective, optimizer_step, pooling, sum_parts,
+    measures, noise, normalization, objective, optimizer_step, pooling, sum_parts,
 };
 
 /// Every file in `shaders/`, by its path there, with its WGSL as adapters get it; as often as it has variants.
@@ -17,6 +17,7 @@ pub fn shaders() -> Vec<(&'static str, String)> {
         images::shaders,
         matrix_product::shaders,
         measures::shaders,
+        noise::shaders,
         normalization::shaders,
         objective::shaders,
         optimizer_step::shaders,

@@ -25,6 +25,7 @@ pub use ops::group_norm::{NormForm, NormTape, group_norm, group_norm_input_vjp};
 pub use ops::histogram::{HistogramCounts, bins, histogram};
 pub use ops::matrix_product::{Layout, linear, matrix_product};
 pub use ops::measures::{Hits, add_measures, hits};
+pub use ops::noise::{NoiseKey, noise};
 pub use ops::normalization::{
     gradients as gradient_normalization, normalize_gradient, normalize_pixels, normalize_pixels_vjp,
 };

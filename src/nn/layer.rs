@@ -4,9 +4,9 @@
 //! differentiable tensor operations alone, so the product can itself be differentiated with respect to the weights
 //! (double backpropagation).
 
-use burn::tensor::{Distribution, FloatDType, Tensor};
+use burn::tensor::{FloatDType, Tensor};
 
-use super::Weights;
+use super::{Weights, draws::Draws};
 use crate::config::Activation;
 use crate::gpu::{
     Layout, NormForm, NormTape, Shared, activate, activate_vjp, conv2d, conv2d_input_vjp, global_mean,
@@ -33,6 +33,8 @@ pub enum Layer {
     Noise {
         /// Standard deviation.
         deviation: f64,
+        /// Which noise.
+        draws: Draws,
     },
     /// The same entries as 16-bit floats; their cotangents come back as `f32`.
     Narrow,
@@ -154,8 +156,8 @@ impl Layer {
                 let steps = (*levels - 1) as f64;
                 ((x * steps).round() / steps, Tape::Nothing)
             }
-            Self::Noise { deviation } => {
-                let noise = x.random_like(Distribution::Normal(0.0, *deviation));
+            Self::Noise { deviation, draws } => {
+                let noise = draws.next(&x) * *deviation;
                 (x + noise, Tape::Nothing)
             }
             Self::Narrow => (x.cast(FloatDType::F16), Tape::Nothing),

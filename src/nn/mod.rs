@@ -1,9 +1,10 @@
 //! Networks that can be differentiated twice, their losses and their optimisers.
 //!
-//! A network is a list of [`layer::Layer`]s without state; its [`Weights`] are handed in. `forward` leaves a tape,
-//! `input_vjp` walks it back, both in ordinary tensor operations, so that an input gradient is an expression whose own
-//! gradient burn's first-order autodiff computes.
+//! A network is a list of [`layer::Layer`]s without state, but for where the noise of one that draws it stands; its
+//! [`Weights`] are handed in. `forward` leaves a tape, `input_vjp` walks it back, both in ordinary tensor operations, so that
+//! an input gradient is an expression whose own gradient burn's first-order autodiff computes.
 
+mod draws;
 pub mod layer;
 pub mod loss;
 pub mod multitask;

@@ -7,10 +7,11 @@ use burn::tensor::Tensor;
 
 use super::{
     Layer, Tape, WeightSpec, Weights,
+    draws::Draws,
     layer::{forward, input_vjp},
     weights::Init,
 };
-use crate::config::{Activation, InputTransform, NetworkKind, Precision, Setup};
+use crate::config::{Activation, InputTransform, NetworkKind, Precision, Setup, Stream};
 use crate::gpu::{NormForm, logit_gradient};
 
 /// Groups of every GroupNorm; channels are multiples of it.
@@ -76,7 +77,9 @@ impl Network {
         let first = match setup.input_transform {
             InputTransform::None => return self,
             InputTransform::Quantize => Layer::Quantize { levels: setup.input_levels },
-            InputTransform::Noise => Layer::Noise { deviation: setup.transform_noise },
+            InputTransform::Noise => {
+                Layer::Noise { deviation: setup.transform_noise, draws: Draws::default() }
+            }
         };
         self.layers.insert(0, first);
         self
@@ -131,6 +134,24 @@ impl Network {
     /// Logits `[N, K]` alone.
     pub fn logits(&self, weights: &Weights, x: Tensor<4>) -> Tensor<2> {
         self.forward(weights, x).0
+    }
+
+    /// Where the network's own noise comes from, if it draws any.
+    pub fn draws(&self) -> Option<&Draws> {
+        self.layers.iter().find_map(|layer| match layer {
+            Layer::Noise { draws, .. } => Some(draws),
+            _ => None,
+        })
+    }
+
+    /// What the network says, whoever asks: logits `[N, K]`, and where it draws noise their mean over `draws` draws, the same
+    /// ones for every image and each time.
+    pub fn expected_logits(&self, weights: &Weights, x: &Tensor<4>, draws: usize) -> Tensor<2> {
+        let fixed = self.clone();
+        let Some(noise) = fixed.draws() else { return self.logits(weights, x.clone()) };
+        noise.restart_shared(Stream::Verdict.number());
+        let one = || fixed.logits(weights, x.clone());
+        (1..draws).fold(one(), |sum, _| sum + one()) / draws.max(1) as f64
     }
 
     /// The input's cotangent `[N, C, H, W]` from the logits' `[N, K]`, with the weights of the forward pass.

@@ -207,6 +207,7 @@ fn random_directions([n, k]: [usize; 2], random: &mut StdRng, device: &Device) -
 impl Scenario for Defense {
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
         let Setup { augmentation, seed, .. } = self.setup;
+        self.main.begin_step(seed, step);
         let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
         let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha(hyper, step) };
         let forward = self.forward(&batch, step, hyper, alpha);

@@ -215,6 +215,8 @@ impl Scenario for Distillation {
 
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
         let Setup { augmentation, seed, steps, .. } = self.setup;
+        self.student.begin_step(seed, step);
+        self.teacher.player().begin_step(Stream::Teacher.of(seed), step);
         let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
         let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha(hyper, step) };
         let forward = self.forward(&batch, alpha);

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 
 use crate::{
-    config::{Hyper, Players, Precision, ScenarioKind, Schedule, Setup},
+    config::{Hyper, Players, Precision, ScenarioKind, Schedule, Setup, Stream},
     nn::{Network, Optimizer, Weights, network::Interface, optimizer::Rates, weights::first_values},
 };
 
@@ -36,6 +36,15 @@ impl Player {
     pub(super) fn in_precision(mut self, precision: Precision) -> Self {
         self.training = self.network.clone().in_precision(precision);
         self
+    }
+
+    /// What the network itself draws is the noise of training step `step` from here on.
+    pub(super) fn begin_step(&self, seed: u64, step: u64) {
+        let stream = Stream::NetworkNoise.of(seed) ^ step.rotate_left(32);
+        // What attacks in training meet, and what is learned from.
+        for (network, number) in [(&self.network, 0), (&self.training, 1)] {
+            network.draws().into_iter().for_each(|draws| draws.restart(stream ^ number));
+        }
     }
 
     /// What the optimiser of a network that learns the task itself is told, at `factor` of the learning rate.

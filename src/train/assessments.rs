@@ -150,7 +150,7 @@ fn brief(
     audit: Option<(Severity, DeviceImages)>,
 ) -> Brief {
     let held_out = run.scenario.held_out();
-    let indices = proportional_subset(held_out.labels(), samples, Stream::HeldOutSample.number());
+    let indices = proportional_subset(held_out.labels(), samples, Stream::Sample.number());
     let (classes, draws, seed) = (held_out.classes(), run.setup.eot(), run.setup.seed);
     Brief { threats, indices, classes, draws, seed, audit }
 }

@@ -521,7 +521,7 @@ fn histogram_images(scenario: ScenarioKind, labels: &[u8]) -> Vec<u32> {
         ScenarioKind::Defense => balanced_subset(labels, HISTOGRAM_IMAGES),
         // Shares of images are told of them, and no histogram is of a class.
         ScenarioKind::Distillation | ScenarioKind::Multitask => {
-            proportional_subset(labels, HISTOGRAM_IMAGES, Stream::HeldOutSample.number())
+            proportional_subset(labels, HISTOGRAM_IMAGES, Stream::Sample.number())
         }
     }
 }

@@ -25,22 +25,22 @@ const ROUNDING: f32 = 1e-6;
 const LUCK: usize = 3;
 
 /// The golden network, trained for a moment, and images that it classifies correctly.
-struct Case {
+pub struct Case {
     golden: Golden,
-    network: Network,
-    weights: Weights,
-    images: Tensor<4>,
-    labels: Tensor<2>,
+    pub network: Network,
+    pub weights: Weights,
+    pub images: Tensor<4>,
+    pub labels: Tensor<2>,
 }
 
 /// Runs a future as a test: the one place here that waits.
 #[allow(clippy::disallowed_methods, reason = "a test has nothing else to do")]
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
     pollster::block_on(future)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test has nothing else to do meanwhile")]
-fn entries<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+pub fn entries<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().try_into_vec().unwrap()
 }
 
@@ -59,7 +59,7 @@ fn short(attack: AttackKind, epsilon: f64) -> Threat {
 
 impl Case {
     /// The first `count` images, on the CPU backend.
-    fn of(count: usize) -> Self {
+    pub fn of(count: usize) -> Self {
         Self::on(&Device::flex(), count)
     }
 
@@ -90,7 +90,7 @@ impl Case {
         }
     }
 
-    fn victim(&self) -> Victim<'_> {
+    pub fn victim(&self) -> Victim<'_> {
         Victim::new(&self.network, &self.weights)
     }
 
@@ -297,7 +297,7 @@ fn aimed_attacks_reach_their_targets() {
         vec![case.labels.clone().narrow(1, k - 1, 1), case.labels.clone().narrow(1, 0, k - 1)],
         1,
     );
-    let goal = Goal::Towards(targets.clone());
+    let goal = Goal::Towards { targets: targets.clone(), labels: case.labels.clone() };
     for (attack, epsilon, steps) in [
         (AttackKind::MiFgsm, 0.3, 20),
         (AttackKind::MiFgsmL2, 4.0, 20),
@@ -389,7 +389,7 @@ fn a_network_that_draws_is_attacked_in_expectation() {
 }
 
 /// The images of a case as a data set on a device.
-fn held_out(case: &Case, device: &Device) -> DeviceImages {
+pub fn held_out(case: &Case, device: &Device) -> DeviceImages {
     let bytes: Vec<u8> =
         entries(case.images.clone()).into_iter().map(|pixel| (pixel * 255.0).round() as u8).collect();
     let k = case.network.interface.classes;

@@ -16,3 +16,4 @@ mod golden;
 
 mod attacks;
 mod audit;
+mod chance;

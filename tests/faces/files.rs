@@ -7,7 +7,7 @@ use great_lab::config::{Config, Hyper, KNOBS, Norm};
 use great_lab::headless::files::tables;
 use great_lab::protocol::{Comparison, Places, Share, WorstCase, made_up};
 use great_lab::show::columns;
-use great_lab::train::record::{Ended, EvaluationRecord, Latest, RunRecord};
+use great_lab::train::record::{Ended, EvaluationRecord, Expectation, Latest, RunRecord};
 use serde_json::Value;
 
 const PAGE: &str = include_str!("../../docs/files.md");
@@ -114,7 +114,8 @@ fn every_key_of_a_record_is_explained() {
     let time = (web_time::SystemTime::now(), std::time::Duration::ZERO);
     explains_json("run.json", &RunRecord::new(Ended::Finished, &info, latest, &[], time).text());
     let lights = made_up::audited(1, 10, true).lights;
-    explains_json("robustness.json", &EvaluationRecord::in_full(&evaluation, lights, 20).text());
+    let noise = Expectation { draws: 20, verdict: Some(32) };
+    explains_json("robustness.json", &EvaluationRecord::in_full(&evaluation, lights, noise).text());
 }
 
 #[test]

@@ -186,7 +186,11 @@ impl Case {
             let radius = if attack == AttackKind::PgdL2 { "epsilon_l2" } else { "epsilon" };
             for (suffix, target, goal) in [
                 ("", TargetKind::Untargeted, Goal::AwayFrom(self.labels.clone())),
-                ("-targeted", TargetKind::Random, Goal::Towards(targets.clone())),
+                (
+                    "-targeted",
+                    TargetKind::Random,
+                    Goal::Towards { targets: targets.clone(), labels: self.labels.clone() },
+                ),
             ] {
                 let name = format!("attack.{attack}{suffix}");
                 if !self.golden.has(&name) {

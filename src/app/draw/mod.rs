@@ -2,6 +2,7 @@
 
 pub mod arrows;
 pub mod chart;
+pub mod fields;
 pub mod icons;
 pub mod textures;
 pub mod theme;

@@ -1,17 +1,17 @@
 //! Every knob of the table: those of a run in progress, and those that the next run takes.
 
-use egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
+use egui::{RichText, Ui, vec2};
 
+use crate::app::draw::fields;
 use crate::app::draw::theme::{Palette, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
-use crate::config::knob::{Kind, Value, parse_real};
+use crate::config::knob::Kind;
 use crate::config::{Config, KNOBS, Knob, Section};
 use crate::platform;
 use crate::show::Table;
-use crate::show::number::short;
 
 /// The pane of knobs.
 #[derive(Default)]
@@ -154,7 +154,7 @@ fn knob_ui(ui: &mut Ui, palette: &Palette, knob: &'static Knob, config: &mut Con
                 },
             )
             .inner;
-        let control = ui.add_enabled_ui(unused.is_none(), |ui| control_ui(ui, knob, &value)).inner;
+        let control = ui.add_enabled_ui(unused.is_none(), |ui| fields::field(ui, knob, &value)).inner;
         if let Some(new) = control.1 {
             // A value out of range was typed: the old one stays, as it is on screen again at once.
             let _ = knob.write(config, new);
@@ -215,75 +215,4 @@ fn help(knob: &Knob, unused: Option<&str>) -> String {
 fn capitalized(clause: &str) -> String {
     let mut letters = clause.chars();
     letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// What turns the knob, and the value it was turned to.
-fn control_ui(ui: &mut Ui, knob: &'static Knob, value: &Value) -> (egui::Response, Option<Value>) {
-    let width = ui.available_width();
-    match (knob.kind, value) {
-        (Kind::Real { min, max, logarithmic }, Value::Real(old)) => {
-            let mut new = *old;
-            let logarithmic = logarithmic || wants_decades(knob, max);
-            ui.spacing_mut().slider_width = (width - 58.0).max(30.0);
-            ui.spacing_mut().interact_size.x = 50.0;
-            let slider = Slider::new(&mut new, min..=max)
-                .logarithmic(logarithmic)
-                .smallest_positive(1e-6_f64.max(max * 1e-4))
-                .smart_aim(true)
-                .custom_formatter(|value, _| short(value))
-                .custom_parser(parse_real);
-            let response = ui.add(slider);
-            let turned = (new.to_bits() != old.to_bits()).then_some(Value::Real(new));
-            (response, turned)
-        }
-        (Kind::Count { min, max }, Value::Count(old)) => {
-            let mut new = *old;
-            let response = if knob.live {
-                ui.spacing_mut().slider_width = (width - 58.0).max(30.0);
-                ui.spacing_mut().interact_size.x = 50.0;
-                ui.add(Slider::new(&mut new, min..=max).logarithmic(max >= 1000).integer())
-            } else {
-                ui.add(DragValue::new(&mut new).range(min..=max).speed((*old as f64 / 100.0).clamp(0.1, 1e6)))
-            };
-            (response, (new != *old).then_some(Value::Count(new)))
-        }
-        (Kind::Choice(names), Value::Choice(old)) => {
-            let mut new = *old;
-            let response = ComboBox::from_id_salt(knob.name)
-                .width((width - 4.0).max(60.0))
-                .selected_text(*names.get(*old).unwrap_or(&"?"))
-                .truncate()
-                .show_ui(ui, |ui| {
-                    for (index, name) in names.iter().enumerate() {
-                        ui.selectable_value(&mut new, index, *name);
-                    }
-                })
-                .response;
-            (response, (new != *old).then_some(Value::Choice(new)))
-        }
-        (_, Value::Text(old)) => text_ui(ui, knob, old, width),
-        _ => (ui.label(knob.show(value)), None),
-    }
-}
-
-/// A text is taken when the field is left, so that half a folder's name is never tried.
-fn text_ui(ui: &mut Ui, knob: &'static Knob, old: &str, width: f32) -> (egui::Response, Option<Value>) {
-    let id = ui.scope_id().with(knob.name);
-    let mut text = ui.data_mut(|data| data.get_temp::<String>(id)).unwrap_or_else(|| old.to_owned());
-    let response = ui.add(egui::TextEdit::singleline(&mut text).desired_width(width - 12.0));
-    if response.has_focus() {
-        ui.data_mut(|data| data.insert_temp(id, text));
-        return (response, None);
-    }
-    ui.data_mut(|data| data.remove_temp::<String>(id));
-    let turned = (response.lost_focus() && text != old).then_some(Value::Text(text));
-    (response, turned)
-}
-
-/// Whether a range is so wide about its default that a linear slider could not hit it.
-fn wants_decades(knob: &Knob, max: f64) -> bool {
-    match knob.default_value() {
-        Value::Real(default) => default <= max / 50.0,
-        _ => false,
-    }
 }

@@ -17,7 +17,7 @@ use crate::{
         routine::Routine,
         victim::Victim,
     },
-    config::{Norm, TargetKind, Threat},
+    config::{Norm, Stream, TargetKind, Threat, VERDICT_DRAWS, number_of_name},
     gpu::{hits, images::DeviceImages, read},
     nn::{Network, Weights},
 };
@@ -54,8 +54,8 @@ pub enum Turn {
 /// An evaluation under way. The weights are those it began with, whatever training does meanwhile.
 ///
 /// Images are attacked in batches of what the device is fastest at; how large they are changes no result, because each
-/// image has its own random numbers and nothing is computed across images. (A network that draws noise itself says
-/// something else each time anyway.)
+/// image has its own random numbers and nothing is computed across images. Which these are depends on the seed, the attack
+/// and the image alone; what a network that draws noise draws, on the seed and the attack.
 pub struct Evaluation {
     weights: Weights,
     threats: Vec<Threat>,
@@ -202,7 +202,7 @@ impl Evaluation {
         let mut work = match self.work.take() {
             Some(work) => work,
             None => {
-                let dice = Dice::of_images(self.seed, self.next_threat as u64, &indices);
+                let dice = Dice::of_images(self.seed, number_of_name(threat.attack.name()), &indices);
                 self.begin(network, images, goal.clone(), threat, dice)
             }
         };
@@ -245,6 +245,10 @@ impl Evaluation {
         mut dice: Dice,
     ) -> Work {
         let (network, weights, pace) = (network.clone(), self.weights.clone(), Rc::clone(&self.pace));
+        if let Some(draws) = network.draws() {
+            let attack = number_of_name(threat.attack.name());
+            draws.restart_shared(Stream::AttackedNoise.of(self.seed) ^ attack);
+        }
         let (surrogate, draws) = (self.surrogate.clone(), self.draws);
         pace.restart();
         Box::pin(async move {
@@ -258,7 +262,7 @@ impl Evaluation {
 
     fn count(&mut self, network: &Network, norm: Norm, goal: &Goal, adversarial: &Tensor<4>) {
         let Some(batch) = &mut self.batch else { return };
-        let logits = network.logits(&self.weights, adversarial.clone());
+        let logits = network.expected_logits(&self.weights, adversarial, VERDICT_DRAWS);
         let robust = hits(logits.clone(), batch.labels.clone());
         let rows = logits.dims()[0];
         batch.said.push(logits.clone().argmax(1).float().reshape([rows]));
@@ -266,7 +270,7 @@ impl Evaluation {
         batch.distances.push(moved.reshape([rows]));
         let fooled = match goal {
             Goal::AwayFrom(_) => robust.count.zeros_like(),
-            Goal::Towards(targets) => hits(logits, targets.clone()).count,
+            Goal::Towards { targets, .. } => hits(logits, targets.clone()).count,
         };
         batch.counts.extend([robust.count, fooled]);
         batch.right.push(robust.each);
@@ -337,7 +341,7 @@ impl Evaluation {
         let mut dice = Dice::of_images(self.seed, u64::MAX, indices);
         let target = |(row, label)| random_targets(&[label], held_out.classes(), dice.row(row));
         let targets: Vec<usize> = labels.iter().copied().enumerate().flat_map(target).collect();
-        let clean_logits = network.logits(&self.weights, batch.images.clone());
+        let clean_logits = network.expected_logits(&self.weights, &batch.images, VERDICT_DRAWS);
         let clean = hits(clean_logits.clone(), batch.one_hot.clone());
         Prepared {
             images: batch.images,

@@ -187,13 +187,13 @@ impl Run<'_> {
     /// The class of the `rank`-th largest logit of each image, 0 for the largest.
     fn targets(&self, clean: &Tensor<4>, rank: usize) -> Tensor<2> {
         let victim = self.assault.victim;
-        at_rank(&ranks(victim.network.logits(victim.weights, clean.clone())), rank)
+        at_rank(&ranks(victim.says(clean)), rank)
     }
 }
 
 fn labels(goal: Goal) -> Result<Tensor<2>, String> {
     match goal {
         Goal::AwayFrom(labels) => Ok(labels),
-        Goal::Towards(_) => Err("this part of AutoAttack cannot aim at a target".into()),
+        Goal::Towards { .. } => Err("this part of AutoAttack cannot aim at a target".into()),
     }
 }

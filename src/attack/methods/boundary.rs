@@ -47,7 +47,7 @@ impl Boundary<'_> {
         for _ in 0..self.iterations {
             images = self.step(clean, images);
             pace.pass().await;
-            let logits = self.victim.network.logits(self.victim.weights, images.clone());
+            let logits = self.victim.estimate(&images);
             pace.pass().await;
             let crossed = (hits(logits, self.labels.clone()).each * -1.0 + 1.0).reshape([n, 1, 1, 1]);
             let offset = images.clone() - clean.clone();

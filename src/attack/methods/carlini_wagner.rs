@@ -78,10 +78,11 @@ fn look(
     let tanh = point.tanh();
     let images = tanh.clone() * 0.5 + 0.5;
     let (logits, tapes) = victim.network.forward(victim.weights, images.clone());
-    let reached = goal.reached(logits.clone()).reshape([n, 1, 1, 1]);
+    let says = if victim.network.draws().is_some() { victim.estimate(&images) } else { logits.clone() };
+    let reached = goal.reached(says).reshape([n, 1, 1, 1]);
     let (classes, aim) = match goal {
         Goal::AwayFrom(labels) => (labels, 1.0),
-        Goal::Towards(targets) => (targets, -1.0),
+        Goal::Towards { targets, .. } => (targets, -1.0),
     };
     let (gap, rival) = margin(&logits, classes);
     let counts = (gap * aim).greater_elem(0.0).float(); // [n, 1]

@@ -41,14 +41,15 @@ pub(in crate::attack) async fn nearest(
 ) -> Result<Tensor<4>, String> {
     let Goal::AwayFrom(_) = goal else { return Err("DeepFool cannot aim at a target".into()) };
     let n = clean.dims()[0];
-    let ranks = ranks(victim.network.logits(victim.weights, clean.clone()));
+    let ranks = ranks(victim.estimate(clean));
     let candidates = ranks.dims()[1].min(CANDIDATES);
     let said = at_rank(&ranks, 0);
     let mut images = clean.clone();
     let mut perturbation = clean.zeros_like();
     for _ in 0..iterations {
         let (logits, tapes) = victim.network.forward(victim.weights, images.clone());
-        let crossed = goal.reached(logits.clone());
+        let says = if victim.network.draws().is_some() { victim.estimate(&images) } else { logits.clone() };
+        let crossed = goal.reached(says);
         if read(crossed.clone()).await?.into_iter().all(|crossed| crossed > 0.5) {
             break;
         }

@@ -128,7 +128,7 @@ impl Walk<'_> {
         let Recipe { norm, epsilon, step_size, momentum, .. } = self.recipe;
         let (one_hot, step) = match self.goal {
             Goal::AwayFrom(labels) => (labels, step_size),
-            Goal::Towards(targets) => (targets, -step_size),
+            Goal::Towards { targets, .. } => (targets, -step_size),
         };
         let gradient = victim.gradient(&self.images, one_hot);
         let direction = match momentum {
@@ -160,16 +160,11 @@ impl Victim<'_> {
         recipe.begin(clean, goal, &mut dice).finish(self)
     }
 
-    /// `kept` where it reaches the goal, else `next`.
-    pub(in crate::attack) fn first_reaching(
-        &self,
-        kept: Tensor<4>,
-        next: Tensor<4>,
-        goal: &Goal,
-    ) -> Tensor<4> {
+    /// Of each two images the one that comes nearer to the goal; `kept` where they come as near.
+    pub(in crate::attack) fn stronger(&self, kept: Tensor<4>, next: Tensor<4>, goal: &Goal) -> Tensor<4> {
         let n = kept.dims()[0];
-        let logits = self.network.logits(self.weights, kept.clone());
-        ball::pick(&goal.reached(logits).reshape([n, 1, 1, 1]), kept, next)
+        let [before, after] = [&kept, &next].map(|images| goal.degree(self.says(images)));
+        ball::pick(&after.greater(before).float().reshape([n, 1, 1, 1]), next, kept)
     }
 }
 

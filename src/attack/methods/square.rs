@@ -299,7 +299,6 @@ fn window_norm(images: Tensor<4>) -> Tensor<4> {
 }
 
 fn see(victim: &Victim<'_>, images: &Tensor<4>, labels: &Tensor<2>) -> Tensor<4> {
-    let logits = victim.network.logits(victim.weights, images.clone());
     let n = labels.dims()[0];
-    margin(&logits, labels).0.reshape([n, 1, 1, 1])
+    margin(&victim.estimate(images), labels).0.reshape([n, 1, 1, 1])
 }

@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod images;
 pub mod matrix_product;
 pub mod measures;
+pub mod noise;
 pub mod normalization;
 pub mod objective;
 pub mod optimizer_step;

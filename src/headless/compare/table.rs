@@ -226,6 +226,7 @@ mod tests {
             class_images: vec![],
             worst_case: vec![],
             eot: None,
+            verdict_draws: None,
             attacks: vec![
                 attack(TargetKind::Untargeted, 0.05, 0.9),
                 attack(TargetKind::Random, 0.1, 0.8),

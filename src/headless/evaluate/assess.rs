@@ -105,7 +105,7 @@ impl Job {
         let (header, classes) = (&self.checkpoint.header, data.classes.len());
         let held_out = upload(&data.test, data, &self.device);
         let subject = self.checkpoint.subject(&self.device);
-        let sample = Stream::HeldOutSample.number();
+        let sample = Stream::Sample.number();
         let indices = proportional_subset(&data.test.labels, self.samples, sample);
         let mut assessment = self.begin(subject.clone(), &indices, &held_out);
         let show = |assessment: &Assessment| {

@@ -8,7 +8,7 @@ use ndarray::{Array1, Array2, Array4, ShapeError};
 use ndarray_npy::{NpzWriter, WritableElement, WriteNpzError};
 
 use crate::attack::{Victim, exact_bytes};
-use crate::config::{TargetKind, Threat};
+use crate::config::{TargetKind, Threat, VERDICT_DRAWS};
 use crate::data::Images;
 use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
@@ -69,7 +69,8 @@ impl Examples {
         indices: &[u32],
         adversarial: Tensor<4>,
     ) -> Result<(), String> {
-        let logits = |images: Tensor<4>| read(victim.network.logits(victim.weights, images));
+        let logits =
+            |images: Tensor<4>| read(victim.network.expected_logits(victim.weights, &images, VERDICT_DRAWS));
         let (shape, device) = (adversarial.dims(), adversarial.device());
         self.clean.logits.extend(logits(held_out.gather(indices).images).await?);
         self.float.logits.extend(logits(adversarial.clone()).await?);

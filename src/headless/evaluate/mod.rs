@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
-use crate::config::{ATTACKS, AttackKind, TargetKind};
+use crate::config::{ATTACKS, AttackKind, InputTransform, TargetKind, VERDICT_DRAWS};
 use crate::data::{self, Dataset};
 use crate::headless::error::HeadlessError;
 use crate::headless::files::charts::png;
@@ -18,10 +18,10 @@ use crate::headless::files::tables;
 use crate::headless::options::open_device;
 use crate::headless::print::print;
 use crate::headless::progress::Progress;
-use crate::protocol::{Light, Robustness};
+use crate::protocol::Robustness;
 use crate::show::{charts, columns};
 use crate::train::checkpoint::{Checkpoint, CheckpointError};
-use crate::train::record::EvaluationRecord;
+use crate::train::record::{EvaluationRecord, Expectation};
 use assess::{Found, Job, assess};
 use examples::Examples;
 use report::{Contents, Description};
@@ -121,28 +121,27 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     let opened = open_device(&options.device)?;
     let mut progress = Progress::of_attacks(options.quiet);
     opened.info.notice.iter().for_each(|notice| progress.say(notice));
-    let subject = describe(&checkpoint, &data);
+    let draws_noise = checkpoint.header.config.setup.input_transform == InputTransform::Noise;
+    let draws = options.eot.map_or(checkpoint.header.config.setup.eot(), |draws| draws as usize);
+    let noise = draws_noise.then(|| noise_in_words(draws));
+    let mut subject = describe(&checkpoint, &data);
+    subject.lines.extend(noise.clone());
     let job = Job {
         data,
         threats,
         samples: options.samples as usize,
-        draws: options.eot.map_or(checkpoint.header.config.setup.eot(), |draws| draws as usize),
+        draws,
         keep: options.save_examples.is_some(),
         audit: options.audit,
         device: opened.device,
         checkpoint,
     };
-    let draws = job.draws;
     let found = assess(job, &mut progress)?;
     let Found { evaluation, examples, lights, gallery } = &found;
     progress.finish();
     print(&tables::robustness_text(evaluation));
     print(&tables::classes_text(evaluation, &subject.classes));
-    if draws > 1 {
-        print(&format!(
-            "attacks that step along a gradient averaged it over {draws} draws of the network's noise (EOT)\n"
-        ));
-    }
+    noise.iter().for_each(|line| print(&format!("{line}\n")));
     if options.audit {
         print(&tables::audit_text(lights));
     }
@@ -150,7 +149,9 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     let report = report::html(&Contents { subject: &subject, evaluation, gallery, lights });
     options.report.as_deref().map_or(Ok(()), |path| write_whole(path, report.as_bytes()))?;
     options.out.as_deref().map_or(Ok(()), |out| {
-        write(out, options.force, (evaluation, draws), lights.clone(), hyper.epsilon, &report)
+        let verdict = draws_noise.then_some(VERDICT_DRAWS);
+        let record = EvaluationRecord::in_full(evaluation, lights.clone(), Expectation { draws, verdict });
+        write(out, options.force, evaluation, &record, hyper.epsilon, &report)
     })
 }
 
@@ -206,8 +207,8 @@ fn load_fitting(options: &EvaluateOptions, checkpoint: &Checkpoint) -> Result<Da
 fn write(
     out: &Path,
     force: bool,
-    (evaluation, draws): (&Robustness, usize),
-    lights: Vec<Light>,
+    evaluation: &Robustness,
+    record: &EvaluationRecord,
     epsilon: f64,
     report: &str,
 ) -> Result<(), HeadlessError> {
@@ -215,7 +216,6 @@ fn write(
     let mut table = tables::robustness();
     table.extend(columns::robustness(evaluation));
     folder.write("robustness.csv", table.bytes())?;
-    let record = EvaluationRecord::in_full(evaluation, lights, draws);
     folder.write(EvaluationRecord::FILE, record.text().as_bytes())?;
     for norm in evaluation.norms() {
         let chart = charts::robustness(evaluation, norm, epsilon);
@@ -223,6 +223,14 @@ fn write(
     }
     folder.write("report.html", report.as_bytes())?;
     Ok(())
+}
+
+/// How a network that draws noise was attacked and judged.
+fn noise_in_words(draws: usize) -> String {
+    format!(
+        "the network draws noise: gradients were averaged over {draws} draws of it (EOT), and the mean logits of \
+         {VERDICT_DRAWS} draws decided what it says"
+    )
 }
 
 /// What was attacked, for the report.

@@ -54,7 +54,7 @@ impl Multitask {
             }
         }
         // Files may have their images class by class.
-        let few = proportional_subset(self.held_out.labels(), COMPASS_IMAGES, Stream::HeldOutSample.number());
+        let few = proportional_subset(self.held_out.labels(), COMPASS_IMAGES, Stream::Sample.number());
         let compasses = self.held_out_gradients(&few, hyper).map(|gradients| compass(rows(&gradients)));
         let [before, behind] = compasses;
         let flat = |cosines: Tensor<2>| cosines.flatten(0, 1);

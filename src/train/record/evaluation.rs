@@ -30,6 +30,9 @@ pub struct EvaluationRecord {
     /// Draws of the network's own noise over which attacks averaged their gradients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eot: Option<usize>,
+    /// Draws of the network's own noise whose mean logits decided what it said; none where it draws none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict_draws: Option<usize>,
     /// Attack by attack, radius by radius.
     pub attacks: Vec<AttackRecord>,
     /// The smallest L∞ distance at which each image was fooled: 0 without attack, null where it never was.
@@ -44,6 +47,15 @@ pub struct EvaluationRecord {
     /// Whether these figures can be trusted, where that was checked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audit: Vec<Light>,
+}
+
+/// How a network's own noise was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// Draws over which attacks averaged their gradients; 1 where the network draws none.
+    pub draws: usize,
+    /// Draws whose mean logits decided what the network said; none where it draws none.
+    pub verdict: Option<usize>,
 }
 
 /// The worst case in one norm.
@@ -175,6 +187,7 @@ impl EvaluationRecord {
             class_images: evaluation.class_images.clone(),
             worst_case: worst_case.collect(),
             eot: None,
+            verdict_draws: None,
             attacks: attacks.collect(),
             smallest_epsilon: Vec::new(),
             smallest_epsilon_l2: Vec::new(),
@@ -184,7 +197,7 @@ impl EvaluationRecord {
     }
 
     /// The same image by image and class by class, and with what an audit found.
-    pub fn in_full(evaluation: &Robustness, audit: Vec<Light>, draws: usize) -> Self {
+    pub fn in_full(evaluation: &Robustness, audit: Vec<Light>, noise: Expectation) -> Self {
         let smallest = |norm: Norm| {
             let of_images = evaluation.worst_in(norm).map_or(&[][..], |case| &case.smallest);
             of_images.iter().copied().map(known).collect()
@@ -196,7 +209,8 @@ impl EvaluationRecord {
             counts: mistakes.confusion.clone(),
         });
         Self {
-            eot: Some(draws),
+            eot: Some(noise.draws),
+            verdict_draws: noise.verdict,
             smallest_epsilon: smallest(Norm::Linf),
             smallest_epsilon_l2: smallest(Norm::L2),
             confusion: confusion.collect(),

@@ -60,7 +60,7 @@ fn an_evaluation_reads_back_in_full() {
     evaluation.worst[0].smallest = vec![0.0, 0.25, f64::INFINITY];
     evaluation.worst.push(l2);
     let lights = made_up::audited(1, 3000, true).lights;
-    let record = EvaluationRecord::in_full(&evaluation, lights, 20);
+    let record = EvaluationRecord::in_full(&evaluation, lights, Expectation { draws: 20, verdict: Some(32) });
     assert_eq!(record.smallest_epsilon, [Some(0.0), Some(0.25), None]);
     assert_eq!(record.smallest_epsilon_l2, [Some(0.0), Some(2.5), None]);
     assert_eq!((record.clean_balanced, record.class_images.len()), (Some(evaluation.clean_balanced), 10));

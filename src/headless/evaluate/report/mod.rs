@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 
 use crate::attack::Victim;
 use crate::config::threat::headline_radius;
-use crate::config::{Norm, Threat};
+use crate::config::{Norm, Threat, VERDICT_DRAWS};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
 use crate::protocol::{Light, Robustness};
@@ -147,7 +147,8 @@ impl Gallery {
 
 impl Seen {
     async fn see(&mut self, victim: &Victim<'_>, classes: usize, images: &Tensor<4>) -> Result<(), String> {
-        let logits = read(victim.network.logits(victim.weights, images.clone())).await?;
+        let logits = victim.network.expected_logits(victim.weights, images, VERDICT_DRAWS);
+        let logits = read(logits).await?;
         let largest =
             |row: &[f32]| (0..classes).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap_or(0);
         self.predictions.extend(logits.chunks_exact(classes).map(largest));
