@@ -18,7 +18,7 @@ pub struct RunOptions {
     /// How the main network is trained
     #[arg(long, value_name = "MODE", value_parser = methods(ScenarioKind::Defense))]
     pub mode: Option<String>,
-    /// A built-in data set (fashion-mnist, solids), or a folder with IDX, IDX.gz, CIFAR-10 or .npz files
+    /// A built-in data set (fashion-mnist, solids), a folder with IDX, IDX.gz, CIFAR-10 or .npz files, or an .npz file
     #[arg(long, value_name = "NAME|DIR")]
     pub data: Option<String>,
     /// Architecture of the main network; in a distillation of the student
