@@ -149,6 +149,7 @@ impl Lab {
 
     fn draw(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
+        self.history.look_at_names(|name| theme::can_draw(&ctx, name));
         let palette = Palette::of(&ctx);
         let mut scope = Scope {
             history: &mut self.history,

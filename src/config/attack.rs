@@ -41,6 +41,22 @@ impl Norm {
             Self::L2 => "l2",
         }
     }
+
+    /// The name in text.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Linf => "L∞",
+            Self::L2 => "L2",
+        }
+    }
+
+    /// What ε measures, for an axis.
+    pub const fn measure(self) -> &'static str {
+        match self {
+            Self::Linf => "L∞, pixels in [0, 1]",
+            Self::L2 => "L2, length over the image",
+        }
+    }
 }
 
 /// The attacks of one construction, whatever their norm.

@@ -28,7 +28,8 @@ pub fn write(config: &Config) -> String {
 
 /// Reads a fragment, or an address that ends in one.
 pub fn read(link: &str) -> Linked {
-    let link = link.trim();
+    // What is copied out of a file may begin with the file's byte-order mark.
+    let link = link.trim_matches(|char: char| char.is_whitespace() || char == '\u{feff}');
     let bare = if link.contains("://") { "" } else { link };
     let fragment = link.split_once('#').map_or(bare, |(_, fragment)| fragment);
     let mut linked = Linked::default();
@@ -149,6 +150,12 @@ mod tests {
         for (refused, expected) in linked.refused.iter().zip(expected) {
             assert!(refused.contains(expected), "{refused}: {expected}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_link() {
+        assert_eq!(read("\u{feff}v1&alpha=0.5\r\n"), read("v1&alpha=0.5"));
+        assert_eq!(read("\u{feff} #v1&alpha=0.5").config.hyper.alpha, 0.5);
     }
 
     #[test]

@@ -33,10 +33,15 @@ pub enum Stream {
     AttackedNoise = 0x5eed_000c,
     /// What it draws where it is decided what it says: the same for every seed, and far from the others for that.
     Verdict = 0x7665_7264_5eed_000d,
-    /// Which images are evaluated.
-    Sample = 0x5eed_000e,
-    /// The noise through which the auxiliary network reads.
-    Channel = 0x5eed_000f,
+    /// Which held-out images are looked at, where not all are: the same for every seed, so that two networks are held
+    /// against each other on the same images; and far from the others for that.
+    Sample = 0x7361_6d70_5eed_000e,
+    /// Which training images the audit's probe learns from.
+    ProbeImages = 0x5eed_000f,
+    /// The noise through which the auxiliary network reads in training.
+    Channel = 0x5eed_0010,
+    /// The same where gradient tensors are only looked at: the same for every seed, and far from the others for that.
+    Look = 0x6c6f_6f6b_5eed_0011,
 }
 
 impl Stream {
@@ -65,8 +70,8 @@ pub const fn number_of_name(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::Stream::{
-        AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, HeldOutNoise, NetworkNoise, Probe, Sample,
-        StudentShare, Surrogate, TaskNoise, Teacher, TrainingAttacks, Verdict,
+        AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, HeldOutNoise, Look, NetworkNoise, Probe,
+        ProbeImages, Sample, StudentShare, Surrogate, TaskNoise, Teacher, TrainingAttacks, Verdict,
     };
     use super::*;
     use crate::config::ATTACKS;
@@ -86,12 +91,12 @@ mod tests {
             Probe,
             NetworkNoise,
             AttackedNoise,
-            Sample,
+            ProbeImages,
             Channel,
         ];
         let learns = [Auxiliary, TrainingAttacks, Augmentation, NetworkNoise];
         for seed in 0..2000 {
-            let fixed = [seed, HeldOutNoise.number(), Verdict.number()];
+            let fixed = [seed, HeldOutNoise.number(), Verdict.number(), Sample.number(), Look.number()];
             let own = drawn.map(|stream| stream.of(seed));
             let others =
                 [Teacher, Surrogate].map(|run| learns.map(|stream| stream.of(run.of(seed)))).concat();

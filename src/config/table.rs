@@ -50,7 +50,7 @@ knobs! { Config:
         report_every_steps: u64 = 10 => count(1..=1_000_000), "report every", "steps", Measuring, [..], Always, "losses and accuracies are averages over this interval";
         histogram_every_steps: u64 = 50 => count(0..=1_000_000), "histograms every", "steps", Measuring, [..], Always, "0 turns them off";
         evaluate_every_steps: u64 = 200 => count(0..=1_000_000), "robustness every", "steps", Measuring, [..], Always, "0 turns it off";
-        evaluate_samples: usize = 256 => count(1..=1_000_000), "robustness samples", "images", Measuring, [..], Always, "held-out images attacked each time";
+        evaluate_samples: usize = 256 => count(1..=1_000_000), "robustness samples", "images", Measuring, [..], Always, "held-out images attacked each time, each class as frequent as among all";
     }
     /// What is fixed from the start of a run to its end; it travels only in `Command::Reset`.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ knobs! { Config:
         fraction: f64 = 1.0 => real(0.01..=1.0), "fraction", "of the data", NextRun, [Distillation], Always, "share of the training images that the student is given, class by class";
         multitask_method: MultitaskMethod = MultitaskMethod::Great => choice, "method", "", NextRun, [Multitask], Always, "how tasks that share an encoder are trained";
         tasks: TaskSet = TaskSet::Pictures => choice, "tasks", "", NextRun, [Multitask], Always, "pictures: class, colours, edges, denoising; scenes: class, depth, normals, key points";
-        data: String = BUILT_IN_DATA[0].into() => text, "data", "", NextRun, [..], Always, "a built-in data set's name, or a folder";
+        data: String = BUILT_IN_DATA[0].into() => text, "data", "", NextRun, [..], Always, "a built-in data set's name, a folder, or an .npz file";
         network: NetworkKind = NetworkKind::CnnSmall => choice, "network", "", NextRun, [..], Always, "architecture of the main network";
         /// The result is rounded to a multiple of 8.
         width: f64 = 1.0 => real(0.25..=4.0), "width", "times", NextRun, [..], Always, "factor on the main network's channels";

@@ -86,6 +86,17 @@ impl Occasion {
     }
 }
 
+/// The L2 radius at which robustness is told where nobody says another: the field's for small colour images.
+const L2_HEADLINE: f64 = 0.5;
+
+/// The radius at which robustness in a norm is told: a run's own `epsilon` in L∞, in which it trains.
+pub const fn headline_radius(norm: Norm, epsilon: f64) -> f64 {
+    match norm {
+        Norm::Linf => epsilon,
+        Norm::L2 => L2_HEADLINE,
+    }
+}
+
 /// Ascending radii where none are asked for: L∞ ones around `epsilon`, or around the default's where it is 0.
 pub fn default_radii(norm: Norm, epsilon: f64) -> Vec<f64> {
     match norm {

@@ -9,7 +9,7 @@ use super::limits::MAX_FILE_BYTES;
 pub enum DataError {
     /// The source is neither a built-in name nor a folder.
     #[error(
-        "'{asked}' is neither a data set that comes with the lab ({built_in}) nor a folder; \
+        "'{asked}' is neither a data set that comes with the lab ({built_in}) nor a folder (looked at {looked_at}); \
          name one of these, or give the path of a folder that holds a data set"
     )]
     UnknownSource {
@@ -17,6 +17,18 @@ pub enum DataError {
         asked: String,
         /// The names there are.
         built_in: String,
+        /// The absolute path.
+        looked_at: String,
+    },
+    /// The data of a run are not where they were.
+    #[error(
+        "the data '{asked}' of the run are not found; looked at {looked_at}; say with --data where they are"
+    )]
+    NotFound {
+        /// As the run named them.
+        asked: String,
+        /// Every place.
+        looked_at: String,
     },
     /// The folder holds no file of any known format.
     #[error(
@@ -121,6 +133,18 @@ pub enum DataError {
         /// The data set.
         name: String,
     },
+    /// Fewer names than classes.
+    #[error(
+        "{file} names {names} classes, but there are labels up to {largest}; name every class, one a line"
+    )]
+    TooFewNames {
+        /// The file with the names.
+        file: String,
+        /// How many it names.
+        names: usize,
+        /// The largest label.
+        largest: u8,
+    },
     /// There is nothing to tell apart.
     #[error("{name}: every image has label 0, but at least 2 classes are needed; check the label files")]
     SingleClass {
@@ -138,6 +162,8 @@ pub enum Place {
     UnpackedByte(usize),
     /// Number of an entry of a list, from 0.
     Entry(usize),
+    /// Number of a line of a text, from 1.
+    Line(usize),
     /// Name of an array of an archive.
     Array(&'static str),
 }
@@ -148,6 +174,7 @@ impl fmt::Display for Place {
             Self::Byte(offset) => write!(f, "byte {offset}"),
             Self::UnpackedByte(offset) => write!(f, "byte {offset} of the unpacked data"),
             Self::Entry(index) => write!(f, "entry {index}"),
+            Self::Line(number) => write!(f, "line {number}"),
             Self::Array(name) => write!(f, "array {name}"),
         }
     }

@@ -8,14 +8,20 @@ pub mod error;
 mod files;
 mod limits;
 mod load;
+mod locate;
 pub mod normals;
 pub mod order;
 pub mod scenes;
 pub mod solids;
+pub mod text;
 
 pub use dataset::{Dataset, Images};
 pub use error::DataError;
-pub use files::{cifar, embedded, folder, idx, npz, tfjs_cifar};
+pub use files::folder::absolute;
+pub use files::{cifar, embedded, folder, idx, names, npz, tfjs_cifar};
 pub use limits::{MAX_CLASSES, MAX_FILE_BYTES, SIZES};
 pub use load::{load, load_scenes, load_with_scenes};
-pub use order::{BatchOrder, balanced_subset, stratified_subset};
+pub use locate::{find, locate};
+pub use order::{
+    BatchOrder, balanced_subset, epochs, proportional_subset, steps_per_epoch, stratified_subset,
+};

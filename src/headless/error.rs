@@ -8,6 +8,7 @@ use crate::gpu::DeviceError;
 use crate::headless::files::charts::ChartError;
 use crate::headless::files::run_folder::FolderError;
 use crate::protocol::Failure;
+use crate::train::places::NoTeacher;
 use crate::train::record::RecordError;
 
 /// Exit status of a command that was asked for something impossible.
@@ -83,6 +84,9 @@ pub enum HeadlessError {
     /// The data is not there or not readable.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The teacher of a run is not where it was.
+    #[error(transparent)]
+    Teacher(#[from] NoTeacher),
     /// There is no such device, or it refuses.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -137,6 +141,7 @@ impl HeadlessError {
             | Self::Malformed { .. }
             | Self::Record(_)
             | Self::Data(_)
+            | Self::Teacher(_)
             | Self::Device(_)
             | Self::Flag { .. }
             | Self::NotStarted(_) => BAD_INPUT,

@@ -9,7 +9,8 @@ use crate::config::link::{self, Linked};
 use crate::config::{Config, Knob, Method, NetworkKind, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
 use crate::headless::error::HeadlessError;
-use crate::train::record::read_config;
+use crate::train::places;
+use crate::train::record::read_run;
 
 /// What is trained, on what, for how long. Each flag is a shortcut for a `--set`.
 #[derive(clap::Args, Debug, Default)]
@@ -17,7 +18,7 @@ pub struct RunOptions {
     /// How the main network is trained
     #[arg(long, value_name = "MODE", value_parser = methods(ScenarioKind::Defense))]
     pub mode: Option<String>,
-    /// A built-in data set (fashion-mnist, solids), or a folder with IDX, IDX.gz, CIFAR-10 or .npz files
+    /// A built-in data set (fashion-mnist, solids), a folder with IDX, IDX.gz, CIFAR-10 or .npz files, or an .npz file
     #[arg(long, value_name = "NAME|DIR")]
     pub data: Option<String>,
     /// Architecture of the main network; in a distillation of the student
@@ -32,7 +33,7 @@ pub struct RunOptions {
     /// Any knob of the lab, as often as needed; see the list below
     #[arg(long, value_name = "KNOB=VALUE", allow_hyphen_values = true)]
     pub set: Vec<String>,
-    /// Begin with the configuration in the run.json of another run; other flags change it
+    /// Begin with the configuration in the run.json of another run, or of its folder; other flags change it
     #[arg(long, value_name = "RUN.JSON")]
     pub config: Option<PathBuf>,
     /// Begin with the run that a link describes, as the lab's "Copy link" gives it; other flags change it
@@ -129,10 +130,24 @@ impl RunOptions {
 
     fn given(&self, epochs: Option<u32>) -> Result<(Linked, Vec<Given>), HeadlessError> {
         let mut linked = self.link.as_deref().map(link::read).unwrap_or_default();
+        let mut recorded = None;
         if let Some(path) = &self.config {
-            linked.config = read_config(path)?;
+            let (config, places) = read_run(path)?;
+            linked.config = config;
+            let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
+            recorded = Some((places, folder));
         }
         let given = self.flags(epochs, &mut linked.config)?;
+        if let Some((places, folder)) = recorded {
+            let setup = &mut linked.config.setup;
+            let is_set = |knob: &str| given.iter().any(|given| given.knob.name == knob);
+            if !is_set("data") {
+                places::find_data(setup, &places, folder)?;
+            }
+            if !is_set("teacher") {
+                places::find_teacher(setup, &places, folder)?;
+            }
+        }
         Ok((linked, given))
     }
 
@@ -288,6 +303,36 @@ mod tests {
         let flags = RunOptions { config: Some(path), seed: Some("3".into()), ..RunOptions::default() };
         let read = flags.config(None).unwrap();
         assert_eq!((read.hyper.alpha, read.setup.seed), (0.75, 3));
+    }
+
+    #[test]
+    fn the_data_of_another_run_are_found_from_any_folder() {
+        let scratch = tempfile::tempdir().unwrap();
+        let [work, run] = ["work/digits", "work/runs/a"].map(|path| scratch.path().join(path));
+        std::fs::create_dir_all(&work).unwrap();
+        std::fs::write(work.join("train-images-idx3-ubyte"), "").unwrap();
+        std::fs::create_dir_all(&run).unwrap();
+        let record = |places: serde_json::Value| {
+            let mut config = Config::default();
+            config.setup.data = "digits".into();
+            let json = serde_json::json!({ "config": config, "places": places }).to_string();
+            // As an editor on Windows may write it.
+            std::fs::write(run.join("run.json"), format!("\u{feff}{json}")).unwrap();
+        };
+        let flags = |data: Option<&str>, config: &str| RunOptions {
+            config: Some(run.join(config)),
+            data: data.map(Into::into),
+            ..RunOptions::default()
+        };
+        record(serde_json::json!({ "data": work.display().to_string() }));
+        assert_eq!(flags(None, "run.json").config(None).unwrap().setup.data, work.display().to_string());
+        record(serde_json::json!({}));
+        assert_eq!(flags(None, "").config(None).unwrap().setup.data, work.display().to_string(), "beside it");
+        std::fs::remove_dir_all(&work).unwrap();
+        let error = flags(None, "run.json").config(None).unwrap_err();
+        assert!(error.exit_status() == 2 && error.to_string().contains("--data"), "{error}");
+        let set = flags(Some("fashion-mnist"), "run.json").config(None).unwrap();
+        assert_eq!(set.setup.data, "fashion-mnist", "what is said is not looked for");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use web_time::{Duration, Instant};
 
 use crate::protocol::{Preparing, Report};
-use crate::show::number::{percent, seconds, whole_percent};
+use crate::show::number::{figure, percent, seconds, whole_percent};
 
 /// Time between two plain lines: a log of a long run stays readable.
 const BETWEEN_LINES: Duration = Duration::from_secs(2);
@@ -81,7 +81,7 @@ impl Progress {
     /// Shows how far the training of a teacher is.
     pub fn preparing(&mut self, teacher: &Preparing) {
         let Preparing { done, steps, loss, accuracy, .. } = *teacher;
-        let figures = format!("loss {loss:.3} · accuracy {}", percent(accuracy));
+        let figures = format!("loss {} · accuracy {}", figure(loss), percent(accuracy));
         match self {
             Self::Silent => {}
             Self::Lines { last, .. } => {
@@ -139,10 +139,10 @@ impl Progress {
 fn line(report: &Report, steps: u64) -> String {
     let left = steps.saturating_sub(report.step) as f64 / report.steps_per_second;
     format!(
-        "{:.1} steps/s · {} left · loss {:.3} · accuracy {} · auxiliary {}",
-        report.steps_per_second,
+        "{} steps/s · {} left · loss {} · accuracy {} · auxiliary {}",
+        figure(report.steps_per_second),
         seconds(left),
-        report.loss,
+        figure(report.loss),
         percent(report.accuracy),
         percent(report.auxiliary_accuracy),
     )
@@ -162,5 +162,8 @@ mod tests {
         assert!(text.starts_with("10.0 steps/s · 1 min 0 s left · loss "), "{text}");
         report.steps_per_second = 0.0;
         assert!(line(&report, 1000).contains("? left"));
+        (report.steps_per_second, report.loss) = (0.0123, 0.000_12);
+        let text = line(&report, 1000);
+        assert!(text.starts_with("0.0123 steps/s") && text.contains("loss 1.2e−4"), "{text}");
     }
 }

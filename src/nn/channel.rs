@@ -67,7 +67,7 @@ impl Channel {
 
     /// What is read of gradient tensors that are only looked at: with the same noise each time.
     pub fn looked_at(&self, gradient: Tensor<4>) -> Tensor<4> {
-        self.noisy(self.scaled(gradient), NoiseKey { stream: Stream::Channel.number(), pass: 0 })
+        self.noisy(self.scaled(gradient), NoiseKey { stream: Stream::Look.number(), pass: 0 })
     }
 }
 

@@ -94,6 +94,52 @@ pub fn given_files(_folder: &str) -> Option<Files> {
     None
 }
 
+/// The variable that names a font of one's own.
+const FONT_VARIABLE: &str = "GREAT_LAB_FONT";
+/// Where systems keep a font with the characters of Chinese, Japanese and Korean, which the lab's own lack.
+const SYSTEM_FONTS: [&str; 18] = [
+    "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-cjk/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc",
+    "/usr/share/fonts/google-noto-sans-cjk-vf-fonts/NotoSansCJK-VF.ttc",
+    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+    "/usr/share/fonts/wenquanyi/wqy-microhei/wqy-microhei.ttc",
+    "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
+    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
+    "/System/Library/Fonts/PingFang.ttc",
+    "/System/Library/Fonts/Hiragino Sans GB.ttc",
+    "/System/Library/Fonts/STHeiti Light.ttc",
+    "/System/Library/Fonts/Supplemental/Arial Unicode.ttf",
+    "/Library/Fonts/Arial Unicode.ttf",
+    "C:/Windows/Fonts/msyh.ttc",
+    "C:/Windows/Fonts/YuGothR.ttc",
+    "C:/Windows/Fonts/malgun.ttf",
+    "C:/Windows/Fonts/simsun.ttc",
+];
+
+/// The bytes of a font for characters that the lab's own lack: the file that `GREAT_LAB_FONT` names, else the first that
+/// this system has of those with Chinese, Japanese and Korean. None where there is none.
+pub fn system_font() -> Option<Vec<u8>> {
+    let font = |path: &std::path::Path| {
+        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+        // Who draws with it takes its word that it is one.
+        ab_glyph::FontRef::try_from_slice(&bytes).map_err(|_| "it is no font that can be read".to_owned())?;
+        Ok::<_, String>(bytes)
+    };
+    if let Some(named) = std::env::var_os(FONT_VARIABLE).map(std::path::PathBuf::from) {
+        match font(&named) {
+            Ok(bytes) => return Some(bytes),
+            Err(why) => eprintln!("warning: {FONT_VARIABLE}: {}: {why}", named.display()),
+        }
+    }
+    SYSTEM_FONTS.iter().find_map(|path| font(path.as_ref()).ok())
+}
+
+/// What gives the lab a font for more characters.
+pub const FONT_ADVICE: &str =
+    "Install a font that has them, such as fonts-noto-cjk, or name a font's file in GREAT_LAB_FONT.";
+
 /// What people pass on to share the run that `fragment` describes: it goes behind a page's address, or after `--link`.
 pub fn share(fragment: &str) -> String {
     format!("#{fragment}")

@@ -268,6 +268,15 @@ pub fn text_of(error: &JsValue) -> String {
         .unwrap_or_default()
 }
 
+/// A font for characters that the lab's own lack: none, since a page may not read the system's.
+pub fn system_font() -> Option<Vec<u8>> {
+    None
+}
+
+/// What gives the lab a font for more characters.
+pub const FONT_ADVICE: &str =
+    "A page may not read the system's fonts; the program for the desktop draws them.";
+
 /// The page's address with the run that `fragment` describes.
 pub fn share(fragment: &str) -> String {
     let location = window().location();

@@ -7,7 +7,7 @@ use super::audit::{Audited, Light, Verdict};
 use super::gradients::{ClassHistogram, Histograms, PERCENTILES, Sample, Samples};
 use super::message::{Activity, Event, RunState};
 use super::robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase};
-use super::run::{Report, RunId, RunInfo};
+use super::run::{Places, Report, RunId, RunInfo};
 use super::tasks::{Figure, TaskFigures, TaskSample, Tasks, Unit};
 use crate::config::{
     AttackKind, Config, DeviceInfo, Hyper, Mode, MultitaskMethod, Norm, ScenarioKind, Setup, TargetKind,
@@ -59,6 +59,7 @@ pub fn info(run: RunId, config: Config) -> RunInfo {
             notice: None,
         },
         data: "Fashion-MNIST".into(),
+        places: Places::default(),
         classes: CLASSES.map(Into::into).to_vec(),
         origins: CLASSES.map(Into::into).to_vec(),
         image_shape: [1, 28, 28],
@@ -187,7 +188,8 @@ pub fn report(run: RunId, step: u64, hyper: Hyper) -> Report {
     Report {
         run,
         step,
-        epoch: step as f64 * 64.0 / 10_000.0,
+        // 156 batches of 64 images fit into 10,000.
+        epoch: step as f64 / 156.0,
         elapsed: Duration::from_secs_f64(step as f64 / 12.3),
         steps_per_second: 12.3 + jitter(0.6),
         hyper,
@@ -267,6 +269,7 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Robustness {
             .map(|epsilon| Point {
                 epsilon,
                 robust: share(clean * (-weakness * epsilon / (0.4 + progress)).exp()),
+                balanced: share(clean * (-weakness * epsilon / (0.4 + progress)).exp()).value(),
                 fooled: if target == TargetKind::Untargeted {
                     Share::default()
                 } else {
@@ -281,6 +284,8 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Robustness {
         complete,
         progress: if complete { 1.0 } else { 0.4 },
         clean: share(clean),
+        clean_balanced: share(clean).value(),
+        class_images: (0..10).map(|class| 25 + u32::from(class < 6)).collect(),
         curves: vec![
             curve(AttackKind::Noise, TargetKind::Untargeted, 1.2),
             curve(AttackKind::Fgsm, TargetKind::Untargeted, 14.0),
@@ -293,8 +298,8 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Robustness {
             norm: Norm::Linf,
             points: curve(AttackKind::Pgd, TargetKind::Untargeted, 38.0).points,
             median: Some(0.05),
+            smallest: (0..256).map(|image| [0.0, 0.025, 0.05, 0.05, 0.1, f64::INFINITY][image % 6]).collect(),
         }],
-        smallest: (0..256).map(|image| [0.0, 0.025, 0.05, 0.05, 0.1, f64::INFINITY][image % 6]).collect(),
         mistakes: vec![Mistakes {
             attack: AttackKind::Pgd,
             target: TargetKind::Untargeted,

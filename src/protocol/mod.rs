@@ -17,6 +17,6 @@ pub use audit::{Audited, Light, Verdict};
 pub use channel::{Delivery, Local, Remote, connect, end};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
 pub use message::{Activity, Command, Event, Failure, RunState};
-pub use robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase};
-pub use run::{Preparing, Report, RunId, RunInfo};
+pub use robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase, balanced};
+pub use run::{Places, Preparing, Report, RunId, RunInfo};
 pub use tasks::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit, gain_by_task, loss_over_metrics};

@@ -46,13 +46,14 @@ pub struct Robustness {
     pub progress: f64,
     /// Accuracy without attack.
     pub clean: Share,
+    /// The same balanced over the classes; see [`balanced`].
+    pub clean_balanced: f64,
+    /// Images attacked of each class.
+    pub class_images: Vec<u32>,
     /// Attack by attack, in the order asked for.
     pub curves: Vec<Curve>,
     /// What is left where each image meets the attack that harms it most, norm by norm: the headline.
     pub worst: Vec<WorstCase>,
-    /// The smallest L∞ distance at which an attack had each image misclassified: 0 without attack, infinite where it never
-    /// was. An upper bound of the smallest there is. Empty where there was no L∞ attack.
-    pub smallest: Vec<f64>,
     /// What was taken for what, threat by threat, in the order asked for.
     pub mistakes: Vec<Mistakes>,
 }
@@ -61,6 +62,40 @@ pub struct Robustness {
 const MOST_BARS: usize = 12;
 
 impl Robustness {
+    /// The norms that were attacked in.
+    pub fn norms(&self) -> impl Iterator<Item = Norm> {
+        self.worst.iter().map(|case| case.norm)
+    }
+
+    /// The worst case in a norm, if it was attacked in.
+    pub fn worst_in(&self, norm: Norm) -> Option<&WorstCase> {
+        self.worst.iter().find(|case| case.norm == norm)
+    }
+
+    /// The attacks in a norm.
+    pub fn curves_in(&self, norm: Norm) -> impl Iterator<Item = &Curve> {
+        self.curves.iter().filter(move |curve| curve.attack.norm() == norm)
+    }
+
+    /// Whether there are more images of one class than of another, by more than one: then accuracy and balanced accuracy
+    /// say different things.
+    pub fn has_unequal_classes(&self) -> bool {
+        let [least, most] = [self.class_images.iter().min(), self.class_images.iter().max()];
+        most.zip(least).is_some_and(|(most, least)| most - least > 1)
+    }
+}
+
+/// Balanced accuracy: the mean over the classes of the share of each that is right, so that all count the same however many
+/// images they have. Of `(right, all)` by class; classes without images do not count, and NaN is that of none.
+pub fn balanced(classes: impl IntoIterator<Item = (u32, u32)>) -> f64 {
+    let shares = classes.into_iter().filter(|(_, all)| *all > 0);
+    let (sum, count) = shares.fold((0.0, 0.0), |(sum, count), (right, all)| {
+        (sum + f64::from(right) / f64::from(all), count + 1.0)
+    });
+    sum / count
+}
+
+impl WorstCase {
     /// How many images fall where, ascending: at 0 those that are wrong without attack; between, up to each ε; at infinity
     /// those that never fell.
     pub fn falls(&self) -> Vec<(f64, usize)> {
@@ -115,6 +150,9 @@ pub struct WorstCase {
     /// The median over the images of the smallest radius that fooled them, among those attacked with; 0 where they are
     /// wrong without attack, none where half of them never were fooled.
     pub median: Option<f64>,
+    /// The smallest distance at which an attack of that norm had each image misclassified: 0 without attack, infinite where
+    /// it never was. An upper bound of the smallest there is.
+    pub smallest: Vec<f64>,
 }
 
 /// Accuracy against ε for one attack and target.
@@ -135,6 +173,8 @@ pub struct Point {
     pub epsilon: f64,
     /// Images still classified correctly.
     pub robust: Share,
+    /// The same balanced over the classes; see [`balanced`].
+    pub balanced: f64,
     /// Images predicted as the attack's target; none for untargeted attacks.
     pub fooled: Share,
 }
@@ -154,20 +194,16 @@ mod tests {
     }
 
     #[test]
+    fn classes_count_the_same_in_balanced_accuracy() {
+        assert_eq!(balanced([(90, 90), (0, 10)]), 0.5, "what knows one class of two");
+        assert_eq!(balanced([(45, 90), (10, 10), (0, 0)]), 0.75, "a class without images does not count");
+        assert!(balanced([(0, 0)]).is_nan());
+    }
+
+    #[test]
     fn every_image_falls_once_and_many_radii_share_bars() {
         let falls = |smallest: Vec<f64>| {
-            let robustness = Robustness {
-                run: 1,
-                step: 0,
-                complete: true,
-                progress: 1.0,
-                clean: Share::default(),
-                curves: vec![],
-                worst: vec![],
-                smallest,
-                mistakes: vec![],
-            };
-            robustness.falls()
+            WorstCase { norm: Norm::Linf, points: vec![], median: None, smallest }.falls()
         };
         let few = falls(vec![0.1, f64::INFINITY, 0.0, 0.1, 0.05]);
         assert_eq!(few, [(0.0, 1), (0.05, 1), (0.1, 2), (f64::INFINITY, 1)]);

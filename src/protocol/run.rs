@@ -1,11 +1,32 @@
 //! The facts of a run, how its preparation goes, and what its steps report.
 
+use serde::{Deserialize, Serialize};
 use web_time::Duration;
 
 use crate::config::{Config, DeviceInfo, Hyper};
 
 /// Number of a run, counted from 1 by the trainer at each start or reset; events of an older run are stale.
 pub type RunId = u64;
+
+/// Where a run found what its setup names by a path: absolute paths, for whoever asks for it from another folder. None of
+/// what comes with the lab, is trained by it, or was given to a page.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Places {
+    /// Of the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// Of the teacher's checkpoint or run folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<String>,
+}
+
+impl Places {
+    /// Whether it names none.
+    pub const fn is_empty(&self) -> bool {
+        self.data.is_none() && self.teacher.is_none()
+    }
+}
 
 /// The facts of a run that do not change.
 #[derive(Clone, Debug)]
@@ -18,6 +39,8 @@ pub struct RunInfo {
     pub device: DeviceInfo,
     /// The data set's name.
     pub data: String,
+    /// Where its data and its teacher were found.
+    pub places: Places,
     /// Class names, `K` of them.
     pub classes: Vec<String>,
     /// Where gradient tensors come from, in the order of confusion and histograms: the classes, student and teacher, or

@@ -1,10 +1,10 @@
 //! The charts of a run, each one question: losses, accuracies, robustness; and what each face builds its own of.
 
 use super::chart::{Axis, Chart, Mark, Shape};
-use super::number::{decimal, whole_percent};
+use super::number::{decimal, short_percent};
 use super::palette::Role;
 use super::smooth::{SMOOTHING, smooth};
-use crate::config::TargetKind;
+use crate::config::{Norm, TargetKind};
 use crate::protocol::{Curve, Point, Robustness, Share};
 
 /// How visible the interval about a curve is.
@@ -45,7 +45,7 @@ pub fn accuracies(main: &[[f64; 2]], auxiliary: &[[f64; 2]], held_out: &[[f64; 2
         marks.push(Mark::new(Shape::Dots, held_out.to_vec(), Role::Good).named("main, held-out images"));
     }
     let points = x.range.map(|x| [x, chance]).to_vec();
-    let name = format!("chance, {}", whole_percent(chance));
+    let name = format!("chance, {}", short_percent(chance));
     marks.push(Mark::new(Shape::Dashes, points, Role::Reference).named(name));
     Chart {
         title: "Accuracies".into(),
@@ -57,13 +57,18 @@ pub fn accuracies(main: &[[f64; 2]], auxiliary: &[[f64; 2]], held_out: &[[f64; 2
     }
 }
 
-/// Robust accuracy against ε, attack by attack, with 95 % intervals; `epsilon` is marked.
-pub fn robustness(now: &Robustness, epsilon: f64) -> Chart {
-    let radii = now.curves.iter().flat_map(|curve| &curve.points).map(|point| point.epsilon);
-    let largest = radii.fold(epsilon, f64::max);
-    let set = Mark::new(Shape::Dashes, vec![[epsilon, 0.0], [epsilon, 1.0]], Role::Reference);
-    let mut marks = vec![set.faint(0.7).named(format!("ε of this run, {}", decimal(epsilon)))];
-    for (place, curve) in now.curves.iter().enumerate() {
+/// Robust accuracy against ε in one norm, attack by attack, with 95 % intervals; in L∞, in which a run trains, its
+/// `epsilon` is marked.
+pub fn robustness(now: &Robustness, norm: Norm, epsilon: f64) -> Chart {
+    let own = (norm == Norm::Linf).then_some(epsilon);
+    let radii = now.curves_in(norm).flat_map(|curve| &curve.points).map(|point| point.epsilon);
+    let largest = radii.fold(own.unwrap_or(0.0), f64::max);
+    let mut marks: Vec<Mark> = Vec::new();
+    if let Some(epsilon) = own {
+        let set = Mark::new(Shape::Dashes, vec![[epsilon, 0.0], [epsilon, 1.0]], Role::Reference);
+        marks.push(set.faint(0.7).named(format!("ε of this run, {}", decimal(epsilon))));
+    }
+    for (place, curve) in now.curves_in(norm).enumerate() {
         let role = Role::Attack(curve.attack, curve.target, place);
         let shares = from_clean(now, &curve.points);
         let line = Mark::new(Shape::Line(4), values(&shares), role);
@@ -71,19 +76,31 @@ pub fn robustness(now: &Robustness, epsilon: f64) -> Chart {
         marks.push(line.named(format!("{}, {}", curve.attack, curve.target)));
         marks.push(Mark::new(Shape::Dots, values(&shares), role));
     }
-    for case in &now.worst {
+    if let Some(case) = now.worst_in(norm) {
         let line = Mark::new(Shape::Line(6), values(&from_clean(now, &case.points)), Role::Worst);
-        marks.push(line.named(format!("worst case of each image, {}", case.norm.name())));
+        marks.push(line.named("worst case of each image"));
     }
     Chart {
-        title: "Robustness".into(),
+        title: format!("Robustness, {}", norm.symbol()),
         note: format!(
             "step {}; accuracy on {} held-out images under attack, bands: 95 % intervals",
             now.step, now.clean.total
         ),
-        x: Axis::linear("ε, radius of the attack in pixel units", [0.0, 1.04 * largest], decimal),
+        x: Axis::linear(
+            &format!("ε, radius of the attack: {}", norm.measure()),
+            [0.0, 1.04 * largest],
+            decimal,
+        ),
         y: Axis::percent("accuracy under attack"),
         marks,
+    }
+}
+
+/// The file that the chart of a norm is written to.
+pub const fn robustness_file(norm: Norm) -> &'static str {
+    match norm {
+        Norm::Linf => "robustness.png",
+        Norm::L2 => "robustness_l2.png",
     }
 }
 
@@ -130,7 +147,8 @@ fn step_axis(points: &[[f64; 2]]) -> Axis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::made_up;
+    use crate::config::AttackKind;
+    use crate::protocol::{WorstCase, made_up};
 
     #[test]
     fn losses_are_faint_as_measured_and_bold_smoothed() {
@@ -145,6 +163,28 @@ mod tests {
     }
 
     #[test]
+    fn each_norm_has_a_chart_of_its_own() {
+        let mut now = made_up::robustness(1, 200, true);
+        let alone = robustness(&now, Norm::L2, 0.1);
+        assert!(alone.marks.is_empty() && alone.x.range == [0.0, 1.0], "nothing of L∞ is in it: {alone:?}");
+        let points = vec![Point { epsilon: 2.0, ..now.curves[0].points[0] }];
+        let curve =
+            Curve { attack: AttackKind::PgdL2, target: TargetKind::Untargeted, points: points.clone() };
+        now.curves.push(curve);
+        now.worst.push(WorstCase { norm: Norm::L2, points, median: None, smallest: vec![] });
+        let [linf, l2] = Norm::ALL.map(|norm| robustness(&now, norm, 0.1));
+        assert_eq!(l2.marks.len(), 3 + 1, "a curve and the worst case, and no ε of L∞");
+        assert!(linf.x.range[1] < 0.2 && l2.x.range[1] > 2.0, "the radii are on scales of their own");
+        assert_eq!((&*linf.title, &*l2.title), ("Robustness, L∞", "Robustness, L2"));
+    }
+
+    #[test]
+    fn chance_of_many_classes_keeps_its_digits() {
+        let name = |origins| accuracies(&[], &[], &[], origins).marks.last().unwrap().name.clone().unwrap();
+        assert_eq!([10, 40, 3].map(name), ["chance, 10 %", "chance, 2.5 %", "chance, 33.3 %"]);
+    }
+
+    #[test]
     fn chance_crosses_the_accuracies() {
         let chart = accuracies(&[[0.0, 0.5], [100.0, 0.9]], &[], &[], 10);
         let chance = chart.marks.last().unwrap();
@@ -155,7 +195,7 @@ mod tests {
     #[test]
     fn curves_begin_where_nothing_is_attacked() {
         let mut now = made_up::robustness(1, 200, true);
-        let chart = robustness(&now, 0.1);
+        let chart = robustness(&now, Norm::Linf, 0.1);
         assert_eq!(chart.marks.len(), 1 + 3 * now.curves.len() + now.worst.len());
         for curve in chart.marks[1..].chunks_exact(3) {
             let [band, line, dots] = curve else { unreachable!("three each") };
@@ -164,6 +204,12 @@ mod tests {
         }
         now.clean.total = 0;
         now.curves.clear();
-        assert!(robustness(&now, 0.1).marks.iter().flat_map(|mark| &mark.points).all(|[_, y]| y.is_finite()));
+        assert!(
+            robustness(&now, Norm::Linf, 0.1)
+                .marks
+                .iter()
+                .flat_map(|mark| &mark.points)
+                .all(|[_, y]| y.is_finite())
+        );
     }
 }

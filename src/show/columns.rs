@@ -1,6 +1,7 @@
 //! The columns of the tables that every face writes, and their rows: metrics, robustness, histograms.
 
-use crate::protocol::{Histograms, PERCENTILES, Report, Robustness, Share};
+use crate::config::Norm;
+use crate::protocol::{Histograms, PERCENTILES, Point, Report, Robustness, Share};
 
 /// A measurement of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +62,8 @@ impl Metric {
 }
 
 /// The columns of an evaluation: one row a radius of an attack, after one without attack. `fooled` is the share of the
-/// images that were taken for the attack's target, `fooled_hits` their count.
-pub const ROBUSTNESS: [&str; 11] = [
+/// images that were taken for the attack's target, `fooled_hits` their count; what each means: `docs/files.md`.
+pub const ROBUSTNESS: [&str; 13] = [
     "step",
     "attack",
     "target",
@@ -74,11 +75,14 @@ pub const ROBUSTNESS: [&str; 11] = [
     "accuracy_high",
     "fooled_hits",
     "fooled",
+    "balanced_accuracy",
+    "norm",
 ];
 
 /// The rows of an evaluation under [`ROBUSTNESS`]; intervals are 95 % Wilson scores.
 pub fn robustness(evaluation: &Robustness) -> Vec<Vec<String>> {
-    let row = |attack: &str, target: &str, epsilon: f64, robust: Share, fooled: Share| {
+    let row = |attack: &str, target: &str, norm: Option<Norm>, point: &Point| {
+        let Point { epsilon, robust, balanced, fooled } = point;
         let (low, high) = robust.interval();
         let [hits, share] = if fooled.total == 0 {
             [String::new(), String::new()]
@@ -97,16 +101,20 @@ pub fn robustness(evaluation: &Robustness) -> Vec<Vec<String>> {
             high.to_string(),
             hits,
             share,
+            balanced.to_string(),
+            norm.map_or("", Norm::name).into(),
         ]
     };
-    let clean = row("none", "", 0.0, evaluation.clean, Share::default());
+    let (robust, balanced) = (evaluation.clean, evaluation.clean_balanced);
+    let clean = row("none", "", None, &Point { epsilon: 0.0, robust, balanced, fooled: Share::default() });
     let attacked = evaluation.curves.iter().flat_map(|curve| {
-        let (attack, target) = (curve.attack.name(), curve.target.name());
-        curve.points.iter().map(move |point| row(attack, target, point.epsilon, point.robust, point.fooled))
+        let (attack, target, norm) = (curve.attack.name(), curve.target.name(), curve.attack.norm());
+        curve.points.iter().map(move |point| row(attack, target, Some(norm), point))
     });
-    let worst = evaluation.worst.iter().flat_map(|case| {
-        case.points.iter().map(|p| row("worst", case.norm.name(), p.epsilon, p.robust, Share::default()))
-    });
+    let worst = evaluation
+        .worst
+        .iter()
+        .flat_map(|case| case.points.iter().map(|point| row("worst", "", Some(case.norm), point)));
     std::iter::once(clean).chain(attacked).chain(worst).collect()
 }
 
@@ -205,6 +213,12 @@ mod tests {
         assert_eq!(at(1, "fooled"), "", "an untargeted attack has no target to reach");
         let [hits, share] = ["fooled_hits", "fooled"].map(|name| at(points, name).parse::<f64>().unwrap());
         assert!(hits >= 1.0 && share == hits / 256.0);
-        assert_eq!((at(points + 1, "attack"), at(points + 1, "target")), ("worst".into(), "linf".into()));
+        let of_worst = ["attack", "target", "norm"].map(|name| at(points + 1, name));
+        assert_eq!(of_worst, ["worst", "", "linf"], "a target is a target, and a norm a norm");
+        assert_eq!((at(0, "norm"), at(1, "norm")), (String::new(), "linf".into()));
+        assert_eq!(at(0, "balanced_accuracy"), evaluation.clean_balanced.to_string());
+        for row in &rows {
+            assert_eq!(row.len(), ROBUSTNESS.len());
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::chart::{Axis, Chart, Mark, Shape};
 use super::columns::class_name;
-use super::number::decimal;
+use super::number::{decimal, figure};
 use super::palette::Role;
 use crate::protocol::Histograms;
 
@@ -35,8 +35,10 @@ pub fn gradients(histograms: &Histograms, classes: &[String], title: &str) -> Ch
     Chart {
         title: title.into(),
         note: format!(
-            "step {}; Jensen-Shannon distance {:.3}, of shuffled labels {:.3}",
-            histograms.step, histograms.distance, histograms.floor
+            "step {}; Jensen-Shannon distance {}, of shuffled labels {}",
+            histograms.step,
+            figure(histograms.distance),
+            figure(histograms.floor)
         ),
         x: Axis {
             label: "entry of the gradient tensor, logarithmic with sign".into(),

@@ -29,11 +29,11 @@ pub fn right(matrix: &[u32]) -> u32 {
     matrix.iter().step_by(classes(matrix.len()) + 1).sum()
 }
 
-/// Of the untargeted L∞ attacks at the radius nearest to `epsilon`, that which left the fewest images right.
-pub fn strongest(mistakes: &[Mistakes], epsilon: f64) -> Option<&Mistakes> {
+/// Of the untargeted attacks in a norm at the radius nearest to `epsilon`, that which left the fewest images right.
+pub fn strongest(mistakes: &[Mistakes], norm: Norm, epsilon: f64) -> Option<&Mistakes> {
     let untargeted = || {
         let is_one =
-            |found: &&Mistakes| found.attack.norm() == Norm::Linf && found.target == TargetKind::Untargeted;
+            |found: &&Mistakes| found.attack.norm() == norm && found.target == TargetKind::Untargeted;
         mistakes.iter().filter(is_one)
     };
     let off = |found: &Mistakes| (found.epsilon - epsilon).abs();
@@ -70,7 +70,8 @@ mod tests {
             mistakes(AttackKind::Pgd, TargetKind::Random, 0.1, [0, 6, 6, 0]),
             mistakes(AttackKind::PgdL2, TargetKind::Untargeted, 0.1, [0, 6, 6, 0]),
         ];
-        assert_eq!(strongest(&all, 0.11), Some(&all[1]));
-        assert_eq!(strongest(&all[3..], 0.1), None);
+        assert_eq!(strongest(&all, Norm::Linf, 0.11), Some(&all[1]));
+        assert_eq!(strongest(&all[3..], Norm::Linf, 0.1), None);
+        assert_eq!(strongest(&all, Norm::L2, 0.5), Some(&all[4]));
     }
 }

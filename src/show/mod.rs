@@ -14,5 +14,6 @@ mod smooth;
 mod table;
 
 pub use chart::{Axis, Chart, Mark, Shape};
+pub use number::shortened;
 pub use smooth::{SMOOTHING, smooth};
 pub use table::Table;

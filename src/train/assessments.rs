@@ -11,8 +11,8 @@ use crate::{
         audit::{Reader, Severity, Subject},
         evaluation::BatchSizes,
     },
-    config::{Hyper, ScenarioKind, Setup, Threat},
-    data::{self, balanced_subset},
+    config::{Hyper, ScenarioKind, Setup, Stream, Threat},
+    data::{self, proportional_subset},
     gpu::images::DeviceImages,
     nn::{Network, Weights, channel::Channel, network::Statistics},
     protocol::{Audited, Robustness, RunId},
@@ -150,7 +150,7 @@ fn brief(
     audit: Option<(Severity, DeviceImages)>,
 ) -> Brief {
     let held_out = run.scenario.held_out();
-    let indices = balanced_subset(held_out.labels(), samples);
+    let indices = proportional_subset(held_out.labels(), samples, Stream::Sample.number());
     let (classes, draws, seed) = (held_out.classes(), run.setup.eot(), run.setup.seed);
     Brief { threats, indices, classes, draws, seed, audit }
 }

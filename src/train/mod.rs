@@ -5,6 +5,7 @@ mod assessments;
 pub mod benchmark;
 pub mod checkpoint;
 mod measure;
+pub mod places;
 mod readings;
 pub mod record;
 mod session;

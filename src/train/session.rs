@@ -7,15 +7,16 @@ use super::{
     assessments::{Assessments, Standing},
     checkpoint::{self, Checkpoint, Header, TeacherHeader, Unfit},
     measure::{self, Answer},
+    places,
     readings::{Readings, guarded},
     teacher,
 };
 use crate::{
     config::{
-        Config, DeviceInfo, Hyper, KnobError, Occasion, Players, Precision, ScenarioKind, Setup, TaskSet,
-        Threat, knobs,
+        Config, DeviceInfo, Hyper, KnobError, Occasion, Players, Precision, ScenarioKind, Setup, Stream,
+        TaskSet, Threat, knobs,
     },
-    data::{self, DataError, Dataset, balanced_subset, scenes::Scenes},
+    data::{self, DataError, Dataset, balanced_subset, epochs, proportional_subset, scenes::Scenes},
     nn::network::Statistics,
     protocol::{Event, Failure, Preparing, Report, RunId, RunInfo},
     scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
@@ -107,6 +108,10 @@ impl Session {
             // The weights are in f32 whatever they were trained in.
             config.setup.precision = Precision::Single;
         }
+        places::find_data(&mut config.setup, &checkpoint.header.places, None).map_err(|error| {
+            let advice = "Choose the data, and reset; or begin where they are.".into();
+            Failure { run, what: error.to_string(), advice }
+        })?;
         let mut session = Self::build(run, config, device, info, (Some(checkpoint), None))?;
         session.scenario.restore(checkpoint.state(device));
         session.step = checkpoint.header.step;
@@ -128,6 +133,7 @@ impl Session {
         if let Some(what) = config.setup.refusal(&device_info) {
             return Err(failure(what, "Set precision=f32, or choose another device, and reset."));
         }
+        let places = places::of(&config.setup);
         let (data, scenes) = load(&config.setup)
             .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
         let statistics = statistics(&data, saved).map_err(|unfit| {
@@ -152,6 +158,7 @@ impl Session {
             config,
             device: device_info,
             data: data.name.clone(),
+            places,
             classes: data.classes.clone(),
             origins: scenario.origins(&data.classes),
             image_shape: data.shape,
@@ -161,13 +168,13 @@ impl Session {
             auxiliary_weights: scenario.auxiliary().network.weight_count(),
             teacher_weights: scenario.teacher().map(|teacher| teacher.network.weight_count()),
         };
-        let labels = &data.test.labels;
+        let (kind, labels) = (info.config.setup.scenario, &data.test.labels);
         Ok(Self {
             unrehearsed: info.device.compiles(),
             info,
             step: 0,
             good: (0, scenario.state()),
-            histogram_images: balanced_subset(labels, HISTOGRAM_IMAGES),
+            histogram_images: histogram_images(kind, labels),
             sample_images: one_of_each_class(labels, SAMPLE_IMAGES),
             scenario,
             statistics,
@@ -364,6 +371,7 @@ impl Session {
         let interface = &self.scenario.main().network.interface;
         let (config, classes) = (self.info.config.clone(), self.info.classes.clone());
         let header = Header::new(config, step, interface, classes, &self.statistics)
+            .with_places(self.info.places.clone())
             .with_teacher(self.teacher.clone())
             .with_tasks(self.scenario.task_outputs());
         async move { checkpoint::write(header, state).await.map_err(|error| error.to_string()) }
@@ -449,7 +457,7 @@ impl Session {
         Event::Report(Box::new(Report {
             run: self.info.run,
             step,
-            epoch: step as f64 * setup.batch_size as f64 / self.info.train_images as f64,
+            epoch: epochs(step, self.info.train_images, setup.batch_size),
             elapsed,
             steps_per_second: (step - reported) as f64 / (elapsed - time).as_secs_f64().max(1e-9),
             hyper,
@@ -504,6 +512,18 @@ fn statistics(data: &Dataset, saved: Option<&Checkpoint>) -> Result<Statistics, 
     };
     saved.fits(data)?;
     Ok(saved.header.statistics())
+}
+
+/// The held-out images whose gradient tensors make the histograms.
+fn histogram_images(scenario: ScenarioKind, labels: &[u8]) -> Vec<u32> {
+    match scenario {
+        // A histogram a class: of each as many images.
+        ScenarioKind::Defense => balanced_subset(labels, HISTOGRAM_IMAGES),
+        // Shares of images are told of them, and no histogram is of a class.
+        ScenarioKind::Distillation | ScenarioKind::Multitask => {
+            proportional_subset(labels, HISTOGRAM_IMAGES, Stream::Sample.number())
+        }
+    }
 }
 
 /// The first image of each class, `n` images at most.

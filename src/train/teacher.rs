@@ -5,7 +5,7 @@ use std::path::Path;
 use super::checkpoint::{Checkpoint, CheckpointError, TeacherHeader, Unfit};
 use crate::{
     config::{KEPT_TEACHER, ScenarioKind, Setup, TRAIN_TEACHER},
-    data::Dataset,
+    data::{self, Dataset},
     nn::{Network, network::Statistics},
 };
 
@@ -16,10 +16,12 @@ pub type Chosen = (TeacherHeader, Option<(Network, Vec<Vec<f32>>)>);
 #[derive(Debug, thiserror::Error)]
 pub enum TeacherError {
     /// Its file cannot be read.
-    #[error("cannot read the teacher {path}: {source}")]
+    #[error("cannot read the teacher {path} (looked at {looked_at}): {source}")]
     Unreadable {
         /// As it was given.
         path: String,
+        /// The absolute path.
+        looked_at: String,
         /// What the system says.
         source: std::io::Error,
     },
@@ -51,7 +53,11 @@ impl TeacherError {
     fn of(path: &str, error: CheckpointError) -> Self {
         let path = path.to_owned();
         match error {
-            CheckpointError::Unreadable { source, .. } => Self::Unreadable { path, source },
+            CheckpointError::Unreadable { path: file, source } => Self::Unreadable {
+                path,
+                looked_at: data::absolute(&file.to_string_lossy()).display().to_string(),
+                source,
+            },
             source => Self::Malformed { path, source },
         }
     }

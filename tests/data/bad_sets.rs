@@ -94,9 +94,12 @@ fn whole_idx() -> Vec<BadSet> {
     let shape = with(idx_set(), "t10k-images.idx3-ubyte.gz", gzip(&idx_images(2, 9, 8)));
     let single = with(idx_set(), "train-labels-idx1-ubyte", idx_labels(&[0; 4]));
     let single = with(single, "t10k-labels.idx1-ubyte", idx_labels(&[0; 2]));
+    let with_names = |names: &[u8]| [idx_set(), vec![("classes.txt".to_owned(), names.to_vec())]].concat();
     vec![
         ("idx: shapes differ", shape, &["set: training images are [1, 8, 9], but test images [1, 9, 8]"]),
         ("idx: one class", single, &["every image has label 0", "at least 2 classes"]),
+        ("idx: too few names", with_names(b"cat\ndog\n"), &["some/set/classes.txt names 2 classes", "labels up to 2", "one a line"]),
+        ("idx: name left out", with_names(b"cat\n\ndog\n"), &["classes.txt: at line 2"]),
         ("idx: no test labels", without(idx_set(), "t10k-labels.idx1-ubyte"), &["some/set: t10k-labels-idx1-ubyte or"]),
         ("idx: no images", without(idx_set(), "train-images-idx3-ubyte"), &["train-images.idx3-ubyte.gz is missing"]),
     ]
@@ -112,6 +115,7 @@ fn cifar() -> Vec<BadSet> {
         ("cifar: too long", set(long(cifar_batch(&[1, 2]))), &["byte 6146", "found only 1;"]),
         ("cifar: label", set(cifar_batch(&[1, 10])), &["byte 3073", "from 0 to 9, found 10"]),
         ("cifar: too few names", named(b"cat\ndog\n"), &["data_batch_1.bin: at byte 3073", "from 0 to 1, found 9"]),
+        ("cifar: name left out", named(b"cat\n\nowl\n"), &["batches.meta.txt: at line 2", "name of class 1"]),
         ("cifar: names in no alphabet", named(b"cat\n\xff"), &["batches.meta.txt: at byte 4", "UTF-8"]),
         ("cifar: batch missing", without(cifar_set(), "data_batch_4.bin"), &["data_batch_4.bin is missing"]),
         ("cifar: test missing", without(cifar_set(), "test_batch.bin"), &["test_batch.bin is missing"]),
@@ -175,15 +179,18 @@ fn scenes() -> Vec<BadSet> {
         ("scenes: damaged", file(damaged), &["array rgb", "sound zip data", "damaged"]),
         ("scenes: array missing", scenes_set(&lacking), &["array seg", "expected seg.npy, beside", "found depth_mm.npy, is_test.npy"]),
         ("scenes: nothing in it", scenes_set(&vec![]), &["array rgb", "found nothing"]),
-        ("scenes: wrong type", set("depth_mm", "<f4", "(4, 8, 9)", &[0; 1152]), &["array depth_mm", "a NumPy array of u16", "<f4"]),
-        ("scenes: other byte order", set("depth_mm", ">u2", "(4, 8, 9)", &[0; 576]), &["array depth_mm", "endian"]),
+        ("scenes: wrong type", set("depth_mm", "<f4", "(4, 8, 9)", &[0; 1152]), &["array depth_mm", "whole numbers from 0 to 65535", "the type <f4", "convert it"]),
+        ("scenes: deep", set("depth_mm", "<i4", "(4, 8, 9)", &70_000_i32.to_le_bytes().repeat(288)), &["array depth_mm", "0 to 65535, found 70000 at place 0"]),
+        ("scenes: negative class", set("scene", "<i8", "(4,)", &(-1_i64).to_le_bytes().repeat(4)), &["array scene", "found -1 at place 0"]),
+        ("scenes: neither true nor false", set("is_test", "|b1", "(4,)", &[0, 1, 2, 0]), &["array is_test", "0x02"]),
+        ("scenes: names too few", [scenes_set(&scene_arrays()), vec![("classes.txt".into(), b"a\nb\n".to_vec())]].concat(), &["some/set/classes.txt names 2 classes", "labels up to 2"]),
         ("scenes: grey", set("rgb", "|u1", "(4, 8, 9, 1)", &[0; 288]), &["array rgb", "shape [any, any, any, 3]", "[4, 8, 9, 1]"]),
         ("scenes: flat", set("rgb", "|u1", "(864,)", &[0; 864]), &["array rgb", "found [864]"]),
         ("scenes: small", set("rgb", "|u1", "(4, 4, 9, 3)", &[0; 432]), &["array rgb", "8 to 96 pixels", "[4, 4, 9, 3]"]),
         ("scenes: none", set("rgb", "|u1", "(0, 8, 9, 3)", &[]), &["array rgb", "at least one image"]),
         ("scenes: fewer depths", set("depth_mm", "<u2", "(3, 8, 9)", &[0; 432]), &["array depth_mm", "shape [4, 8, 9]", "[3, 8, 9]"]),
-        ("scenes: body cut", set("seg", "|u1", "(4, 8, 9)", &[0; 287]), &["array seg", "missing 1 byte"]),
-        ("scenes: body long", set("seg", "|u1", "(4, 8, 9)", &[0; 289]), &["array seg", "1 extra bytes"]),
+        ("scenes: body cut", set("seg", "|u1", "(4, 8, 9)", &[0; 287]), &["array seg", "1 byte missing"]),
+        ("scenes: body long", set("seg", "|u1", "(4, 8, 9)", &[0; 289]), &["array seg", "1 byte too many"]),
         ("scenes: endless", set("scene", "|u1", "(9223372036854775807, 4)", &[0; 4]), &["array scene"]),
         ("scenes: endless nothing", set("scene", "|u1", "(0, 9223372036854775807, 9223372036854775807)", &[]), &["array scene"]),
         ("scenes: endless in hexadecimal", set("scene", "|u1", "(0, 0x7fffffffffffffff, 0x7fffffffffffffff)", &[]), &["array scene", "0x7f"]),

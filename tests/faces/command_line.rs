@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::files::explains_folder;
+
 /// A run that takes a second or two on a CPU.
 const TINY: [&str; 15] = [
     "train",
@@ -284,6 +286,7 @@ fn a_run_leaves_every_file_and_the_same_seed_the_same_metrics() {
         assert!(first.join(file).metadata().unwrap().len() > 0, "{file}");
     }
     assert_eq!(std::fs::read_dir(&first).unwrap().count(), FILES.len(), "nothing is left aside");
+    explains_folder(&first);
     let summary = json(&first.join("run.json"));
     assert_eq!(summary["outcome"], "finished");
     assert_eq!((&summary["device"]["name"], &summary["final"]["step"]), (&"CPU".into(), &6.into()));
@@ -373,6 +376,151 @@ fn epochs_are_passes_over_the_data_of_a_folder() {
     let output = run(&unfit, scratch.path());
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("reads [1, 8, 8] images of 2 classes"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn an_evaluation_in_l2_alone_has_all_that_one_in_linf_has() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    tiny(folder, "a", &["--quiet"]);
+    let asked = ["evaluate", "a", "--device", "cpu", "--samples", "20", "--steps", "2", "--attack", "pgd-l2"];
+    let output =
+        run(&[&asked[..], &["--epsilon", "0.5,1", "--report", "r.html", "--out", "e"]].concat(), folder);
+    let table = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(table.starts_with("2 radii: 0.5 and 1\n") && table.contains("worst, L2"), "{table}");
+    let page = std::fs::read_to_string(folder.join("r.html")).unwrap();
+    for expected in [
+        "worst case at ε = 0.5, L2",
+        "Accuracy against ε, L2",
+        "fools an image, L2",
+        "mistaken for what, L2",
+        "Some images, L2",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    assert!(!page.contains("L∞</h2>"), "and nothing of L∞");
+    assert!(folder.join("e/robustness_l2.png").is_file() && !folder.join("e/robustness.png").exists());
+    let figures = json(&folder.join("e/robustness.json"));
+    assert_eq!(figures["worst_case"][0]["norm"], "l2");
+    assert_eq!(figures["smallest_epsilon_l2"].as_array().unwrap().len(), 20);
+}
+
+#[test]
+fn a_sample_of_unequal_classes_says_what_the_whole_says() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    write_skewed_data(&folder.join("skew"));
+    let train =
+        ["train", "--device", "cpu", "--data", "skew", "--steps", "1", "--mode", "baseline", "--out", "a"];
+    // One step at the least rate: the network takes all images for one class, or nearly.
+    let knobs =
+        ["--set", "learning_rate=1e-6", "--set", "batch_size=8", "--set", "evaluate_samples=20", "--quiet"];
+    let output = run(&[&train[..], &knobs].concat(), folder);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let clean = |samples: &str, out: &str| {
+        let asked = ["evaluate", "a", "--device", "cpu", "--attack", "fgsm", "--epsilon", "0.001"];
+        let output = run(&[&asked[..], &["--samples", samples, "--out", out]].concat(), folder);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        (json(&folder.join(out).join("robustness.json")), text(&output.stdout))
+    };
+    let (whole, _) = clean("100", "whole");
+    let (sample, said) = clean("20", "sample");
+    assert_eq!(sample["class_images"], serde_json::json!([18, 2]), "nine in ten are of the first class");
+    let accuracy = |figures: &serde_json::Value| figures["clean"]["value"].as_f64().unwrap();
+    assert!((accuracy(&whole) - accuracy(&sample)).abs() < 0.15, "{whole}\n{sample}");
+    assert!(
+        said.contains("images by class: 0 90.0 % (18), 1 10.0 % (2)") && said.contains("balanced"),
+        "{said}"
+    );
+    let balanced = sample["clean_balanced"].as_f64().unwrap();
+    let csv = std::fs::read_to_string(folder.join("sample/robustness.csv")).unwrap();
+    assert!(csv.lines().nth(1).unwrap().ends_with(&format!(",{balanced},")), "{csv}");
+    let record = json(&folder.join("a/run.json"));
+    assert_eq!(record["final"]["evaluation"]["class_images"], serde_json::json!([18, 2]), "in a run as well");
+}
+
+/// 100 + 100 images of 8 × 8, of which the first ninety are of class 0.
+fn write_skewed_data(folder: &Path) {
+    std::fs::create_dir(folder).unwrap();
+    for part in ["train", "t10k"] {
+        let images = [0, 0, 8, 3, 0, 0, 0, 100, 0, 0, 0, 8, 0, 0, 0, 8].into_iter();
+        let pixels =
+            (0..100_u8).flat_map(|i| (0..64).map(move |p: u8| if i < 90 { 2 * p + i } else { 255 - i }));
+        let labels = [0, 0, 8, 1, 0, 0, 0, 100].into_iter().chain((0..100_u8).map(|i| u8::from(i >= 90)));
+        let write = |name: &str, bytes: Vec<u8>| {
+            std::fs::write(folder.join(format!("{part}-{name}")), bytes).unwrap()
+        };
+        write("images-idx3-ubyte", images.chain(pixels).collect());
+        write("labels-idx1-ubyte", labels.collect());
+    }
+}
+
+#[test]
+fn a_run_is_evaluated_and_gone_on_with_from_any_folder() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [work, other] = ["work", "other"].map(|name| scratch.path().join(name));
+    for folder in [&work, &other] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    write_small_data(&work.join("digits"));
+    // Another set of the same name, where the command is typed, is not what the run was trained on.
+    write_skewed_data(&other.join("digits"));
+    let train = ["train", "--device", "cpu", "--data", "digits", "--steps", "2", "--quiet", "--out", "a"];
+    let output = run(&[&train[..], &["--set", "batch_size=16", "--mode", "baseline"]].concat(), &work);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let place = work.join("digits").display().to_string();
+    assert_eq!(json(&work.join("a/run.json"))["places"]["data"].as_str(), Some(&*place));
+    assert_eq!(json(&work.join("a/run.json"))["config"]["setup"]["data"], "digits", "as it was given");
+    let evaluate = |run_folder: &str| {
+        let asked =
+            ["evaluate", run_folder, "--device", "cpu", "--attack", "fgsm", "--epsilon", "0.1", "--quiet"];
+        run(&asked, &other)
+    };
+    let output = evaluate("../work/a");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    // Eight images are held out of the run's own data.
+    assert!(text(&output.stdout).lines().nth(1).unwrap().contains(" 8 "), "{}", text(&output.stdout));
+    let again = ["train", "--config", "../work/a/run.json", "--device", "cpu", "--quiet", "--out", "b"];
+    let output = run(&again, &other);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(json(&other.join("b/run.json"))["data"]["train_images"], 48);
+
+    // The whole folder moves: the data lie beside the run.
+    std::fs::remove_dir_all(other.join("digits")).unwrap();
+    let moved = scratch.path().join("moved");
+    std::fs::rename(&work, &moved).unwrap();
+    let output = evaluate("../moved/a");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    // They are gone: every place is told, and the way out.
+    std::fs::remove_dir_all(moved.join("digits")).unwrap();
+    let output = evaluate("../moved/a");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    for expected in [&place, "moved/a/digits", "moved/digits", "other/digits", "--data"] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
+
+#[test]
+fn epochs_are_counted_by_the_batches_that_there_are() {
+    let scratch = tempfile::tempdir().unwrap();
+    write_small_data(&scratch.path().join("digits"));
+    // 48 images: one batch of 8192, or one of 32 and 16 over.
+    for (batch_size, out, is_told) in [("8192", "a", false), ("32", "b", true)] {
+        let flags = ["train", "--device", "cpu", "--data", "digits", "--epochs", "2", "--mode", "baseline"];
+        let batches = format!("batch_size={batch_size}");
+        let further = ["--set", &batches, "--set", "report_every_steps=1", "--out", out];
+        let output = run(&[&flags[..], &further].concat(), scratch.path());
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let metrics = std::fs::read_to_string(scratch.path().join(out).join("metrics.csv")).unwrap();
+        let epochs: Vec<&str> = metrics.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+        assert_eq!(epochs, ["1", "2"], "{metrics}");
+        assert_eq!(json(&scratch.path().join(out).join("run.json"))["final"]["epoch"], 2.0);
+        assert_eq!(said.contains("16 of the 48 are left out"), is_told, "{said}");
+        assert!(text(&output.stdout).contains("at step 2, epoch 2, after"), "{}", text(&output.stdout));
+    }
 }
 
 #[test]
@@ -579,10 +727,16 @@ fn a_report_is_one_page_that_needs_nothing_else() {
         assert!(!written.contains(foreign), "{foreign}");
     }
     let figures = json(&folder.join("figures/robustness.json"));
+    explains_folder(&folder.join("figures"));
+    for chart in ["robustness.png", "robustness_l2.png"] {
+        assert!(folder.join("figures").join(chart).is_file(), "each norm has its own: {chart}");
+    }
     let worst = &figures["worst_case"][0]["points"][1]["robust"];
     let percent = |share: &serde_json::Value| format!("{:.1} %", 100.0 * share["value"].as_f64().unwrap());
     for expected in [
-        "worst case at ε = 0.1",
+        "worst case at ε = 0.1, L∞",
+        "worst case at ε = 0.1, L2",
+        "Accuracy against ε, L2",
         "<svg",
         "data:image/png;base64,",
         "What is mistaken for what",
@@ -594,7 +748,7 @@ fn a_report_is_one_page_that_needs_nothing_else() {
     ] {
         assert!(page.contains(expected), "{expected}");
     }
-    assert_eq!(page.matches("class=\"sample\"").count(), 8);
+    assert_eq!(page.matches("class=\"sample\"").count(), 2 * 8, "of each norm");
     let bad = run(&["evaluate", "run", "--report", "nowhere/r.html"], folder);
     assert_eq!(bad.status.code(), Some(2));
     assert!(text(&bad.stderr).contains("--report: nowhere/r.html"), "{}", text(&bad.stderr));

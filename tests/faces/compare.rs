@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::files::explains_folder;
+
 /// Two methods, one share, two seeds: four cells and two teachers, of a few steps each.
 const TINY: &str = "compare distillation --methods cross-entropy,great --fractions 0.05 --seeds 2 --teacher-network cnn-small --teacher-steps 4 --steps 4 --device cpu --set batch_size=16 --set width=0.5 --set teacher_width=0.5 --data data";
 
@@ -47,6 +49,8 @@ fn cut_off_or_in_parts_it_is_the_same_table() {
         assert!(table.contains(expected), "{expected}: {table}");
     }
     assert_eq!(read(folder.join("whole/cells.csv")).lines().count(), 1 + 4);
+    explains_folder(&folder.join("whole"));
+    explains_folder(&folder.join("whole/great-0.05-seed1"));
 
     // Killed when the first cell is done, as a machine that loses its power.
     let mut child = lab(&format!("{TINY} --out cut"), folder).stderr(Stdio::null()).spawn().unwrap();
@@ -116,12 +120,14 @@ fn what_makes_no_comparison_is_refused() {
         assert!(said.contains(expected), "{line}: {said}");
     }
     data(folder);
-    // A teacher that is not there: the first cell fails, and says why.
+    // A teacher that is not there: no cell begins.
     let line = "compare distillation --methods cross-entropy,great --fractions 0.05 --seeds 2 --steps 4 --device cpu --set batch_size=16 --set width=0.5 --data data --teacher nowhere --out failing";
     let output = lab(line, folder).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("cross-entropy-0.05-seed1 failed: cannot read the teacher nowhere"), "{said}");
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let place = folder.join("nowhere");
+    assert!(said.contains("the teacher 'nowhere' of the run is not found"), "{said}");
+    assert!(said.contains(&place.display().to_string()) && said.contains("--teacher"), "{said}");
 }
 
 #[test]
@@ -136,6 +142,7 @@ fn defences_are_compared_under_attack() {
         assert!(table.contains(expected), "{expected}: {table}");
     }
     assert!(!table.contains("–"), "every figure is there: {table}");
+    explains_folder(&folder.join("out"));
     let json: serde_json::Value = serde_json::from_str(&read(folder.join("out/table.json"))).unwrap();
     assert!(json["rows"].as_array().unwrap().iter().all(|row| row["n"] == 2), "{json}");
 }
@@ -190,6 +197,8 @@ fn tasks_are_measured_against_what_they_are_alone() {
         assert!((value(great, "delta_m_by_task").unwrap() - by_task).abs() < 1e-6, "{cells}");
         assert_eq!(value(alone, "delta_m_over_figures").map(f64::abs), Some(0.0));
     }
+    explains_folder(&folder.join("tasks"));
+    explains_folder(&folder.join("tasks/great-seed1"));
     let table = read(folder.join("tasks/table.md"));
     assert!(
         table.contains("Δm over figures, % (lower is better)") && table.contains("### tasks of pictures"),

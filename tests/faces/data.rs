@@ -9,10 +9,12 @@ use std::fs;
 
 use bad_sets::bad_sets;
 use files::{
-    File, cifar_batch, cifar_set, gzip, idx_images, idx_labels, idx_set, npz, pixels, scene_arrays,
+    File, cifar_batch, cifar_set, gzip, idx_images, idx_labels, idx_set, npy, npz, pixels, scene_arrays,
     scenes_set, tfjs_png, tfjs_set,
 };
-use great_lab::data::{self, DataError, Dataset, cifar, idx as idx_reader, npz as npz_reader, tfjs_cifar};
+use great_lab::data::{
+    self, DataError, Dataset, cifar, idx as idx_reader, names, npz as npz_reader, tfjs_cifar,
+};
 use proptest::prelude::*;
 
 /// Loads these files from memory.
@@ -83,6 +85,53 @@ fn scenes_come_out_plane_by_plane_with_their_depth() {
         }
         assert!(train.key_points.is_empty());
     }
+}
+
+#[test]
+fn whole_numbers_of_any_type_make_the_same_scenes() {
+    let expected = npz_reader::parse(&npz(&scene_arrays(), false), "file").unwrap();
+    let wide =
+        |values: &[u8]| values.iter().flat_map(|value| i64::from(*value).to_le_bytes()).collect::<Vec<u8>>();
+    let body = |name: &str| {
+        let arrays = scene_arrays();
+        let file = &arrays.iter().find(|(present, _)| *present == name).unwrap().1;
+        file[128..].to_vec()
+    };
+    let depth: Vec<u8> = body("depth_mm")
+        .chunks(2)
+        .flat_map(|pair| i32::from(u16::from_le_bytes([pair[0], pair[1]])).to_be_bytes())
+        .collect();
+    for (name, array) in [
+        ("is_test", npy("|b1", "(4,)", &body("is_test"))),
+        ("is_test", npy("|i1", "(4,)", &body("is_test"))),
+        ("is_test", npy("<i8", "(4,)", &wide(&body("is_test")))),
+        ("scene", npy("<i8", "(4,)", &wide(&body("scene")))),
+        ("seg", npy("<i8", "(4, 8, 9)", &wide(&body("seg")))),
+        ("rgb", npy("<i8", "(4, 8, 9, 3)", &wide(&body("rgb")))),
+        ("depth_mm", npy(">i4", "(4, 8, 9)", &depth)),
+    ] {
+        let mut arrays = scene_arrays();
+        arrays.iter_mut().find(|(present, _)| *present == name).unwrap().1 = array;
+        assert_eq!(npz_reader::parse(&npz(&arrays, false), "file").unwrap(), expected, "{name}");
+    }
+}
+
+#[test]
+fn classes_have_the_names_beside_them() {
+    let named =
+        |set: Vec<File>, text: &[u8]| load(&[set, vec![("classes.txt".into(), text.into())]].concat());
+    let names = ["短袖衬衫", "a name with spaces", "owl"];
+    let text = format!("\u{feff}{}\r\n", names.join("\r\n"));
+    assert_eq!(named(idx_set(), text.as_bytes()).unwrap().classes, names);
+    assert_eq!(named(scenes_set(&scene_arrays()), text.as_bytes()).unwrap().classes, names);
+    let mut cifar = cifar_set();
+    let ten: String = (0..10).map(|class| format!("kind {class}\n")).collect();
+    cifar.push(("batches.meta.txt".into(), [b"\xef\xbb\xbf", ten.as_bytes()].concat()));
+    assert_eq!(load(&cifar).unwrap().classes[0], "kind 0");
+    let mut lists = tfjs_set();
+    let labels = lists.iter_mut().find(|(name, _)| name == "test_lables.json").unwrap();
+    labels.1 = b"\xef\xbb\xbf[3, 2, 1]".to_vec();
+    assert_eq!(load(&lists).unwrap().test.labels, [3, 2, 1]);
 }
 
 #[test]
@@ -166,7 +215,7 @@ proptest! {
         for (reader, _) in sound_files() {
             let _ = reader(&bytes);
         }
-        let _ = cifar::parse_class_names(&bytes, "file");
+        let _ = names::parse(&bytes, "file");
     }
 
     #[test]

@@ -15,5 +15,6 @@ mod before;
 mod command_line;
 mod compare;
 mod data;
+mod files;
 mod paths;
 mod protocol;

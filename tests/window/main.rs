@@ -12,11 +12,13 @@ use std::rc::Rc;
 use egui::{Color32, ColorImage, Key, Theme, Vec2};
 use egui_kittest::{Harness, kittest::Queryable};
 use great_lab::app::{About, Lab, Options, to_png};
-use great_lab::config::{AttackKind, Config, Hyper, Mode, MultitaskMethod, Players};
+use great_lab::config::{AttackKind, Config, Hyper, Mode, MultitaskMethod, Norm, Players, TargetKind};
 use great_lab::protocol::made_up::{
     self, a_run, histograms, report, robustness, samples, started, started_tasks, state, tasks,
 };
-use great_lab::protocol::{Activity, Command, Delivery, Event, Failure, Histograms, Local, Report, connect};
+use great_lab::protocol::{
+    Activity, Command, Curve, Delivery, Event, Failure, Histograms, Local, Point, Report, WorstCase, connect,
+};
 
 /// A window and the trainer's end of its wires.
 struct Bench {
@@ -208,6 +210,61 @@ fn robustness_shows_where_images_fall_and_for_what_they_are_taken() {
     bench.picture("mistakes-dark.png");
     bench.click("curves");
     assert!(bench.sees("One-step attacks alone prove nothing"));
+}
+
+#[test]
+fn an_evaluation_in_l2_alone_is_shown_like_one_in_linf() {
+    let mut bench = Bench::new();
+    bench.tell(a_run(1, 400));
+    let mut evaluation = robustness(1, 400, true);
+    let points: Vec<Point> = [0.25, 0.5, 1.0]
+        .into_iter()
+        .zip(&evaluation.worst[0].points)
+        .map(|(epsilon, point)| Point { epsilon, ..*point })
+        .collect();
+    let smallest = evaluation.worst[0].smallest.clone();
+    let case = WorstCase { norm: Norm::L2, points: points.clone(), median: None, smallest };
+    let curve = Curve { attack: AttackKind::PgdL2, target: TargetKind::Untargeted, points };
+    (evaluation.curves, evaluation.worst, evaluation.mistakes) = (vec![curve], vec![case], vec![]);
+    evaluation.class_images = vec![230, 26];
+    bench.tell([evaluation.into()]);
+    assert!(bench.sees("worst case at ε = 0.5") && bench.sees("pgd-l2") && !bench.sees("fgsm"));
+    bench.picture("l2-dark.png");
+    bench.click("smallest ε");
+    assert!(bench.sees("256 images; 0: wrong without attack"));
+    bench.click("mistakes");
+    assert!(bench.sees("It comes with an untargeted L2 attack."));
+}
+
+#[test]
+fn many_classes_with_long_and_foreign_names_leave_room_for_the_rest() {
+    let mut bench = Bench::new();
+    let mut info = made_up::info(1, made_up::config());
+    let name = |class: usize| match class {
+        0 => "短袖衬衫与很长很长的名字".to_owned(),
+        1 => "\u{f8fff}\u{f8fff}".to_owned(),
+        _ => format!("a class whose name is long, number {class}"),
+    };
+    info.classes = (0..40).map(name).collect();
+    info.origins = info.classes.clone();
+    let mut many = histograms(1, 100);
+    many.classes = (0..4).flat_map(|_| many.classes.clone()).collect();
+    let confusion = (0..1600).map(|entry| u32::from(entry % 41 == 0)).collect();
+    let report = Report { confusion, ..report(1, 100, Hyper::default()) };
+    bench.tell([info.into(), state(1, Activity::Running, 100), report.into(), many.into()]);
+    assert!(bench.sees("a class whose name is…"), "long names are shortened");
+    assert!(
+        bench.sees("class 1") && bench.sees("cannot be drawn with the fonts here"),
+        "no font has this one"
+    );
+    let has_font = great_lab::platform::system_font().is_some();
+    assert_eq!(bench.sees("短袖衬衫"), has_font, "Chinese, where the system has a font for it");
+    let pane = bench.lab(|lab| lab.pane_rects().iter().find(|(name, _)| *name == "histograms").unwrap().1);
+    let chips = bench.harness.query_all_by_label_contains("a class whose name is…");
+    // The chart above them keeps more than half of its pane.
+    let highest = chips.map(|chip| chip.rect().top()).fold(f32::INFINITY, f32::min);
+    assert!(highest > pane.center().y, "{highest} in {pane}");
+    bench.picture("many-classes-dark.png");
 }
 
 #[test]
@@ -406,6 +463,14 @@ fn every_pane_copies_its_figures() {
             }
         }
         assert!(copied.starts_with(expected) && copied.lines().count() > 3, "{pane:?}: {copied}");
+        for column in copied.lines().next().unwrap_or_default().split(',') {
+            let page = include_str!("../../docs/files.md");
+            let (_, window) = page.split_once("## What the window exports").expect("a section");
+            assert!(
+                window.contains(&format!("`{column}`")),
+                "docs/files.md does not explain {column} of {pane}"
+            );
+        }
         bench.harness.run();
     }
 }

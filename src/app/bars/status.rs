@@ -9,7 +9,7 @@ use crate::app::draw::theme::{small, tiny};
 use crate::app::pane::Scope;
 use crate::app::run::history::History;
 use crate::protocol::Activity;
-use crate::show::number::{count, duration, percent, whole_percent};
+use crate::show::number::{count, duration, percent, short, whole_percent};
 
 /// Failures, each until it is dismissed.
 pub fn failures_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
@@ -127,7 +127,7 @@ fn happening(history: &History) -> String {
         Activity::Paused => format!("Paused at step {step}{attacking}."),
         Activity::Running => {
             let epoch = history.latest.as_ref().map_or(0.0, |report| report.epoch);
-            format!("Training: step {step}, epoch {epoch:.1}{attacking}.")
+            format!("Training: step {step}, epoch {}{attacking}.", short(epoch))
         }
         Activity::Finished => {
             let held_out = history.held_out_accuracy().map_or(String::new(), |(accuracy, step)| {

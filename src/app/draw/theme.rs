@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use egui::{Color32, CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme, Visuals};
+use egui::{
+    Color32, CornerRadius, FontData, FontFamily, FontId, Margin, Shadow, Stroke, TextStyle, Theme, Visuals,
+};
 
 use crate::config::{AttackKind, TargetKind};
+use crate::platform;
 use crate::show::palette::{self, Ground, Rgb, Role};
 
 /// Colours by role, for one of the two themes.
@@ -115,11 +118,26 @@ pub fn tiny() -> FontId {
     FontId::proportional(10.0)
 }
 
+/// The name of the system's font, the last that is asked for a character.
+const SYSTEMS: &str = "system";
+
+/// Whether there is a font for every character of `text`; to be asked while a frame is drawn, when there are fonts.
+pub fn can_draw(ctx: &egui::Context, text: &str) -> bool {
+    text.is_ascii() || ctx.fonts_mut(|fonts| fonts.has_glyphs(&tiny(), text))
+}
+
 /// Gives `ctx` both themes; it follows the system's until somebody chooses.
 pub fn install(ctx: &egui::Context) {
     let mut fonts = egui::FontDefinitions::default();
     // Hack has ∇, ‖ and the arrows, which Ubuntu lacks.
     fonts.families.entry(FontFamily::Proportional).or_default().push("Hack".into());
+    // Names and paths may have characters that none of these has.
+    if let Some(bytes) = platform::system_font() {
+        fonts.font_data.insert(SYSTEMS.into(), Arc::new(FontData::from_owned(bytes)));
+        for family in [FontFamily::Proportional, FontFamily::Monospace] {
+            fonts.families.entry(family).or_default().push(SYSTEMS.into());
+        }
+    }
     ctx.set_fonts(fonts);
     for (theme, ground) in [(Theme::Dark, Ground::Dark), (Theme::Light, Ground::Light)] {
         let mut style = Arc::unwrap_or_clone(ctx.style_of(theme));

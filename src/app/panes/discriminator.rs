@@ -11,7 +11,7 @@ use crate::config::ScenarioKind;
 use crate::show::Table;
 use crate::show::columns::Metric;
 use crate::show::matrix::{classes, shares, total};
-use crate::show::number::{count, percent, whole_percent};
+use crate::show::number::{self, count, percent, whole_percent};
 use crate::show::palette::Role;
 use crate::show::{SMOOTHING, charts};
 
@@ -51,7 +51,7 @@ impl Pane for Discriminator {
             let chance = scope
                 .history
                 .chance()
-                .map_or(String::new(), |c| format!("read · chance {}", whole_percent(c)));
+                .map_or(String::new(), |c| format!("read · chance {}", number::short_percent(c)));
             ui.add(egui::Label::new(RichText::new(chance).size(11.0).color(palette.weak)).truncate());
         });
         accuracy_ui(&mut plot_ui, scope.history, &palette);
@@ -66,7 +66,8 @@ impl Pane for Discriminator {
         let classes = classes(report.confusion.len());
         for (index, count) in report.confusion.iter().enumerate() {
             let (row, column) = (index / classes.max(1), index % classes.max(1));
-            table.push(vec![history.origin_name(row), history.origin_name(column), count.to_string()]);
+            let names = [row, column].map(|origin| history.whole_origin_name(origin));
+            table.push(names.into_iter().chain([count.to_string()]));
         }
         table
     }
@@ -193,7 +194,7 @@ fn cell_figures(painter: &egui::Painter, palette: &Palette, shares: &[f64], clas
         let (row, column) = (index / classes, index % classes);
         let color = if *share > 0.3 { palette.card } else { palette.text };
         let at = cell_rect(grid, cell, row, column).center();
-        painter.text(at, Align2::CENTER_CENTER, format!("{:.0}", 100.0 * share), tiny(), color);
+        painter.text(at, Align2::CENTER_CENTER, number::cell(*share), tiny(), color);
     }
 }
 

@@ -7,10 +7,10 @@ use egui_plot::{Bar, BarChart};
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, tiny};
 use crate::app::run::history::History;
-use crate::config::ScenarioKind;
+use crate::config::{Norm, ScenarioKind};
 use crate::protocol::Robustness;
 use crate::show::matrix::{classes, shares, strongest};
-use crate::show::number::{short, whole_percent};
+use crate::show::number::{cell as cell_text, short, whole_percent};
 
 /// Room for names beside a matrix.
 const NAMES: f32 = 70.0;
@@ -18,15 +18,17 @@ const NAMES: f32 = 70.0;
 const CAPTION: f32 = 14.0;
 
 /// How many images fall up to which ε: a bar each.
-pub fn smallest_ui(ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
-    let bars = evaluation.falls();
+pub fn smallest_ui(ui: &mut Ui, palette: &Palette, evaluation: &Robustness, norm: Norm) {
+    let Some(case) = evaluation.worst_in(norm) else { return };
+    let bars = case.falls();
     let names: Vec<String> = bars.iter().map(|(radius, _)| radius_name(*radius)).collect();
-    let total = evaluation.smallest.len().max(1) as f64;
+    let total = case.smallest.len().max(1) as f64;
     let name_of = names.clone();
-    let x = chart::x_axis(palette, "images that fall up to this ε (L∞)", move |at| {
-        let is_bar = (at - at.round()).abs() < 1e-6 && at >= 0.0;
-        if is_bar { name_of.get(at as usize).cloned().unwrap_or_default() } else { String::new() }
-    });
+    let x =
+        chart::x_axis(palette, &format!("images that fall up to this ε ({})", norm.symbol()), move |at| {
+            let is_bar = (at - at.round()).abs() < 1e-6 && at >= 0.0;
+            if is_bar { name_of.get(at as usize).cloned().unwrap_or_default() } else { String::new() }
+        });
     let y = chart::y_axis(palette, "images", chart::percent_tick);
     let marks = chart::marks((0..bars.len()).map(|at| at as f64).collect(), 1.0);
     let plot = chart::chart("smallest radii", palette, x, y)
@@ -41,7 +43,7 @@ pub fn smallest_ui(ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
     plot.show(ui, |plot| plot.bar_chart(BarChart::new("images", bars)));
     let text = format!(
         "{} images; 0: wrong without attack. Upper bounds, tight with deepfool or fab-t.",
-        evaluation.smallest.len()
+        case.smallest.len()
     );
     ui.add(egui::Label::new(RichText::new(text).font(tiny()).color(palette.weak)).truncate());
 }
@@ -50,14 +52,21 @@ fn radius_name(radius: f64) -> String {
     if radius.is_finite() { short(radius) } else { "never".into() }
 }
 
-/// The matrix of the strongest untargeted L∞ attack at the radius nearest to `epsilon`, and what is read off gradients.
-pub fn mistakes_ui(ui: &mut Ui, palette: &Palette, history: &History, evaluation: &Robustness, epsilon: f64) {
-    let Some(mistakes) = strongest(&evaluation.mistakes, epsilon) else {
+/// The matrix of the strongest untargeted attack in a norm at the radius nearest to `epsilon`, and what is read off
+/// gradients.
+pub fn mistakes_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    history: &History,
+    evaluation: &Robustness,
+    (norm, epsilon): (Norm, f64),
+) {
+    let Some(mistakes) = strongest(&evaluation.mistakes, norm, epsilon) else {
         chart::empty(
             ui,
             palette,
             "Which class is taken for which.",
-            "It comes with an untargeted L∞ attack.",
+            &format!("It comes with an untargeted {} attack.", norm.symbol()),
         );
         return;
     };
@@ -124,13 +133,7 @@ fn matrix_ui(
         for index in (0..classes * classes).filter(|index| counts[*index] > 0) {
             let (row, column) = (index / classes, index % classes);
             let at = grid.min + vec2(column as f32 + 0.5, row as f32 + 0.5) * cell;
-            painter.text(
-                at,
-                Align2::CENTER_CENTER,
-                format!("{:.0}", 100.0 * shares[index]),
-                tiny(),
-                palette.text,
-            );
+            painter.text(at, Align2::CENTER_CENTER, cell_text(shares[index]), tiny(), palette.text);
         }
     }
     let Some(pointer) = response.hover_pos().filter(|pointer| grid.contains(*pointer)) else { return };

@@ -11,7 +11,7 @@ use crate::app::pane::{About, Column, Pane, Scope};
 use crate::config::{ScenarioKind, Setup};
 use crate::protocol::Activity;
 use crate::show::Table;
-use crate::show::number::{figure, magnitude, percent, short, whole_percent};
+use crate::show::number::{figure, magnitude, percent, short, short_percent, whole_percent};
 use crate::show::palette::Ground;
 use crate::show::picture::largest;
 
@@ -230,7 +230,7 @@ impl Game {
             report.map_or("of x right".into(), |report| format!("{} right", whole_percent(report.accuracy)));
         big_figure(painter, palette, layout.loss, palette.main, "loss J", &loss, &right);
         let read = report.map_or("–".into(), |report| whole_percent(report.auxiliary_accuracy));
-        let chance = history.chance().map_or("chance 1/K".into(), |c| format!("chance {}", whole_percent(c)));
+        let chance = history.chance().map_or("chance 1/K".into(), |c| format!("chance {}", short_percent(c)));
         big_figure(painter, palette, layout.guess, palette.auxiliary, words.guess, &read, &chance);
         let pictures = self.pictures.as_ref();
         picture(painter, palette, layout.input, pictures.map(|p| &p.image), "x");
@@ -437,7 +437,7 @@ fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String 
         );
     }
     let place = if accuracy < chance / 2.0 { "below" } else { "near" };
-    let (origin, hider, chance) = (words.origin, words.hider, whole_percent(chance));
+    let (origin, hider, chance) = (words.origin, words.hider, short_percent(chance));
     match readable {
         r if r >= READ_ABOVE => {
             format!("The auxiliary network is winning: it reads {origin} off {read} of the gradients.")

@@ -12,6 +12,11 @@ use crate::protocol::{ClassHistogram, Histograms, PERCENTILES};
 use crate::show::Table;
 use crate::show::bins::Bins;
 use crate::show::number::{count, figure};
+use crate::show::shortened;
+
+/// Characters of a name on a switch, and lines of switches that are seen at once.
+const CHIP_NAME: usize = 22;
+const MOST_CHIP_LINES: f32 = 4.0;
 
 /// Which picture of the distributions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -141,14 +146,20 @@ impl Gradients {
         });
     }
 
-    /// Switches for the classes; a double-click shows one alone, or all again.
+    /// Switches for the classes; a double-click shows one alone, or all again. Many of them scroll.
     fn chips_ui(&mut self, ui: &mut Ui, history: &History, palette: &Palette) {
+        let area = egui::ScrollArea::vertical().id_salt("chips").auto_shrink([false, true]);
+        area.show(ui, |ui| self.wrapped_chips_ui(ui, history, palette));
+    }
+
+    fn wrapped_chips_ui(&mut self, ui: &mut Ui, history: &History, palette: &Palette) {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(7.0, 1.0);
             let mut alone = None;
             for (class, shown) in self.shown.iter_mut().enumerate() {
                 let chip =
-                    chart::toggle(ui, palette, palette.class(class), &history.origin_name(class), shown);
+                    chart::toggle(ui, palette, palette.class(class), &chip_name(history, class), shown);
+                let chip = chip.on_hover_text(history.origin_name(class));
                 if chip.double_clicked() {
                     alone = Some(class);
                 }
@@ -251,7 +262,7 @@ impl Gradients {
             if class < 0.0 || class.fract().abs() > 1e-6 {
                 return String::new();
             }
-            names.get(class as usize).map(|name| name.chars().take(11).collect()).unwrap_or_default()
+            names.get(class as usize).map(|name| shortened(name, 12)).unwrap_or_default()
         };
         let plot = binned_plot(palette, &axis, ("percentiles", tensor(scope.history)), "", name);
         let plot = plot.y_grid_spacer(|input| {
@@ -331,7 +342,7 @@ fn rows(table: &mut Table, history: &History, histograms: &Histograms, alignment
     row("", "distance", none(), none(), histograms.distance.to_string());
     row("", "floor", none(), none(), histograms.floor.to_string());
     for (class, histogram) in histograms.classes.iter().enumerate() {
-        let class = history.origin_name(class);
+        let class = history.whole_origin_name(class);
         row(&class, "mean", none(), none(), histogram.mean.to_string());
         row(&class, "deviation", none(), none(), histogram.deviation.to_string());
         for (name, value) in percentile_names().zip(histogram.percentiles) {
@@ -419,17 +430,22 @@ fn sparkline(ui: &mut Ui, history: &History, palette: &Palette) {
     response.on_hover_text(format!("D_JS (orange) and its floor (grey), steps {} to {}", first[0], last[0]));
 }
 
-/// Height of the chips, wrapped into the width there is.
+/// Height of the chips, wrapped into the width there is, as far as they are seen.
 fn chips_height(ui: &Ui, history: &History, classes: usize) -> f32 {
     let (mut lines, mut x) = (1.0, 0.0);
     for class in 0..classes {
         let galley =
-            ui.painter().layout_no_wrap(history.origin_name(class), tiny(), egui::Color32::PLACEHOLDER);
+            ui.painter().layout_no_wrap(chip_name(history, class), tiny(), egui::Color32::PLACEHOLDER);
         let width = galley.size().x + 20.0;
         if x + width > ui.available_width() {
             (lines, x) = (lines + 1.0, 0.0);
         }
         x += width;
     }
-    lines * 16.5 + 4.0
+    f32::min(lines, MOST_CHIP_LINES) * 16.5 + 4.0
+}
+
+/// A name on a switch.
+fn chip_name(history: &History, class: usize) -> String {
+    shortened(&history.origin_name(class), CHIP_NAME)
 }

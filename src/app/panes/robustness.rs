@@ -7,8 +7,8 @@ use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::panes::fooled;
-use crate::config::ScenarioKind;
-use crate::config::{AttackKind, Norm, TargetKind};
+use crate::config::threat::headline_radius;
+use crate::config::{AttackKind, Norm, ScenarioKind, TargetKind};
 use crate::protocol::{Curve, Point, Robustness, WorstCase};
 use crate::show::Table;
 use crate::show::number::{count, percent, short, whole_percent};
@@ -19,7 +19,7 @@ use crate::show::{Mark, Shape, charts, columns};
 #[derive(Default)]
 pub struct RobustnessPane {
     hidden: Vec<(AttackKind, TargetKind)>,
-    /// Whether the L2 attacks are shown, whose radii are on another scale.
+    /// Whether the L2 attacks are shown, whose radii are on another scale, where there are others.
     l2: bool,
     view: View,
 }
@@ -61,14 +61,15 @@ impl Pane for RobustnessPane {
             chart::empty(ui, &scope.palette, "Accuracy on held-out images under attack, against ε.", &when);
             return;
         };
+        let norm = self.norm(evaluation);
         self.headline_ui(ui, scope, evaluation);
         let palette = scope.palette;
         match self.view {
             View::Curves => {}
-            View::Smallest => return fooled::smallest_ui(ui, &palette, evaluation),
+            View::Smallest => return fooled::smallest_ui(ui, &palette, evaluation, norm),
             View::Mistakes => {
-                let epsilon = scope.controls.config.hyper.epsilon;
-                return fooled::mistakes_ui(ui, &palette, scope.history, evaluation, epsilon);
+                let epsilon = headline_radius(norm, scope.controls.config.hyper.epsilon);
+                return fooled::mistakes_ui(ui, &palette, scope.history, evaluation, (norm, epsilon));
             }
         }
         self.keys_ui(ui, &scope.palette, evaluation);
@@ -95,6 +96,13 @@ impl Pane for RobustnessPane {
 }
 
 impl RobustnessPane {
+    /// The norm that is shown: the one chosen, or the only one there is.
+    fn norm(&self, evaluation: &Robustness) -> Norm {
+        let chosen = if self.l2 { Norm::L2 } else { Norm::Linf };
+        let only = evaluation.curves.first().map_or(chosen, |curve| curve.attack.norm());
+        if evaluation.curves_in(chosen).next().is_some() { chosen } else { only }
+    }
+
     fn actions_ui(&self, ui: &mut Ui, scope: &mut Scope<'_>) {
         ui.horizontal(|ui| {
             ui.spacing_mut().button_padding = egui::vec2(7.0, 1.0);
@@ -109,8 +117,9 @@ impl RobustnessPane {
 
     /// What is left of each image under the attack that harms it most, at the radius attacked with that is nearest to ε.
     fn headline_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, evaluation: &Robustness) {
-        let set = if self.l2 { f64::INFINITY } else { scope.controls.config.hyper.epsilon };
-        let Some(case) = worst(evaluation, self.l2) else { return };
+        let norm = self.norm(evaluation);
+        let set = headline_radius(norm, scope.controls.config.hyper.epsilon);
+        let Some(case) = evaluation.worst_in(norm) else { return };
         let off = |point: &&Point| (point.epsilon - set).abs();
         let Some(point) = case.points.iter().min_by(|a, b| off(a).total_cmp(&off(b))) else { return };
         let (low, high) = point.robust.interval();
@@ -125,7 +134,7 @@ impl RobustnessPane {
                 whole_percent(high)
             );
             ui.label(RichText::new(text).font(tiny()).color(scope.palette.weak))
-                .on_hover_text(describe_worst(case));
+                .on_hover_text(describe_worst(case, evaluation));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 ui.spacing_mut().button_padding = egui::vec2(4.0, 0.0);
                 for (view, name, about) in [
@@ -144,19 +153,18 @@ impl RobustnessPane {
     fn keys_ui(&mut self, ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(8.0, 1.0);
-            for curve in evaluation.curves.iter().filter(|curve| is_l2(curve) == self.l2) {
+            for curve in evaluation.curves_in(self.norm(evaluation)) {
                 let key = (curve.attack, curve.target);
                 let mut on = !self.hidden.contains(&key);
                 let color = palette.attack(curve.attack, curve.target);
                 chart::toggle(ui, palette, color, &charts::curve_name(curve), &mut on)
-                    .on_hover_text(describe(curve));
+                    .on_hover_text(describe(curve, evaluation));
                 self.hidden.retain(|hidden| *hidden != key);
                 if !on {
                     self.hidden.push(key);
                 }
             }
-            let kinds = |l2| evaluation.curves.iter().any(|curve| is_l2(curve) == l2);
-            if kinds(true) && kinds(false) {
+            if Norm::ALL.iter().all(|norm| evaluation.curves_in(*norm).next().is_some()) {
                 ui.selectable_value(&mut self.l2, false, RichText::new("L∞").font(tiny()));
                 ui.selectable_value(&mut self.l2, true, RichText::new("L2").font(tiny()));
             }
@@ -165,7 +173,11 @@ impl RobustnessPane {
 
     fn plot_ui(&self, ui: &mut Ui, scope: &Scope<'_>, evaluation: &Robustness, height: f32) {
         let palette = &scope.palette;
-        let unit = if self.l2 { "ε (L2 over the image)" } else { "ε (L∞, pixels in [0, 1])" };
+        let norm = self.norm(evaluation);
+        let unit = match norm {
+            Norm::Linf => "ε (L∞, pixels in [0, 1])",
+            Norm::L2 => "ε (L2 over the image)",
+        };
         let x = chart::x_axis(palette, unit, chart::figure_tick);
         let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
         let plot = chart::chart("robustness", palette, x, y)
@@ -182,7 +194,7 @@ impl RobustnessPane {
                 let style = LineStyle::dotted_dense();
                 plot.hline(HLine::new("guessing", chance).color(palette.line).width(1.0).style(style));
             }
-            if !self.l2 {
+            if norm == Norm::Linf {
                 let epsilon = scope.controls.config.hyper.epsilon;
                 let style = LineStyle::dashed_dense();
                 plot.vline(
@@ -190,22 +202,19 @@ impl RobustnessPane {
                 );
             }
             if let Some(baseline) = &scope.history.baseline {
-                self.reference(
-                    plot,
-                    palette,
-                    &baseline.robustness,
-                    "baseline",
-                    Some(LineStyle::dashed_loose()),
-                );
+                let curves = self.visible(&baseline.robustness, norm);
+                let style = Some(LineStyle::dashed_loose());
+                reference(plot, palette, (&baseline.robustness, curves), "baseline", style);
             }
             if let Some(previous) = &scope.history.previous {
-                self.reference(plot, palette, previous, "before", None);
+                let curves = self.visible(previous, norm);
+                reference(plot, palette, (previous, curves), "before", None);
             }
-            for curve in self.visible(evaluation) {
+            for curve in self.visible(evaluation, norm) {
                 chart::marks_ui(plot, palette, curve_marks(evaluation, curve));
             }
             let clean = evaluation.clean.value();
-            if let Some(case) = worst(evaluation, self.l2) {
+            if let Some(case) = evaluation.worst_in(norm) {
                 let line = charts::values(&charts::from_clean(evaluation, &case.points));
                 let style = LineStyle::dashed_dense();
                 let line = Line::new("worst case of each image", line);
@@ -216,35 +225,29 @@ impl RobustnessPane {
         });
     }
 
-    fn visible<'r>(&self, evaluation: &'r Robustness) -> impl Iterator<Item = &'r Curve> {
-        let (l2, hidden) = (self.l2, self.hidden.clone());
-        let shown =
-            move |curve: &&Curve| is_l2(curve) == l2 && !hidden.contains(&(curve.attack, curve.target));
-        evaluation.curves.iter().filter(shown)
-    }
-
-    /// Another evaluation to compare with, faint or dashed, without intervals.
-    fn reference(
-        &self,
-        plot: &mut PlotUi<'_>,
-        palette: &Palette,
-        evaluation: &Robustness,
-        what: &str,
-        style: Option<LineStyle>,
-    ) {
-        for curve in self.visible(evaluation) {
-            let points = charts::values(&charts::from_clean(evaluation, &curve.points));
-            let strength = if style.is_some() { 0.75 } else { 0.3 };
-            let color = palette.shade(palette.attack(curve.attack, curve.target), strength);
-            let line =
-                Line::new(format!("{what}: {}", charts::curve_name(curve)), points).color(color).width(1.2);
-            plot.line(line.style(style.unwrap_or(LineStyle::Solid)).allow_hover(style.is_some()));
-        }
+    /// The curves in a norm that are switched on.
+    fn visible<'r>(&self, evaluation: &'r Robustness, norm: Norm) -> Vec<&'r Curve> {
+        let shown = |curve: &&Curve| !self.hidden.contains(&(curve.attack, curve.target));
+        evaluation.curves_in(norm).filter(shown).collect()
     }
 }
 
-fn worst(evaluation: &Robustness, l2: bool) -> Option<&WorstCase> {
-    evaluation.worst.iter().find(|case| (case.norm == Norm::L2) == l2)
+/// Another evaluation to compare with, faint or dashed, without intervals.
+fn reference(
+    plot: &mut PlotUi<'_>,
+    palette: &Palette,
+    (evaluation, curves): (&Robustness, Vec<&Curve>),
+    what: &str,
+    style: Option<LineStyle>,
+) {
+    for curve in curves {
+        let points = charts::values(&charts::from_clean(evaluation, &curve.points));
+        let strength = if style.is_some() { 0.75 } else { 0.3 };
+        let color = palette.shade(palette.attack(curve.attack, curve.target), strength);
+        let line =
+            Line::new(format!("{what}: {}", charts::curve_name(curve)), points).color(color).width(1.2);
+        plot.line(line.style(style.unwrap_or(LineStyle::Solid)).allow_hover(style.is_some()));
+    }
 }
 
 /// What the evaluation is of, or how far it is.
@@ -282,10 +285,6 @@ fn buttons_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     }
 }
 
-fn is_l2(curve: &Curve) -> bool {
-    curve.attack.norm() == Norm::L2
-}
-
 /// A curve with its interval, and a dot on each radius attacked with.
 fn curve_marks(evaluation: &Robustness, curve: &Curve) -> Vec<Mark> {
     let role = Role::Attack(curve.attack, curve.target, 0);
@@ -300,11 +299,21 @@ fn curve_marks(evaluation: &Robustness, curve: &Curve) -> Vec<Mark> {
     ]
 }
 
+/// Balanced accuracy, where classes are not equally frequent and it says something else.
+fn balanced(point: &Point, evaluation: &Robustness) -> String {
+    if evaluation.has_unequal_classes() {
+        format!(", balanced over the classes {}", percent(point.balanced))
+    } else {
+        String::new()
+    }
+}
+
 /// What the worst case means, and its figures.
-fn describe_worst(case: &WorstCase) -> String {
+fn describe_worst(case: &WorstCase, evaluation: &Robustness) -> String {
     let mut text = "Images that no attack fooled, at this ε or a smaller one: what to report.".to_owned();
     for point in &case.points {
         text += &format!("\nε = {}: {}", short(point.epsilon), percent(point.robust.value()));
+        text += &balanced(point, evaluation);
     }
     match case.median {
         Some(median) => text + &format!("\nHalf of the images fall at ε = {} or below.", short(median)),
@@ -313,7 +322,7 @@ fn describe_worst(case: &WorstCase) -> String {
 }
 
 /// A curve's figures with their intervals.
-fn describe(curve: &Curve) -> String {
+fn describe(curve: &Curve, evaluation: &Robustness) -> String {
     let mut text = format!("{}, {}", curve.attack, curve.target);
     for point in &curve.points {
         let (low, high) = point.robust.interval();
@@ -324,6 +333,7 @@ fn describe(curve: &Curve) -> String {
             whole_percent(low),
             whole_percent(high)
         );
+        text += &balanced(point, evaluation);
         if point.fooled.total > 0 {
             text += &format!(", {} hit the target", whole_percent(point.fooled.value()));
         }

@@ -109,10 +109,14 @@ impl Pane for SamplesPane {
                 &sample.auxiliary_probabilities,
             ];
             let mut row = vec![samples.step.to_string(), samples.epsilon.to_string(), index.to_string()];
-            row.push(history.class_name(sample.label));
+            row.push(history.whole_class_name(sample.label));
             for (column, probabilities) in said.into_iter().enumerate() {
                 let (said, probability) = likeliest(probabilities);
-                let name = if column == 2 { history.origin_name(said) } else { history.class_name(said) };
+                let name = if column == 2 {
+                    history.whole_origin_name(said)
+                } else {
+                    history.whole_class_name(said)
+                };
                 row.extend([name, probability.to_string()]);
             }
             row.push(largest(&sample.gradient).to_string());

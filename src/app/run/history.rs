@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::app::run::series::{Row, Series};
 use crate::config::{Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
+use crate::platform;
 use crate::protocol::{
     Activity, Audited, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState,
     Samples, Tasks,
@@ -81,6 +82,9 @@ pub struct History {
     pub audited: Option<Audited>,
     /// An evaluation to compare with; outlives its run.
     pub baseline: Option<Baseline>,
+    /// Classes whose names no font has, and the run that was looked at for them.
+    undrawable: Vec<usize>,
+    named_run: RunId,
     /// What the trainer last had to say.
     pub notice: Option<String>,
     /// What failed and was not dismissed, oldest first.
@@ -120,16 +124,48 @@ impl History {
         self.info.as_ref().map_or(0, |info| info.config.setup.steps)
     }
 
-    /// A class's name.
+    /// A class's name as it is drawn: its number where no font has the name's characters.
     pub fn class_name(&self, class: usize) -> String {
+        if self.undrawable.contains(&class) { format!("class {class}") } else { self.whole_class_name(class) }
+    }
+
+    /// A class's name, whatever can be drawn of it: for tables.
+    pub fn whole_class_name(&self, class: usize) -> String {
         let name = self.info.as_ref().and_then(|info| info.classes.get(class));
         name.cloned().unwrap_or_else(|| format!("class {class}"))
     }
 
-    /// The name of where gradient tensors come from.
+    /// The name of where gradient tensors come from, as it is drawn.
     pub fn origin_name(&self, origin: usize) -> String {
+        if self.origins_are_classes() { self.class_name(origin) } else { self.whole_origin_name(origin) }
+    }
+
+    /// The name of where gradient tensors come from, whatever can be drawn of it: for tables.
+    pub fn whole_origin_name(&self, origin: usize) -> String {
         let name = self.info.as_ref().and_then(|info| info.origins.get(origin));
         name.cloned().unwrap_or_else(|| format!("origin {origin}"))
+    }
+
+    fn origins_are_classes(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| info.origins == info.classes)
+    }
+
+    /// Takes note of which classes' names can be drawn, once a run.
+    pub fn look_at_names(&mut self, can_draw: impl Fn(&str) -> bool) {
+        if self.named_run == self.run() {
+            return;
+        }
+        self.named_run = self.run();
+        let classes = self.info.iter().flat_map(|info| info.classes.iter().enumerate());
+        self.undrawable = classes.filter(|(_, name)| !can_draw(name)).map(|(class, _)| class).collect();
+        if !self.undrawable.is_empty() {
+            self.notice = Some(format!(
+                "{} of {} names of classes cannot be drawn with the fonts here, and are shown as numbers. {}",
+                self.undrawable.len(),
+                self.info.as_ref().map_or(0, |info| info.classes.len()),
+                platform::FONT_ADVICE
+            ));
+        }
     }
 
     /// Whether the run computes on a real GPU.
@@ -351,6 +387,7 @@ fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
 mod tests {
     use super::*;
     use crate::config::DeviceInfo;
+    use crate::protocol::Places;
     use web_time::Duration;
 
     fn started(run: RunId) -> Event {
@@ -366,6 +403,7 @@ mod tests {
             config: Config::default(),
             device,
             data: String::new(),
+            places: Places::default(),
             classes: vec!["a".into(), "b".into()],
             origins: vec!["a".into(), "b".into()],
             image_shape: [1, 8, 8],
@@ -431,6 +469,24 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_cannot_be_drawn_is_a_number_but_in_tables() {
+        let mut history = History::default();
+        history.look_at_names(|_| false);
+        assert_eq!(history.notice, None, "there is no run yet");
+        history.accept(started(1));
+        history.look_at_names(|name| name != "b");
+        assert_eq!([0, 1].map(|class| history.class_name(class)), ["a", "class 1"]);
+        assert_eq!([0, 1].map(|origin| history.origin_name(origin)), ["a", "class 1"]);
+        assert_eq!((history.whole_class_name(1), history.whole_origin_name(1)), ("b".into(), "b".into()));
+        assert!(history.notice.take().is_some_and(|notice| notice.starts_with("1 of 2 names")));
+        history.look_at_names(|_| false);
+        assert_eq!((history.class_name(0), &history.notice), ("a".into(), &None), "once a run");
+        history.accept(started(2));
+        history.look_at_names(|_| true);
+        assert_eq!(history.class_name(1), "b");
+    }
+
+    #[test]
     fn a_baseline_outlives_its_run() {
         let mut history = History::default();
         history.accept(started(1));
@@ -442,9 +498,10 @@ mod tests {
                 complete,
                 progress: 1.0,
                 clean: share,
+                clean_balanced: share.value(),
+                class_images: Vec::new(),
                 curves: Vec::new(),
                 worst: Vec::new(),
-                smallest: Vec::new(),
                 mistakes: Vec::new(),
             }))
         };

@@ -6,7 +6,7 @@ use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use crate::{
     config::{OptimizerKind, Stream},
-    data::{BatchOrder, balanced_subset},
+    data::{BatchOrder, proportional_subset},
     gpu::{NoiseKey, hits, images::DeviceImages, read},
     nn::{Network, Optimizer, Weights, channel::Channel, loss, optimizer::Rates, weights::first_values},
 };
@@ -108,7 +108,8 @@ impl Probe {
         indices: &[u32],
         seed: u64,
     ) -> Self {
-        let mut chosen = balanced_subset(train.labels(), IMAGES);
+        let images = Stream::ProbeImages.of(seed);
+        let mut chosen = proportional_subset(train.labels(), IMAGES, images);
         chosen.shuffle(&mut StdRng::seed_from_u64(Stream::Probe.of(seed)));
         let (look, learn) = chosen.split_at((chosen.len() / ONE_IN).max(1).min(chosen.len() - 1));
         let of = |images: &DeviceImages, indices: &[u32]| tensors(victim, reader, images, indices);
@@ -223,7 +224,7 @@ fn tensors(
 /// time.
 async fn right(reader: &Reader, weights: &Weights, tensors: &Tensors) -> Result<Vec<bool>, String> {
     let of = |(batch, (gradients, classes)): (usize, &(Tensor<4>, Tensor<2>))| {
-        let key = NoiseKey { stream: Stream::Channel.number(), pass: batch as u32 };
+        let key = NoiseKey { stream: Stream::Look.number(), pass: batch as u32 };
         let read = reader.channel.noisy(gradients.clone(), key);
         hits(reader.network.logits(weights, read), classes.clone()).each
     };

@@ -3,7 +3,7 @@
 
 use super::trial::{Findings, Trial};
 use crate::protocol::{Light, Verdict};
-use crate::show::number::percent;
+use crate::show::number::{decimal, percent};
 
 /// Largest probability at which a difference is taken for real; one-sided.
 const SIGNIFICANCE: f64 = 0.01;
@@ -131,13 +131,13 @@ fn falls_with_epsilon(found: &Findings) -> Light {
     let [Some(half), Some(full), Some(twice)] = radii else { return unknown(name, NOT_YET, why) };
     let epsilon = found.severity.epsilon;
     let figure = format!(
-        "{} at ε = {:.3}, {} at {:.3}, {} at {:.3}",
+        "{} at ε = {}, {} at {}, {} at {}",
         percent(share(&half)),
-        0.5 * epsilon,
+        decimal(0.5 * epsilon),
         percent(share(&full)),
-        epsilon,
+        decimal(epsilon),
         percent(share(&twice)),
-        (2.0 * epsilon).min(1.0)
+        decimal((2.0 * epsilon).min(1.0))
     );
     light(name, !is_beaten(&half, &full) && !is_beaten(&full, &twice), figure, why)
 }

@@ -6,6 +6,7 @@ use std::{pin::Pin, rc::Rc};
 use burn::tensor::Tensor;
 
 use super::batch_size::BatchSizes;
+use super::counts::{Counts, Tally};
 use crate::{
     attack::{
         assault::{Assault, Start},
@@ -26,34 +27,6 @@ const PASSES_A_TURN: u64 = 20;
 
 /// An attack under way.
 type Work = Pin<Box<dyn Future<Output = Result<Tensor<4>, String>>>>;
-
-/// What was counted for one threat.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Images still classified correctly.
-    pub robust: u32,
-    /// Images predicted as the target; 0 for untargeted attacks.
-    pub fooled: u32,
-}
-
-/// What was counted so far.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Counts {
-    /// Images counted.
-    pub total: u32,
-    /// Of these, classified correctly without attack.
-    pub clean: u32,
-    /// One for each threat, in the order asked for.
-    pub threats: Vec<Tally>,
-    /// For each image counted, whether it was classified correctly: without attack, then under each threat.
-    pub images: Vec<Vec<bool>>,
-    /// The class of each image counted.
-    pub labels: Vec<u8>,
-    /// For each image counted, the class it was taken for under each threat.
-    pub said: Vec<Vec<u8>>,
-    /// For each image counted, how far each threat moved it, in the threat's norm.
-    pub distances: Vec<Vec<f32>>,
-}
 
 /// One batch under one threat.
 #[derive(Clone, Debug)]

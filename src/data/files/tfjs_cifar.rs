@@ -5,6 +5,7 @@ use std::io::Cursor;
 use crate::data::{
     error::{Advice, DataError, Place},
     limits::MAX_FILE_BYTES,
+    text,
 };
 
 use super::cifar::{CLASSES, IMAGE_BYTES, SHAPE};
@@ -74,9 +75,12 @@ pub fn parse_labels(bytes: &[u8], name: &str) -> Result<Vec<u8>, DataError> {
     if bytes.is_empty() {
         return Err(error(Place::Byte(0), EXPECTED, "an empty file".into(), Advice::CutOff));
     }
-    let labels: Vec<u8> = serde_json::from_slice(bytes).map_err(|bad| {
+    // What is no text is no JSON either, which is said with its place.
+    let text = text::decode(bytes);
+    let json = text.as_ref().map_or(bytes, |text| text.as_bytes());
+    let labels: Vec<u8> = serde_json::from_slice(json).map_err(|bad| {
         let line_start: usize =
-            bytes.split_inclusive(|&byte| byte == b'\n').take(bad.line() - 1).map(<[u8]>::len).sum();
+            json.split_inclusive(|&byte| byte == b'\n').take(bad.line() - 1).map(<[u8]>::len).sum();
         let advice = if bad.is_eof() { Advice::CutOff } else { Advice::WrongKind };
         error(Place::Byte(line_start + bad.column()), EXPECTED, bad.to_string(), advice)
     })?;

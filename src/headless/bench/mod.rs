@@ -19,6 +19,7 @@ use crate::headless::error::{FAILED, HeadlessError};
 use crate::headless::options::open_device;
 use crate::headless::print::print;
 use crate::platform;
+use crate::show::number::figure;
 use crate::train::benchmark::{
     self, Ceilings, Drift, MOST_STEPS, Profile, Results, STEPS, Sample, Step, Timing,
 };
@@ -153,7 +154,7 @@ impl BenchOptions {
             if sample.step * 10 / steps > tenths {
                 tenths = sample.step * 10 / steps;
                 let memory = sample.bytes.map_or(String::new(), |bytes| format!(" · {}", mebibytes(bytes)));
-                eprintln!("step {}/{steps} · {:.1} ms{memory}", sample.step, sample.ms);
+                eprintln!("step {}/{steps} · {} ms{memory}", sample.step, figure(sample.ms));
             }
         };
         let drift: Drift = wait(move || async move { benchmark::soak(&setup, steps, &opened, tell).await })?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::measured::{Measured, Operation, mebibytes};
-use crate::show::number::whole_percent;
+use crate::show::number::{figure, whole_percent};
 use crate::train::benchmark::{Drift, Results};
 
 /// burn's kernels below this share of a step stand in one line together.
@@ -18,8 +18,8 @@ pub(super) fn text(measured: &Measured) -> String {
     let ratio = |great: f64, plain: f64| format!("{:.2}", great / plain);
     let memory = |bytes: Option<u64>| bytes.map_or("unknown".into(), mebibytes);
     let memories = results.great_peak_bytes.zip(results.plain_peak_bytes);
-    let speed = |ms: f64| format!("{:.0}", *batch as f64 * 1e3 / ms);
-    let ms = |ms: f64| format!("{ms:.1} ms");
+    let speed = |ms: f64| digits(*batch as f64 * 1e3 / ms, 0);
+    let ms = |ms: f64| format!("{} ms", digits(ms, 1));
     let rows = [
         ["", "plain", "GREAT+GREACE", "ratio"].map(String::from),
         ["first step, from start".into(), String::new(), ms(results.first_step_ms), String::new()],
@@ -57,6 +57,12 @@ pub(super) fn text(measured: &Measured) -> String {
     text
 }
 
+/// A figure with this number of decimals, or where these would make too little of it with three digits that mean something.
+fn digits(value: f64, decimals: usize) -> String {
+    let is_small = value != 0.0 && value.abs() < 10.0 * 10_f64.powi(-(decimals as i32));
+    if is_small || !value.is_finite() { figure(value) } else { format!("{value:.decimals$}") }
+}
+
 fn write_operations(text: &mut String, operations: &[Operation]) {
     let Some((rest, operations)) = operations.split_last() else { return };
     let is_small = |operation: &&Operation| !operation.ours && operation.share < SMALL_SHARE;
@@ -73,15 +79,14 @@ fn write_operations(text: &mut String, operations: &[Operation]) {
         "\n{:<widest$} {:>8} {:>9} {:>6} {:>8} {:>8} {:>7} {:>8} {:>7}",
         "one GREAT+GREACE step", "launches", "ms", "share", "MB", "GFLOP", "GB/s", "GFLOP/s", "ceiling",
     );
-    let number =
-        |value: f64, digits: usize| if value > 0.0 { format!("{value:.digits$}") } else { "".into() };
+    let number = |value: f64, decimals: usize| if value > 0.0 { digits(value, decimals) } else { "".into() };
     for row in rows {
         let (megabytes, gigaflop) = (row.bytes as f64 / 1e6, row.floating_point_operations as f64 / 1e9);
         let line = format!(
-            "{:<widest$} {:>8} {:>9.3} {:>4.0} % {:>8} {:>8} {:>7} {:>8} {:>7}",
+            "{:<widest$} {:>8} {:>9} {:>4.0} % {:>8} {:>8} {:>7} {:>8} {:>7}",
             row.name,
             number(row.launches as f64, 0),
-            row.ms,
+            digits(row.ms, 3),
             100.0 * row.share,
             number(megabytes, 2),
             number(gigaflop, 3),
@@ -98,10 +103,10 @@ fn write_operations(text: &mut String, operations: &[Operation]) {
     let burn = Operation::sum("", &burn);
     let _ = writeln!(
         text,
-        "\n{launches} launches; burn's operations: {} of them, {:.1} ms, {:.0} % of the step",
+        "\n{launches} launches; burn's operations: {} of them, {} ms, {} of the step",
         burn.launches,
-        burn.ms,
-        100.0 * burn.share,
+        digits(burn.ms, 1),
+        whole_percent(burn.share),
     );
 }
 
@@ -113,10 +118,22 @@ pub(super) fn drift(drift: &Drift) -> String {
             format!("memory {} to {}: {}\n", mebibytes(first), mebibytes(last), verdict(drift.grown))
         });
     format!(
-        "{} steps, first tenth to last: step {:.1} to {:.1} ms: {}; {memory}",
+        "{} steps, first tenth to last: step {} to {} ms: {}; {memory}",
         drift.steps,
-        drift.first_ms,
-        drift.last_ms,
+        digits(drift.first_ms, 1),
+        digits(drift.last_ms, 1),
         verdict(drift.slower)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fast_and_slow_machines_keep_their_digits() {
+        let shown = [12_345.6, 12.34, 0.0456, 0.0].map(|ms| digits(ms, 1));
+        assert_eq!(shown, ["12345.6", "12.3", "0.0456", "0.0"]);
+        assert_eq!([812.4, 0.4].map(|speed| digits(speed, 0)), ["812", "0.400"]);
+    }
 }

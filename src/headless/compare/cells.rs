@@ -10,6 +10,7 @@ use web_time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::show::number::seconds;
+use crate::train::places;
 use crate::train::record::Ended;
 
 use super::outcome::{finished, headline};
@@ -98,6 +99,7 @@ impl<'a> Workshop<'a> {
         let begin = Instant::now();
         for (done, cell) in to_do.iter().enumerate() {
             let mut config = cell.config.clone();
+            self.find(plan, &mut config)?;
             if let Some(name) = &cell.teacher {
                 if self.make_teacher(plan, name)? == Ended::Interrupted {
                     return Ok(Ended::Interrupted);
@@ -115,6 +117,12 @@ impl<'a> Workshop<'a> {
         Ok(Ended::Finished)
     }
 
+    /// Has a run's data, and a teacher that was given, where they were when the comparison began, or are now.
+    fn find(&self, plan: &Plan, config: &mut Config) -> Result<(), HeadlessError> {
+        places::find_data(&mut config.setup, &plan.places, Some(self.folder))?;
+        Ok(places::find_teacher(&mut config.setup, &plan.places, Some(self.folder))?)
+    }
+
     /// Trains the run of that name that others need, unless it is there.
     fn make_teacher(&self, plan: &Plan, name: &str) -> Result<Ended, HeadlessError> {
         let Some(teacher) = plan.teachers.iter().find(|teacher| teacher.name == name) else {
@@ -125,7 +133,9 @@ impl<'a> Workshop<'a> {
         }
         // Other processes may need the same one, so it appears whole or not at all.
         let aside = format!("{name}.{}", std::process::id());
-        if self.train(&aside, &teacher.config)? == Ended::Interrupted {
+        let mut config = teacher.config.clone();
+        self.find(plan, &mut config)?;
+        if self.train(&aside, &config)? == Ended::Interrupted {
             return Ok(Ended::Interrupted);
         }
         let (aside, place) = (self.folder.join(aside), self.folder.join(name));

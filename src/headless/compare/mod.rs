@@ -140,7 +140,7 @@ fn defense(options: DefenseOptions) -> Result<Ended, HeadlessError> {
     let (base, given) = run.base()?;
     let plan = Plan::defense(base, &chosen::<Mode>(&modes), seeds);
     refuse_unused(&given, &plan.configs())?;
-    run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+    run_plan(plan, &out, cell.unwrap_or(Part::ALL), &run.device)
 }
 
 fn distillation(options: DistillationOptions) -> Result<Ended, HeadlessError> {
@@ -169,7 +169,7 @@ fn distillation(options: DistillationOptions) -> Result<Ended, HeadlessError> {
     let (base, given) = run.base()?;
     let plan = Plan::distillation(base, &chosen(&methods), &fractions, seeds);
     refuse_unused(&given, &plan.configs())?;
-    run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+    run_plan(plan, &out, cell.unwrap_or(Part::ALL), &run.device)
 }
 
 fn multitask(options: MultitaskOptions) -> Result<Ended, HeadlessError> {
@@ -186,7 +186,7 @@ fn multitask(options: MultitaskOptions) -> Result<Ended, HeadlessError> {
     let (base, given) = run.base()?;
     let plan = Plan::multitask(base, &chosen(&methods), seeds);
     refuse_unused(&given, &plan.configs())?;
-    run_plan(&plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+    run_plan(plan, &out, cell.unwrap_or(Part::ALL), &run.device)
 }
 
 /// The choices of these names, which the flag's own parser let through.
@@ -205,8 +205,8 @@ fn leave_to(run: &RunOptions, knob: &str, flag: &'static str) -> Result<(), Head
 }
 
 /// Runs what is missing of this part of `plan`, and publishes the results of the whole where it is complete.
-fn run_plan(plan: &Plan, out: &Path, part: Part, device: &str) -> Result<Ended, HeadlessError> {
-    plan.claim(out)?;
+fn run_plan(plan: Plan, out: &Path, part: Part, device: &str) -> Result<Ended, HeadlessError> {
+    let plan = &plan.claim(out)?;
     if Workshop::open(out, device)?.run(plan, part)? == Ended::Interrupted {
         eprintln!("interrupted; the same command goes on with it");
         return Ok(Ended::Interrupted);
@@ -231,7 +231,7 @@ fn merge(folders: &[PathBuf]) -> Result<Ended, HeadlessError> {
     };
     let plan = Plan::read(first)?;
     for other in others {
-        if Plan::read(other)? != plan {
+        if !Plan::read(other)?.is_same(&plan) {
             return Err(HeadlessError::Flag {
                 flag: "--merge",
                 problem: format!(

@@ -8,6 +8,7 @@ use crate::train::record::{RecordError, RunRecord};
 
 use super::plan::{Cell, Plan};
 use crate::headless::error::HeadlessError;
+use crate::show::number::percent;
 
 /// What was read of a comparison.
 #[derive(Debug, Default)]
@@ -87,8 +88,8 @@ pub fn finished(folder: &Path) -> Result<Option<RunRecord>, RecordError> {
 pub fn headline(folder: &Path) -> Result<String, HeadlessError> {
     let record = RunRecord::read(folder)?;
     match (record.figure("class", "error"), record.accuracy()) {
-        (Some(error), _) => Ok(format!("class error {:.2} %", 100.0 * error)),
-        (None, Some(accuracy)) => Ok(format!("accuracy {:.2} %", 100.0 * accuracy)),
+        (Some(error), _) => Ok(format!("class error {}", percent(error))),
+        (None, Some(accuracy)) => Ok(format!("accuracy {}", percent(accuracy))),
         (None, None) => Err(HeadlessError::Malformed {
             path: folder.join(RunRecord::FILE),
             expected: "the record of a finished run",

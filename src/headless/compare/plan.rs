@@ -9,8 +9,11 @@ use crate::config::{
 };
 
 use super::metrics::{self, Metric};
+use crate::data::text;
 use crate::headless::error::HeadlessError;
 use crate::headless::files::run_folder::{RunFolder, make_folder, write_whole};
+use crate::protocol::Places;
+use crate::train::places;
 
 /// The plan of a comparison in its folder.
 pub const PLAN_FILE: &str = "compare.json";
@@ -27,6 +30,9 @@ pub struct Plan {
     pub teachers: Vec<Cell>,
     /// The runs that are compared.
     pub cells: Vec<Cell>,
+    /// Where their data, and a teacher that was given, were found when it began.
+    #[serde(default, skip_serializing_if = "Places::is_empty")]
+    pub places: Places,
 }
 
 /// A run of a comparison.
@@ -84,7 +90,7 @@ impl Plan {
         let title = format!(
             "Distillation on {data}: student {network} × {width}, {steps} steps of {batch_size} images"
         );
-        Self { title, teachers: teachers.collect(), cells }
+        Self { title, teachers: teachers.collect(), cells, places: places::of(&base.setup) }
     }
 
     /// Every mode with every seed; all else as `base` says.
@@ -94,7 +100,7 @@ impl Plan {
         let title = format!("Defence on {data}: {network} × {width}, {steps} steps of {batch_size} images");
         let setting = format!("ε = {}", base.hyper.epsilon);
         let cells = paired(&base, modes, seeds, &setting, |setup, mode| setup.mode = mode);
-        Self { cells, title, teachers: Vec::new() }
+        Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup) }
     }
 
     /// Every method with every seed; all else as `base` says.
@@ -107,7 +113,7 @@ impl Plan {
             format!("Several tasks on {data}: {network} × {width}, {steps} steps of {batch_size} images");
         let setting = format!("tasks of {tasks}");
         let cells = paired(&base, methods, seeds, &setting, |setup, method| setup.multitask_method = method);
-        Self { cells, title, teachers: Vec::new() }
+        Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup) }
     }
 
     /// What each run that is compared is.
@@ -141,11 +147,18 @@ impl Plan {
         )
     }
 
-    /// Makes `out` the folder of this comparison, or finds that it is.
+    /// Whether `other` compares the same, wherever its data lie.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let anywhere = |plan: &Self| Self { places: Places::default(), ..plan.clone() };
+        anywhere(self) == anywhere(other)
+    }
+
+    /// Makes `out` the folder of this comparison, or finds that it is; the plan, with the data where they were when it
+    /// began.
     ///
     /// # Errors
     /// Where it holds another one, or something else.
-    pub fn claim(&self, out: &Path) -> Result<(), HeadlessError> {
+    pub fn claim(self, out: &Path) -> Result<Self, HeadlessError> {
         let is_claimed = || out.join(PLAN_FILE).exists();
         if !is_claimed() {
             match RunFolder::check(out, false) {
@@ -154,15 +167,17 @@ impl Plan {
                 _ => {}
             }
         }
-        let json = serde_json::to_string_pretty(self).expect("plain data always becomes JSON");
+        let json = serde_json::to_string_pretty(&self).expect("plain data always becomes JSON");
         if !is_claimed() {
             make_folder(out)?;
             write_whole(&out.join(PLAN_FILE), json.as_bytes())?;
         }
         // Reading a number may miss its last bit, so that only what was read compares with what was read.
         let there = Self::read(out)?;
-        if serde_json::from_str::<Self>(&json).is_ok_and(|own| own == there) {
-            return Ok(());
+        if serde_json::from_str::<Self>(&json).is_ok_and(|own| own.is_same(&there)) {
+            // An older plan says nothing of places.
+            let places = if there.places.is_empty() { self.places } else { there.places };
+            return Ok(Self { places, ..self });
         }
         Err(HeadlessError::Flag {
             flag: "--out",
@@ -179,13 +194,15 @@ impl Plan {
     /// Where there is none, or it cannot be read.
     pub fn read(folder: &Path) -> Result<Self, HeadlessError> {
         let path = folder.join(PLAN_FILE);
-        let text = std::fs::read_to_string(&path)
+        let bytes = std::fs::read(&path)
             .map_err(|source| HeadlessError::Unreadable { path: path.clone(), source })?;
-        serde_json::from_str(&text).map_err(|error| HeadlessError::Malformed {
-            path,
+        let malformed = |problem: String| HeadlessError::Malformed {
+            path: path.clone(),
             expected: "the plan of a comparison",
-            problem: error.to_string(),
-        })
+            problem,
+        };
+        let text = text::decode(&bytes).map_err(|at| malformed(format!("byte {at} is no text in UTF-8")))?;
+        serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))
     }
 
     /// What the methods are compared under, in order.
@@ -318,8 +335,25 @@ mod tests {
         let lossy = (10..997).map(|k| f64::from(k) / 997.0).find(is_lossy).unwrap_or(1.0 / 3.0);
         plan(&[lossy]).claim(&out).unwrap();
         plan(&[lossy]).claim(&out).unwrap();
+        let elsewhere = Places { data: Some("/elsewhere".into()), ..Places::default() };
+        let gone_on = Plan { places: elsewhere, ..plan(&[lossy]) }.claim(&out).unwrap();
+        assert!(gone_on.is_same(&plan(&[lossy])), "from another folder it is the same comparison");
         let other = plan(&[0.05]).claim(&out).unwrap_err();
         assert!(other.to_string().contains("holds another comparison"), "{other}");
+
+        let digits = |data: &str| {
+            let mut base = Config::default();
+            base.setup.data = data.into();
+            Plan::defense(base, &[Mode::Great], 1)
+        };
+        let moved = Plan {
+            places: Places { data: Some("/first/digits".into()), ..Places::default() },
+            ..digits("digits")
+        };
+        let beside = scratch.path().join("beside");
+        moved.claim(&beside).unwrap();
+        let gone_on = digits("digits").claim(&beside).unwrap();
+        assert_eq!(gone_on.places.data.as_deref(), Some("/first/digits"), "where it began");
 
         let racing = scratch.path().join("racing");
         std::fs::create_dir(&racing).unwrap();

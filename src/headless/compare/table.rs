@@ -156,10 +156,22 @@ pub fn cells(plan: &Plan, results: &Results) -> Table {
     table
 }
 
+/// What a metric's figures are shown in: a factor, decimals and a unit. Small figures have more decimals, so that two that
+/// differ are not shown alike.
+fn scale(metric: &Metric, mean: f64) -> (f64, usize, &'static str) {
+    let (scale, least, unit) = if metric.is_share { (100.0, 2, " %") } else { (1.0, 3, "") };
+    let size = (scale * mean).abs();
+    let digits = if size > 0.0 && size.is_finite() { (2.0 - size.log10().floor()) as usize } else { 0 };
+    (scale, digits.clamp(least, MOST_DIGITS), unit)
+}
+
+/// Decimals at most.
+const MOST_DIGITS: usize = 12;
+
 /// Mean ± standard deviation.
 fn spread(metric: &Metric, mean: Option<f64>, deviation: Option<f64>) -> String {
     let Some(mean) = mean else { return "–".into() };
-    let (scale, digits, unit) = if metric.is_share { (100.0, 2, " %") } else { (1.0, 3, "") };
+    let (scale, digits, unit) = scale(metric, mean);
     // Nothing is written as -0.
     let mean = scale * mean + 0.0;
     match deviation {
@@ -170,7 +182,7 @@ fn spread(metric: &Metric, mean: Option<f64>, deviation: Option<f64>) -> String 
 
 /// Mean difference and its interval.
 fn interval(metric: &Metric, row: &Row) -> String {
-    let (scale, digits) = if metric.is_share { (100.0, 2) } else { (1.0, 3) };
+    let (scale, digits, _) = scale(metric, row.mean.unwrap_or(0.0));
     let number = |value: f64| format!("{:+.digits$}", scale * value);
     match (row.difference, row.low, row.high) {
         (Some(mean), Some(low), Some(high)) => {
@@ -204,11 +216,14 @@ mod tests {
             target,
             epsilon,
             robust: share(robust),
+            balanced: None,
             success: None,
         };
         record.last.as_mut().unwrap().evaluation = Some(EvaluationRecord {
             step: 10,
             clean: share(accuracy),
+            clean_balanced: None,
+            class_images: vec![],
             worst_case: vec![],
             eot: None,
             verdict_draws: None,
@@ -218,6 +233,7 @@ mod tests {
                 attack(TargetKind::Untargeted, 0.1, 0.25),
             ],
             smallest_epsilon: vec![],
+            smallest_epsilon_l2: vec![],
             confusion: vec![],
             audit: vec![],
         });
@@ -276,6 +292,18 @@ mod tests {
         assert_eq!(json["rows"].as_array().unwrap().len(), 3 * plan.metrics().len());
         let csv = String::from_utf8(summary(&rows).bytes().to_vec()).unwrap();
         assert_eq!(csv.lines().count(), 1 + rows.len());
+    }
+
+    #[test]
+    fn small_figures_keep_their_digits() {
+        let plan = Plan::defense(Config::default(), &[Mode::Great], 1);
+        let of = |key: &str| plan.metrics().iter().find(|metric| metric.key == key).unwrap();
+        let distance = of("histogram_distance");
+        assert_eq!(spread(distance, Some(0.000_412_3), Some(0.000_01)), "0.000412 ± 0.000010");
+        assert_eq!(spread(distance, Some(0.25), Some(0.01)), "0.250 ± 0.010");
+        assert_eq!(spread(of("accuracy"), Some(0.9), None), "90.00 %");
+        assert_eq!(spread(of("accuracy"), Some(0.000_012), None), "0.00120 %");
+        assert_eq!(spread(distance, Some(0.0), None), "0.000");
     }
 
     #[test]

@@ -8,13 +8,14 @@ use web_time::Instant;
 use crate::attack::Victim;
 use crate::attack::audit::{Severity, Subject};
 use crate::attack::evaluation::{Attacked, BatchSizes};
-use crate::config::{Norm, Threat};
-use crate::data::{Dataset, balanced_subset};
+use crate::config::{Norm, Stream, Threat};
+use crate::data::{Dataset, proportional_subset};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::{read, softmax};
 use crate::platform;
 use crate::protocol::{Light, Robustness};
 use crate::scenario::upload;
+use crate::show::number::figure;
 use crate::train::Surrogate;
 use crate::train::assessment::{Advance, Assessment, Brief, Stage, severity};
 use crate::train::checkpoint::Checkpoint;
@@ -94,7 +95,7 @@ pub fn assess(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError>
 /// One line: how long the attacks on that many images took, the batches being that large.
 fn pace(images: u32, seconds: f64, at_once: usize) -> String {
     let each = 1000.0 * seconds / f64::from(images.max(1));
-    format!("attacked {images} images in {seconds:.3} s, {each:.1} ms each, {at_once} at once")
+    format!("attacked {images} images in {seconds:.3} s, {} ms each, {at_once} at once", figure(each))
 }
 
 impl Job {
@@ -103,7 +104,8 @@ impl Job {
         let (header, classes) = (&self.checkpoint.header, data.classes.len());
         let held_out = upload(&data.test, data, &self.device);
         let subject = self.checkpoint.subject(&self.device);
-        let indices = balanced_subset(&data.test.labels, self.samples);
+        let sample = Stream::Sample.number();
+        let indices = proportional_subset(&data.test.labels, self.samples, sample);
         let mut assessment = self.begin(subject.clone(), &indices, &held_out);
         let show = |assessment: &Assessment| {
             let _ = tell.send(Message::Progress(assessment.progress()));

@@ -12,6 +12,7 @@ use crate::config::{TargetKind, Threat, VERDICT_DRAWS};
 use crate::data::Images;
 use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
+use crate::show::number::percent;
 
 /// Why examples could not be packed.
 #[derive(Debug, thiserror::Error)]
@@ -124,10 +125,10 @@ impl Examples {
         let right = |logits: &[f32]| {
             let said = largest(logits, self.classes);
             let hits = said.iter().zip(&self.labels).filter(|(said, label)| said == label).count();
-            100.0 * hits as f64 / self.labels.len().max(1) as f64
+            percent(hits as f64 / self.labels.len().max(1) as f64)
         };
         let [float, uint8] = [&self.float.logits, &self.uint8.logits].map(|logits| right(logits));
-        format!("{float:.1} % robust as float, {uint8:.1} % as uint8, {} images", self.labels.len())
+        format!("{float} robust as float, {uint8} as uint8, {} images", self.labels.len())
     }
 }
 

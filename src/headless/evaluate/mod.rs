@@ -42,14 +42,14 @@ pub struct EvaluateOptions {
     #[arg(long, value_name = "NAME", value_delimiter = ',',
           value_parser = attacks().try_map(|name| name.parse::<AttackKind>()))]
     pub attack: Vec<AttackKind>,
-    /// Radii, as in 0.02,0.05 or 8/255 [default: around the run's own; 0.25 to 2 for L2 attacks]
+    /// Radii, as in 0.02,0.05 or 8/255: a comma stands between two, a decimal has a point [default: around the run's own; 0.25 to 2 for L2 attacks]
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true)]
     pub epsilon: Vec<String>,
     /// What attacks aim at, as often as needed [default: untargeted]
     #[arg(long, value_name = "KIND", value_delimiter = ',',
           value_parser = PossibleValuesParser::new(TargetKind::NAMES).try_map(|name| name.parse::<TargetKind>()))]
     pub target: Vec<TargetKind>,
-    /// Held-out images to attack; all of them where there are fewer
+    /// Held-out images to attack, drawn so that each class is as frequent as among all; all of them where there are fewer
     #[arg(long, value_name = "N", default_value_t = 1000, allow_hyphen_values = true,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub samples: u32,
@@ -81,7 +81,7 @@ pub struct EvaluateOptions {
     /// Write the report: one HTML file with figures, curves, confusion, pictures and the audit
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
-    /// Folder for robustness.csv, robustness.json, robustness.png and report.html
+    /// Folder for robustness.csv, robustness.json, a chart of each norm (robustness.png, robustness_l2.png) and report.html
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write into --out even if it is not empty
@@ -107,13 +107,17 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
         restarts: options.restarts as usize,
     };
     let threats = request.threats(&hyper)?;
+    // First of all, and before hours are spent: a decimal comma makes two radii of one.
+    if let Some(line) = request.several_radii()? {
+        print(&format!("{line}\n"));
+    }
     for (flag, path) in [("--save-examples", &options.save_examples), ("--report", &options.report)] {
         path.as_deref().map_or(Ok(()), |path| check_folder_of(flag, path))?;
     }
     if let Some(out) = &options.out {
         RunFolder::check(out, options.force)?;
     }
-    let data = load_fitting(options.data.as_deref(), &checkpoint)?;
+    let data = load_fitting(options, &checkpoint)?;
     let opened = open_device(&options.device)?;
     let mut progress = Progress::of_attacks(options.quiet);
     opened.info.notice.iter().for_each(|notice| progress.say(notice));
@@ -136,6 +140,7 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
     let Found { evaluation, examples, lights, gallery } = &found;
     progress.finish();
     print(&tables::robustness_text(evaluation));
+    print(&tables::classes_text(evaluation, &subject.classes));
     noise.iter().for_each(|line| print(&format!("{line}\n")));
     if options.audit {
         print(&tables::audit_text(lights));
@@ -184,8 +189,14 @@ fn open_checkpoint(path: &Path) -> Result<Checkpoint, HeadlessError> {
 }
 
 /// The data asked for, or the checkpoint's own, if its images fit the network.
-fn load_fitting(asked: Option<&str>, checkpoint: &Checkpoint) -> Result<Dataset, HeadlessError> {
-    let data = data::load(asked.unwrap_or(&checkpoint.header.config.setup.data))?;
+fn load_fitting(options: &EvaluateOptions, checkpoint: &Checkpoint) -> Result<Dataset, HeadlessError> {
+    let path = options.checkpoint.as_path();
+    let run = if path.is_dir() { Some(path) } else { path.parent() };
+    let source = match &options.data {
+        Some(asked) => asked.clone(),
+        None => checkpoint.header.data(run)?,
+    };
+    let data = data::load(&source)?;
     checkpoint.fits(&data).map_err(|unfit| HeadlessError::Flag {
         flag: "--data",
         problem: format!("the network {unfit}; give data like what it was trained on"),
@@ -206,7 +217,10 @@ fn write(
     table.extend(columns::robustness(evaluation));
     folder.write("robustness.csv", table.bytes())?;
     folder.write(EvaluationRecord::FILE, record.text().as_bytes())?;
-    folder.write("robustness.png", &png(&charts::robustness(evaluation, epsilon))?)?;
+    for norm in evaluation.norms() {
+        let chart = charts::robustness(evaluation, norm, epsilon);
+        folder.write(charts::robustness_file(norm), &png(&chart)?)?;
+    }
     folder.write("report.html", report.as_bytes())?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::config::knob::parse_real;
 use crate::config::threat::default_radii;
 use crate::config::{ATTACKS, AttackKind, Hyper, Norm, TargetKind, Threat};
 use crate::headless::error::HeadlessError;
+use crate::show::number::list;
 
 /// The largest L2 radius: far beyond the diagonal of the largest images.
 const LARGEST_L2: f64 = 1000.0;
@@ -54,6 +55,28 @@ impl Request {
         Ok(threats)
     }
 
+    /// A line that says which radii were asked for, where they are several: `2 radii: 0 and 1`.
+    ///
+    /// # Errors
+    /// A radius that is no number.
+    pub fn several_radii(&self) -> Result<Option<String>, HeadlessError> {
+        let radii = self.asked_radii()?;
+        Ok((radii.len() > 1).then(|| format!("{} radii: {}", radii.len(), list(&radii))))
+    }
+
+    /// The radii asked for, ascending, each once.
+    fn asked_radii(&self) -> Result<Vec<f64>, HeadlessError> {
+        let read = |text: &String| {
+            let problem = || format!("'{text}' is not a number such as 0.1 or 8/255");
+            parse_real(text.trim())
+                .ok_or_else(|| HeadlessError::Flag { flag: "--epsilon", problem: problem() })
+        };
+        let mut radii = self.epsilons.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        radii.sort_by(f64::total_cmp);
+        radii.dedup();
+        Ok(radii)
+    }
+
     fn radii(&self, attack: AttackKind, hyper: &Hyper) -> Result<Vec<f64>, HeadlessError> {
         if self.epsilons.is_empty() {
             return Ok(default_radii(attack.norm(), hyper.epsilon));
@@ -62,20 +85,16 @@ impl Request {
             Norm::Linf => 1.0,
             Norm::L2 => LARGEST_L2,
         };
-        let refuse = |problem| HeadlessError::Flag { flag: "--epsilon", problem };
-        let mut radii = Vec::new();
-        for text in &self.epsilons {
-            let radius = parse_real(text.trim())
-                .ok_or_else(|| refuse(format!("'{text}' is not a number such as 0.1 or 8/255")))?;
-            if !(0.0..=largest).contains(&radius) {
-                return Err(refuse(format!(
-                    "{text} is out of range; {attack} takes radii from 0 to {largest}"
-                )));
-            }
-            radii.push(radius);
+        let radii = self.asked_radii()?;
+        match radii.iter().find(|radius| !(0.0..=largest).contains(*radius)) {
+            None => Ok(radii),
+            Some(radius) => Err(HeadlessError::Flag {
+                flag: "--epsilon",
+                problem: format!(
+                    "{radius} is out of range; {attack} takes radii from 0 to {largest}, pixels being from 0 to 1"
+                ),
+            }),
         }
-        radii.sort_by(f64::total_cmp);
-        Ok(radii)
     }
 }
 
@@ -114,6 +133,14 @@ mod tests {
         let threats = Request { restarts: 1, ..Request::default() }.threats(&hyper).unwrap();
         assert!(threats.iter().any(|threat| threat.epsilon == 0.8) && threats[0].steps == 3);
         assert!(threats.iter().all(|threat| threat.epsilon <= 1.0));
+    }
+
+    #[test]
+    fn several_radii_are_told() {
+        let said = |epsilons: &[&str]| request(&[AttackKind::Fgsm], &[], epsilons).several_radii().unwrap();
+        assert_eq!(said(&["0", "1"]).as_deref(), Some("2 radii: 0 and 1"), "--epsilon 0,1");
+        assert_eq!(said(&["0.1", "8/255", "1e-5"]).as_deref(), Some("3 radii: 0.00001, 0.0314 and 0.1"));
+        assert_eq!([said(&[]), said(&["0.1"]), said(&["0.1", "0.10"])], [None, None, None]);
     }
 
     #[test]

@@ -1,26 +1,18 @@
-//! A chart with its legend, drawn into a PNG without a screen or the system's fonts.
+//! A chart with its legend, drawn into a PNG without a screen.
 
 use std::ops::Range;
-use std::sync::Once;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{FontStyle, register_font};
 
-use crate::show::palette::{Ground, Rgb, Role, colour};
+use super::paint::{Canvas, Drawn, INK, SUPERSAMPLING, ink, label, scaled};
+use super::{fonts, legend};
 use crate::show::{Axis, Chart, Mark, Shape, png as encoder};
 
 /// Width and height of the picture, in pixels.
 const SIZE: (u32, u32) = (1600, 960);
-/// Each pixel is the average of a square with this side: plotters draws wide lines without smoothing their edges.
-const SUPERSAMPLING: u32 = 2;
-/// Width of the column that holds the legend.
-const LEGEND_WIDTH: u32 = 300;
-/// The name under which the font is registered.
-const FONT: &str = "lab";
-/// Text.
-const INK: RGBColor = RGBColor(45, 48, 56);
+/// Height of what stands above the chart.
+const HEAD: u32 = 104;
 /// Less important text.
 const FAINT_INK: RGBColor = RGBColor(110, 114, 124);
 /// Lines behind the data.
@@ -71,16 +63,13 @@ impl ValueFormatter<f64> for Scale<'_> {
     }
 }
 
-type Canvas<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
 type Plot<'a, 'b, 'c> = ChartContext<'a, BitMapBackend<'b>, Cartesian2d<Scale<'c>, Scale<'c>>>;
-type Drawn = Result<(), DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>>;
-
 /// The chart as a PNG.
 ///
 /// # Errors
 /// [`ChartError`], naming the chart.
 pub fn png(chart: &Chart) -> Result<Vec<u8>, ChartError> {
-    register_fonts();
+    fonts::register();
     let (width, height) = (SIZE.0 * SUPERSAMPLING, SIZE.1 * SUPERSAMPLING);
     let mut pixels = vec![255; width as usize * height as usize * 3];
     draw(chart, &mut pixels, (width, height))
@@ -91,12 +80,15 @@ pub fn png(chart: &Chart) -> Result<Vec<u8>, ChartError> {
 fn draw(chart: &Chart, pixels: &mut [u8], size: (u32, u32)) -> Drawn {
     let root = BitMapBackend::with_buffer(pixels, size).into_drawing_area();
     root.fill(&WHITE)?;
-    let (title, rest) = root.split_vertically(scaled(104));
-    title.draw(&label(&chart.title, (scaled(40), scaled(30)), 34, INK))?;
-    title.draw(&label(&chart.note, (scaled(40), scaled(74)), 22, FAINT_INK))?;
-    let (plot, legend) = rest.split_horizontally(size.0 as i32 - scaled(LEGEND_WIDTH));
+    let (head, rest) = root.split_vertically(scaled(HEAD));
+    let note = chart.note.clone() + &legend::note(chart);
+    let font = |text: &str| fonts::of(text).unwrap_or(fonts::OWN);
+    head.draw(&label(&chart.title, font(&chart.title), (scaled(40), scaled(30)), 34, INK))?;
+    head.draw(&label(&note, font(&note), (scaled(40), scaled(74)), 22, FAINT_INK))?;
+    let layout = legend::Layout::of(chart, SIZE.1 - HEAD);
+    let (plot, beside) = rest.split_horizontally(size.0 as i32 - scaled(layout.width()));
     draw_plot(chart, &plot)?;
-    draw_legend(chart, &legend)?;
+    legend::draw(chart, &beside, layout)?;
     root.present()
 }
 
@@ -113,60 +105,12 @@ fn draw_plot(chart: &Chart, area: &Canvas<'_>) -> Drawn {
         .set_all_tick_mark_size(scaled(9))
         .x_labels(chart.x.ticks.len().max(1))
         .y_labels(chart.y.ticks.len().max(1))
-        .label_style((FONT, scaled(22)).into_font().color(&INK))
-        .axis_desc_style((FONT, scaled(24)).into_font().color(&INK))
+        .label_style((fonts::OWN, scaled(22)).into_font().color(&INK))
+        .axis_desc_style((fonts::OWN, scaled(24)).into_font().color(&INK))
         .x_desc(&chart.x.label)
         .y_desc(&chart.y.label)
         .draw()?;
     chart.marks.iter().try_for_each(|mark| draw_mark(&mut plot, mark))
-}
-
-fn draw_legend(chart: &Chart, area: &Canvas<'_>) -> Drawn {
-    let mut y = scaled(40);
-    for mark in &chart.marks {
-        let Some(name) = &mark.name else { continue };
-        let (left, right) = (scaled(4), scaled(40));
-        let style = ink(mark.role).mix(mark.opacity);
-        match mark.shape {
-            Shape::Line(width) => {
-                let line = style.stroke_width(width.max(4) * SUPERSAMPLING);
-                area.draw(&PathElement::new([(left, y), (right, y)], line))?;
-            }
-            Shape::Dashes => {
-                for start in [left, left + scaled(14), left + scaled(28)] {
-                    let line = style.stroke_width(3 * SUPERSAMPLING);
-                    area.draw(&PathElement::new([(start, y), (start + scaled(8), y)], line))?;
-                }
-            }
-            Shape::Dots => {
-                area.draw(&Circle::new(((left + right) / 2, y), scaled(7), style.filled()))?;
-            }
-            Shape::Area => {
-                let corners = [(left, y - scaled(8)), (right, y + scaled(8))];
-                area.draw(&Rectangle::new(corners, style.filled()))?;
-            }
-        }
-        area.draw(&label(name, (scaled(54), y), 22, INK))?;
-        y += scaled(36);
-    }
-    Ok(())
-}
-
-/// The colour of a role on paper.
-fn ink(role: Role) -> RGBColor {
-    let Rgb(red, green, blue) = colour(role, Ground::Print);
-    RGBColor(red, green, blue)
-}
-
-/// Pixels of the picture, in pixels of the canvas.
-const fn scaled(pixels: u32) -> i32 {
-    (pixels * SUPERSAMPLING) as i32
-}
-
-/// A line of text whose left end is at `place` and whose middle is as high.
-fn label(text: &str, place: (i32, i32), size: u32, colour: RGBColor) -> Text<'static, (i32, i32), String> {
-    let style = (FONT, scaled(size)).into_font().color(&colour).pos(Pos::new(HPos::Left, VPos::Center));
-    Text::new(text.to_string(), place, style)
 }
 
 fn draw_mark(plot: &mut Plot<'_, '_, '_>, mark: &Mark) -> Drawn {
@@ -194,15 +138,6 @@ fn draw_mark(plot: &mut Plot<'_, '_, '_>, mark: &Mark) -> Drawn {
     Ok(())
 }
 
-/// Makes the font known to plotters, once.
-fn register_fonts() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // A font that is refused shows as the error of the first text drawn with it.
-        let _ = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-    });
-}
-
 /// Averages each square of [`SUPERSAMPLING`]² pixels of an RGB picture of this width.
 fn shrink(pixels: &[u8], width: usize) -> Vec<u8> {
     let side = SUPERSAMPLING as usize;
@@ -225,8 +160,9 @@ fn shrink(pixels: &[u8], width: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Hyper;
+    use crate::config::{Hyper, Norm};
     use crate::protocol::{Histograms, Report, Robustness, made_up};
+    use crate::show::palette::Role;
     use crate::show::{charts, gradients::gradients};
 
     fn pixels(bytes: &[u8]) -> (png::OutputInfo, Vec<u8>) {
@@ -274,8 +210,8 @@ mod tests {
             (charts::accuracies(&main, &auxiliary, &held_out, 10), charts::accuracies(&[], &[], &[], 10)),
             (gradients(&made_up::histograms(1, 1000), &names, "by class"), gradients(&none, &[], "by class")),
             (
-                charts::robustness(&evaluation, 0.1),
-                charts::robustness(&Robustness { curves: vec![], ..evaluation }, 0.1),
+                charts::robustness(&evaluation, Norm::Linf, 0.1),
+                charts::robustness(&Robustness { curves: vec![], ..evaluation }, Norm::Linf, 0.1),
             ),
         ];
         for (full, empty) in charts {

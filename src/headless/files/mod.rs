@@ -1,5 +1,8 @@
 //! What a command leaves behind: the run folder, and the tables and charts in it.
 
 pub mod charts;
+mod fonts;
+mod legend;
+mod paint;
 pub mod run_folder;
 pub mod tables;

@@ -2,11 +2,11 @@
 //!
 //! No clock goes into them but `timing.csv`: the same seed and device give the same bytes.
 
-use crate::protocol::{Histograms, Report, Robustness, Share, TaskFigures, Tasks, Unit};
+use crate::protocol::{Histograms, Point, Report, Robustness, Share, TaskFigures, Tasks, Unit};
 use crate::protocol::{Light, Verdict};
 use crate::show::Table;
 use crate::show::columns::{self, Metric};
-use crate::show::number::{decimal, percent};
+use crate::show::number::{decimal, figure, interval, percent};
 
 /// An empty `metrics.csv`: one row a report.
 pub fn metrics() -> Table {
@@ -29,7 +29,7 @@ pub fn timing_row(report: &Report) -> Vec<String> {
     vec![
         report.step.to_string(),
         format!("{:.3}", report.elapsed.as_secs_f64()),
-        format!("{:.3}", report.steps_per_second),
+        report.steps_per_second.to_string(),
     ]
 }
 
@@ -110,15 +110,15 @@ pub fn tasks_rows(tasks: &Tasks) -> Vec<Vec<String>> {
 pub fn tasks_text(tasks: &TaskFigures) -> String {
     let mut text = format!("{:<12} {:>16} {:>13}  figures\n", "task", "cosine to others", "behind layers");
     for (index, name) in tasks.tasks.iter().enumerate() {
-        let [before, behind] = [0, 1].map(|side| tasks.mean_cosine(side, index));
+        let [before, behind] = [0, 1].map(|side| figure(tasks.mean_cosine(side, index)));
         let figures: Vec<String> = tasks.figures[index]
             .iter()
-            .map(|figure| match figure.unit {
-                Unit::Share => format!("{} {}", figure.name, percent(figure.value)),
-                unit => format!("{} {:.4} {}", figure.name, figure.value, unit.symbol()).trim_end().into(),
+            .map(|known| match known.unit {
+                Unit::Share => format!("{} {}", known.name, percent(known.value)),
+                unit => format!("{} {} {}", known.name, figure(known.value), unit.symbol()).trim_end().into(),
             })
             .collect();
-        text += &format!("{name:<12} {before:>16.3} {behind:>13.3}  {}\n", figures.join(", "));
+        text += &format!("{name:<12} {before:>16} {behind:>13}  {}\n", figures.join(", "));
     }
     text + "figures: on all held-out images; cosines: of the tasks' gradients at the shared representation\n"
 }
@@ -128,38 +128,74 @@ pub fn robustness() -> Table {
     Table::new(columns::ROBUSTNESS)
 }
 
-/// An evaluation for people: aligned columns, shares in percent.
+/// An evaluation for people: aligned columns, shares in percent. Where classes are not equally frequent, balanced accuracy
+/// has a column of its own.
 pub fn robustness_text(evaluation: &Robustness) -> String {
-    let names = evaluation.curves.iter().map(|curve| curve.attack.name().len());
-    let width = names.max().unwrap_or(0).max("attack".len());
-    let mut text = format!(
-        "{:<width$} {:<13} {:>8}  {:>15}  {:<17} {:>6}  {:>12}\n",
-        "attack", "target", "ε", "robust accuracy", "95 % interval", "n", "success rate"
-    );
-    let mut row = |attack: &str, target: &str, epsilon: f64, robust: Share, fooled: Share| {
-        let (low, high) = robust.interval();
-        let interval = format!("{} to {}", percent(low), percent(high));
+    let is_unequal = evaluation.has_unequal_classes();
+    let heading =
+        ["attack", "target", "ε", "robust accuracy", "95 % interval", "balanced", "n", "success rate"];
+    let row = |attack: &str, target: &str, point: &Point| {
+        let Point { epsilon, robust, balanced, fooled } = *point;
         let rate = if fooled.total == 0 { "-".into() } else { percent(fooled.value()) };
-        text += &format!(
-            "{attack:<width$} {target:<13} {:>8}  {:>15}  {interval:<17} {:>6}  {rate:>12}\n",
-            decimal(epsilon),
-            percent(robust.value()),
-            robust.total,
-        );
+        let (share, n) = (percent(robust.value()), robust.total.to_string());
+        [attack.into(), target.into(), decimal(epsilon), share, interval(robust), percent(balanced), n, rate]
     };
-    row("none", "-", 0.0, evaluation.clean, Share::default());
+    let (robust, balanced) = (evaluation.clean, evaluation.clean_balanced);
+    let mut rows = vec![heading.map(String::from)];
+    rows.push(row("none", "-", &Point { epsilon: 0.0, robust, balanced, fooled: Share::default() }));
     for curve in &evaluation.curves {
-        for point in &curve.points {
-            row(curve.attack.name(), curve.target.name(), point.epsilon, point.robust, point.fooled);
-        }
+        let (attack, target) = (curve.attack.name(), curve.target.name());
+        rows.extend(curve.points.iter().map(|point| row(attack, target, point)));
     }
     for case in &evaluation.worst {
-        for point in &case.points {
-            row("worst", case.norm.name(), point.epsilon, point.robust, Share::default());
-        }
+        let name = format!("worst, {}", case.norm.symbol());
+        rows.extend(case.points.iter().map(|point| row(&name, "-", point)));
+    }
+    aligned(&rows, |column| is_unequal || heading[column] != "balanced")
+}
+
+/// Rows with their columns under each other: the first two and intervals to the left, numbers to the right.
+fn aligned<const N: usize>(rows: &[[String; N]], is_shown: impl Fn(usize) -> bool) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells = row.iter().zip(&widths).enumerate().filter(|(column, _)| is_shown(*column));
+        let cells = cells.map(|(column, (cell, width))| match column {
+            0 | 1 | 4 => format!("{cell:<width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        text += &cells.collect::<Vec<_>>().join("  ");
+        text.push('\n');
     }
     text
 }
+
+/// How many of the images attacked are of which class, where that differs; nothing where it does not.
+pub fn classes_text(evaluation: &Robustness, classes: &[String]) -> String {
+    if !evaluation.has_unequal_classes() {
+        return String::new();
+    }
+    let total = evaluation.class_images.iter().sum::<u32>().max(1);
+    let mut counted: Vec<(usize, u32)> = evaluation.class_images.iter().copied().enumerate().collect();
+    // The most frequent first; of equally frequent ones that with the smaller number.
+    counted.sort_by_key(|(_, images)| std::cmp::Reverse(*images));
+    let named = |(class, images): &(usize, u32)| {
+        let share = percent(f64::from(*images) / f64::from(total));
+        format!("{} {share} ({images})", columns::class_name(classes, *class))
+    };
+    let left_out = counted.len().saturating_sub(MOST_CLASSES);
+    let (begin, end) =
+        (counted.len().min(MOST_CLASSES) / 2, counted.len() - counted.len().min(MOST_CLASSES).div_ceil(2));
+    let mut names: Vec<String> = counted.iter().map(named).collect();
+    if left_out > 0 {
+        names.splice(begin..end, [format!("… {left_out} classes between …")]);
+    }
+    format!("images by class: {}; accuracy counts images, balanced accuracy classes\n", names.join(", "))
+}
+
+/// Classes that are named in a line at most.
+const MOST_CLASSES: usize = 12;
 
 /// The lights of an audit for people: verdict, figure, and why it matters where it failed.
 pub fn audit_text(lights: &[Light]) -> String {
@@ -195,6 +231,31 @@ mod tests {
         let text = robustness_text(&made_up::robustness(1, 200, true));
         let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
         assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
-        assert!(text.contains("0.05 ") && text.contains(" % to "), "{text}");
+        assert!(text.contains("  0.05  ") && text.contains(" to ") && text.contains("worst, L∞"), "{text}");
+        assert!(!text.contains("balanced"), "accuracy says it all: {text}");
+    }
+
+    #[test]
+    fn unequal_classes_are_told_and_balanced_accuracy_has_a_column() {
+        let mut evaluation = made_up::robustness(1, 200, true);
+        assert_eq!(classes_text(&evaluation, &[]), "", "they differ by one image");
+        evaluation.class_images = vec![180, 20];
+        evaluation.clean_balanced = 0.5;
+        evaluation.clean = Share { hits: 180, total: 200 };
+        evaluation.curves[0].points[0].epsilon = 0.000_01;
+        let names = ["many".into(), "few".into()];
+        let said = classes_text(&evaluation, &names);
+        assert!(said.starts_with("images by class: many 90.0 % (180), few 10.0 % (20);"), "{said}");
+        let text = robustness_text(&evaluation);
+        let widths: Vec<usize> = text.lines().map(|line| line.chars().count()).collect();
+        assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
+        let clean: Vec<&str> = text.lines().nth(1).unwrap().split("  ").map(str::trim).collect();
+        let clean: Vec<&str> = clean.into_iter().filter(|cell| !cell.is_empty()).collect();
+        assert_eq!(clean, ["none", "-", "0", "90.0 %", "85.1 to 93.4 %", "50.0 %", "200", "-"]);
+        assert!(text.contains(" 0.00001 "), "{text}");
+        evaluation.class_images = (0..40).map(|class| 1 + 5 * class).collect();
+        let said = classes_text(&evaluation, &[]);
+        assert!(said.contains("39 5.0 % (196)") && said.contains("… 28 classes between …"), "{said}");
+        assert!(said.contains("0 0.03 % (1)"), "{said}");
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::{AttackKind, Config, Hyper, Occasion, TargetKind};
+use crate::data::steps_per_epoch;
 use crate::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::record::Ended;
@@ -54,10 +55,32 @@ pub fn drive(
     }
 }
 
+/// Images left out of an epoch are told where they are one in so many, or more.
+const NOTEWORTHY: u64 = 10;
+
+/// Images that an epoch takes: whole batches.
+fn images_per_epoch(info: &RunInfo) -> u64 {
+    let (images, batch_size) = (info.train_images, info.config.setup.batch_size);
+    steps_per_epoch(images, batch_size) * batch_size.min(images) as u64
+}
+
+fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// Says what is about to happen.
 fn announce(progress: &Progress, info: &RunInfo, folder: &RunFolder, notices: &[String]) {
     notices.iter().for_each(|notice| progress.say(notice));
     let Config { setup, .. } = &info.config;
+    let left_out = info.train_images as u64 - images_per_epoch(info);
+    if left_out * NOTEWORTHY >= info.train_images as u64 {
+        progress.say(&format!(
+            "an epoch is {} of {} images: {left_out} of the {} are left out of each, others every time",
+            counted(steps_per_epoch(info.train_images, setup.batch_size), "batch", "batches"),
+            setup.batch_size,
+            info.train_images,
+        ));
+    }
     progress.say(&format!(
         "{} · {}, {} images · {}, {} weights · {} steps · {} ({}) · writes to {}",
         setup.method().name(),
@@ -100,9 +123,7 @@ impl Drive<'_> {
         let info = self.await_start()?;
         let Some(epochs) = epochs else { return Ok(info) };
         let mut setup = info.config.setup.clone();
-        // What is left over at the end of an epoch is left out of it, and a batch is never larger than the data.
-        let batches = info.train_images / setup.batch_size.clamp(1, info.train_images);
-        setup.steps = u64::from(epochs) * batches as u64;
+        setup.steps = u64::from(epochs) * steps_per_epoch(info.train_images, setup.batch_size);
         if setup.steps == info.config.setup.steps {
             return Ok(info);
         }

@@ -17,7 +17,7 @@ use crate::headless::files::tables;
 use crate::headless::options::{RunOptions, Shortcut, methods, open_device};
 use crate::headless::print::print;
 use crate::protocol::Delivery;
-use crate::show::number::{percent, seconds};
+use crate::show::number::{decimal, figure, percent, seconds};
 use crate::train::record::Ended;
 use drive::{DriveOptions, drive};
 use interrupt::Interrupt;
@@ -169,22 +169,23 @@ fn summary(outcome: Ended, writer: &RunWriter) -> String {
     if let Some(report) = writer.last_report() {
         let verb = if outcome == Ended::Finished { "finished" } else { "interrupted" };
         text += &format!(
-            "{verb} at step {} after {} of training: loss {:.3}, accuracy {}, auxiliary accuracy {}\n\n",
+            "{verb} at step {}, epoch {}, after {} of training: loss {}, accuracy {}, auxiliary accuracy {}\n\n",
             report.step,
+            decimal(report.epoch),
             seconds(report.elapsed.as_secs_f64()),
-            report.loss,
+            figure(report.loss),
             percent(report.accuracy),
             percent(report.auxiliary_accuracy),
         );
     }
     if let Some(comparison) = writer.last_comparison() {
         text += &format!(
-            "on {} held-out images: student {}, teacher {}, agreement {}, cosine of the gradients {:.3}\n\n",
+            "on {} held-out images: student {}, teacher {}, agreement {}, cosine of the gradients {}\n\n",
             comparison.student.total,
             percent(comparison.student.value()),
             percent(comparison.teacher.value()),
             percent(comparison.agreement.value()),
-            comparison.cosine,
+            figure(comparison.cosine),
         );
     }
     if let Some(tasks) = writer.last_tasks() {
@@ -193,6 +194,7 @@ fn summary(outcome: Ended, writer: &RunWriter) -> String {
     }
     if let Some(evaluation) = writer.last_evaluation() {
         text += &tables::robustness_text(evaluation);
+        text += &tables::classes_text(evaluation, writer.classes());
         text.push('\n');
     }
     text + &format!("everything is in {}\n", writer.folder().path().display())

@@ -74,6 +74,11 @@ impl RunWriter {
         self.info.config.setup.scenario
     }
 
+    /// Names of the classes.
+    pub fn classes(&self) -> &[String] {
+        &self.info.classes
+    }
+
     /// The last comparison of student and teacher.
     pub fn last_comparison(&self) -> Option<&Comparison> {
         self.last_histograms.as_ref()?.comparison.as_ref()
@@ -178,8 +183,10 @@ impl RunWriter {
             }
         }
         if let Some(evaluation) = self.evaluations.last() {
-            let chart = charts::robustness(evaluation, self.info.config.hyper.epsilon);
-            self.folder.write("robustness.png", &png(&chart)?)?;
+            for norm in evaluation.norms() {
+                let chart = charts::robustness(evaluation, norm, self.info.config.hyper.epsilon);
+                self.folder.write(charts::robustness_file(norm), &png(&chart)?)?;
+            }
         }
         Ok(())
     }

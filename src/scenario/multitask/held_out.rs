@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     config::{Hyper, Stream},
+    data::proportional_subset,
     gpu::images::Batch,
 };
 
@@ -52,9 +53,9 @@ impl Multitask {
                 }
             }
         }
-        let few = |count: usize| &all[..count.min(all.len())];
-        let compasses =
-            self.held_out_gradients(few(COMPASS_IMAGES), hyper).map(|gradients| compass(rows(&gradients)));
+        // Files may have their images class by class.
+        let few = proportional_subset(self.held_out.labels(), COMPASS_IMAGES, Stream::Sample.number());
+        let compasses = self.held_out_gradients(&few, hyper).map(|gradients| compass(rows(&gradients)));
         let [before, behind] = compasses;
         let flat = |cosines: Tensor<2>| cosines.flatten(0, 1);
         let layers = self.alignment().weights();
@@ -63,7 +64,7 @@ impl Multitask {
             layer.clone().reshape([channels, height * width]).mean_dim(0).reshape([height * width])
         };
         let alignment = Tensor::cat(layers.iter().map(map).collect(), 0);
-        let found = self.held_out_said(few(SHOWN), hyper);
+        let found = self.held_out_said(&few[..SHOWN.min(few.len())], hyper);
         let [n, _, image_height, image_width] = found.input.dims();
         let input = grey(found.input).reshape([n * image_height * image_width]);
         let pairs = found.targets.into_iter().zip(found.said);

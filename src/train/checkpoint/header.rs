@@ -1,14 +1,18 @@
 //! What a checkpoint says beside its tensors, as JSON: from it come its networks, and the names of their tensors.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::{CheckpointError, VERSION};
 use crate::{
     config::{Activation, Config, NetworkKind, ScenarioKind, Setup, knobs},
+    data::{self, DataError},
     nn::{
         MultitaskNetwork, Network,
         network::{Interface, Statistics},
     },
+    protocol::Places,
     scenario::{auxiliary_network, multitask},
 };
 
@@ -32,6 +36,9 @@ pub struct Header {
     pub image: [usize; 3],
     /// Class names.
     pub classes: Vec<String>,
+    /// Where the run found its data and its teacher.
+    #[serde(default, skip_serializing_if = "Places::is_empty")]
+    pub places: Places,
     /// Mean of the training images by channel.
     pub mean: Vec<f32>,
     /// Deviation of the training images by channel.
@@ -99,6 +106,7 @@ impl Header {
             step,
             image: interface.image,
             classes,
+            places: Places::default(),
             mean: statistics.mean.clone(),
             deviation: statistics.deviation.clone(),
             teacher: None,
@@ -106,6 +114,19 @@ impl Header {
             main_steps: 0,
             auxiliary_steps: 0,
         }
+    }
+
+    /// The same, of a run that found its data and its teacher there.
+    pub fn with_places(self, places: Places) -> Self {
+        Self { places, ..self }
+    }
+
+    /// Where the data of its run are now; `run` is the run's folder, if it is known.
+    ///
+    /// # Errors
+    /// [`DataError::NotFound`].
+    pub fn data(&self, run: Option<&Path>) -> Result<String, DataError> {
+        data::locate(&self.config.setup.data, self.places.data.as_deref(), run)
     }
 
     /// The same, of a run with a teacher.

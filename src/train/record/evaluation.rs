@@ -18,6 +18,12 @@ pub struct EvaluationRecord {
     pub step: u64,
     /// Without attack.
     pub clean: ShareRecord,
+    /// The same balanced over the classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clean_balanced: Option<f64>,
+    /// Images attacked of each class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_images: Vec<u32>,
     /// Each image under the attack that harms it most: the headline.
     #[serde(default)]
     pub worst_case: Vec<WorstRecord>,
@@ -32,6 +38,9 @@ pub struct EvaluationRecord {
     /// The smallest L∞ distance at which each image was fooled: 0 without attack, null where it never was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub smallest_epsilon: Vec<Option<f64>>,
+    /// The same in L2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub smallest_epsilon_l2: Vec<Option<f64>>,
     /// What was taken for what, threat by threat.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confusion: Vec<ConfusionRecord>,
@@ -67,6 +76,9 @@ pub struct WorstPoint {
     pub epsilon: f64,
     /// Images still classified correctly.
     pub robust: ShareRecord,
+    /// The same balanced over the classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced: Option<f64>,
 }
 
 /// One attack at one radius.
@@ -80,6 +92,9 @@ pub struct AttackRecord {
     pub epsilon: f64,
     /// Images still classified correctly.
     pub robust: ShareRecord,
+    /// The same balanced over the classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced: Option<f64>,
     /// Images predicted as the attack's target, where it has one.
     pub success: Option<ShareRecord>,
 }
@@ -148,6 +163,7 @@ impl EvaluationRecord {
                 target: curve.target,
                 epsilon: point.epsilon,
                 robust: ShareRecord::of(point.robust),
+                balanced: known(point.balanced),
                 success: (point.fooled.total > 0).then(|| ShareRecord::of(point.fooled)),
             })
         });
@@ -157,17 +173,24 @@ impl EvaluationRecord {
             points: case
                 .points
                 .iter()
-                .map(|point| WorstPoint { epsilon: point.epsilon, robust: ShareRecord::of(point.robust) })
+                .map(|point| WorstPoint {
+                    epsilon: point.epsilon,
+                    robust: ShareRecord::of(point.robust),
+                    balanced: known(point.balanced),
+                })
                 .collect(),
         });
         Self {
             step: evaluation.step,
             clean: ShareRecord::of(evaluation.clean),
+            clean_balanced: known(evaluation.clean_balanced),
+            class_images: evaluation.class_images.clone(),
             worst_case: worst_case.collect(),
             eot: None,
             verdict_draws: None,
             attacks: attacks.collect(),
             smallest_epsilon: Vec::new(),
+            smallest_epsilon_l2: Vec::new(),
             confusion: Vec::new(),
             audit: Vec::new(),
         }
@@ -175,7 +198,10 @@ impl EvaluationRecord {
 
     /// The same image by image and class by class, and with what an audit found.
     pub fn in_full(evaluation: &Robustness, audit: Vec<Light>, noise: Expectation) -> Self {
-        let known = |radius: &f64| radius.is_finite().then_some(*radius);
+        let smallest = |norm: Norm| {
+            let of_images = evaluation.worst_in(norm).map_or(&[][..], |case| &case.smallest);
+            of_images.iter().copied().map(known).collect()
+        };
         let confusion = evaluation.mistakes.iter().map(|mistakes| ConfusionRecord {
             attack: mistakes.attack,
             target: mistakes.target,
@@ -185,10 +211,16 @@ impl EvaluationRecord {
         Self {
             eot: Some(noise.draws),
             verdict_draws: noise.verdict,
-            smallest_epsilon: evaluation.smallest.iter().map(known).collect(),
+            smallest_epsilon: smallest(Norm::Linf),
+            smallest_epsilon_l2: smallest(Norm::L2),
             confusion: confusion.collect(),
             audit,
             ..Self::of(evaluation)
         }
     }
+}
+
+/// A number that is one.
+fn known(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
 }

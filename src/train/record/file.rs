@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::data::text::decode;
+
 /// Number of the format; a reader refuses larger ones. Files that name none are of format 0.
 pub const VERSION: u32 = 0;
 
@@ -44,8 +46,10 @@ pub enum RecordError {
 /// # Errors
 /// [`RecordError`].
 pub(super) fn read(path: &Path, expected: &'static str) -> Result<Value, RecordError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| RecordError::Unreadable { path: path.into(), source })?;
+    let bytes =
+        std::fs::read(path).map_err(|source| RecordError::Unreadable { path: path.into(), source })?;
+    let text =
+        decode(&bytes).map_err(|at| malformed(path, expected, &format!("byte {at} is no text in UTF-8")))?;
     let json: Value = serde_json::from_str(&text).map_err(|error| malformed(path, expected, &error))?;
     match json.get("version").and_then(Value::as_u64) {
         Some(found) if found > u64::from(VERSION) => Err(RecordError::Version { path: path.into(), found }),

@@ -8,7 +8,7 @@ pub use evaluation::{
     AttackRecord, ConfusionRecord, EvaluationRecord, Expectation, ShareRecord, WorstPoint, WorstRecord,
 };
 pub use file::{RecordError, VERSION};
-pub use run::{DataRecord, Ended, LastFigures, Latest, RunRecord, TaskRecord, read_config};
+pub use run::{DataRecord, Ended, LastFigures, Latest, RunRecord, TaskRecord, read_config, read_run};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     config::{AttackKind, Config, DeviceInfo, TargetKind, knobs::validate},
-    protocol::{Comparison, Figure, Histograms, Report, Robustness, RunInfo, TaskFigures, Tasks, nullable},
+    protocol::{
+        Comparison, Figure, Histograms, Places, Report, Robustness, RunInfo, TaskFigures, Tasks, nullable,
+    },
 };
 
 /// How a run ended.
@@ -55,6 +57,9 @@ pub struct RunRecord {
     pub device: DeviceInfo,
     /// On what.
     pub data: DataRecord,
+    /// Where its data and its teacher were found.
+    #[serde(default, skip_serializing_if = "Places::is_empty")]
+    pub places: Places,
     /// Weights of the main network.
     pub main_weights: usize,
     /// Weights of the auxiliary network.
@@ -173,6 +178,7 @@ impl RunRecord {
             config: info.config.clone(),
             device: info.device.clone(),
             data: DataRecord::of(info),
+            places: info.places.clone(),
             main_weights: info.main_weights,
             auxiliary_weights: info.auxiliary_weights,
             teacher_weights: info.teacher_weights,
@@ -292,13 +298,24 @@ impl LastFigures {
     }
 }
 
-/// The configuration in a `run.json`, or in a file that holds nothing else.
+/// The configuration in a `run.json`, or in a file that holds nothing else; of a run folder, in its `run.json`.
 ///
 /// # Errors
 /// [`RecordError`]; a knob out of range is one.
-pub fn read_config(path: &Path) -> Result<Config, RecordError> {
+pub fn read_config(file_or_folder: &Path) -> Result<Config, RecordError> {
+    read_run(file_or_folder).map(|(config, _)| config)
+}
+
+/// The same, with where the run found its data and its teacher, if it says so.
+///
+/// # Errors
+/// As [`read_config`].
+pub fn read_run(file_or_folder: &Path) -> Result<(Config, Places), RecordError> {
     const EXPECTED: &str = "the run.json of a run";
+    let path = &file::locate(file_or_folder, RunRecord::FILE);
     let mut json = file::read(path, EXPECTED)?;
+    let places = json.get("places").cloned().map(serde_json::from_value).transpose();
+    let places = places.map_err(|error| file::malformed(path, EXPECTED, &error))?.unwrap_or_default();
     if let Some(inner) = json.get_mut("config") {
         json = inner.take();
     }
@@ -309,7 +326,7 @@ pub fn read_config(path: &Path) -> Result<Config, RecordError> {
     let config: Config =
         serde_json::from_value(json).map_err(|error| file::malformed(path, EXPECTED, &error))?;
     validate(&config).map_err(|error| file::malformed(path, EXPECTED, &error))?;
-    Ok(config)
+    Ok((config, places))
 }
 
 /// A number that is one.

@@ -3,8 +3,8 @@ use std::path::Path;
 use web_time::{Duration, SystemTime};
 
 use super::*;
-use crate::config::{AttackKind, Config, Hyper};
-use crate::protocol::{Comparison, Robustness, Share, made_up};
+use crate::config::{AttackKind, Config, Hyper, Norm};
+use crate::protocol::{Comparison, Places, Share, WorstCase, made_up};
 
 /// The record of a made-up run of several tasks beside a teacher, with all that a record may hold.
 fn full() -> RunRecord {
@@ -54,10 +54,17 @@ fn a_record_reads_back_as_it_was_written() {
 #[test]
 fn an_evaluation_reads_back_in_full() {
     let evaluation = made_up::robustness(1, 3000, true);
-    let evaluation = Robustness { smallest: vec![0.0, 0.25, f64::INFINITY], ..evaluation };
+    let mut evaluation = evaluation;
+    let l2 =
+        WorstCase { norm: Norm::L2, smallest: vec![0.0, 2.5, f64::INFINITY], ..evaluation.worst[0].clone() };
+    evaluation.worst[0].smallest = vec![0.0, 0.25, f64::INFINITY];
+    evaluation.worst.push(l2);
     let lights = made_up::audited(1, 3000, true).lights;
     let record = EvaluationRecord::in_full(&evaluation, lights, Expectation { draws: 20, verdict: Some(32) });
     assert_eq!(record.smallest_epsilon, [Some(0.0), Some(0.25), None]);
+    assert_eq!(record.smallest_epsilon_l2, [Some(0.0), Some(2.5), None]);
+    assert_eq!((record.clean_balanced, record.class_images.len()), (Some(evaluation.clean_balanced), 10));
+    assert!(record.attacks.iter().all(|attack| attack.balanced.is_some()));
     let record: EvaluationRecord = serde_json::from_str(&record.text()).unwrap();
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join(EvaluationRecord::FILE), record.text()).unwrap();
@@ -128,6 +135,37 @@ fn a_configuration_is_read_with_its_run_or_alone() {
         let (_scratch, path) = written(&text);
         assert_eq!(read_config(&path).unwrap(), config, "{text}");
     }
+}
+
+#[test]
+fn a_record_is_read_with_any_byte_order_mark() {
+    let record = full();
+    let text = record.text();
+    let units = text.encode_utf16();
+    for bytes in [
+        [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+        [&b"\xff\xfe"[..], &units.flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat(),
+    ] {
+        let (_scratch, path) = written("");
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(RunRecord::read(&path).unwrap().config, record.config);
+        assert_eq!(read_config(&path).unwrap(), record.config);
+    }
+    let (_scratch, path) = written("");
+    std::fs::write(&path, b"{\xff").unwrap();
+    let error = RunRecord::read(&path).unwrap_err().to_string();
+    assert!(error.ends_with("byte 1 is no text in UTF-8"), "{error}");
+}
+
+#[test]
+fn a_record_says_where_its_data_were() {
+    let places = Places { data: Some("/data/digits".into()), teacher: None };
+    let (_scratch, path) = written(&RunRecord { places: places.clone(), ..full() }.text());
+    assert_eq!(read_run(&path).unwrap().1, places);
+    let (_scratch, path) = written(&full().text());
+    assert_eq!(read_run(&path).unwrap().1, Places::default(), "built-in data have no place");
+    let (_scratch, path) = written(&full().text().replacen('{', "{\"places\": 3,", 1));
+    assert!(read_run(&path).unwrap_err().to_string().contains("is not the run.json"));
 }
 
 #[test]

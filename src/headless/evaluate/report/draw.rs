@@ -8,41 +8,40 @@ use crate::config::Norm;
 use crate::protocol::{Curve, Point, Robustness};
 use crate::show::charts::{band, curve_name, from_clean, values};
 use crate::show::matrix::shares;
-use crate::show::number::{decimal, percent, whole_percent};
+use crate::show::number::{cell, decimal, percent, whole_percent};
 use crate::show::palette::Role;
 use crate::show::picture::image;
-use crate::show::{Axis, Chart, Mark, Shape, png};
+use crate::show::{Axis, Chart, Mark, Shape, png, shortened};
 
 /// Text that may stand in HTML.
 pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Accuracy against ε: the L∞ attacks, each labelled at its end, and the worst case with its interval.
-pub fn curves(evaluation: &Robustness) -> Chart {
-    let is_linf = |curve: &&Curve| curve.attack.norm() == Norm::Linf;
-    let curves: Vec<&Curve> = evaluation.curves.iter().filter(is_linf).collect();
+/// Accuracy against ε in a norm: its attacks, each labelled at its end, and the worst case with its interval.
+pub fn curves(evaluation: &Robustness, norm: Norm) -> Chart {
+    let curves: Vec<&Curve> = evaluation.curves_in(norm).collect();
     let mut radii: Vec<f64> =
         curves.iter().flat_map(|curve| &curve.points).map(|point| point.epsilon).collect();
     radii.sort_by(f64::total_cmp);
     radii.dedup();
-    let largest = radii.last().copied().unwrap_or(0.0).max(1e-6);
+    // Where nothing but a radius of 0 was attacked with, there is still an axis.
+    let largest = radii.last().copied().filter(|largest| *largest > 0.0).unwrap_or(1.0);
     let ticks = std::iter::once(0.0).chain(radii.into_iter().filter(|radius| *radius > 0.0));
     let line =
         |points: &[Point], role| Mark::new(Shape::Line(4), values(&from_clean(evaluation, points)), role);
     let attacked = curves.iter().enumerate().map(|(place, curve)| {
         line(&curve.points, Role::Attack(curve.attack, curve.target, place)).named(curve_name(curve))
     });
-    let case = evaluation.worst.iter().find(|case| case.norm == Norm::Linf);
-    let worst = case.into_iter().flat_map(|case| {
+    let worst = evaluation.worst_in(norm).into_iter().flat_map(|case| {
         let interval = band(&from_clean(evaluation, &case.points), Role::Worst);
         [interval, line(&case.points, Role::Worst).named("worst case")]
     });
     Chart {
-        title: "Accuracy against epsilon".into(),
+        title: format!("Accuracy against epsilon, {}", norm.symbol()),
         note: String::new(),
         x: Axis {
-            label: "ε, L∞, pixels in [0, 1]".into(),
+            label: format!("ε: {}", norm.measure()),
             range: [0.0, largest],
             ticks: ticks.map(|epsilon| (epsilon, decimal(epsilon))).collect(),
         },
@@ -76,20 +75,29 @@ pub fn bars(falls: &[(f64, usize)]) -> String {
     format!("<table class=\"bars\">{rows}</table>")
 }
 
+/// Characters of a name beside a matrix.
+const NAME: usize = 20;
+
+/// A class's name beside a matrix: shortened where it is long, with the whole of it where the pointer rests.
+fn class_name(name: &str) -> String {
+    let short = shortened(name, NAME);
+    let whole = if short == name { String::new() } else { format!(" title=\"{}\"", escaped(name)) };
+    format!("<span{whole}>{}</span>", escaped(&short))
+}
+
 /// A matrix of shares of each row, darker where they are larger; the diagonal framed.
 pub fn matrix<N: Copy + Into<f64>>(values: &[N], classes: &[String]) -> String {
     let k = classes.len();
     let mut table = String::from("<table class=\"matrix\"><tr><td></td>");
     for class in classes {
-        let _ = write!(table, "<th scope=\"col\"><span>{}</span></th>", escaped(class));
+        let _ = write!(table, "<th scope=\"col\">{}</th>", class_name(class));
     }
     table += "</tr>";
     for (row, class) in shares(values).chunks_exact(k.max(1)).zip(0..) {
-        let _ = write!(table, "<tr><th scope=\"row\">{}</th>", escaped(&classes[class]));
+        let _ = write!(table, "<tr><th scope=\"row\">{}</th>", class_name(&classes[class]));
         for (column, share) in row.iter().enumerate() {
             let diagonal = if column == class { " class=\"diagonal\"" } else { "" };
-            let percent = (100.0 * share).round();
-            let text = if percent > 0.0 { format!("{percent}") } else { String::new() };
+            let text = escaped(&cell(*share));
             let _ = write!(table, "<td{diagonal} style=\"--share:{share:.3}\">{text}</td>");
         }
         table += "</tr>";

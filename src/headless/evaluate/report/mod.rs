@@ -8,6 +8,7 @@ mod svg;
 use burn::tensor::Tensor;
 
 use crate::attack::Victim;
+use crate::config::threat::headline_radius;
 use crate::config::{Norm, Threat, VERDICT_DRAWS};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
@@ -38,7 +39,7 @@ pub struct Contents<'a> {
     pub subject: &'a Description,
     /// The figures.
     pub evaluation: &'a Robustness,
-    /// Predictions and pictures at the headline's radius.
+    /// Predictions and pictures at the headlines' radii.
     pub gallery: &'a Gallery,
     /// The audit; empty where none was made.
     pub lights: &'a [Light],
@@ -53,11 +54,11 @@ struct Seen {
     pictures: Vec<Vec<f32>>,
 }
 
-/// Predictions and pictures under every threat at one radius.
+/// Predictions and pictures under every threat at one radius of each norm.
 #[derive(Clone, Debug, Default)]
 pub struct Gallery {
-    /// The L∞ radius.
-    epsilon: f64,
+    /// The radius of each norm that was attacked in.
+    radii: Vec<(Norm, f64)>,
     classes: usize,
     /// True classes, in the order in which images were attacked.
     labels: Vec<usize>,
@@ -68,16 +69,25 @@ pub struct Gallery {
 }
 
 impl Gallery {
-    /// One for those of `threats` whose radius is the L∞ one nearest to `epsilon`.
+    /// One for those of `threats` whose radius is the one nearest to that at which robustness in their norm is told of a
+    /// run with this `epsilon`.
     pub fn new(threats: &[Threat], epsilon: f64, classes: usize) -> Self {
-        let is_linf = |threat: &&Threat| threat.attack.norm() == Norm::Linf && threat.epsilon > 0.0;
-        let off = |threat: &Threat| (threat.epsilon - epsilon).abs();
-        let nearest = threats.iter().filter(is_linf).min_by(|a, b| off(a).total_cmp(&off(b)));
-        let epsilon = nearest.map_or(epsilon, |threat| threat.epsilon);
-        let at = |(_, threat): &(usize, &Threat)| is_linf(threat) && threat.epsilon == epsilon;
+        let nearest = |norm: Norm| {
+            let off = |radius: &f64| (radius - headline_radius(norm, epsilon)).abs();
+            let is_one = |threat: &&Threat| threat.attack.norm() == norm && threat.epsilon > 0.0;
+            let radii = threats.iter().filter(is_one).map(|threat| threat.epsilon);
+            Some((norm, radii.min_by(|a, b| off(a).total_cmp(&off(b)))?))
+        };
+        let radii: Vec<(Norm, f64)> = Norm::ALL.into_iter().filter_map(nearest).collect();
+        let at = |(_, threat): &(usize, &Threat)| radii.contains(&(threat.attack.norm(), threat.epsilon));
         let threats = threats.iter().enumerate().filter(at);
         let threats = threats.map(|(number, threat)| (number, *threat, Seen::default())).collect();
-        Self { epsilon, classes, threats, ..Self::default() }
+        Self { radii, classes, threats, ..Self::default() }
+    }
+
+    /// The radius in a norm, if anything was attacked in it.
+    fn radius(&self, norm: Norm) -> Option<f64> {
+        self.radii.iter().find(|(known, _)| *known == norm).map(|(_, radius)| *radius)
     }
 
     /// Takes note of what threat number `number` made of the held-out images at `indices`.
@@ -119,9 +129,10 @@ impl Gallery {
         self.pairs = sums.into_iter().enumerate().map(mean).collect();
     }
 
-    /// The threat that left the fewest images right.
-    fn strongest(&self) -> Option<&(usize, Threat, Seen)> {
-        self.threats.iter().min_by_key(|(.., seen)| right(&self.confusion(seen)))
+    /// The threat in a norm that left the fewest images right.
+    fn strongest(&self, norm: Norm) -> Option<&(usize, Threat, Seen)> {
+        let in_norm = self.threats.iter().filter(|(_, threat, _)| threat.attack.norm() == norm);
+        in_norm.min_by_key(|(.., seen)| right(&self.confusion(seen)))
     }
 
     /// How often each class (row) was taken for each (column): `K × K`.
@@ -148,5 +159,41 @@ impl Seen {
             self.pictures.extend(pixels.chunks_exact(size).map(<[f32]>::to_vec));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{AttackKind, TargetKind};
+
+    fn threats(attacks: &[(AttackKind, f64)]) -> Vec<Threat> {
+        let target = TargetKind::Untargeted;
+        attacks
+            .iter()
+            .map(|(attack, epsilon)| Threat {
+                attack: *attack,
+                target,
+                epsilon: *epsilon,
+                steps: 1,
+                restarts: 1,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_norm_has_its_radius_and_its_strongest_attack() {
+        use AttackKind::{Fgsm, Pgd, PgdL2};
+        let all = threats(&[(Fgsm, 0.05), (Pgd, 0.1), (PgdL2, 0.25), (PgdL2, 2.0), (Pgd, 0.0)]);
+        let gallery = Gallery::new(&all, 0.09, 2);
+        assert_eq!(Norm::ALL.map(|norm| gallery.radius(norm)), [Some(0.1), Some(0.25)]);
+        let numbers =
+            |gallery: &Gallery| gallery.threats.iter().map(|(number, ..)| *number).collect::<Vec<_>>();
+        assert_eq!(numbers(&gallery), [1, 2]);
+        let strongest = Norm::ALL.map(|norm| gallery.strongest(norm).map(|(_, threat, _)| threat.attack));
+        assert_eq!(strongest, [Some(Pgd), Some(PgdL2)]);
+        let alone = Gallery::new(&threats(&[(PgdL2, 1.0)]), 0.1, 2);
+        assert_eq!(Norm::ALL.map(|norm| alone.radius(norm)), [None, Some(1.0)]);
+        assert_eq!(numbers(&alone), [0]);
     }
 }
