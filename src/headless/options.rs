@@ -9,6 +9,7 @@ use crate::config::link::{self, Linked};
 use crate::config::{Config, Knob, Method, NetworkKind, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
 use crate::headless::error::HeadlessError;
+use crate::headless::print::say;
 use crate::train::record::read_config;
 
 /// What is trained, on what, for how long. Each flag is a shortcut for a `--set`.
@@ -179,7 +180,7 @@ impl RunOptions {
 /// Says what of a link was not kept.
 fn warn_of(refused: &[String]) {
     for refused in refused {
-        eprintln!("warning: {refused} The rest of the link is kept.");
+        say(&format!("warning: {refused} The rest of the link is kept."));
     }
 }
 

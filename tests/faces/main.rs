@@ -15,5 +15,9 @@ mod before;
 mod command_line;
 mod compare;
 mod data;
+#[cfg(unix)]
+mod lost_work;
 mod paths;
 mod protocol;
+#[cfg(target_os = "linux")]
+mod script;

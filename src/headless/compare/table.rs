@@ -207,6 +207,7 @@ mod tests {
             success: None,
         };
         record.last.as_mut().unwrap().evaluation = Some(EvaluationRecord {
+            incomplete: None,
             step: 10,
             clean: share(accuracy),
             worst_case: vec![],

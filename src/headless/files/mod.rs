@@ -1,5 +1,7 @@
 //! What a command leaves behind: the run folder, and the tables and charts in it.
 
 pub mod charts;
+pub mod rescue;
 pub mod run_folder;
 pub mod tables;
+pub mod write;

@@ -4,7 +4,9 @@ mod evaluation;
 mod file;
 mod run;
 
-pub use evaluation::{AttackRecord, ConfusionRecord, EvaluationRecord, ShareRecord, WorstPoint, WorstRecord};
+pub use evaluation::{
+    AttackRecord, ConfusionRecord, EvaluationRecord, Incomplete, ShareRecord, WorstPoint, WorstRecord,
+};
 pub use file::{RecordError, VERSION};
 pub use run::{DataRecord, Ended, LastFigures, Latest, RunRecord, TaskRecord, read_config};
 

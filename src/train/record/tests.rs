@@ -58,7 +58,11 @@ fn an_evaluation_reads_back_in_full() {
     let lights = made_up::audited(1, 3000, true).lights;
     let record = EvaluationRecord::in_full(&evaluation, lights, 20);
     assert_eq!(record.smallest_epsilon, [Some(0.0), Some(0.25), None]);
+    assert!(!record.text().contains("incomplete"), "of a finished one nothing is said");
+    let incomplete = Some(Incomplete { images: 64, of: 1000, audit: true });
+    let record = EvaluationRecord { incomplete, ..record };
     let record: EvaluationRecord = serde_json::from_str(&record.text()).unwrap();
+    assert_eq!(record.incomplete, incomplete);
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join(EvaluationRecord::FILE), record.text()).unwrap();
     assert_eq!(EvaluationRecord::read(scratch.path()).unwrap(), record);
