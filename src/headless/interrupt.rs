@@ -68,12 +68,11 @@ impl Interrupt {
 
     /// What is said of a command that ended so.
     pub fn completed(&self, ended: Ended) -> Completed {
-        match ended {
+        match (ended, self.first.load(Ordering::SeqCst)) {
             // A run may be interrupted by a signal that went to it alone.
-            Ended::Interrupted => {
-                Completed::Interrupted(BY_SIGNAL + self.first.load(Ordering::SeqCst).max(CTRL_C))
-            }
-            Ended::Running | Ended::Finished | Ended::Failed => Completed::Finished,
+            (Ended::Interrupted, 0) => Completed::Interrupted(BY_SIGNAL + CTRL_C),
+            (Ended::Interrupted, signal) => Completed::Interrupted(BY_SIGNAL + signal),
+            (Ended::Running | Ended::Finished | Ended::Failed, _) => Completed::Finished,
         }
     }
 }
@@ -117,8 +116,10 @@ mod tests {
         assert_eq!(interrupt.completed(Ended::Finished), Completed::Finished);
         interrupt.ask();
         assert_eq!(interrupt.completed(Ended::Interrupted), Completed::Interrupted(130));
-        interrupt.first.store(TERMINATED, Ordering::SeqCst);
-        assert_eq!(interrupt.completed(Ended::Interrupted), Completed::Interrupted(143));
+        for (signal, status) in [(TERMINATED, 143), (HUNG_UP, 129), (0, 130)] {
+            interrupt.first.store(signal, Ordering::SeqCst);
+            assert_eq!(interrupt.completed(Ended::Interrupted), Completed::Interrupted(status));
+        }
         assert!([129, 130, 143].into_iter().all(is_interruption));
         assert!(![0, 1, 2, 101, 137].into_iter().any(is_interruption));
     }

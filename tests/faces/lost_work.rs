@@ -155,6 +155,29 @@ fn an_interrupted_evaluation_goes_on_and_ends_as_if_it_had_never_been() {
 }
 
 #[test]
+fn an_interrupted_audit_goes_on_too() {
+    let scratch = folder();
+    let folder = scratch.path();
+    must(&format!("{SHORT} --set attack_steps=20 --out run").replace("--set attack_steps=1 ", ""), folder);
+    let line = "evaluate run --device cpu --attack fgsm --epsilon 0.1 --samples 40 --audit";
+    let whole = must(&format!("{line} --out whole"), folder);
+    let (child, said) = started(lab(&format!("{line} --out cut"), folder), "attacked 40 images");
+    signal(&child, "-TERM");
+    let (code, output, said) = ended(child, said);
+    assert_eq!(code, Some(143), "{said}");
+    assert!(output.contains("40 of 40 images") && output.contains("the audit was not finished"), "{output}");
+    assert!(!output.contains("audit: "), "half an audit looks like none: {output}");
+    let record = json(&folder.join("cut/robustness.json"));
+    assert!(record["incomplete"]["audit"] == true && record["audit"].is_null(), "{record}");
+    let resumed = must(&format!("{line} --out cut"), folder);
+    assert_eq!(text(&resumed.stdout), text(&whole.stdout));
+    for file in ["robustness.json", "report.html"] {
+        let [cut, whole] = ["cut", "whole"].map(|out| std::fs::read(folder.join(out).join(file)).unwrap());
+        assert!(cut == whole, "{file} differs");
+    }
+}
+
+#[test]
 fn a_beginning_that_is_none_is_refused_or_begun_anew() {
     let scratch = folder();
     let folder = scratch.path();
