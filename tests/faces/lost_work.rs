@@ -334,7 +334,7 @@ fn a_comparison_whose_folder_is_removed_says_what_is_gone_and_makes_it_again() {
     let line = "compare defense --modes baseline --seeds 2 --device cpu --data data --steps 2 --set batch_size=16 --set width=0.5 --set attack_steps=1 --out c";
     let mut command = lab(line, folder);
     let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    wait_until("the second cell", || folder.join("c/baseline-seed2").exists());
+    wait_until("the second cell", || folder.join("c/baseline-seed2/log.txt").exists());
     // The second cell may just be writing into it.
     while std::fs::remove_dir_all(folder.join("c")).is_err() {}
     let said = child.stderr.take().unwrap();

@@ -13,8 +13,9 @@ use crate::train::record::Ended;
 use super::outcome::{finished, headline};
 use super::plan::{Cell, PLAN_FILE, Plan};
 use crate::headless::error::HeadlessError;
+use crate::headless::files::rescue::write_anew;
 use crate::headless::files::run_folder::make_folder;
-use crate::headless::files::write::{FolderError, write_whole};
+use crate::headless::files::write::FolderError;
 use crate::headless::interrupt::{Interrupt, is_interruption};
 use crate::headless::progress::Progress;
 
@@ -163,7 +164,7 @@ impl Workshop<'_> {
         make_folder(&folder)?;
         let path: PathBuf = folder.join("config.json");
         let json = serde_json::to_string_pretty(config).expect("plain data always becomes JSON");
-        write_whole(&path, json.as_bytes())?;
+        write_anew(&path, json.as_bytes())?;
         let program = std::env::current_exe().map_err(|error| HeadlessError::System(error.to_string()))?;
         let log = folder.join(LOG_FILE);
         let unwritable = |source| FolderError::Unwritable { path: log.clone(), source };
