@@ -23,6 +23,12 @@
 //! | [`headless`] | the commands |
 //! | [`app`] | the window |
 
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "both panic where the reader is gone; see headless::print"
+)]
+
 pub mod app;
 pub mod attack;
 pub mod config;

@@ -1,5 +1,11 @@
 //! The program: the window, a command, or the page.
 
+#![warn(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "both panic where the reader is gone; see headless::print"
+)]
+
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
     use great_lab::headless;
@@ -7,6 +13,8 @@ fn main() -> std::process::ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
         .with_writer(std::io::stderr)
+        // Where standard error is gone, complaining on it would be a panic.
+        .log_internal_errors(false)
         .init();
     tell_panics_once();
     match headless::parse(std::env::args_os()) {
@@ -43,7 +51,7 @@ fn tell_panics_once() {
 fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCode {
     use great_lab::{
         app::{Lab, Options},
-        headless::{complain, error::HeadlessError, options::open_device},
+        headless::{complain, error::HeadlessError, has_display, options::open_device},
         protocol::{Delivery, end},
         train::spawn,
     };
@@ -53,10 +61,7 @@ fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCod
         Err(error) => return complain(&error),
     };
     let config = linked.config;
-    let has_display = ["DISPLAY", "WAYLAND_DISPLAY"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-    if cfg!(target_os = "linux") && !has_display {
+    if !has_display() {
         return complain(&HeadlessError::NoDisplay);
     }
     let prepared = open_device(&options.options.device).and_then(|opened| {

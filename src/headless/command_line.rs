@@ -11,6 +11,7 @@ use crate::headless::compare::CompareOptions;
 use crate::headless::error::BAD_INPUT;
 use crate::headless::evaluate::EvaluateOptions;
 use crate::headless::options::{RunOptions, knobs_help};
+use crate::headless::print::say;
 use crate::headless::train::{DistillOptions, MultitaskOptions, TrainOptions};
 
 const LAB_EXAMPLES: &str = "\
@@ -34,7 +35,7 @@ Examples:
   great-lab train --config runs/a/run.json --seed 2 --out runs/b
 
 Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
-Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).";
 
 const DISTILL_EXAMPLES: &str = "\
 Examples:
@@ -44,7 +45,7 @@ Examples:
   great-lab distill --method great --set alpha=0.5 --out runs/d
 
 Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
-Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).";
 
 const MULTITASK_EXAMPLES: &str = "\
 Examples:
@@ -54,7 +55,7 @@ Examples:
   great-lab multitask --method single-task --out runs/alone       what the others are measured against
 
 Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
-Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted.";
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).";
 
 const COMPARE_EXAMPLES: &str = "\
 Examples:
@@ -75,7 +76,12 @@ Examples:
   great-lab evaluate runs/a --attack fgsm,pgd --target random --epsilon 8/255 --samples 2000
   great-lab evaluate runs/a --attack autoattack --epsilon 8/255 --samples 1000
   great-lab evaluate runs/a --audit --report robustness.html
-  great-lab evaluate runs/a --attack pgd --epsilon 0.1 --save-examples pgd.npz";
+  great-lab evaluate runs/a --attack pgd --epsilon 0.1 --save-examples pgd.npz
+  great-lab evaluate runs/a --attack autoattack --epsilon 8/255 --out robustness
+
+Ctrl-C ends it after the attack under way on a batch and writes what there is, marked as incomplete; a second one ends
+the program at once. Where there is an --out, the same command goes on from there, after a power cut too.
+Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
@@ -150,22 +156,62 @@ pub enum Command {
     Devices,
 }
 
+/// Where this is set to [`TRAIN`], as `scripts/run` does, the program trains where there is no display for its window.
+const WITHOUT_DISPLAY: &str = "GREAT_LAB_WITHOUT_DISPLAY";
+const TRAIN: &str = "train";
+
+/// Whether there is a display to open a window on. Only Linux tells.
+pub fn has_display() -> bool {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(target_os = "linux") || ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(is_set)
+}
+
 /// What was typed, or the exit status with which help and refusals end.
 ///
 /// # Errors
 /// Help and version (status 0) and flags that make no sense (status 2); both are already printed.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<CommandLine, ExitCode> {
-    CommandLine::try_parse_from(arguments).map_err(|error| match error.kind() {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let trains = !has_display() && std::env::var_os(WITHOUT_DISPLAY).is_some_and(|value| value == TRAIN);
+    let (parsed, is_instead) = if trains { windowless(arguments) } else { (read(arguments), false) };
+    if is_instead {
+        say("no display: training without a window, as 'great-lab train' does");
+    }
+    parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // Where standard output is gone there is nobody to tell.
             let _ = error.print();
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("{}", one_line(&error.render().to_string()));
+            say(&one_line(&error.render().to_string()));
             ExitCode::from(BAD_INPUT)
         }
     })
+}
+
+type Parsed = Result<CommandLine, clap::Error>;
+
+fn read(arguments: Vec<OsString>) -> Parsed {
+    CommandLine::try_parse_from(arguments)
+}
+
+/// What was typed, and whether it is a training in place of a window: without a command, with flags of either.
+fn windowless(arguments: Vec<OsString>) -> (Parsed, bool) {
+    let typed = read(arguments.clone());
+    let may_be_training = match &typed {
+        Ok(line) => line.command.is_none(),
+        Err(error) => error.kind() == ErrorKind::UnknownArgument,
+    };
+    if !may_be_training {
+        return (typed, false);
+    }
+    let flags = arguments.iter().skip(1).filter(|flag| *flag != "--run").cloned();
+    let training = read(arguments.iter().take(1).cloned().chain([TRAIN.into()]).chain(flags).collect());
+    match (training, typed) {
+        (Err(_), typed @ Err(_)) => (typed, false),
+        (training, _) => (training, true),
+    }
 }
 
 /// clap's complaint without its usage, as one line.
@@ -186,6 +232,39 @@ mod tests {
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory as _;
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_display_the_window_becomes_a_training_and_a_command_stays_itself() {
+        use clap::CommandFactory as _;
+        let typed = |line: &str| {
+            windowless(["great-lab"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect())
+        };
+        let is_training = |line: &str| {
+            let (parsed, is_instead) = typed(line);
+            is_instead && matches!(parsed, Ok(CommandLine { command: Some(Command::Train(_)), .. }))
+        };
+        for line in ["", "--run", "--run --mode great", "--mode great --epochs 3 --out runs/a", "--quiet"] {
+            assert!(is_training(line), "{line}");
+        }
+        for command in CommandLine::command().get_subcommands() {
+            let (parsed, is_instead) = typed(&format!("{} --help", command.get_name()));
+            assert_eq!(parsed.unwrap_err().kind(), ErrorKind::DisplayHelp, "{}", command.get_name());
+            assert!(!is_instead, "{}", command.get_name());
+        }
+        for (line, kind) in [
+            ("--help", ErrorKind::DisplayHelp),
+            ("--version", ErrorKind::DisplayVersion),
+            ("distil", ErrorKind::InvalidSubcommand),
+            ("--stesp 3", ErrorKind::UnknownArgument),
+            ("--run train", ErrorKind::ArgumentConflict),
+            ("distill --stesp 3", ErrorKind::UnknownArgument),
+        ] {
+            let (parsed, is_instead) = typed(line);
+            assert!(parsed.is_err_and(|error| error.kind() == kind) && !is_instead, "{line}");
+        }
+        let (train, is_instead) = typed("train --steps 3");
+        assert!(train.is_ok() && !is_instead, "it was asked for");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::config::KnobError;
 use crate::data::DataError;
 use crate::gpu::DeviceError;
 use crate::headless::files::charts::ChartError;
-use crate::headless::files::run_folder::FolderError;
+use crate::headless::files::write::FolderError;
 use crate::protocol::Failure;
 use crate::train::places::NoTeacher;
 use crate::train::record::RecordError;
@@ -15,9 +15,6 @@ use crate::train::record::RecordError;
 pub const BAD_INPUT: u8 = 2;
 /// Exit status of a command that began and failed.
 pub const FAILED: u8 = 1;
-/// Exit status of a run that Ctrl-C ended, as shells count it (128 + SIGINT).
-pub const INTERRUPTED: u8 = 130;
-
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadlessError {
@@ -124,6 +121,9 @@ pub enum HeadlessError {
     /// A benchmark failed.
     #[error("the measurement failed: {0}")]
     Measurement(String),
+    /// Standard output takes nothing more, though somebody reads it.
+    #[error("cannot write to standard output: {0}; what was to be written to files is there")]
+    Unprintable(std::io::Error),
     /// The operating system gave no thread or took no signal handler.
     #[error("cannot start: {0}")]
     System(String),
@@ -154,6 +154,7 @@ impl HeadlessError {
             | Self::Window(_)
             | Self::Measurement(_)
             | Self::Cell { .. }
+            | Self::Unprintable(_)
             | Self::System(_) => FAILED,
         }
     }

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod error;
 pub mod evaluate;
 pub mod files;
+pub mod interrupt;
 pub mod options;
 mod print;
 pub mod progress;
@@ -14,12 +15,11 @@ pub mod train;
 
 use std::process::ExitCode;
 
-use crate::train::record::Ended;
+pub use command_line::{Command, CommandLine, WindowOptions, has_display, parse};
 
-pub use command_line::{Command, CommandLine, WindowOptions, parse};
-
-use error::{HeadlessError, INTERRUPTED};
-use print::print;
+use error::HeadlessError;
+use interrupt::Completed;
+use print::{print, say};
 
 /// Obeys `command` and says what went wrong, if anything, in one line.
 pub fn run(command: Command) -> ExitCode {
@@ -28,19 +28,16 @@ pub fn run(command: Command) -> ExitCode {
         Command::Distill(options) => train::distill(*options),
         Command::Multitask(options) => train::multitask(*options),
         Command::Compare(options) => compare::compare(*options),
-        Command::Evaluate(options) => evaluate::evaluate(&options).map(|()| Ended::Finished),
+        Command::Evaluate(options) => evaluate::evaluate(&options),
         Command::Bench(options) => match bench::bench(&options) {
             Ok(status) => return status,
             Err(error) => Err(error),
         },
-        Command::Devices => {
-            print(&devices::list());
-            Ok(Ended::Finished)
-        }
+        Command::Devices => print(&devices::list()).map(|()| Completed::Finished),
     };
     match outcome {
-        Ok(Ended::Interrupted) => ExitCode::from(INTERRUPTED),
-        Ok(_) => ExitCode::SUCCESS,
+        Ok(Completed::Interrupted(status)) => ExitCode::from(status),
+        Ok(Completed::Finished) => ExitCode::SUCCESS,
         Err(error) => complain(&error),
     }
 }
@@ -48,6 +45,6 @@ pub fn run(command: Command) -> ExitCode {
 /// Says what went wrong, in one line, and gives its exit status.
 pub fn complain(error: &HeadlessError) -> ExitCode {
     let line: Vec<_> = error.to_string().split_whitespace().map(String::from).collect();
-    eprintln!("error: {}", line.join(" "));
+    say(&format!("error: {}", line.join(" ")));
     ExitCode::from(error.exit_status())
 }

@@ -9,6 +9,7 @@ use crate::config::link::{self, Linked};
 use crate::config::{Config, Knob, Method, NetworkKind, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
 use crate::headless::error::HeadlessError;
+use crate::headless::print::say;
 use crate::train::places;
 use crate::train::record::read_run;
 
@@ -194,7 +195,7 @@ impl RunOptions {
 /// Says what of a link was not kept.
 fn warn_of(refused: &[String]) {
     for refused in refused {
-        eprintln!("warning: {refused} The rest of the link is kept.");
+        say(&format!("warning: {refused} The rest of the link is kept."));
     }
 }
 

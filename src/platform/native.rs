@@ -1,6 +1,7 @@
 //! A native program: threads, file dialogs, the disk.
 
 use super::{Asked, FileAnswer, FileError, Files};
+use std::io::Write as _;
 
 /// Keeps what is freed for the next tensor. The C library's allocator gives megabytes back to the system at once, and
 /// on the CPU backend a third of a step went into having them again, page by page.
@@ -130,7 +131,10 @@ pub fn system_font() -> Option<Vec<u8>> {
     if let Some(named) = std::env::var_os(FONT_VARIABLE).map(std::path::PathBuf::from) {
         match font(&named) {
             Ok(bytes) => return Some(bytes),
-            Err(why) => eprintln!("warning: {FONT_VARIABLE}: {}: {why}", named.display()),
+            Err(why) => {
+                // Nobody may be reading any more.
+                let _ = writeln!(std::io::stderr(), "warning: {FONT_VARIABLE}: {}: {why}", named.display());
+            }
         }
     }
     SYSTEM_FONTS.iter().find_map(|path| font(path.as_ref()).ok())

@@ -6,7 +6,7 @@ use crate::{
     attack::{
         Audit, Evaluation,
         audit::{Severity, Subject},
-        evaluation::{Attacked, BatchSizes, Turn, found},
+        evaluation::{Attacked, BatchSizes, Outcomes, Turn, found},
     },
     config::{Hyper, Setup, Threat},
     gpu::images::DeviceImages,
@@ -89,6 +89,8 @@ pub struct Assessment {
     attacks: Option<Evaluation>,
     /// None before its stage.
     audit: Option<Audit>,
+    /// What an earlier audit's attacks have found.
+    audited: Option<Outcomes>,
     /// Shares of the work before the attacks, and before the audit.
     before: [f64; 2],
 }
@@ -118,8 +120,26 @@ impl Assessment {
             surrogate: surrogate.map(|surrogate| (surrogate, 0.0)),
             attacks,
             audit: None,
+            audited: None,
             before: [first, first + second],
         }
+    }
+
+    /// The same, its attacks and those of its audit gone on with: see [`Evaluation::going_on`].
+    pub fn going_on(self, attacked: Outcomes, audited: Option<Outcomes>) -> Self {
+        let Outcomes { at_once, all, .. } = attacked;
+        Self { attacks: self.attacks.map(|attacks| attacks.going_on(all, at_once)), audited, ..self }
+    }
+
+    /// Whether an attack on a batch has begun and not ended, be it of the audit.
+    pub fn is_under_way(&self) -> bool {
+        self.attacks.as_ref().is_some_and(Evaluation::is_under_way)
+            || self.audit.as_ref().is_some_and(Audit::is_under_way)
+    }
+
+    /// What the attacks of the audit have found so far; none before it.
+    pub fn audited(&self) -> Option<&Outcomes> {
+        self.audit.as_ref().map(Audit::outcomes).or(self.audited.as_ref())
     }
 
     /// What it is at.
@@ -189,8 +209,12 @@ impl Assessment {
         let Some((severity, train)) = &self.brief.audit else { return Ok(Advance::Paused) };
         let audit = self.audit.get_or_insert_with(|| {
             let indices = self.brief.indices.clone();
-            Audit::new(self.subject.clone(), *severity, indices, (train, held_out))
-                .with_batch_sizes(&self.batch_sizes)
+            let audit = Audit::new(self.subject.clone(), *severity, indices, (train, held_out))
+                .with_batch_sizes(&self.batch_sizes);
+            match self.audited.take() {
+                Some(known) => audit.going_on(known),
+                None => audit,
+            }
         });
         let is_new = audit.advance(held_out).await?;
         Ok(if is_new || audit.is_complete() { Advance::Lights } else { Advance::Paused })

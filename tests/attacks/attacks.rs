@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use great_lab::{
     attack::{
         Assault, Evaluation, Goal, Pace, Recipe, Start, Victim,
-        evaluation::{Counts, Turn, worst_cases},
+        evaluation::{Counts, Outcome, Turn, worst_cases},
     },
     config::{AttackKind, InputTransform, Norm, Setup, TargetKind, Threat},
     gpu::{hits, images::DeviceImages},
@@ -508,4 +508,45 @@ fn the_size_of_batches_changes_nothing_on_the_gpu() {
     assert!(parts.0.images == whole.0.images && parts.1 == whole.1, "some pixel differs");
     let found = in_batches(&case, &threats, None, &device);
     assert!(found.1 == whole.1, "in batches of what was found fastest");
+}
+
+/// All of an evaluation in batches of four that begins with what is `known`, and what it found of the rest.
+fn gone_on(case: &Case, threats: &[Threat], known: &[Outcome]) -> Result<(Counts, Vec<Outcome>), String> {
+    let (held_out, k) = (held_out(case, &Device::flex()), case.network.interface.classes);
+    let indices: Vec<u32> = (0..held_out.len() as u32).rev().collect();
+    let evaluation = Evaluation::new(&case.weights, threats.to_vec(), &indices, k, 1);
+    let mut evaluation = evaluation.going_on(known.to_vec(), 4);
+    let mut found = Vec::new();
+    loop {
+        match wait(evaluation.advance(&case.network, &held_out))? {
+            Turn::Complete => break,
+            Turn::Paused => {}
+            Turn::Attacked(attacked) => found.push(wait(attacked.outcome())?),
+        }
+    }
+    Ok((wait(evaluation.read())?, found))
+}
+
+#[test]
+fn an_evaluation_that_is_gone_on_with_counts_as_one_that_never_stopped() {
+    let (random, restarts) = (TargetKind::Random, 2);
+    let threats = [
+        Threat { restarts, ..threat(AttackKind::Pgd, 0.06, 4) },
+        Threat { target: random, ..threat(AttackKind::PgdL2, 0.6, 3) },
+        threat(AttackKind::Square, 0.1, 30),
+        threat(AttackKind::DeepFool, 0.06, 5),
+    ];
+    // Two batches of four images and one of two.
+    let case = Case::of(10);
+    let (whole, outcomes) = gone_on(&case, &threats, &[]).unwrap();
+    assert_eq!(outcomes.len(), 3 * threats.len());
+    let fooled = outcomes.iter().flat_map(|outcome| &outcome.fooled).filter(|flag| **flag).count();
+    assert_eq!(fooled as u32, whole.threats[1].fooled, "only one aims");
+    for cut in 0..=outcomes.len() {
+        let (counts, found) = gone_on(&case, &threats, &outcomes[..cut]).unwrap();
+        assert!(counts == whole, "cut after {cut}: {counts:?}");
+        assert!(found == outcomes[cut..], "cut after {cut}: the rest is attacked, and nothing else");
+    }
+    let problem = gone_on(&case, &threats, &outcomes[11..]).unwrap_err();
+    assert!(problem.contains("other batches"), "{problem}");
 }

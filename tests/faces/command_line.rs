@@ -631,14 +631,14 @@ mod signals_and_limits {
 
     #[test]
     fn an_interrupted_run_is_kept_whole() {
-        for name in ["-INT", "-TERM"] {
+        for (name, status) in [("-INT", 130), ("-TERM", 143)] {
             let scratch = tempfile::tempdir().unwrap();
             let mut child = long(scratch.path(), &["--set", "evaluate_samples=8"]);
             let mut said = BufReader::new(child.stderr.take().unwrap());
             wait_for(&mut said, "step ");
             signal(&child, name);
             said.read_to_string(&mut String::new()).unwrap();
-            assert_eq!(child.wait().unwrap().code(), Some(130), "{name}");
+            assert_eq!(child.wait().unwrap().code(), Some(status), "{name}");
             for file in FILES {
                 assert!(scratch.path().join("a").join(file).is_file(), "{name}: {file}");
             }

@@ -16,5 +16,9 @@ mod command_line;
 mod compare;
 mod data;
 mod files;
+#[cfg(unix)]
+mod lost_work;
 mod paths;
 mod protocol;
+#[cfg(target_os = "linux")]
+mod script;

@@ -8,7 +8,7 @@ use super::{
     verdicts,
 };
 use crate::{
-    attack::evaluation::{BatchSizes, Evaluation},
+    attack::evaluation::{BatchSizes, Evaluation, Outcomes, Turn},
     gpu::{images::DeviceImages, read},
     nn::{Network, Weights},
     protocol::Light,
@@ -37,6 +37,8 @@ pub struct Audit {
     subject: Subject,
     indices: Vec<u32>,
     evaluation: Evaluation,
+    /// What its attacks have found.
+    outcomes: Outcomes,
     probe: Option<Probe>,
     found: Findings,
 }
@@ -77,12 +79,35 @@ impl Audit {
             inspection: None,
             probed: None,
         };
-        Self { subject, indices, evaluation, probe, found }
+        let outcomes = Outcomes { threats: evaluation.threats().len(), ..Outcomes::default() };
+        Self { subject, indices, evaluation, outcomes, probe, found }
     }
 
     /// The same with what evaluations before it found out about batches: see [`Evaluation::with_batch_sizes`].
     pub fn with_batch_sizes(self, known: &BatchSizes) -> Self {
         Self { evaluation: self.evaluation.with_batch_sizes(known), ..self }
+    }
+
+    /// The same, its attacks gone on with, where these are they: see [`Evaluation::going_on`].
+    pub fn going_on(self, known: Outcomes) -> Self {
+        if known.threats != self.outcomes.threats || known.at_once == 0 {
+            return self;
+        }
+        Self {
+            evaluation: self.evaluation.going_on(known.all.clone(), known.at_once),
+            outcomes: known,
+            ..self
+        }
+    }
+
+    /// What its attacks have found so far.
+    pub fn outcomes(&self) -> &Outcomes {
+        &self.outcomes
+    }
+
+    /// Whether an attack on a batch has begun and not ended.
+    pub fn is_under_way(&self) -> bool {
+        self.evaluation.is_under_way()
     }
 
     /// Goes on for a turn. Whether there is something new to say.
@@ -95,7 +120,11 @@ impl Audit {
             return Ok(true);
         }
         if !self.evaluation.is_complete() {
-            self.evaluation.advance(&self.subject.network, held_out).await?;
+            let network = &self.subject.network;
+            self.outcomes.at_once = self.evaluation.divide(network, held_out).await?;
+            if let Turn::Attacked(attacked) = self.evaluation.advance(network, held_out).await? {
+                self.outcomes.all.push(attacked.outcome().await?);
+            }
             if self.evaluation.at_batch_end() {
                 self.found.counts = Some(self.evaluation.read().await?);
                 return Ok(true);

@@ -1,23 +1,25 @@
 //! Robust accuracy on held-out images, one batch under one attack at a time; long attacks pause, so that others can go on
 //! between.
 
-use std::{pin::Pin, rc::Rc};
+use std::{collections::VecDeque, pin::Pin, rc::Rc};
 
 use burn::tensor::Tensor;
 
-use super::batch_size::BatchSizes;
-use super::counts::{Counts, Tally};
+use super::{
+    batch_size::BatchSizes,
+    counts::{Counts, Tally},
+    outcome::{Found, Outcome},
+};
 use crate::{
     attack::{
         assault::{Assault, Start},
-        ball,
         dice::Dice,
         goal::{Goal, goal, random_targets},
         pace::Pace,
         routine::Routine,
         victim::Victim,
     },
-    config::{Norm, Stream, TargetKind, Threat, VERDICT_DRAWS, number_of_name},
+    config::{Stream, TargetKind, Threat, VERDICT_DRAWS, number_of_name},
     gpu::{hits, images::DeviceImages, read},
     nn::{Network, Weights},
 };
@@ -37,6 +39,17 @@ pub struct Attacked {
     pub indices: Vec<u32>,
     /// Their adversarial images, `[N, C, H, W]`.
     pub adversarial: Tensor<4>,
+    found: Found,
+}
+
+impl Attacked {
+    /// What the threat did to each image: a read from the device.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub fn outcome(&self) -> impl Future<Output = Result<Outcome, String>> + use<> {
+        Outcome::read(self.found.numbers())
+    }
 }
 
 /// How a turn ended.
@@ -73,6 +86,8 @@ pub struct Evaluation {
     /// Over how many draws of the network's noise gradients are averaged.
     draws: usize,
     work: Option<Work>,
+    /// What was found before, in the order in which it is looked for.
+    known: VecDeque<Outcome>,
     /// On whom transfer attacks make their examples.
     surrogate: Option<(Network, Weights)>,
     /// Upper bounds on the passes of each threat.
@@ -117,6 +132,7 @@ impl Evaluation {
             pace: Rc::new(Pace::of(PASSES_A_TURN)),
             draws: 1,
             work: None,
+            known: VecDeque::new(),
             surrogate: None,
             weights: weights.untracked(),
             threats,
@@ -158,6 +174,12 @@ impl Evaluation {
         Self { batch_sizes: known.clone(), ..self }
     }
 
+    /// The same, gone on with: `known` is what an earlier one with these threats and images, in batches of this `size`,
+    /// found of its first batch under its first threats, and so on, batch by batch. It is counted, not attacked again.
+    pub fn going_on(self, known: Vec<Outcome>, size: usize) -> Self {
+        Self { known: known.into(), ..self.with_batch_size(size) }
+    }
+
     /// The threats, in the order asked for.
     pub fn threats(&self) -> &[Threat] {
         &self.threats
@@ -175,6 +197,11 @@ impl Evaluation {
         let longest = self.passes.get(self.next_threat).copied().unwrap_or(0);
         let now = if self.work.is_some() { (self.pace.passes() as usize).min(longest) } else { 0 };
         (self.next_batch * each + before + now) as f64 / (self.batches.len().max(1) * each) as f64
+    }
+
+    /// Whether an attack on a batch has begun and not ended.
+    pub fn is_under_way(&self) -> bool {
+        self.work.is_some()
     }
 
     /// Whether a batch has just been finished, so that [`Self::read`] has something new to say.
@@ -198,6 +225,14 @@ impl Evaluation {
             self.finish_threat(indices.len());
             return Ok(Turn::Paused);
         };
+        if let Some(known) = self.known.pop_front() {
+            if known.right.len() != indices.len() {
+                return Err("what was found before is of other batches".into());
+            }
+            batch.take(Found::known(&known, held_out.device()));
+            self.finish_threat(indices.len());
+            return Ok(Turn::Paused);
+        }
         let (goal, images) = (batch.goal(&threat), batch.images.clone());
         let mut work = match self.work.take() {
             Some(work) => work,
@@ -211,8 +246,8 @@ impl Evaluation {
             return Ok(Turn::Paused);
         };
         let adversarial = adversarial?;
-        self.count(network, threat.attack.norm(), &goal, &adversarial);
-        let attacked = Attacked { threat: self.next_threat, indices, adversarial };
+        let found = self.count(network, &threat, &goal, &adversarial)?;
+        let attacked = Attacked { threat: self.next_threat, indices, adversarial, found };
         self.finish_threat(attacked.indices.len());
         Ok(Turn::Attacked(attacked))
     }
@@ -260,20 +295,18 @@ impl Evaluation {
         })
     }
 
-    fn count(&mut self, network: &Network, norm: Norm, goal: &Goal, adversarial: &Tensor<4>) {
-        let Some(batch) = &mut self.batch else { return };
-        let logits = network.expected_logits(&self.weights, adversarial, VERDICT_DRAWS);
-        let robust = hits(logits.clone(), batch.labels.clone());
-        let rows = logits.dims()[0];
-        batch.said.push(logits.clone().argmax(1).float().reshape([rows]));
-        let moved = ball::length(norm, adversarial.clone() - batch.images.clone());
-        batch.distances.push(moved.reshape([rows]));
-        let fooled = match goal {
-            Goal::AwayFrom(_) => robust.count.zeros_like(),
-            Goal::Towards { targets, .. } => hits(logits, targets.clone()).count,
-        };
-        batch.counts.extend([robust.count, fooled]);
-        batch.right.push(robust.each);
+    fn count(
+        &mut self,
+        network: &Network,
+        threat: &Threat,
+        goal: &Goal,
+        adversarial: &Tensor<4>,
+    ) -> Result<Found, String> {
+        let batch = self.batch.as_mut().ok_or("there is no batch to count")?;
+        let (victim, images) = ((network, &self.weights), (&batch.images, adversarial));
+        let found = Found::look(victim, threat.attack.norm(), goal, &batch.labels, images);
+        batch.take(found.clone());
+        Ok(found)
     }
 
     fn finish_threat(&mut self, images: usize) {
@@ -358,6 +391,13 @@ impl Evaluation {
 }
 
 impl Prepared {
+    fn take(&mut self, found: Found) {
+        self.counts.extend([found.right.count, found.fooled.count]);
+        self.right.push(found.right.each);
+        self.said.push(found.said);
+        self.distances.push(found.distances);
+    }
+
     fn goal(&self, threat: &Threat) -> Goal {
         let target = if threat.attack.is_targetable() { threat.target } else { TargetKind::Untargeted };
         goal(target, self.labels.clone(), self.random_targets.clone(), self.clean_logits.clone())

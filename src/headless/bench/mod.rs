@@ -17,7 +17,7 @@ use crate::config::{Config, NetworkKind, Precision, Setup};
 use crate::gpu::Opened;
 use crate::headless::error::{FAILED, HeadlessError};
 use crate::headless::options::open_device;
-use crate::headless::print::print;
+use crate::headless::print::{print, say};
 use crate::platform;
 use crate::show::number::figure;
 use crate::train::benchmark::{
@@ -84,17 +84,17 @@ pub fn bench(options: &BenchOptions) -> Result<ExitCode, HeadlessError> {
         let steps = options.steps;
         let timing =
             wait(move || async move { benchmark::time(&setup, step, steps, &opened, started).await })?;
-        print(&json(&timing));
+        print(&json(&timing))?;
         return Ok(ExitCode::SUCCESS);
     }
-    opened.info.notice.iter().for_each(|notice| eprintln!("{notice}"));
+    opened.info.notice.iter().for_each(|notice| say(notice));
     if let Some(steps) = options.soak {
         return options.soak(setup, steps, opened);
     }
     let plain = options.measure_apart("plain")?;
     let great = options.measure_apart("great")?;
     let measured = options.measured(setup, &plain, &great, opened)?;
-    print(&if options.json { json(&measured) } else { table::text(&measured) });
+    print(&if options.json { json(&measured) } else { table::text(&measured) })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,11 +154,11 @@ impl BenchOptions {
             if sample.step * 10 / steps > tenths {
                 tenths = sample.step * 10 / steps;
                 let memory = sample.bytes.map_or(String::new(), |bytes| format!(" · {}", mebibytes(bytes)));
-                eprintln!("step {}/{steps} · {} ms{memory}", sample.step, figure(sample.ms));
+                say(&format!("step {}/{steps} · {} ms{memory}", sample.step, figure(sample.ms)));
             }
         };
         let drift: Drift = wait(move || async move { benchmark::soak(&setup, steps, &opened, tell).await })?;
-        print(&if self.json { json(&drift) } else { table::drift(&drift) });
+        print(&if self.json { json(&drift) } else { table::drift(&drift) })?;
         Ok(if drift.is_there() { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
     }
 }

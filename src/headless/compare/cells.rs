@@ -1,10 +1,8 @@
 //! Runs the cells of a comparison, each in a process of its own: one that is cut off loses its own run and no other.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use web_time::{Duration, Instant};
 
@@ -14,9 +12,13 @@ use crate::train::places;
 use crate::train::record::Ended;
 
 use super::outcome::{finished, headline};
-use super::plan::{Cell, Plan};
-use crate::headless::error::{HeadlessError, INTERRUPTED};
-use crate::headless::files::run_folder::{FolderError, make_folder, write_whole};
+use super::plan::{Cell, PLAN_FILE, Plan};
+use crate::headless::error::HeadlessError;
+use crate::headless::files::rescue::write_anew;
+use crate::headless::files::run_folder::make_folder;
+use crate::headless::files::write::FolderError;
+use crate::headless::interrupt::{Interrupt, is_interruption};
+use crate::headless::progress::Progress;
 
 /// Which of a comparison's cells a process runs: part `index` (from 0) of `count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +34,11 @@ impl Part {
     /// Whether cell number `cell` is among them.
     fn has(self, cell: usize) -> bool {
         cell % self.count == self.index
+    }
+
+    /// Those of a comparison.
+    pub fn cells(self, plan: &Plan) -> impl Iterator<Item = &Cell> {
+        plan.cells.iter().enumerate().filter(move |(number, _)| self.has(*number)).map(|(_, cell)| cell)
     }
 }
 
@@ -51,68 +58,65 @@ impl FromStr for Part {
 
 /// What a run says, in its folder.
 const LOG_FILE: &str = "log.txt";
-/// Time between two looks at whether a run has ended.
+/// Time between two looks at whether a run has ended, and between two at what it says.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+const BETWEEN_READS: Duration = Duration::from_secs(1);
 
 /// Where cells are run.
 pub struct Workshop<'a> {
     /// The comparison's folder.
-    folder: &'a Path,
+    pub folder: &'a Path,
     /// The device, as `--device` has it.
-    device: &'a str,
-    /// Whether somebody wants it to end.
-    interrupt: Arc<AtomicBool>,
+    pub device: &'a str,
+    /// Whether somebody wants it to end, and the run with it.
+    pub interrupt: &'a Interrupt,
+    /// Where it says how far it is.
+    pub progress: Progress,
 }
 
-impl<'a> Workshop<'a> {
-    /// One that ends, and its run with it, on Ctrl-C, SIGTERM and SIGHUP.
-    ///
-    /// # Errors
-    /// Where the system takes no handler.
-    pub fn open(folder: &'a Path, device: &'a str) -> Result<Self, HeadlessError> {
-        let interrupt = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&interrupt);
-        ctrlc::set_handler(move || asked.store(true, Ordering::SeqCst))
-            .map_err(|error| HeadlessError::System(error.to_string()))?;
-        Ok(Self { folder, device, interrupt })
-    }
+/// Where in a comparison a run stands.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Cells finished before it.
+    done: usize,
+    /// Cells to do in all.
+    of: usize,
+}
 
+impl Workshop<'_> {
     /// Runs the cells of `part` that are not finished, and what they need before them.
     ///
     /// # Errors
     /// Where a run fails, with its last words.
-    pub fn run(&self, plan: &Plan, part: Part) -> Result<Ended, HeadlessError> {
-        let own: Vec<&Cell> = plan
-            .cells
-            .iter()
-            .enumerate()
-            .filter(|(number, _)| part.has(*number))
-            .map(|(_, cell)| cell)
-            .collect();
+    pub fn run(&mut self, plan: &Plan, part: Part) -> Result<Ended, HeadlessError> {
+        let own: Vec<&Cell> = part.cells(plan).collect();
         let mut to_do: Vec<&Cell> = Vec::new();
         for cell in &own {
             if finished(&self.folder.join(&cell.name))?.is_none() {
                 to_do.push(cell);
             }
         }
-        eprintln!("{} cells, {} of them finished already", own.len(), own.len() - to_do.len());
+        let finished = own.len() - to_do.len();
+        self.progress.say(&format!("{} cells, {finished} of them finished already", own.len()));
         let begin = Instant::now();
         for (done, cell) in to_do.iter().enumerate() {
+            let place = Place { done, of: to_do.len() };
             let mut config = cell.config.clone();
             self.find(plan, &mut config)?;
             if let Some(name) = &cell.teacher {
-                if self.make_teacher(plan, name)? == Ended::Interrupted {
+                if self.make_teacher(plan, name, place)? == Ended::Interrupted {
                     return Ok(Ended::Interrupted);
                 }
                 config.setup.teacher = self.folder.join(name).display().to_string();
             }
-            if self.train(&cell.name, &config)? == Ended::Interrupted {
+            if self.train(plan, &cell.name, &config, place)? == Ended::Interrupted {
                 return Ok(Ended::Interrupted);
             }
             let headline = headline(&self.folder.join(&cell.name))?;
             let spent = begin.elapsed().as_secs_f64();
             let left = spent / (done + 1) as f64 * (to_do.len() - done - 1) as f64;
-            eprintln!("{}/{} {}: {headline} · {} left", done + 1, to_do.len(), cell.name, seconds(left));
+            let number = format!("{}/{}", done + 1, to_do.len());
+            self.progress.say(&format!("{number} {}: {headline} · {} left", cell.name, seconds(left)));
         }
         Ok(Ended::Finished)
     }
@@ -124,7 +128,7 @@ impl<'a> Workshop<'a> {
     }
 
     /// Trains the run of that name that others need, unless it is there.
-    fn make_teacher(&self, plan: &Plan, name: &str) -> Result<Ended, HeadlessError> {
+    fn make_teacher(&mut self, plan: &Plan, name: &str, place: Place) -> Result<Ended, HeadlessError> {
         let Some(teacher) = plan.teachers.iter().find(|teacher| teacher.name == name) else {
             return Ok(Ended::Finished);
         };
@@ -135,68 +139,119 @@ impl<'a> Workshop<'a> {
         let aside = format!("{name}.{}", std::process::id());
         let mut config = teacher.config.clone();
         self.find(plan, &mut config)?;
-        if self.train(&aside, &config)? == Ended::Interrupted {
+        if self.train(plan, &aside, &config, place)? == Ended::Interrupted {
             return Ok(Ended::Interrupted);
         }
-        let (aside, place) = (self.folder.join(aside), self.folder.join(name));
-        if std::fs::rename(&aside, &place).is_err() {
-            if finished(&place)?.is_some() {
+        let (aside, own) = (self.folder.join(aside), self.folder.join(name));
+        if std::fs::rename(&aside, &own).is_err() {
+            if finished(&own)?.is_some() {
                 // Another process was faster, and its teacher is the same.
                 let _ = std::fs::remove_dir_all(&aside);
             } else {
-                let replaced = std::fs::remove_dir_all(&place).and_then(|()| std::fs::rename(&aside, &place));
-                replaced.map_err(|source| HeadlessError::Unreadable { path: place.clone(), source })?;
+                let replaced = std::fs::remove_dir_all(&own).and_then(|()| std::fs::rename(&aside, &own));
+                replaced.map_err(|source| HeadlessError::Unreadable { path: own.clone(), source })?;
             }
         }
-        eprintln!("{name}: {}", headline(&place)?);
+        self.progress.say(&format!("{name}: {}", headline(&own)?));
         Ok(Ended::Finished)
     }
 
     /// Trains a run into the folder of that name; what an interrupted one left there is replaced.
-    fn train(&self, name: &str, config: &Config) -> Result<Ended, HeadlessError> {
+    fn train(
+        &mut self,
+        plan: &Plan,
+        name: &str,
+        config: &Config,
+        place: Place,
+    ) -> Result<Ended, HeadlessError> {
+        if !self.folder.join(PLAN_FILE).exists() {
+            plan.write(self.folder)?;
+            let folder = self.folder.display();
+            self.progress
+                .warn(&format!("{folder} was gone, with the runs in it; it is there again, without them"));
+        }
         let folder = self.folder.join(name);
         make_folder(&folder)?;
         let path: PathBuf = folder.join("config.json");
         let json = serde_json::to_string_pretty(config).expect("plain data always becomes JSON");
-        write_whole(&path, json.as_bytes())?;
+        write_anew(&path, json.as_bytes())?;
         let program = std::env::current_exe().map_err(|error| HeadlessError::System(error.to_string()))?;
         let log = folder.join(LOG_FILE);
         let unwritable = |source| FolderError::Unwritable { path: log.clone(), source };
-        let mut child = Command::new(program)
-            .args(["train", "--quiet", "--force", "--device", self.device, "--config"])
+        let child = Command::new(program)
+            .args(["train", "--force", "--device", self.device, "--config"])
             .arg(&path)
             .arg("--out")
             .arg(&folder)
+            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).map_err(unwritable)?)
             .spawn()
             .map_err(|error| HeadlessError::System(error.to_string()))?;
-        let status = loop {
-            if self.interrupt.load(Ordering::SeqCst) {
+        let Some(status) = self.wait(child, name, &log, place)? else { return Ok(Ended::Interrupted) };
+        match status.code() {
+            Some(0) => Ok(Ended::Finished),
+            Some(code) if is_interruption(code) => Ok(Ended::Interrupted),
+            _ => {
+                let words = std::fs::read_to_string(&log).unwrap_or_default();
+                Err(HeadlessError::Cell { name: name.into(), said: last_words(&words, &status.to_string()) })
+            }
+        }
+    }
+
+    /// Waits for a run, and shows meanwhile what it says; none where somebody wants an end, and the run is ended.
+    fn wait(
+        &mut self,
+        mut child: Child,
+        name: &str,
+        log: &Path,
+        place: Place,
+    ) -> Result<Option<ExitStatus>, HeadlessError> {
+        let mut last_read = Instant::now();
+        loop {
+            if self.interrupt.is_asked() {
                 // An unfinished cell is run again anyway.
                 let _ = child.kill();
                 let _ = child.wait();
-                return Ok(Ended::Interrupted);
+                return Ok(None);
             }
-            match child.try_wait().map_err(|error| HeadlessError::System(error.to_string()))? {
-                Some(status) => break status,
-                #[expect(clippy::disallowed_methods, reason = "no page runs a command")]
-                None => std::thread::sleep(BETWEEN_LOOKS),
+            if let Some(status) =
+                child.try_wait().map_err(|error| HeadlessError::System(error.to_string()))?
+            {
+                return Ok(Some(status));
             }
-        };
-        match status.code() {
-            Some(0) => Ok(Ended::Finished),
-            Some(code) if code == i32::from(INTERRUPTED) => Ok(Ended::Interrupted),
-            _ => {
-                let words = std::fs::read_to_string(&log).unwrap_or_default();
-                let last =
-                    words.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-                Err(HeadlessError::Cell {
-                    name: name.into(),
-                    said: last.trim_start_matches("error: ").into(),
-                })
+            if last_read.elapsed() >= BETWEEN_READS {
+                last_read = Instant::now();
+                // A log that cannot be read says nothing of how far the run is.
+                let words = std::fs::read_to_string(log).unwrap_or_default();
+                if let Some((share, line)) = last_step(&words) {
+                    let share = (place.done as f64 + share) / place.of as f64;
+                    let number = format!("{}/{}", place.done + 1, place.of);
+                    self.progress.of_run(share, format!("{number} {name}: {line}"));
+                }
             }
+            #[expect(clippy::disallowed_methods, reason = "no page runs a command")]
+            std::thread::sleep(BETWEEN_LOOKS);
         }
+    }
+}
+
+/// The last line of a log that tells a step, and the share of the run that it stands for.
+fn last_step(log: &str) -> Option<(f64, &str)> {
+    log.lines().rev().find_map(|line| {
+        let (done, all) = line.strip_prefix("step ")?.split_once(' ')?.0.split_once('/')?;
+        let (done, all): (f64, f64) = (done.parse().ok()?, all.parse().ok()?);
+        (all > 0.0).then_some((done / all, line))
+    })
+}
+
+/// Why a run ended, by its log: the error that it ended with, or else how the system says that it ended.
+fn last_words(log: &str, status: &str) -> String {
+    let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    match last.strip_prefix("error: ") {
+        Some(error) => error.into(),
+        None if last.is_empty() => format!("it ended with {status} and said nothing"),
+        None => format!("it ended with {status}; its last words: {last}"),
     }
 }
 
@@ -213,5 +268,20 @@ mod tests {
         for text in ["0/3", "4/3", "3", "a/b", "1/0", "-1/3", ""] {
             assert!(text.parse::<Part>().unwrap_err().contains("I/N"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_log_tells_how_far_a_run_is_and_why_it_ended() {
+        let log = "great on x · 40 steps\nstep 10/40 · 2.0 steps/s\nstep 30/40 · 1.9 steps/s\nattacking held-out images: 0 %\n";
+        assert_eq!(last_step(log), Some((0.75, "step 30/40 · 1.9 steps/s")));
+        for nothing in ["", "step \n", "step x/40 · ", "step 1/0 · ", "teacher, step 3/4"] {
+            assert_eq!(last_step(nothing), None, "{nothing}");
+        }
+        assert_eq!(last_words("step 1/2 · x\nerror: no data\n\n", "exit status: 2"), "no data");
+        assert_eq!(
+            last_words("step 1/2 · x\n", "signal: 9 (SIGKILL)"),
+            "it ended with signal: 9 (SIGKILL); its last words: step 1/2 · x"
+        );
+        assert_eq!(last_words("", "signal: 9"), "it ended with signal: 9 and said nothing");
     }
 }

@@ -17,9 +17,11 @@ use crate::config::{
 };
 use crate::data::solids;
 use crate::headless::error::HeadlessError;
-use crate::headless::files::run_folder::write_whole;
+use crate::headless::files::rescue::Rescue;
+use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::options::{RunOptions, Shortcut, refuse_unused};
-use crate::headless::print::print;
+use crate::headless::print::{print, say};
+use crate::headless::progress::Progress;
 use crate::train::record::Ended;
 use cells::{Part, Workshop};
 use plan::{PLAN_FILE, Plan};
@@ -113,16 +115,36 @@ pub struct SharedOptions {
     /// Run only part I of N of the cells, for a process on another device or machine; see --merge
     #[arg(long, value_name = "I/N")]
     pub cell: Option<Part>,
+    /// Print nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
     /// What every run is.
     #[command(flatten)]
     pub run: RunOptions,
+}
+
+impl SharedOptions {
+    /// Where and how a comparison runs, and what its runs are.
+    fn split(self) -> (Running, RunOptions) {
+        let part = self.cell.unwrap_or(Part::ALL);
+        let running = Running { out: self.out, part, device: self.run.device.clone(), quiet: self.quiet };
+        (running, self.run)
+    }
+}
+
+/// Where and how a comparison runs.
+struct Running {
+    out: PathBuf,
+    part: Part,
+    device: String,
+    quiet: bool,
 }
 
 /// Runs what is missing of a comparison, or puts together what was run, and prints its table.
 ///
 /// # Errors
 /// [`HeadlessError`]: bad flags, a folder that holds another comparison, a cell that failed.
-pub fn compare(options: CompareOptions) -> Result<Ended, HeadlessError> {
+pub fn compare(options: CompareOptions) -> Result<Completed, HeadlessError> {
     match options.what {
         Some(Compared::Defense(options)) => defense(*options),
         Some(Compared::Distillation(options)) => distillation(*options),
@@ -131,21 +153,23 @@ pub fn compare(options: CompareOptions) -> Result<Ended, HeadlessError> {
     }
 }
 
-fn defense(options: DefenseOptions) -> Result<Ended, HeadlessError> {
+fn defense(options: DefenseOptions) -> Result<Completed, HeadlessError> {
     let DefenseOptions { modes, shared } = options;
-    let SharedOptions { seeds, out, cell, mut run } = shared;
+    let seeds = shared.seeds;
+    let (running, mut run) = shared.split();
     leave_to(&run, "mode", "--modes")?;
     let value = ScenarioKind::Defense.name().to_owned();
     run.shortcuts.push(Shortcut { knob: "scenario", flag: "scenario", value });
     let (base, given) = run.base()?;
     let plan = Plan::defense(base, &chosen::<Mode>(&modes), seeds);
     refuse_unused(&given, &plan.configs())?;
-    run_plan(plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+    run_plan(plan, &running)
 }
 
-fn distillation(options: DistillationOptions) -> Result<Ended, HeadlessError> {
+fn distillation(options: DistillationOptions) -> Result<Completed, HeadlessError> {
     let DistillationOptions { methods, fractions, teacher, teacher_network, teacher_steps, shared } = options;
-    let SharedOptions { seeds, out, cell, mut run } = shared;
+    let seeds = shared.seeds;
+    let (running, mut run) = shared.split();
     leave_to(&run, "method", "--methods")?;
     leave_to(&run, "fraction", "--fractions")?;
     let scenario = Some(ScenarioKind::Distillation.name().to_owned());
@@ -169,12 +193,13 @@ fn distillation(options: DistillationOptions) -> Result<Ended, HeadlessError> {
     let (base, given) = run.base()?;
     let plan = Plan::distillation(base, &chosen(&methods), &fractions, seeds);
     refuse_unused(&given, &plan.configs())?;
-    run_plan(plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+    run_plan(plan, &running)
 }
 
-fn multitask(options: MultitaskOptions) -> Result<Ended, HeadlessError> {
+fn multitask(options: MultitaskOptions) -> Result<Completed, HeadlessError> {
     let MultitaskOptions { methods, tasks, shared } = options;
-    let SharedOptions { seeds, out, cell, mut run } = shared;
+    let seeds = shared.seeds;
+    let (running, mut run) = shared.split();
     leave_to(&run, "multitask_method", "--methods")?;
     let data = run.says_nothing_of_data().then(|| solids::NAME.to_owned());
     let scenario = Some(ScenarioKind::Multitask.name().to_owned());
@@ -186,7 +211,7 @@ fn multitask(options: MultitaskOptions) -> Result<Ended, HeadlessError> {
     let (base, given) = run.base()?;
     let plan = Plan::multitask(base, &chosen(&methods), seeds);
     refuse_unused(&given, &plan.configs())?;
-    run_plan(plan, &out, cell.unwrap_or(Part::ALL), &run.device)
+    run_plan(plan, &running)
 }
 
 /// The choices of these names, which the flag's own parser let through.
@@ -205,27 +230,42 @@ fn leave_to(run: &RunOptions, knob: &str, flag: &'static str) -> Result<(), Head
 }
 
 /// Runs what is missing of this part of `plan`, and publishes the results of the whole where it is complete.
-fn run_plan(plan: Plan, out: &Path, part: Part, device: &str) -> Result<Ended, HeadlessError> {
+fn run_plan(plan: Plan, running: &Running) -> Result<Completed, HeadlessError> {
+    let Running { out, part, device, quiet } = running;
     let plan = &plan.claim(out)?;
-    if Workshop::open(out, device)?.run(plan, part)? == Ended::Interrupted {
-        eprintln!("interrupted; the same command goes on with it");
-        return Ok(Ended::Interrupted);
+    let interrupt = Interrupt::listen(|| {})?;
+    let progress = Progress::of_runs(*quiet);
+    let mut workshop = Workshop { folder: out, device, interrupt: &interrupt, progress };
+    let ran = workshop.run(plan, *part);
+    // Where the folder was removed, a run may have made it again without the plan: the same command could not go on.
+    let is_claimed = out.join(PLAN_FILE).exists();
+    let claimed = if is_claimed { Ok(()) } else { plan.write(out) };
+    let ended = ran?;
+    claimed?;
+    if ended == Ended::Interrupted {
+        workshop.progress.say("interrupted; the same command goes on with it");
+        return Ok(interrupt.completed(Ended::Interrupted));
     }
-    let results = outcome::read(plan, &[out])?;
+    let results = outcome::read(plan, &[out.as_path()])?;
+    let is_missing = |cell: &&plan::Cell| results.missing.contains(&cell.name);
+    if let Some(gone) = part.cells(plan).find(is_missing) {
+        let said = "it was finished, and its folder is gone".into();
+        return Err(HeadlessError::Cell { name: gone.name.clone(), said });
+    }
     if results.missing.is_empty() {
         publish(plan, &results, out)?;
     } else {
-        eprintln!(
+        workshop.progress.say(&format!(
             "this part is complete; {} cells are not here. When all are: great-lab compare --merge {} …",
             results.missing.len(),
             out.display()
-        );
+        ));
     }
-    Ok(Ended::Finished)
+    Ok(Completed::Finished)
 }
 
 /// The tables of what these folders hold of one comparison, written into the first.
-fn merge(folders: &[PathBuf]) -> Result<Ended, HeadlessError> {
+fn merge(folders: &[PathBuf]) -> Result<Completed, HeadlessError> {
     let Some((first, others)) = folders.split_first() else {
         return Err(HeadlessError::Flag { flag: "--merge", problem: "name a folder".into() });
     };
@@ -245,20 +285,25 @@ fn merge(folders: &[PathBuf]) -> Result<Ended, HeadlessError> {
     let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
     let results = outcome::read(&plan, &folders)?;
     for missing in &results.missing {
-        eprintln!("missing: {missing}");
+        say(&format!("missing: {missing}"));
     }
     publish(&plan, &results, first)?;
-    Ok(Ended::Finished)
+    Ok(Completed::Finished)
 }
 
 fn publish(plan: &Plan, results: &outcome::Results, out: &Path) -> Result<(), HeadlessError> {
     let text = table::markdown(plan, results);
-    write_whole(&out.join("table.md"), text.as_bytes())?;
     let rows = table::rows(plan, results);
-    write_whole(&out.join("table.csv"), table::summary(&rows).bytes())?;
-    write_whole(&out.join("table.json"), table::json(plan, &rows).as_bytes())?;
-    write_whole(&out.join("cells.csv"), table::cells(plan, results).bytes())?;
-    print(&text);
-    print(&format!("\nthe same is in {}\n", out.join("table.md").display()));
-    Ok(())
+    let mut rescue = Rescue::default();
+    for (name, bytes) in [
+        ("table.md", text.as_bytes()),
+        ("table.csv", table::summary(&rows).bytes()),
+        ("table.json", table::json(plan, &rows).as_bytes()),
+        ("cells.csv", table::cells(plan, results).bytes()),
+    ] {
+        rescue.keep(&out.join(name), bytes);
+    }
+    print(&text)?;
+    rescue.outcome()?;
+    print(&format!("\nthe same is in {}\n", out.join("table.md").display()))
 }

@@ -11,7 +11,8 @@ use crate::config::{
 use super::metrics::{self, Metric};
 use crate::data::text;
 use crate::headless::error::HeadlessError;
-use crate::headless::files::run_folder::{RunFolder, make_folder, write_whole};
+use crate::headless::files::run_folder::{RunFolder, make_folder, try_folder};
+use crate::headless::files::write::write_whole;
 use crate::protocol::Places;
 use crate::train::places;
 
@@ -167,10 +168,11 @@ impl Plan {
                 _ => {}
             }
         }
-        let json = serde_json::to_string_pretty(&self).expect("plain data always becomes JSON");
-        if !is_claimed() {
-            make_folder(out)?;
-            write_whole(&out.join(PLAN_FILE), json.as_bytes())?;
+        let json = self.json();
+        if is_claimed() {
+            try_folder(out)?;
+        } else {
+            self.write(out)?;
         }
         // Reading a number may miss its last bit, so that only what was read compares with what was read.
         let there = Self::read(out)?;
@@ -186,6 +188,19 @@ impl Plan {
                 out.display()
             ),
         })
+    }
+
+    /// Puts the plan into its folder, which is made where it is missing.
+    ///
+    /// # Errors
+    /// Where the folder takes none.
+    pub fn write(&self, out: &Path) -> Result<(), HeadlessError> {
+        make_folder(out)?;
+        Ok(write_whole(&out.join(PLAN_FILE), self.json().as_bytes())?)
+    }
+
+    fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain data always becomes JSON")
     }
 
     /// The plan of the comparison in `folder`.

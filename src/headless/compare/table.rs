@@ -220,6 +220,7 @@ mod tests {
             success: None,
         };
         record.last.as_mut().unwrap().evaluation = Some(EvaluationRecord {
+            incomplete: None,
             step: 10,
             clean: share(accuracy),
             clean_balanced: None,

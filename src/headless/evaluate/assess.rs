@@ -1,15 +1,15 @@
 //! Attacks and audits a checkpoint on a thread of its own, which may wait for the device, and shows progress meanwhile.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use burn::tensor::Device;
 use web_time::Instant;
 
-use crate::attack::Victim;
 use crate::attack::audit::{Severity, Subject};
-use crate::attack::evaluation::{Attacked, BatchSizes};
-use crate::config::{Norm, Stream, Threat};
-use crate::data::{Dataset, proportional_subset};
+use crate::attack::evaluation::BatchSizes;
+use crate::config::{Norm, Threat};
+use crate::data::Dataset;
 use crate::gpu::images::DeviceImages;
 use crate::gpu::{read, softmax};
 use crate::platform;
@@ -19,10 +19,15 @@ use crate::show::number::figure;
 use crate::train::Surrogate;
 use crate::train::assessment::{Advance, Assessment, Brief, Stage, severity};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::record::Incomplete;
 
 use super::examples::Examples;
+use super::kept::{Kept, Layout};
+use super::key::Key;
+use super::ledger::{Ledger, Outfit};
 use super::report::Gallery;
 use crate::headless::error::HeadlessError;
+use crate::headless::interrupt::Interrupt;
 use crate::headless::progress::Progress;
 
 /// Images whose gradient tensors are read at once.
@@ -34,10 +39,10 @@ pub struct Job {
     pub checkpoint: Checkpoint,
     /// On whose held-out images.
     pub data: Dataset,
+    /// Which of them.
+    pub indices: Vec<u32>,
     /// With what.
     pub threats: Vec<Threat>,
-    /// On how many images; all of them where there are fewer.
-    pub samples: usize,
     /// Over how many draws of the network's own noise attacks average their gradients.
     pub draws: usize,
     /// Whether the examples are wanted too.
@@ -46,6 +51,14 @@ pub struct Job {
     pub audit: bool,
     /// Where.
     pub device: Device,
+    /// Which evaluation this is.
+    pub key: Key,
+    /// What an interrupted one has found of the same.
+    pub kept: Option<Kept>,
+    /// Where what is found is kept meanwhile.
+    pub file: Option<PathBuf>,
+    /// Whether somebody wants it to end.
+    pub interrupt: Interrupt,
 }
 
 /// What was found out.
@@ -58,101 +71,195 @@ pub struct Found {
     pub lights: Vec<Light>,
     /// Predictions and pictures for the report.
     pub gallery: Gallery,
+    /// What is lacking, where somebody wanted an end.
+    pub incomplete: Option<Incomplete>,
+    /// What the same evaluation can be gone on with.
+    pub kept: Kept,
 }
 
 /// What the attacking thread says.
 enum Message {
     /// The share of the work that is done, in [0, 1].
     Progress(f64),
-    /// All attacks were made: how long that took.
-    Attacked(String),
-    /// All is done, or the device failed.
-    Done(Result<Box<Found>, String>),
+    /// Something that people may want to know, and something that they should.
+    Say(String),
+    Warn(String),
+    /// All is done, or as much as was to be; none where nothing was. Or the device failed.
+    Done(Result<Option<Box<Found>>, String>),
 }
 
-/// Does the job, and shows progress.
+/// Does the job, and shows progress. None where somebody wanted an end before anything was attacked.
 ///
 /// # Errors
 /// Where there is no thread, or the device failed.
-pub fn assess(job: Job, progress: &mut Progress) -> Result<Found, HeadlessError> {
+pub fn assess(job: Job, progress: &mut Progress) -> Result<Option<Found>, HeadlessError> {
     let (sender, receiver): (_, Receiver<Message>) = sync_channel(16);
+    let images = job.indices.len();
     let thread = platform::spawn("attacks", move || async move {
         let result = job.run(&sender).await;
         // Without a receiver the command is over already.
-        let _ = sender.send(Message::Done(result.map(Box::new)));
+        let _ = sender.send(Message::Done(result.map(|found| found.map(Box::new))));
     });
     thread.map_err(|error| HeadlessError::System(error.to_string()))?;
     loop {
         match receiver.recv().map_err(|_| HeadlessError::Gone)? {
-            Message::Progress(share) => progress.evaluation(share),
-            Message::Attacked(pace) => progress.say(&pace),
+            Message::Progress(share) => progress.evaluation(share, images),
+            Message::Say(text) => progress.say(&text),
+            Message::Warn(text) => progress.warn(&text),
             Message::Done(Err(problem)) => return Err(HeadlessError::System(problem)),
-            Message::Done(Ok(found)) => return Ok(*found),
+            Message::Done(Ok(found)) => return Ok(found.map(|found| *found)),
         }
     }
 }
 
 /// One line: how long the attacks on that many images took, the batches being that large.
-fn pace(images: u32, seconds: f64, at_once: usize) -> String {
-    let each = 1000.0 * seconds / f64::from(images.max(1));
+fn pace(images: usize, seconds: f64, at_once: usize) -> String {
+    let each = 1000.0 * seconds / images.max(1) as f64;
     format!("attacked {images} images in {seconds:.3} s, {} ms each, {at_once} at once", figure(each))
 }
 
 impl Job {
-    async fn run(self, tell: &SyncSender<Message>) -> Result<Found, String> {
-        let Self { data, threats, .. } = &self;
-        let (header, classes) = (&self.checkpoint.header, data.classes.len());
+    async fn run(self, tell: &SyncSender<Message>) -> Result<Option<Found>, String> {
+        let (data, header) = (&self.data, &self.checkpoint.header);
         let held_out = upload(&data.test, data, &self.device);
         let subject = self.checkpoint.subject(&self.device);
-        let sample = Stream::Sample.number();
-        let indices = proportional_subset(&data.test.labels, self.samples, sample);
-        let mut assessment = self.begin(subject.clone(), &indices, &held_out);
-        let show = |assessment: &Assessment| {
-            let _ = tell.send(Message::Progress(assessment.progress()));
-        };
+        let mut assessment = self.begin(subject.clone(), &held_out);
         while assessment.stage() == Stage::Surrogate {
+            if self.interrupt.is_asked() {
+                return Ok(None);
+            }
             assessment.advance(&held_out).await?;
-            show(&assessment);
+            let _ = tell.send(Message::Progress(assessment.progress()));
         }
-        let kept = if self.keep { &threats[..] } else { &[] };
-        let mut examples: Vec<Examples> =
-            kept.iter().map(|threat| Examples::new(*threat, data.shape, classes)).collect();
-        let mut gallery = Gallery::new(threats, header.config.hyper.epsilon, classes);
-        let victim = Victim::new(&subject.network, &subject.weights);
-        let at_once = assessment.divide(&held_out).await?;
-        let begin = Instant::now();
-        while assessment.stage() == Stage::Attacks {
-            if let Advance::Attacked(attacked) = assessment.advance(&held_out).await? {
-                let Attacked { threat, indices, adversarial } = attacked;
-                gallery.add(&victim, &held_out, threat, &indices, &adversarial).await?;
-                if let Some(examples) = examples.get_mut(threat) {
-                    examples.add(&victim, (&data.test, &held_out), &indices, adversarial).await?;
+        let at_once = match &self.kept {
+            Some(kept) => kept.layout.at_once,
+            None => assessment.divide(&held_out).await?,
+        };
+        let kept = self.kept.clone().unwrap_or_else(|| self.nothing_yet(at_once));
+        let mut assessment = assessment.going_on(kept.attacked(), kept.audit.clone());
+        let outfit = Outfit { subject: &subject, data, held_out: &held_out, indices: &self.indices };
+        let mut ledger =
+            Ledger::new(kept, &self.threats, header.config.hyper.epsilon, self.keep, self.file.clone());
+        for _ in 0..ledger.kept.units.len() {
+            assessment.advance(&held_out).await?;
+        }
+        ledger.catch_up(&outfit).await?;
+        let (before, begin) = (ledger.images(), Instant::now());
+        let attacked = self.attack(&mut assessment, &mut ledger, &outfit, tell).await;
+        if let Err(problem) = attacked {
+            // A device that failed may work again the next time.
+            ledger.save();
+            return Err(problem);
+        }
+        let images = ledger.images() - before;
+        if images > 0 {
+            let _ = tell.send(Message::Say(pace(images, begin.elapsed().as_secs_f64(), at_once)));
+        }
+        if ledger.kept.units.is_empty() {
+            return Ok(None);
+        }
+        let mut evaluation = Robustness { run: 1, step: header.step, ..assessment.figures().await? };
+        if assessment.stage() == Stage::Attacks {
+            ledger.add_begun(&self.threats, &mut evaluation);
+        } else {
+            weigh(&mut ledger.gallery, &subject, &held_out, &self.indices).await?;
+        }
+        let audited = self.audit(&mut assessment, &mut ledger, &outfit, tell).await;
+        if let Err(problem) = audited {
+            ledger.save();
+            return Err(problem);
+        }
+        let is_audited = assessment.stage() == Stage::Complete;
+        let incomplete = Incomplete {
+            images: ledger.images() as u32,
+            of: self.indices.len() as u32,
+            audit: self.audit && !is_audited,
+        };
+        let incomplete = (!is_audited).then_some(incomplete);
+        // Lights of half an audit would look like those of a whole one.
+        let lights = if is_audited { assessment.lights() } else { Vec::new() };
+        let Ledger { kept, examples, gallery, .. } = ledger;
+        Ok(Some(Found { evaluation, examples, lights, gallery, incomplete, kept }))
+    }
+
+    /// Attacks until all is done, or somebody wants an end: then the attack under way is finished on its batch.
+    async fn attack(
+        &self,
+        assessment: &mut Assessment,
+        ledger: &mut Ledger,
+        outfit: &Outfit<'_>,
+        tell: &SyncSender<Message>,
+    ) -> Result<(), String> {
+        let mut is_said = false;
+        let _ = tell.send(Message::Progress(assessment.progress()));
+        while assessment.stage() == Stage::Attacks && !self.ends(assessment, &mut is_said, tell) {
+            match assessment.advance(outfit.held_out).await? {
+                Advance::Attacked(attacked) => {
+                    // That reads from the device too: it has so much work queued that its progress would be shown long
+                    // before it is made.
+                    ledger.take(attacked, outfit).await?;
+                    if let Some(said) = ledger.save_sometimes() {
+                        let _ = tell.send(Message::Warn(said));
+                    }
                 }
+                Advance::Trained | Advance::Paused | Advance::Lights => {}
             }
-            if assessment.at_batch_end() {
-                // The device has so much work queued that its progress would be shown long before it is made.
-                assessment.figures().await?;
+            let _ = tell.send(Message::Progress(assessment.progress()));
+        }
+        // What is complete is written by others, but the audit may yet be interrupted.
+        let is_to_be_kept = self.audit || assessment.stage() == Stage::Attacks;
+        if let Some(said) = is_to_be_kept.then(|| ledger.save()).flatten() {
+            let _ = tell.send(Message::Warn(said));
+        }
+        Ok(())
+    }
+
+    /// Audits until all is done, or somebody wants an end, which comes as in [`Self::attack`].
+    async fn audit(
+        &self,
+        assessment: &mut Assessment,
+        ledger: &mut Ledger,
+        outfit: &Outfit<'_>,
+        tell: &SyncSender<Message>,
+    ) -> Result<(), String> {
+        let mut is_said = false;
+        while assessment.stage() == Stage::Audit && !self.ends(assessment, &mut is_said, tell) {
+            assessment.advance(outfit.held_out).await?;
+            if let Some(said) = ledger.take_audit(assessment.audited()) {
+                let _ = tell.send(Message::Warn(said));
             }
-            show(&assessment);
+            let _ = tell.send(Message::Progress(assessment.progress()));
         }
-        let evaluation = Robustness { run: 1, step: header.step, ..assessment.figures().await? };
-        let pace = pace(evaluation.clean.total, begin.elapsed().as_secs_f64(), at_once);
-        let _ = tell.send(Message::Attacked(pace));
-        weigh(&mut gallery, &subject, &held_out, &indices).await?;
-        while assessment.stage() == Stage::Audit {
-            assessment.advance(&held_out).await?;
-            show(&assessment);
+        Ok(())
+    }
+
+    /// Whether somebody wants an end and no attack is under way; where one is, that is said once.
+    fn ends(&self, assessment: &Assessment, is_said: &mut bool, tell: &SyncSender<Message>) -> bool {
+        if !self.interrupt.is_asked() {
+            return false;
         }
-        Ok(Found { evaluation, examples, lights: assessment.lights(), gallery })
+        if assessment.is_under_way() && !std::mem::replace(is_said, true) {
+            let text =
+                "interrupted: the attack on this batch is finished first; a second Ctrl-C ends at once";
+            let _ = tell.send(Message::Say(text.into()));
+        }
+        !assessment.is_under_way()
+    }
+
+    /// What is known before the first attack.
+    fn nothing_yet(&self, at_once: usize) -> Kept {
+        let (images, classes) = (self.indices.len(), self.data.classes.len());
+        let layout = Layout { images, classes, shape: self.data.shape, at_once };
+        Kept { key: self.key.clone(), layout, units: Vec::new(), audit: None }
     }
 
     /// The assessment, before its first turn.
-    fn begin(&self, subject: Subject, indices: &[u32], held_out: &DeviceImages) -> Assessment {
+    fn begin(&self, subject: Subject, held_out: &DeviceImages) -> Assessment {
         let (header, device) = (&self.checkpoint.header, &self.device);
         let setup = &header.config.setup;
         let mut brief = Brief {
             threats: self.threats.clone(),
-            indices: indices.to_vec(),
+            indices: self.indices.clone(),
             classes: self.data.classes.len(),
             draws: self.draws,
             seed: setup.seed,

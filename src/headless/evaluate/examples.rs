@@ -34,6 +34,18 @@ struct Seen<P> {
     logits: Vec<f32>,
 }
 
+/// Where the examples of a threat are written if `path` was asked for: there, or beside it under a name of their own where
+/// they are `one_of_several`.
+pub fn path(threat: &Threat, path: &Path, one_of_several: bool) -> PathBuf {
+    if !one_of_several {
+        return path.into();
+    }
+    let Threat { attack, target, epsilon, .. } = *threat;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let aim = if target == TargetKind::Untargeted { String::new() } else { format!("-{target}") };
+    path.with_file_name(format!("{stem}-{attack}{aim}-{epsilon}.npz"))
+}
+
 /// What one threat made of some images.
 #[derive(Clone, Debug)]
 pub struct Examples {
@@ -108,16 +120,9 @@ impl Examples {
         Ok(zip.finish()?.into_inner())
     }
 
-    /// Where they are written if `path` was asked for: there, or beside it under a name of their own where they are
-    /// `one_of_several`.
-    pub fn path(&self, path: &Path, one_of_several: bool) -> PathBuf {
-        if !one_of_several {
-            return path.into();
-        }
-        let Threat { attack, target, epsilon, .. } = self.threat;
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let aim = if target == TargetKind::Untargeted { String::new() } else { format!("-{target}") };
-        path.with_file_name(format!("{stem}-{attack}{aim}-{epsilon}.npz"))
+    /// Where they are written: see [`path`].
+    pub fn path(&self, asked: &Path, one_of_several: bool) -> PathBuf {
+        path(&self.threat, asked, one_of_several)
     }
 
     /// One line: how many are still classified correctly as the attack made them, and as bytes.

@@ -2,6 +2,10 @@
 
 mod assess;
 mod examples;
+mod kept;
+mod key;
+mod ledger;
+mod outputs;
 pub mod report;
 pub mod threats;
 
@@ -9,21 +13,20 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
-use crate::config::{ATTACKS, AttackKind, InputTransform, TargetKind, VERDICT_DRAWS};
-use crate::data::{self, Dataset};
+use crate::config::{ATTACKS, AttackKind, Config, InputTransform, Stream, TargetKind, Threat, VERDICT_DRAWS};
+use crate::data::{self, Dataset, proportional_subset};
 use crate::headless::error::HeadlessError;
-use crate::headless::files::charts::png;
-use crate::headless::files::run_folder::{RunFolder, write_whole};
 use crate::headless::files::tables;
+use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::options::open_device;
 use crate::headless::print::print;
 use crate::headless::progress::Progress;
-use crate::protocol::Robustness;
-use crate::show::{charts, columns};
-use crate::train::checkpoint::{Checkpoint, CheckpointError};
-use crate::train::record::{EvaluationRecord, Expectation};
+use crate::protocol::{Light, Robustness};
+use crate::train::checkpoint::Checkpoint;
+use crate::train::record::{Ended, Expectation, Incomplete};
 use assess::{Found, Job, assess};
-use examples::Examples;
+use key::Key;
+use outputs::{Outputs, Results, Wanted};
 use report::{Contents, Description};
 use threats::Request;
 
@@ -92,99 +95,142 @@ pub struct EvaluateOptions {
     pub quiet: bool,
 }
 
-/// Attacks, prints the table, and writes what is asked for.
+/// Attacks, prints the table, and writes what is asked for. What somebody interrupts is written as far as it is, and gone on
+/// with by the same command where there is an `--out`.
 ///
 /// # Errors
-/// [`HeadlessError`]: bad flags, a file that is no checkpoint, data that does not fit it, a device that fails.
-pub fn evaluate(options: &EvaluateOptions) -> Result<(), HeadlessError> {
-    let checkpoint = open_checkpoint(&options.checkpoint)?;
-    let hyper = checkpoint.header.config.hyper;
-    let request = Request {
-        attacks: options.attack.clone(),
-        targets: options.target.clone(),
-        epsilons: options.epsilon.clone(),
-        steps: options.steps.map(|steps| steps as usize),
-        restarts: options.restarts as usize,
-    };
+/// [`HeadlessError`]: bad flags, a file that is no checkpoint, data that does not fit it, a device that fails, files that
+/// cannot be written.
+pub fn evaluate(options: &EvaluateOptions) -> Result<Completed, HeadlessError> {
+    let (checkpoint, bytes) = open_checkpoint(&options.checkpoint)?;
+    let Config { setup, hyper } = checkpoint.header.config.clone();
+    let request = options.request();
     let threats = request.threats(&hyper)?;
     // First of all, and before hours are spent: a decimal comma makes two radii of one.
     if let Some(line) = request.several_radii()? {
-        print(&format!("{line}\n"));
-    }
-    for (flag, path) in [("--save-examples", &options.save_examples), ("--report", &options.report)] {
-        path.as_deref().map_or(Ok(()), |path| check_folder_of(flag, path))?;
-    }
-    if let Some(out) = &options.out {
-        RunFolder::check(out, options.force)?;
+        print(&format!("{line}\n"))?;
     }
     let data = load_fitting(options, &checkpoint)?;
+    let indices = proportional_subset(&data.test.labels, options.samples as usize, Stream::Sample.number());
+    let (keep, draws) =
+        (options.save_examples.is_some(), options.eot.map_or(setup.eot(), |draws| draws as usize));
+    let key = Key::new(&bytes, (&data, &indices), &threats, (setup.seed, draws), keep);
+    let wanted = options.wanted();
+    let (kept, said) = wanted.beginning(&key)?;
     let opened = open_device(&options.device)?;
+    let mut outputs = Outputs::open(wanted, &example_paths(options.save_examples.as_deref(), &threats))?;
+    let interrupt = Interrupt::listen(|| {})?;
     let mut progress = Progress::of_attacks(options.quiet);
-    opened.info.notice.iter().for_each(|notice| progress.say(notice));
-    let draws_noise = checkpoint.header.config.setup.input_transform == InputTransform::Noise;
-    let draws = options.eot.map_or(checkpoint.header.config.setup.eot(), |draws| draws as usize);
-    let noise = draws_noise.then(|| noise_in_words(draws));
+    opened.info.notice.iter().chain(&said).for_each(|notice| progress.say(notice));
+    let verdict = (setup.input_transform == InputTransform::Noise).then_some(VERDICT_DRAWS);
+    let noise = Expectation { draws, verdict };
     let mut subject = describe(&checkpoint, &data);
-    subject.lines.extend(noise.clone());
+    subject.lines.extend(noise_in_words(noise));
     let job = Job {
+        checkpoint,
         data,
+        indices,
         threats,
-        samples: options.samples as usize,
         draws,
-        keep: options.save_examples.is_some(),
+        keep,
         audit: options.audit,
         device: opened.device,
-        checkpoint,
+        key,
+        kept,
+        file: outputs.kept(),
+        interrupt: interrupt.clone(),
     };
     let found = assess(job, &mut progress)?;
-    let Found { evaluation, examples, lights, gallery } = &found;
     progress.finish();
-    print(&tables::robustness_text(evaluation));
-    print(&tables::classes_text(evaluation, &subject.classes));
-    noise.iter().for_each(|line| print(&format!("{line}\n")));
-    if options.audit {
-        print(&tables::audit_text(lights));
+    let Some(found) = found else {
+        progress.say("interrupted before the first attack was finished; nothing new is written");
+        return Ok(interrupt.completed(Ended::Interrupted));
+    };
+    publish(&found, &mut outputs, (&subject, noise, hyper.epsilon), options.audit)?;
+    if found.incomplete.is_none() {
+        return Ok(Completed::Finished);
     }
-    options.save_examples.as_deref().map_or(Ok(()), |path| write_examples(path, examples))?;
-    let report = report::html(&Contents { subject: &subject, evaluation, gallery, lights });
-    options.report.as_deref().map_or(Ok(()), |path| write_whole(path, report.as_bytes()))?;
-    options.out.as_deref().map_or(Ok(()), |out| {
-        let verdict = draws_noise.then_some(VERDICT_DRAWS);
-        let record = EvaluationRecord::in_full(evaluation, lights.clone(), Expectation { draws, verdict });
-        write(out, options.force, evaluation, &record, hyper.epsilon, &report)
-    })
+    progress.say(match &options.out {
+        Some(_) => "interrupted; the same command goes on with it",
+        None => "interrupted; with --out, the same command would have gone on with it",
+    });
+    Ok(interrupt.completed(Ended::Interrupted))
 }
 
-/// That a file can be written where it is to be, before hours are spent on what it will hold.
-fn check_folder_of(flag: &'static str, path: &Path) -> Result<(), HeadlessError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if folder.is_dir() && path.file_name().is_some() && !path.is_dir() {
-        return Ok(());
-    }
-    let problem = format!("{} is no file in a folder that is there", path.display());
-    Err(HeadlessError::Flag { flag, problem })
+/// Writes what was found, and prints it.
+fn publish(
+    found: &Found,
+    outputs: &mut Outputs<'_>,
+    (subject, noise, epsilon): (&Description, Expectation, f64),
+    audit: bool,
+) -> Result<(), HeadlessError> {
+    let Found { evaluation, examples, lights, gallery, incomplete, kept } = found;
+    let incomplete = *incomplete;
+    let report = report::html(&Contents { subject, evaluation, gallery, lights, incomplete });
+    let results = Results { evaluation, noise, lights, epsilon, report: &report, examples, incomplete, kept };
+    let written = outputs.write(&results);
+    print(&text((evaluation, &subject.classes), incomplete, noise, audit.then_some(lights)))?;
+    written?;
+    print(&outputs.examples(examples))
 }
 
-/// Writes an archive for each threat, and says what is in it.
-fn write_examples(path: &Path, all: &[Examples]) -> Result<(), HeadlessError> {
-    for examples in all {
-        let path = examples.path(path, all.len() > 1);
-        let archive = examples.pack().map_err(|error| HeadlessError::System(error.to_string()))?;
-        write_whole(&path, &archive)?;
-        print(&format!("{}: {}\n", path.display(), examples.summary()));
+/// The result for people, and what is lacking of it.
+fn text(
+    (evaluation, classes): (&Robustness, &[String]),
+    incomplete: Option<Incomplete>,
+    noise: Expectation,
+    lights: Option<&Vec<Light>>,
+) -> String {
+    let mut text = incomplete.map_or(String::new(), |incomplete| format!("{incomplete}\n\n"));
+    text += &tables::robustness_text(evaluation);
+    text += &tables::classes_text(evaluation, classes);
+    noise_in_words(noise).iter().for_each(|line| text += &format!("{line}\n"));
+    if let Some(lights) = lights.filter(|_| incomplete.is_none()) {
+        text += &tables::audit_text(lights);
     }
-    Ok(())
+    text
 }
 
-/// The checkpoint in a file, or in a run folder.
-fn open_checkpoint(path: &Path) -> Result<Checkpoint, HeadlessError> {
-    Checkpoint::open(path).map_err(|error| match error {
-        CheckpointError::Unreadable { path, source } => HeadlessError::Unreadable { path, source },
-        error => HeadlessError::Malformed {
+impl EvaluateOptions {
+    fn request(&self) -> Request {
+        Request {
+            attacks: self.attack.clone(),
+            targets: self.target.clone(),
+            epsilons: self.epsilon.clone(),
+            steps: self.steps.map(|steps| steps as usize),
+            restarts: self.restarts as usize,
+        }
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            out: self.out.as_deref(),
+            report: self.report.as_deref(),
+            examples: self.save_examples.as_deref(),
+            force: self.force,
+        }
+    }
+}
+
+/// The checkpoint in a file, or in a run folder; and its bytes.
+fn open_checkpoint(path: &Path) -> Result<(Checkpoint, Vec<u8>), HeadlessError> {
+    let file = if path.is_dir() { path.join(Checkpoint::FILE) } else { path.into() };
+    let bytes = std::fs::read(&file).map_err(|source| HeadlessError::Unreadable { path: file, source })?;
+    match Checkpoint::read(&bytes) {
+        Ok(checkpoint) => Ok((checkpoint, bytes)),
+        Err(error) => Err(HeadlessError::Malformed {
             path: path.into(),
             expected: "a checkpoint",
             problem: error.to_string(),
-        },
+        }),
+    }
+}
+
+/// Where examples of these threats are to be written, if they are.
+fn example_paths(path: Option<&Path>, threats: &[Threat]) -> Vec<PathBuf> {
+    let several = threats.len() > 1;
+    path.map_or(Vec::new(), |path| {
+        threats.iter().map(|threat| examples::path(threat, path, several)).collect()
     })
 }
 
@@ -204,33 +250,14 @@ fn load_fitting(options: &EvaluateOptions, checkpoint: &Checkpoint) -> Result<Da
     Ok(data)
 }
 
-fn write(
-    out: &Path,
-    force: bool,
-    evaluation: &Robustness,
-    record: &EvaluationRecord,
-    epsilon: f64,
-    report: &str,
-) -> Result<(), HeadlessError> {
-    let folder = RunFolder::create(out, force)?;
-    let mut table = tables::robustness();
-    table.extend(columns::robustness(evaluation));
-    folder.write("robustness.csv", table.bytes())?;
-    folder.write(EvaluationRecord::FILE, record.text().as_bytes())?;
-    for norm in evaluation.norms() {
-        let chart = charts::robustness(evaluation, norm, epsilon);
-        folder.write(charts::robustness_file(norm), &png(&chart)?)?;
-    }
-    folder.write("report.html", report.as_bytes())?;
-    Ok(())
-}
-
-/// How a network that draws noise was attacked and judged.
-fn noise_in_words(draws: usize) -> String {
-    format!(
+/// How a network that draws noise was attacked and judged; nothing of one that draws none.
+fn noise_in_words(noise: Expectation) -> Option<String> {
+    let Expectation { draws, verdict } = noise;
+    let verdict = verdict?;
+    Some(format!(
         "the network draws noise: gradients were averaged over {draws} draws of it (EOT), and the mean logits of \
-         {VERDICT_DRAWS} draws decided what it says"
-    )
+         {verdict} draws decided what it says"
+    ))
 }
 
 /// What was attacked, for the report.

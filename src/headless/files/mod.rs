@@ -4,5 +4,7 @@ pub mod charts;
 mod fonts;
 mod legend;
 mod paint;
+pub mod rescue;
 pub mod run_folder;
 pub mod tables;
+pub mod write;

@@ -1,43 +1,19 @@
-//! A folder whose files appear whole or not at all: written aside in the same folder, then renamed.
+//! The folder of a run: claimed before the work, kept through it.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use super::rescue::{Rescue, write_anew};
+use super::write::{FolderError, try_out};
 use crate::config::{ScenarioKind, Setup};
-
-/// Why a folder or a file in it could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum FolderError {
-    /// There is something in it already.
-    #[error(
-        "{} is not empty; name another folder with --out, or overwrite the run in it with --force",
-        .0.display()
-    )]
-    NotEmpty(PathBuf),
-    /// The name is taken by something that is no folder.
-    #[error("{} is not a folder; name another with --out", .0.display())]
-    NotAFolder(PathBuf),
-    /// The system refused.
-    #[error("cannot write {}: {source}", path.display())]
-    Unwritable {
-        /** The file or folder. */
-        path: PathBuf,
-        /** What the system said. */
-        source: std::io::Error,
-    },
-}
-
-impl FolderError {
-    /// Whether the folder was refused before anything was written.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::NotEmpty(_) | Self::NotAFolder(_))
-    }
-}
 
 /// A folder that takes a run's files.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    rescue: Rescue,
+    /// Whether it was found gone, and whether that was said.
+    was_gone: bool,
+    is_said: bool,
 }
 
 impl RunFolder {
@@ -54,15 +30,18 @@ impl RunFolder {
         if is_used && !force { Err(FolderError::NotEmpty(path.into())) } else { Ok(()) }
     }
 
-    /// Makes the folder and those above it, where they are missing.
+    /// Makes the folder and those above it, where they are missing, and tries whether these `files` can be written there.
     ///
     /// # Errors
-    /// Those of [`Self::check`], and [`FolderError::Unwritable`].
-    pub fn create(path: &Path, force: bool) -> Result<Self, FolderError> {
+    /// Those of [`Self::check`], [`FolderError::IsAFolder`] and [`FolderError::Unwritable`].
+    pub fn create(path: &Path, force: bool, files: &[&str]) -> Result<Self, FolderError> {
         Self::check(path, force)?;
-        std::fs::create_dir_all(path)
-            .map_err(|source| FolderError::Unwritable { path: path.into(), source })?;
-        Ok(Self { path: path.into() })
+        make_folder(path)?;
+        if let Some(folder) = files.iter().map(|file| path.join(file)).find(|file| file.is_dir()) {
+            return Err(FolderError::IsAFolder(folder));
+        }
+        try_folder(path)?;
+        Ok(Self { path: path.into(), rescue: Rescue::default(), was_gone: false, is_said: false })
     }
 
     /// Where it is.
@@ -70,42 +49,45 @@ impl RunFolder {
         &self.path
     }
 
-    /// Puts a file into the folder, whole or not at all.
+    /// Puts a file into the folder, whole or not at all; the folder is made again where it is gone.
     ///
     /// # Errors
     /// [`FolderError::Unwritable`], naming the file; the file is as it was.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
-        write_whole(&self.path.join(name), bytes)
+    pub fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        self.was_gone |= write_anew(&self.path.join(name), bytes)?;
+        Ok(())
     }
-}
 
-/// Puts `bytes` into the file `path`, whole or not at all.
-///
-/// # Errors
-/// [`FolderError::Unwritable`], naming the file; the file is as it was.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}.");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
-    // A temporary file is its owner's alone; the file it becomes is as any other, less the umask.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let written = builder.tempfile_in(folder).and_then(|mut file| {
-        file.write_all(bytes)?;
-        // Without it, a power cut soon after the rename could leave an empty file under the final name.
-        file.as_file().sync_all()?;
-        file.persist(path).map(|_| ()).map_err(|error| error.error)
-    });
-    // tempfile's own errors name its random path; the system's number says the same in fewer words.
-    written.map_err(|error| FolderError::Unwritable {
-        path: path.into(),
-        source: error.raw_os_error().map_or(error, std::io::Error::from_raw_os_error),
-    })
+    /// Puts a file into the folder, whole or not at all, or where that is impossible into another place;
+    /// [`Self::outcome`] tells.
+    pub fn keep(&mut self, name: &str, bytes: &[u8]) {
+        self.was_gone |= self.rescue.keep(&self.path.join(name), bytes);
+    }
+
+    /// Whether a file of that name is in the folder, or was put elsewhere.
+    pub fn has(&self, name: &str) -> bool {
+        self.rescue.has(&self.path.join(name))
+    }
+
+    /// That the folder was gone and is there again: once.
+    pub fn notice(&mut self) -> Option<String> {
+        if !self.was_gone || self.is_said {
+            return None;
+        }
+        self.is_said = true;
+        Some(format!(
+            "{} was gone, with what was in it; it is there again, with all that is known of the work so far",
+            self.path.display()
+        ))
+    }
+
+    /// Whether all that was kept is in the folder.
+    ///
+    /// # Errors
+    /// [`FolderError::Misplaced`].
+    pub fn outcome(&self) -> Result<(), FolderError> {
+        self.rescue.outcome()
+    }
 }
 
 /// The first folder of `runs/<mode>-<data>-seed<seed>`, `…-2`, `…-3` that is not there.
@@ -129,12 +111,26 @@ pub fn default_path(setup: &Setup) -> PathBuf {
         .unwrap_or_else(|| stem.into())
 }
 
+/// Tries whether files can be written into a folder that is there.
+///
+/// # Errors
+/// [`FolderError::Unwritable`], naming the folder.
+pub fn try_folder(path: &Path) -> Result<(), FolderError> {
+    try_out(&path.join("trial")).map_err(|error| match error {
+        FolderError::Unwritable { source, .. } => FolderError::Unwritable { path: path.into(), source },
+        error => error,
+    })
+}
+
 /// Makes a folder that several processes may write to, if it is not there.
 ///
 /// # Errors
 /// [`FolderError::NotAFolder`] and [`FolderError::Unwritable`].
 pub fn make_folder(path: &Path) -> Result<(), FolderError> {
-    RunFolder::create(path, true).map(|_| ())
+    if path.exists() && !path.is_dir() {
+        return Err(FolderError::NotAFolder(path.into()));
+    }
+    std::fs::create_dir_all(path).map_err(|source| FolderError::Unwritable { path: path.into(), source })
 }
 
 #[cfg(test)]
@@ -144,7 +140,7 @@ mod tests {
     #[test]
     fn a_file_appears_whole_and_replaces_the_old_one() {
         let scratch = tempfile::tempdir().unwrap();
-        let folder = RunFolder::create(&scratch.path().join("a/b"), false).unwrap();
+        let mut folder = RunFolder::create(&scratch.path().join("a/b"), false, &[]).unwrap();
         folder.write("metrics.csv", b"old").unwrap();
         folder.write("metrics.csv", b"new").unwrap();
         assert_eq!(std::fs::read(folder.path().join("metrics.csv")).unwrap(), b"new");
@@ -154,7 +150,7 @@ mod tests {
     #[test]
     fn a_failed_write_names_the_file_and_leaves_nothing() {
         let scratch = tempfile::tempdir().unwrap();
-        let folder = RunFolder::create(scratch.path(), false).unwrap();
+        let mut folder = RunFolder::create(scratch.path(), false, &[]).unwrap();
         // A folder in the file's place lets the bytes be written aside and the rename fail.
         std::fs::create_dir(scratch.path().join("run.json")).unwrap();
         std::fs::write(scratch.path().join("run.json/x"), "").unwrap();
@@ -167,32 +163,53 @@ mod tests {
     #[test]
     fn a_folder_in_use_is_refused_unless_forced() {
         let scratch = tempfile::tempdir().unwrap();
-        assert!(RunFolder::create(scratch.path(), false).is_ok(), "an empty folder is fine");
+        assert!(RunFolder::create(scratch.path(), false, &[]).is_ok(), "an empty folder is fine");
         std::fs::write(scratch.path().join("thesis.tex"), "x").unwrap();
-        let error = RunFolder::create(scratch.path(), false).unwrap_err();
+        let error = RunFolder::create(scratch.path(), false, &[]).unwrap_err();
         assert!(error.is_refusal() && error.to_string().contains("--force"), "{error}");
-        assert!(RunFolder::create(scratch.path(), true).is_ok());
-        let error = RunFolder::create(&scratch.path().join("thesis.tex"), true).unwrap_err();
+        assert!(RunFolder::create(scratch.path(), true, &["run.json"]).is_ok());
+        let error = RunFolder::create(&scratch.path().join("thesis.tex"), true, &[]).unwrap_err();
         assert!(error.is_refusal() && error.to_string().contains("not a folder"), "{error}");
-        let error = RunFolder::create(&scratch.path().join("thesis.tex/runs"), true).unwrap_err();
+        let error = RunFolder::create(&scratch.path().join("thesis.tex/runs"), true, &[]).unwrap_err();
         assert!(!error.is_refusal() && error.to_string().contains("cannot write"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_in_a_files_place_is_refused_before_the_work() {
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::create_dir(scratch.path().join("run.json")).unwrap();
+        let error = RunFolder::create(scratch.path(), true, &["metrics.csv", "run.json"]).unwrap_err();
+        assert!(error.is_refusal() && error.to_string().contains("run.json is a folder"), "{error}");
+        assert!(RunFolder::create(scratch.path(), true, &["metrics.csv"]).is_ok());
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1, "a trial leaves nothing");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_folder_that_takes_no_file_is_refused_before_the_work() {
+        // Nobody writes there, whoever they are.
+        let error = RunFolder::create(Path::new("/proc/self"), true, &[]).unwrap_err().to_string();
+        assert!(error.starts_with("cannot write /proc/self: "), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_goes_away_is_said_once() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("a");
+        let mut folder = RunFolder::create(&path, false, &[]).unwrap();
+        folder.write("run.json", b"1").unwrap();
+        assert_eq!(folder.notice(), None);
+        for _ in 0..2 {
+            std::fs::remove_dir_all(&path).unwrap();
+            folder.write("run.json", b"2").unwrap();
+        }
+        assert!(folder.notice().is_some_and(|said| said.contains("a was gone")) && folder.notice().is_none());
+        assert!(folder.has("run.json") && !folder.has("metrics.csv") && folder.outcome().is_ok());
     }
 
     #[test]
     fn default_names_tell_mode_data_and_seed() {
         let setup = Setup { data: "/data/my digits/".into(), seed: 7, ..Setup::default() };
         assert_eq!(default_path(&setup), Path::new("runs/great+greace-my-digits-seed7"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn others_may_read_what_is_written() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let scratch = tempfile::tempdir().unwrap();
-        let ordinary = scratch.path().join("ordinary");
-        std::fs::write(&ordinary, "").unwrap();
-        write_whole(&scratch.path().join("ours"), b"x").unwrap();
-        let mode = |name: &str| scratch.path().join(name).metadata().unwrap().permissions().mode();
-        assert_eq!(mode("ours"), mode("ordinary"));
     }
 }

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use crate::config::{AttackKind, Config, Hyper, Occasion, TargetKind};
 use crate::data::steps_per_epoch;
 use crate::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
-use crate::train::checkpoint::Checkpoint;
 use crate::train::record::Ended;
 
-use super::interrupt::Interrupt;
-use super::writer::RunWriter;
+use super::writer::{FILES, RunWriter};
 use crate::headless::error::HeadlessError;
 use crate::headless::files::run_folder::{RunFolder, default_path};
+use crate::headless::interrupt::Interrupt;
 use crate::headless::progress::Progress;
 
 /// What a run is asked for beyond its configuration.
@@ -26,7 +25,8 @@ pub struct DriveOptions {
     pub quiet: bool,
 }
 
-/// Drives a run that was just spawned to its end. The first answer is how it ended, the second what wrote it down.
+/// Drives a run that was just spawned to its end. The first answer is how it ended, the second what wrote it down, whose
+/// folder knows whether all is there.
 ///
 /// # Errors
 /// [`HeadlessError`]; what was measured until then is in the run folder, if the run had begun.
@@ -39,7 +39,7 @@ pub fn drive(
     let mut drive = Drive { remote, interrupt, notices };
     let info = drive.begin(options.epochs)?;
     let path = options.out.clone().unwrap_or_else(|| default_path(&info.config.setup));
-    let folder = RunFolder::create(&path, options.force)?;
+    let folder = RunFolder::create(&path, options.force, &FILES)?;
     let progress = Progress::new(options.quiet, info.config.setup.steps);
     announce(&progress, &info, &folder, &drive.notices);
     let hyper = info.config.hyper;
@@ -50,7 +50,10 @@ pub fn drive(
     run.progress.finish();
     run.drive.end();
     match run.failure {
-        Some(failure) => Err(HeadlessError::Stopped(failure)),
+        Some(failure) => {
+            run.writer.folder().outcome().unwrap_or_else(|error| run.progress.warn(&error.to_string()));
+            Err(HeadlessError::Stopped(failure))
+        }
         None => Ok((outcome, run.writer)),
     }
 }
@@ -165,7 +168,8 @@ impl Run<'_> {
             Ok(event) => event,
             Err(gone) => {
                 self.progress.finish();
-                self.writer.write(Ended::Failed)?;
+                self.writer.keep(Ended::Failed)?;
+                self.writer.folder().outcome().unwrap_or_else(|error| self.progress.warn(&error.to_string()));
                 return Err(gone);
             }
         };
@@ -205,31 +209,37 @@ impl Run<'_> {
                 self.drive.send(Command::Pause)?;
                 pause_sent = true;
             }
-            self.writer.refresh()?;
+            self.writer.refresh().iter().for_each(|said| self.progress.warn(said));
         }
     }
 
     /// Writes everything, first what there is, then once more with a last evaluation.
     fn keep(&mut self, outcome: Ended, hyper: &Hyper) -> Result<(), HeadlessError> {
         // The numbers are small: where the checkpoint does not fit, they are safe already.
-        self.writer.write_numbers(outcome)?;
+        self.writer.keep_numbers(outcome);
         self.drive.send(Command::Save)?;
         self.await_checkpoint()?;
-        self.writer.write(outcome)?;
+        self.writer.keep(outcome)?;
+        self.writer.notice().iter().for_each(|said| self.progress.warn(said));
         if outcome == Ended::Failed || self.last_step == 0 {
             return Ok(());
         }
         if outcome == Ended::Interrupted {
             let folder = self.writer.folder().path().display().to_string();
-            self.progress.say(&format!("everything is in {folder}; one last evaluation, Ctrl-C skips it"));
+            let safe = match self.writer.folder().outcome() {
+                Ok(()) => format!("everything is in {folder}"),
+                Err(error) => error.to_string(),
+            };
+            self.progress.say(&format!("{safe}; one last evaluation, Ctrl-C skips it"));
         }
         let threats = Occasion::AtEnd.threats(self.writer.scenario(), hyper);
         let asked: Vec<_> = threats.iter().map(|threat| (threat.attack, threat.target)).collect();
+        let images = hyper.evaluate_samples.min(self.writer.held_out());
         self.drive.send(Command::Evaluate { threats, samples: hyper.evaluate_samples })?;
         loop {
             match self.next()? {
                 Event::Robustness(evaluation) => {
-                    self.progress.evaluation(evaluation.progress);
+                    self.progress.evaluation(evaluation.progress, images);
                     if evaluation.complete && self.is_last(&evaluation, &asked) {
                         break;
                     }
@@ -243,7 +253,9 @@ impl Run<'_> {
                 _ => {}
             }
         }
-        self.writer.write(outcome)
+        self.writer.keep(outcome)?;
+        self.writer.notice().iter().for_each(|said| self.progress.warn(said));
+        Ok(())
     }
 
     /// Waits for the checkpoint and writes it; a trainer that cannot save says why.
@@ -251,7 +263,7 @@ impl Run<'_> {
         loop {
             match self.next()? {
                 Event::Saved(bytes) => {
-                    self.writer.folder().write(Checkpoint::FILE, &bytes)?;
+                    self.writer.keep_checkpoint(bytes);
                     return Ok(());
                 }
                 Event::Failed(failure) => {

@@ -1,7 +1,6 @@
 //! `great-lab train`: from flags to a run folder.
 
 pub mod drive;
-pub mod interrupt;
 pub mod writer;
 
 use std::path::PathBuf;
@@ -14,13 +13,13 @@ use crate::gpu;
 use crate::headless::error::HeadlessError;
 use crate::headless::files::run_folder::RunFolder;
 use crate::headless::files::tables;
+use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::options::{RunOptions, Shortcut, methods, open_device};
 use crate::headless::print::print;
-use crate::protocol::Delivery;
+use crate::protocol::{Command, Delivery};
 use crate::show::number::{decimal, figure, percent, seconds};
 use crate::train::record::Ended;
 use drive::{DriveOptions, drive};
-use interrupt::Interrupt;
 use writer::RunWriter;
 
 /// The flags of `great-lab train`.
@@ -97,7 +96,7 @@ pub struct Training {
 ///
 /// # Errors
 /// [`HeadlessError`]: bad flags, no device, a failure of the trainer, a folder that cannot be written.
-pub fn train(options: TrainOptions) -> Result<Ended, HeadlessError> {
+pub fn train(options: TrainOptions) -> Result<Completed, HeadlessError> {
     let scenario = options.scenario.map(|value| Shortcut { knob: "scenario", flag: "scenario", value });
     go(options.training, scenario)
 }
@@ -106,7 +105,7 @@ pub fn train(options: TrainOptions) -> Result<Ended, HeadlessError> {
 ///
 /// # Errors
 /// As [`train`].
-pub fn distill(options: DistillOptions) -> Result<Ended, HeadlessError> {
+pub fn distill(options: DistillOptions) -> Result<Completed, HeadlessError> {
     let flags = [
         ("teacher", "teacher", options.teacher),
         ("teacher_network", "teacher-network", options.teacher_network),
@@ -124,7 +123,7 @@ pub fn distill(options: DistillOptions) -> Result<Ended, HeadlessError> {
 ///
 /// # Errors
 /// As [`train`].
-pub fn multitask(options: MultitaskOptions) -> Result<Ended, HeadlessError> {
+pub fn multitask(options: MultitaskOptions) -> Result<Completed, HeadlessError> {
     let run = &options.training.run;
     let flags = [
         ("multitask_method", "method", options.method),
@@ -136,7 +135,10 @@ pub fn multitask(options: MultitaskOptions) -> Result<Ended, HeadlessError> {
     go(options.training, flags.into_iter().filter_map(shortcut))
 }
 
-fn go(mut options: Training, shortcuts: impl IntoIterator<Item = Shortcut>) -> Result<Ended, HeadlessError> {
+fn go(
+    mut options: Training,
+    shortcuts: impl IntoIterator<Item = Shortcut>,
+) -> Result<Completed, HeadlessError> {
     options.run.shortcuts.extend(shortcuts);
     let config = options.run.config(options.epochs)?;
     if let Some(out) = &options.out {
@@ -147,12 +149,16 @@ fn go(mut options: Training, shortcuts: impl IntoIterator<Item = Shortcut>) -> R
         DriveOptions { epochs: options.epochs, out: options.out, force: options.force, quiet: options.quiet };
     let notices = opened.info.notice.iter().cloned().collect();
     let remote = spawn(config, &opened)?;
-    let interrupt = Interrupt::listen(remote.commands.clone())?;
+    let commands = remote.commands.clone();
+    // Where the channel is full or closed, the loop sees the flag at its next event.
+    let interrupt = Interrupt::listen(move || drop(commands.try_send(Command::Pause)))?;
     let (outcome, writer) = drive(remote, &driving, &interrupt, notices)?;
+    let kept = writer.folder().outcome();
     if !driving.quiet {
-        print(&summary(outcome, &writer));
+        print(&summary(outcome, &writer, kept.is_ok()))?;
     }
-    Ok(outcome)
+    kept?;
+    Ok(interrupt.completed(outcome))
 }
 
 fn spawn(
@@ -163,8 +169,8 @@ fn spawn(
         .map_err(|error| HeadlessError::System(error.to_string()))
 }
 
-/// The last figures, for people.
-fn summary(outcome: Ended, writer: &RunWriter) -> String {
+/// The last figures, for people, and where all is where it `is_kept`.
+fn summary(outcome: Ended, writer: &RunWriter, is_kept: bool) -> String {
     let mut text = String::new();
     if let Some(report) = writer.last_report() {
         let verb = if outcome == Ended::Finished { "finished" } else { "interrupted" };
@@ -197,5 +203,8 @@ fn summary(outcome: Ended, writer: &RunWriter) -> String {
         text += &tables::classes_text(evaluation, writer.classes());
         text.push('\n');
     }
-    text + &format!("everything is in {}\n", writer.folder().path().display())
+    if is_kept {
+        text += &format!("everything is in {}\n", writer.folder().path().display());
+    }
+    text
 }

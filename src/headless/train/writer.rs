@@ -5,20 +5,42 @@ use web_time::{Duration, Instant, SystemTime};
 use crate::config::ScenarioKind;
 use crate::headless::error::HeadlessError;
 use crate::headless::files::charts::png;
-use crate::headless::files::run_folder::{FolderError, RunFolder};
+use crate::headless::files::run_folder::RunFolder;
 use crate::headless::files::tables::{self, HistogramTable};
+use crate::headless::files::write::FolderError;
 use crate::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo, Tasks};
 use crate::show::columns::{self, Metric};
 use crate::show::gradients::gradients;
-use crate::show::{Table, charts};
+use crate::show::{Chart, Table, charts};
+use crate::train::checkpoint::Checkpoint;
 use crate::train::record::{Ended, Latest, RunRecord};
 
 /// Time between two writes of the tables while a run goes on.
 const BETWEEN_WRITES: Duration = Duration::from_secs(30);
 
+/// All files that a run may leave.
+pub const FILES: [&str; 14] = [
+    RunRecord::FILE,
+    Checkpoint::FILE,
+    "metrics.csv",
+    "timing.csv",
+    "robustness.csv",
+    "comparison.csv",
+    "tasks.csv",
+    "histograms_before.csv",
+    "histograms.csv",
+    "losses.png",
+    "accuracies.png",
+    "histograms.png",
+    "histograms_before.png",
+    "robustness.png",
+];
+
 /// A run as it was seen so far.
 pub struct RunWriter {
     folder: RunFolder,
+    /// The last checkpoint: what was written may be removed before the run ends.
+    checkpoint: Option<Vec<u8>>,
     info: Box<RunInfo>,
     reports: Vec<Report>,
     evaluations: Vec<Robustness>,
@@ -41,6 +63,7 @@ impl RunWriter {
     pub fn new(folder: RunFolder, info: Box<RunInfo>, notices: Vec<String>) -> Self {
         Self {
             folder,
+            checkpoint: None,
             info,
             reports: Vec::new(),
             evaluations: Vec::new(),
@@ -67,6 +90,11 @@ impl RunWriter {
     /// The last finished evaluation.
     pub fn last_evaluation(&self) -> Option<&Robustness> {
         self.evaluations.last()
+    }
+
+    /// How many images are held out.
+    pub fn held_out(&self) -> usize {
+        self.info.test_images
     }
 
     /// What is trained.
@@ -126,39 +154,69 @@ impl RunWriter {
         }
     }
 
-    /// Writes the tables if they have not been written for a while, so that a long run can be watched and survives.
-    ///
-    /// # Errors
-    /// [`FolderError::Unwritable`].
-    pub fn refresh(&mut self) -> Result<(), FolderError> {
+    /// Writes the tables if they have not been written for a while, so that a long run can be watched and survives. Says
+    /// what somebody should know of it; where they cannot be written, the run goes on without.
+    pub fn refresh(&mut self) -> Option<String> {
         if self.last_write.elapsed() < BETWEEN_WRITES {
-            return Ok(());
+            return None;
         }
         self.last_write = Instant::now();
-        self.write_numbers(Ended::Running)
+        match self.write_now() {
+            Ok(()) => self.folder.notice(),
+            Err(error) => {
+                let again = BETWEEN_WRITES.as_secs();
+                Some(format!("warning: {error}; the work goes on, and this is tried again in {again} s"))
+            }
+        }
     }
 
-    /// Writes the tables and `run.json`.
-    ///
-    /// # Errors
-    /// [`FolderError::Unwritable`].
-    pub fn write_numbers(&mut self, outcome: Ended) -> Result<(), FolderError> {
-        self.write_tables()?;
-        self.write_record(outcome)
+    fn write_now(&mut self) -> Result<(), FolderError> {
+        for (name, bytes) in self.numbers(Ended::Running) {
+            self.folder.write(name, &bytes)?;
+        }
+        Ok(())
     }
 
-    /// Writes everything but the checkpoint.
+    /// Keeps the tables and `run.json`.
+    pub fn keep_numbers(&mut self, outcome: Ended) {
+        for (name, bytes) in self.numbers(outcome) {
+            self.folder.keep(name, &bytes);
+        }
+    }
+
+    /// Keeps a checkpoint.
+    pub fn keep_checkpoint(&mut self, bytes: Vec<u8>) {
+        self.folder.keep(Checkpoint::FILE, &bytes);
+        self.checkpoint = Some(bytes);
+    }
+
+    /// Keeps everything, the checkpoint too where it is gone.
     ///
     /// # Errors
-    /// [`FolderError::Unwritable`] and [`ChartError`](crate::headless::files::charts::ChartError).
-    pub fn write(&mut self, outcome: Ended) -> Result<(), HeadlessError> {
-        self.write_numbers(outcome)?;
+    /// [`ChartError`](crate::headless::files::charts::ChartError).
+    pub fn keep(&mut self, outcome: Ended) -> Result<(), HeadlessError> {
+        self.keep_numbers(outcome);
+        if let Some(bytes) = self.checkpoint.as_ref().filter(|_| !self.folder.has(Checkpoint::FILE)) {
+            self.folder.keep(Checkpoint::FILE, bytes);
+        }
+        for (name, chart) in self.charts() {
+            self.folder.keep(name, &png(&chart)?);
+        }
+        Ok(())
+    }
+
+    /// What somebody should know of the folder: once.
+    pub fn notice(&mut self) -> Option<String> {
+        self.folder.notice()
+    }
+
+    fn charts(&self) -> Vec<(&'static str, Chart)> {
+        let mut all = Vec::new();
         if !self.reports.is_empty() {
             let points = |metric: Metric| -> Vec<[f64; 2]> {
                 self.reports.iter().map(|report| [report.step as f64, metric.of(report)]).collect()
             };
-            let losses = charts::losses(&points(Metric::Loss), &points(Metric::AuxiliaryLoss));
-            self.folder.write("losses.png", &png(&losses)?)?;
+            all.push(("losses.png", charts::losses(&points(Metric::Loss), &points(Metric::AuxiliaryLoss))));
             let held_out: Vec<_> =
                 self.evaluations.iter().map(|found| [found.step as f64, found.clean.value()]).collect();
             let accuracies = charts::accuracies(
@@ -167,48 +225,52 @@ impl RunWriter {
                 &held_out,
                 self.info.origins.len(),
             );
-            self.folder.write("accuracies.png", &png(&accuracies)?)?;
+            all.push(("accuracies.png", accuracies));
         }
         if let Some(histograms) = &self.last_histograms {
-            let chart = |histograms, title: &str| png(&gradients(histograms, &self.info.origins, title));
             let title = match self.scenario() {
                 ScenarioKind::Defense => "Gradient tensors, by class",
                 ScenarioKind::Distillation => "Gradient tensors, by network",
                 ScenarioKind::Multitask => "Gradient tensors behind alignment, by task",
             };
-            self.folder.write("histograms.png", &chart(histograms, title)?)?;
+            all.push(("histograms.png", gradients(histograms, &self.info.origins, title)));
             if let Some(before) = &histograms.before {
-                let chart = chart(before, "Gradient tensors before alignment, by task")?;
-                self.folder.write("histograms_before.png", &chart)?;
+                let title = "Gradient tensors before alignment, by task";
+                all.push(("histograms_before.png", gradients(before, &self.info.origins, title)));
             }
         }
         if let Some(evaluation) = self.evaluations.last() {
             for norm in evaluation.norms() {
                 let chart = charts::robustness(evaluation, norm, self.info.config.hyper.epsilon);
-                self.folder.write(charts::robustness_file(norm), &png(&chart)?)?;
+                all.push((charts::robustness_file(norm), chart));
             }
         }
-        Ok(())
+        all
     }
 
-    fn write_tables(&mut self) -> Result<(), FolderError> {
-        self.folder.write("metrics.csv", self.metrics.bytes())?;
-        self.folder.write("timing.csv", self.timing.bytes())?;
-        self.folder.write("robustness.csv", self.robustness.bytes())?;
+    /// The tables, and last `run.json`: where it says that a run is finished, the tables are there.
+    fn numbers(&mut self, outcome: Ended) -> Vec<(&'static str, Vec<u8>)> {
+        let mut all = vec![
+            ("metrics.csv", self.metrics.bytes().to_vec()),
+            ("timing.csv", self.timing.bytes().to_vec()),
+            ("robustness.csv", self.robustness.bytes().to_vec()),
+        ];
         if self.scenario() == ScenarioKind::Distillation {
-            self.folder.write("comparison.csv", self.comparison.bytes())?;
+            all.push(("comparison.csv", self.comparison.bytes().to_vec()));
         }
         if self.scenario() == ScenarioKind::Multitask {
-            self.folder.write("tasks.csv", self.tasks.bytes())?;
+            all.push(("tasks.csv", self.tasks.bytes().to_vec()));
         }
         if let Some(before) = &mut self.before {
-            self.folder.write("histograms_before.csv", before.bytes())?;
+            all.push(("histograms_before.csv", before.bytes().to_vec()));
         }
-        let histograms = self.histograms.as_mut().map_or(&[][..], HistogramTable::bytes);
-        self.folder.write("histograms.csv", histograms)
+        let histograms = self.histograms.as_mut().map_or(Vec::new(), |table| table.bytes().to_vec());
+        all.push(("histograms.csv", histograms));
+        all.push((RunRecord::FILE, self.record(outcome).text().into_bytes()));
+        all
     }
 
-    fn write_record(&self, outcome: Ended) -> Result<(), FolderError> {
+    fn record(&self, outcome: Ended) -> RunRecord {
         let time = (self.started, self.started.elapsed().unwrap_or_default());
         let latest = Latest {
             report: self.reports.last(),
@@ -216,8 +278,7 @@ impl RunWriter {
             evaluation: self.evaluations.last(),
             tasks: self.last_tasks.as_ref(),
         };
-        let record = RunRecord::new(outcome, &self.info, latest, &self.notices, time);
-        self.folder.write(RunRecord::FILE, record.text().as_bytes())
+        RunRecord::new(outcome, &self.info, latest, &self.notices, time)
     }
 }
 
@@ -228,7 +289,7 @@ mod tests {
     use crate::protocol::{Share, made_up};
 
     fn writer(path: &std::path::Path) -> RunWriter {
-        let folder = RunFolder::create(path, false).unwrap();
+        let folder = RunFolder::create(path, false, &FILES).unwrap();
         RunWriter::new(folder, made_up::info(1, Config::default()).into(), vec!["no GPU".into()])
     }
 
@@ -245,7 +306,8 @@ mod tests {
         let partial = Robustness { clean, ..made_up::robustness(1, 1000, false) };
         writer.take(&partial.into());
         writer.take(&made_up::robustness(1, 1000, true).into());
-        writer.write(Ended::Finished).unwrap();
+        writer.keep_checkpoint(vec![1]);
+        writer.keep(Ended::Finished).unwrap();
         let json: serde_json::Value =
             serde_json::from_slice(&std::fs::read(scratch.path().join("run.json")).unwrap()).unwrap();
         assert_eq!(json["outcome"], "finished");
@@ -266,13 +328,48 @@ mod tests {
         {
             assert!(scratch.path().join(chart).is_file(), "{chart}");
         }
+        for entry in std::fs::read_dir(scratch.path()).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(FILES.contains(&&*name), "{name} is tried before the run");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_takes_no_more_ends_no_run_and_its_files_are_elsewhere() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("a");
+        let mut writer = writer(&path);
+        assert_eq!(writer.refresh(), None, "it is too early");
+        std::fs::remove_dir_all(&path).unwrap();
+        let long_ago = Instant::now().checked_sub(BETWEEN_WRITES).unwrap();
+        writer.last_write = long_ago;
+        let said = writer.refresh().unwrap();
+        assert!(said.contains("a was gone") && path.join("run.json").is_file(), "{said}");
+        writer.last_write = long_ago;
+        assert_eq!(writer.refresh(), None, "it is said once");
+
+        writer.keep_checkpoint(vec![1, 2, 3]);
+        std::fs::remove_dir_all(&path).unwrap();
+        std::fs::write(&path, "a file in its place").unwrap();
+        for _ in 0..2 {
+            writer.last_write = long_ago;
+            let said = writer.refresh().unwrap();
+            assert!(said.starts_with("warning: cannot write ") && said.contains("goes on"), "{said}");
+        }
+        writer.keep(Ended::Finished).unwrap();
+        let said = writer.folder().outcome().unwrap_err().to_string();
+        let place = scratch.path().join("a-rescued");
+        assert!(said.contains(&place.display().to_string()), "{said}");
+        assert_eq!(std::fs::read(place.join("checkpoint.safetensors")).unwrap(), [1, 2, 3]);
+        let record = std::fs::read_to_string(place.join("run.json")).unwrap();
+        assert!(record.contains("\"finished\""), "{record}");
     }
 
     #[test]
     fn a_run_without_a_report_is_written_too() {
         let scratch = tempfile::tempdir().unwrap();
         let mut writer = writer(scratch.path());
-        writer.write(Ended::Interrupted).unwrap();
+        writer.keep(Ended::Interrupted).unwrap();
         let json = std::fs::read_to_string(scratch.path().join("run.json")).unwrap();
         assert!(json.contains("\"interrupted\"") && json.contains("\"final\": null"), "{json}");
         assert!(scratch.path().join("histograms.csv").is_file());

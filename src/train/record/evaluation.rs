@@ -11,9 +11,32 @@ use crate::{
     protocol::{Light, Robustness, Share, nullable},
 };
 
-/// A finished evaluation.
+/// What an evaluation lacks that was interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incomplete {
+    /// Images that were attacked with all that was asked for.
+    pub images: u32,
+    /// Images that were to be.
+    pub of: u32,
+    /// Whether an audit was asked for and not finished.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub audit: bool,
+}
+
+impl std::fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { images, of, audit } = self;
+        write!(f, "incomplete: {images} of {of} images were attacked with all that was asked for")?;
+        if *audit { write!(f, ", and the audit was not finished") } else { Ok(()) }
+    }
+}
+
+/// An evaluation, finished or not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationRecord {
+    /// What it lacks, where it was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
     /// Steps done when it began.
     pub step: u64,
     /// Without attack.
@@ -181,6 +204,7 @@ impl EvaluationRecord {
                 .collect(),
         });
         Self {
+            incomplete: None,
             step: evaluation.step,
             clean: ShareRecord::of(evaluation.clean),
             clean_balanced: known(evaluation.clean_balanced),

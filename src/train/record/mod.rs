@@ -5,7 +5,8 @@ mod file;
 mod run;
 
 pub use evaluation::{
-    AttackRecord, ConfusionRecord, EvaluationRecord, Expectation, ShareRecord, WorstPoint, WorstRecord,
+    AttackRecord, ConfusionRecord, EvaluationRecord, Expectation, Incomplete, ShareRecord, WorstPoint,
+    WorstRecord,
 };
 pub use file::{RecordError, VERSION};
 pub use run::{DataRecord, Ended, LastFigures, Latest, RunRecord, TaskRecord, read_config, read_run};

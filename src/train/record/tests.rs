@@ -65,7 +65,11 @@ fn an_evaluation_reads_back_in_full() {
     assert_eq!(record.smallest_epsilon_l2, [Some(0.0), Some(2.5), None]);
     assert_eq!((record.clean_balanced, record.class_images.len()), (Some(evaluation.clean_balanced), 10));
     assert!(record.attacks.iter().all(|attack| attack.balanced.is_some()));
+    assert!(!record.text().contains("incomplete"), "of a finished one nothing is said");
+    let incomplete = Some(Incomplete { images: 64, of: 1000, audit: true });
+    let record = EvaluationRecord { incomplete, ..record };
     let record: EvaluationRecord = serde_json::from_str(&record.text()).unwrap();
+    assert_eq!(record.incomplete, incomplete);
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join(EvaluationRecord::FILE), record.text()).unwrap();
     assert_eq!(EvaluationRecord::read(scratch.path()).unwrap(), record);

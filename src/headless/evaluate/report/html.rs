@@ -18,6 +18,10 @@ pub fn html(report: &Contents<'_>) -> String {
     let mut body = format!("<h1>Robustness of {}</h1><p class=\"weak\">", escaped(&subject.title));
     body += &subject.lines.iter().map(|line| escaped(line)).collect::<Vec<_>>().join(" · ");
     body += "</p>";
+    if let Some(incomplete) = &report.incomplete {
+        let _ =
+            write!(body, "<p class=\"card bad\">This evaluation was interrupted and is {incomplete}.</p>");
+    }
     body += &headline(report);
     for norm in evaluation.norms() {
         body += &of_norm(report, norm);

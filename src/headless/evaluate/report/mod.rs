@@ -5,8 +5,6 @@ mod draw;
 mod html;
 mod svg;
 
-use burn::tensor::Tensor;
-
 use crate::attack::Victim;
 use crate::config::threat::headline_radius;
 use crate::config::{Norm, Threat, VERDICT_DRAWS};
@@ -14,6 +12,7 @@ use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
 use crate::protocol::{Light, Robustness};
 use crate::show::matrix::right;
+use crate::train::record::Incomplete;
 
 pub use html::html;
 
@@ -43,6 +42,8 @@ pub struct Contents<'a> {
     pub gallery: &'a Gallery,
     /// The audit; empty where none was made.
     pub lights: &'a [Light],
+    /// What is lacking of it, where it was interrupted.
+    pub incomplete: Option<Incomplete>,
 }
 
 /// What one threat led to.
@@ -90,7 +91,14 @@ impl Gallery {
         self.radii.iter().find(|(known, _)| *known == norm).map(|(_, radius)| *radius)
     }
 
-    /// Takes note of what threat number `number` made of the held-out images at `indices`.
+    /// How many of the next pictures that threat number `number` makes are wanted.
+    pub fn wants(&self, number: usize) -> usize {
+        let of = self.threats.iter().find(|(known, ..)| *known == number);
+        of.map_or(0, |(.., seen)| PICTURES.saturating_sub(seen.pictures.len()))
+    }
+
+    /// Takes note of what threat number `number` had the held-out images at `indices` taken for, and of the adversarial
+    /// `pixels` of the first of them.
     ///
     /// # Errors
     /// Where the device failed.
@@ -98,20 +106,32 @@ impl Gallery {
         &mut self,
         victim: &Victim<'_>,
         held_out: &DeviceImages,
-        number: usize,
-        indices: &[u32],
-        adversarial: &Tensor<4>,
+        (number, indices): (usize, &[u32]),
+        (said, pixels): (&[u8], &[f32]),
     ) -> Result<(), String> {
         let classes = self.classes;
         let Some(position) = self.threats.iter().position(|(known, ..)| *known == number) else {
             return Ok(());
         };
+        let size = victim.network.interface.image.iter().product();
         if position == 0 {
             self.labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
             let images = held_out.gather(indices).images;
-            self.clean.see(victim, classes, &images).await?;
+            let logits = victim.network.expected_logits(victim.weights, &images, VERDICT_DRAWS);
+            let logits = read(logits).await?;
+            let largest = |row: &[f32]| {
+                (0..classes).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap_or(0)
+            };
+            self.clean.predictions.extend(logits.chunks_exact(classes).map(largest));
+            let missing = PICTURES.saturating_sub(self.clean.pictures.len()).min(indices.len());
+            if missing > 0 {
+                self.clean.see(&read(images.narrow(0, 0, missing)).await?, size);
+            }
         }
-        self.threats[position].2.see(victim, classes, adversarial).await
+        let seen = &mut self.threats[position].2;
+        seen.predictions.extend(said.iter().map(|class| usize::from(*class)));
+        seen.see(pixels, size);
+        Ok(())
     }
 
     /// Takes note of what the auxiliary network says of gradient tensors: `probabilities` `[N, K]` of images with these
@@ -132,7 +152,8 @@ impl Gallery {
     /// The threat in a norm that left the fewest images right.
     fn strongest(&self, norm: Norm) -> Option<&(usize, Threat, Seen)> {
         let in_norm = self.threats.iter().filter(|(_, threat, _)| threat.attack.norm() == norm);
-        in_norm.min_by_key(|(.., seen)| right(&self.confusion(seen)))
+        let seen = in_norm.filter(|_| !self.labels.is_empty());
+        seen.min_by_key(|(.., seen)| right(&self.confusion(seen)))
     }
 
     /// How often each class (row) was taken for each (column): `K × K`.
@@ -146,19 +167,10 @@ impl Gallery {
 }
 
 impl Seen {
-    async fn see(&mut self, victim: &Victim<'_>, classes: usize, images: &Tensor<4>) -> Result<(), String> {
-        let logits = victim.network.expected_logits(victim.weights, images, VERDICT_DRAWS);
-        let logits = read(logits).await?;
-        let largest =
-            |row: &[f32]| (0..classes).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap_or(0);
-        self.predictions.extend(logits.chunks_exact(classes).map(largest));
-        let missing = PICTURES.saturating_sub(self.pictures.len()).min(images.dims()[0]);
-        if missing > 0 {
-            let size: usize = images.dims()[1..].iter().product();
-            let pixels = read(images.clone().narrow(0, 0, missing)).await?;
-            self.pictures.extend(pixels.chunks_exact(size).map(<[f32]>::to_vec));
-        }
-        Ok(())
+    /// Keeps those of the pictures of this `size` that are still wanted.
+    fn see(&mut self, pixels: &[f32], size: usize) {
+        let missing = PICTURES.saturating_sub(self.pictures.len());
+        self.pictures.extend(pixels.chunks_exact(size).take(missing).map(<[f32]>::to_vec));
     }
 }
 
