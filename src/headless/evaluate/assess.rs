@@ -207,8 +207,8 @@ impl Job {
             let _ = tell.send(Message::Progress(assessment.progress()));
         }
         // What is complete is written by others, but the audit may yet be interrupted.
-        let is_to_be_kept = self.audit || assessment.stage() == Stage::Attacks;
-        if let Some(said) = is_to_be_kept.then(|| ledger.save()).flatten() {
+        let is_worth_it = self.audit || assessment.stage() == Stage::Attacks;
+        if is_worth_it && let Some(said) = ledger.save() {
             let _ = tell.send(Message::Warn(said));
         }
         Ok(())
