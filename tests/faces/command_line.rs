@@ -612,7 +612,8 @@ mod signals_and_limits {
         let flags =
             ["train", "--device", "cpu", "--steps", "1000000", "--out", "a", "--set", "batch_size=16"];
         let reports = ["--set", "report_every_steps=1"];
-        let mut command = lab(&[&flags[..], &reports, further].concat(), folder);
+        let mut command = crate::listening(env!("CARGO_BIN_EXE_great-lab"));
+        command.args([&flags[..], &reports, further].concat()).current_dir(folder).env_remove("RUST_LOG");
         command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
     }
 

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::PATIENCE;
+use crate::listening;
 
 /// A run of two steps, which leaves a checkpoint.
 const SHORT: &str = "train --device cpu --data data --steps 2 --set batch_size=16 --set width=0.5 --set evaluate_samples=8 --set attack_steps=1";
@@ -29,7 +30,7 @@ fn words(line: &str) -> Vec<&str> {
 }
 
 fn lab(line: &str, folder: &Path) -> Command {
-    let mut command = Command::new(PROGRAM);
+    let mut command = listening(PROGRAM);
     command.args(words(line)).current_dir(folder).env_remove("RUST_LOG");
     command
 }
@@ -209,7 +210,7 @@ fn what_was_ignored_on_start_stays_ignored() {
     for (ignored, deadly, status) in [("HUP", "-INT", 130), ("INT", "-TERM", 143), ("TERM INT", "-HUP", 129)]
     {
         let script = format!("trap '' {ignored}; exec '{PROGRAM}' {LONG} --force --out a");
-        let mut command = Command::new("sh");
+        let mut command = listening("sh");
         command.args(["-c", &script]).current_dir(scratch.path()).env_remove("RUST_LOG");
         let (child, said) = started(command, "step ");
         for name in ignored.split(' ') {

@@ -22,3 +22,14 @@ mod paths;
 mod protocol;
 #[cfg(target_os = "linux")]
 mod script;
+
+/// A command that hears all signals, though whoever runs the tests ignores some: under `nohup`, or behind a shell's `&`.
+#[cfg(unix)]
+fn listening(program: &str) -> std::process::Command {
+    if !cfg!(target_os = "linux") {
+        return std::process::Command::new(program);
+    }
+    let mut command = std::process::Command::new("env");
+    command.args(["--default-signal=HUP,INT,TERM", program]);
+    command
+}

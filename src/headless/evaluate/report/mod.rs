@@ -197,13 +197,18 @@ mod tests {
     fn every_norm_has_its_radius_and_its_strongest_attack() {
         use AttackKind::{Fgsm, Pgd, PgdL2};
         let all = threats(&[(Fgsm, 0.05), (Pgd, 0.1), (PgdL2, 0.25), (PgdL2, 2.0), (Pgd, 0.0)]);
-        let gallery = Gallery::new(&all, 0.09, 2);
+        let mut gallery = Gallery::new(&all, 0.09, 2);
         assert_eq!(Norm::ALL.map(|norm| gallery.radius(norm)), [Some(0.1), Some(0.25)]);
         let numbers =
             |gallery: &Gallery| gallery.threats.iter().map(|(number, ..)| *number).collect::<Vec<_>>();
         assert_eq!(numbers(&gallery), [1, 2]);
-        let strongest = Norm::ALL.map(|norm| gallery.strongest(norm).map(|(_, threat, _)| threat.attack));
-        assert_eq!(strongest, [Some(Pgd), Some(PgdL2)]);
+        let strongest = |gallery: &Gallery| {
+            Norm::ALL.map(|norm| gallery.strongest(norm).map(|(_, threat, _)| threat.attack))
+        };
+        assert_eq!(strongest(&gallery), [None, None], "where nothing was attacked, nothing is strongest");
+        gallery.labels = vec![1];
+        gallery.threats.iter_mut().for_each(|(.., seen)| seen.predictions = vec![0]);
+        assert_eq!(strongest(&gallery), [Some(Pgd), Some(PgdL2)]);
         let alone = Gallery::new(&threats(&[(PgdL2, 1.0)]), 0.1, 2);
         assert_eq!(Norm::ALL.map(|norm| alone.radius(norm)), [None, Some(1.0)]);
         assert_eq!(numbers(&alone), [0]);
