@@ -77,7 +77,7 @@ fn slider_sizes(ui: &mut Ui) {
     ui.spacing_mut().interact_size.x = 50.0;
 }
 
-/// A number as a field shows it: few digits, or as so many 255ths where it is that and has no few digits.
+/// A number as a field shows it: few digits, or as a fraction of 255 where it is one and has no few digits.
 pub(super) fn field_text(value: f64) -> String {
     let few = short(value);
     if parse_real(&few) == Some(value) {
