@@ -162,7 +162,7 @@ impl Defense {
         Forward { theta, logits, gradient, scaled, penalty }
     }
 
-    /// One step of the auxiliary network on normalised gradient tensors; its logits before the step.
+    /// One step of the auxiliary network on gradient tensors as it reads them; its logits before the step.
     fn auxiliary_step(&mut self, normalized: &Tensor<4>, origins: &Tensor<2>, rates: Rates) -> Tensor<2> {
         let phi = self.auxiliary.weights.tracked();
         let logits = self.auxiliary.network.logits(&phi, normalized.clone());
