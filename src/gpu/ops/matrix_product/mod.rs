@@ -12,7 +12,7 @@ use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::Tensor;
+use burn::tensor::{Shape, Slice, Tensor};
 
 use crate::gpu::autodiff::{Bilinear, PartSums, ToRight};
 use crate::gpu::launch::profile::{self, Work};
@@ -63,8 +63,46 @@ impl MatrixProduct for Flex {
         let [rows, inner, _, columns] = layout.sizes(a.shape().dims(), b.shape().dims());
         let bytes = 4 * (rows * inner + inner * columns + rows * columns) as u64;
         let work = Work { bytes, operations: 2 * (rows * inner * columns) as u64 };
-        profile::on_host("matrix product", work, || product_reference::<Self>(a, b, layout))
+        profile::on_host("matrix product", work, || match layout {
+            Layout::Nn | Layout::Nt => product_row_by_row::<Self>(a, b, layout),
+            // A sum over the rows, which depends on them anyway.
+            Layout::Tn => product_reference::<Self>(a, b, layout),
+        })
     }
+}
+
+/// Entries of a product up to which burn's product on the host sums in another order than above.
+const FEW: usize = 256;
+/// Rows up to which it sums long rows in parts of one size, and entries of a row up to which it sums them whole.
+const ROWS: usize = 64;
+const INNER: usize = 512;
+
+/// The product on the host, such that no bit of a row depends on how many other rows there are: an image under attack is
+/// rounded alike in every batch.
+fn product_row_by_row<B: Backend>(a: FloatTensor<B>, b: FloatTensor<B>, layout: Layout) -> FloatTensor<B> {
+    let [rows, inner, _, columns] = layout.sizes(a.shape().dims(), b.shape().dims());
+    let least = FEW / columns.max(1) + 1;
+    let at_once = if inner > INNER { ROWS } else { usize::MAX };
+    if rows == 0 || columns == 0 || (least..=at_once).contains(&rows) {
+        return product_reference::<B>(a, b, layout);
+    }
+    let part = |tensor: &FloatTensor<B>, first: usize, count: usize| {
+        let every = |start: usize, end: usize| Slice::new(start as isize, Some(end as isize), 1);
+        let width = tensor.shape()[1];
+        B::float_slice(tensor.clone(), &[every(first, first + count), every(0, width)])
+    };
+    let block = |first: usize| {
+        let count = at_once.min(rows - first);
+        let mut of_block = part(&a, first, count);
+        if count < least {
+            let device = of_block.device();
+            let zeros = B::float_zeros(Shape::from([least - count, inner]), &device, a.dtype().into());
+            of_block = B::float_cat(vec![of_block, zeros], 0);
+        }
+        part(&product_reference::<B>(of_block, b.clone(), layout), 0, count)
+    };
+    let mut blocks: Vec<FloatTensor<B>> = (0..rows).step_by(at_once).map(block).collect();
+    if blocks.len() > 1 { B::float_cat(blocks, 0) } else { blocks.remove(0) }
 }
 
 /// What [`matrix_product`] computes, by burn's product.

@@ -110,3 +110,20 @@ fn only_tracked_operands_of_a_linear_layer_get_gradients() {
         assert_close(&values(tracked.grad(&gradients).unwrap()), &values(expected), name);
     }
 }
+
+#[test]
+fn no_bit_of_a_row_depends_on_the_others() {
+    let mut rng = StdRng::seed_from_u64(11);
+    let device = Device::flex();
+    for (inner, columns) in [(64, 10), (64, 2), (600, 10), (10, 64), (10, 700)] {
+        let layout = if inner > 10 { Layout::Nt } else { Layout::Nn };
+        let shape = if layout == Layout::Nt { [columns, inner] } else { [inner, columns] };
+        let (a, b) = (Operand::random([130, inner], &mut rng), Operand::random(shape, &mut rng));
+        let (a, b) = (a.on(&device), b.on(&device));
+        let all = values(matrix_product(a.clone(), b.clone(), layout));
+        for rows in [1, 4, 16, 25, 26, 64, 65, 100] {
+            let some = values(matrix_product(a.clone().slice([0..rows]), b.clone(), layout));
+            assert!(some == all[..rows * columns], "{rows} of 130 rows, {inner} by {columns}");
+        }
+    }
+}
