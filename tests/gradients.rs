@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use great_lab::{
-    config::{Activation, Adversary, NetworkKind, Normalization},
+    config::{Activation, Adversary, AuxiliaryKind, NetworkKind, Normalization},
     gpu::{NoiseKey, NormForm},
     nn::{
         Layer, Network, WeightSpec, Weights,
@@ -272,7 +272,7 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
     let interface = Interface { image: [2, 8, 8], classes: 3 };
     let statistics = Statistics { mean: vec![0.4, 0.5], deviation: vec![0.3, 0.2] };
     let main = Network::main(NetworkKind::CnnSmall, 0.5, Activation::Silu, interface.clone(), &statistics);
-    let auxiliary = Network::auxiliary(0.5, interface);
+    let auxiliary = Network::auxiliary(AuxiliaryKind::GroupNorm, 0.5, interface);
     let mut rng = StdRng::seed_from_u64(13);
     let draw = |specs: &[WeightSpec], rng: &mut StdRng| -> Vec<Vec<f64>> {
         let scale = |spec: &WeightSpec| {
@@ -297,7 +297,7 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
                 let key = NoiseKey { stream: 5, pass: 0 };
                 let read = channel.noisy(channel.scaled(g.clone()), key);
                 let auxiliary_logits = auxiliary.logits(&phi, read);
-                let terms = loss::Terms { beta: 0.0, alpha: 0.5, adversary };
+                let terms = loss::Terms { alpha: 0.5, adversary, ..loss::NO_TERMS };
                 loss::great_objective(logits, auxiliary_logits, one_hot.clone(), terms)
                     + loss::squared_norm(g) * 0.1
             };

@@ -27,6 +27,7 @@ fn cnn_small_and_three_training_steps() {
     checks::check_case("cnn-small-relu", &device, TOLERANCE);
     checks::check_trajectory(&device, TOLERANCE);
     checks::check_rivals(&device, TOLERANCE);
+    checks::check_knobs(&device, TOLERANCE);
     distillation::check_distillation(&device, TOLERANCE);
     multitask::check_multitask(&device, TOLERANCE);
 }

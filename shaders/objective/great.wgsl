@@ -1,6 +1,6 @@
-// The main network's objective, mean_i CE(aᵢ, tᵢ) + β Σ_j q_ij (1 − t_ij) a_ij + w CE(a'ᵢ, uᵢ) with q = softmax(a')
-// held fixed and u either t or uniform; or its gradients with respect to a and a'. An invocation a row; for the value
-// one workgroup.
+// The main network's objective, mean_i CE(aᵢ, sᵢ) + β Σ_j q_ij (1 − t_ij) b_ij + w CE(a'ᵢ, uᵢ) with s the smoothed t,
+// q = softmax(a') held fixed, b either a, or a less its mean over the classes, or log softmax(a), and u either t or uniform;
+// or its gradients with respect to a and a'. An invocation a row; for the value one workgroup.
 
 // [rows, classes]: a
 @group(0) @binding(0) var<storage, read_write> logits: array<f32>;
@@ -14,10 +14,13 @@
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 // [rows, classes]: its gradient with respect to a'; written with the auxiliary network alone.
 @group(0) @binding(5) var<storage, read_write> auxiliary_output: array<f32>;
-// Rows, classes, 1 for the gradients, 1 with the auxiliary network, bits of β and of w, 1 where u is uniform.
+// Rows, classes, 1 for the gradients, 1 with the auxiliary network, bits of β and of w, 1 where u is uniform, which b,
+// bits of the share by which t is smoothed.
 @group(0) @binding(6) var<storage, read_write> info: array<u32>;
 
 const WORKGROUP = {{ workgroup }}u;
+const CENTRED = 1u;
+const LOG_SOFTMAX = 2u;
 
 var<workgroup> losses: array<f32, WORKGROUP>;
 
@@ -52,6 +55,8 @@ fn main(
     let beta = bitcast<f32>(info[4]);
     let weight = bitcast<f32>(info[5]);
     let uniform_target = info[6] == 1u;
+    let push = info[7];
+    let smoothing = bitcast<f32>(info[8]);
     let share = 1.0 / f32(info[1]);
     var factor = 1.0 / f32(info[0]);
     if gradients {
@@ -63,21 +68,39 @@ fn main(
         let end = begin + info[1];
         let main_sum = log_sum(false, begin, end);
         var auxiliary_sum = vec2<f32>(0.0, 0.0);
+        // Of the row: what presses in all, and the mean logit.
+        var total = 0.0;
+        var mean = 0.0;
         if with_auxiliary {
             auxiliary_sum = log_sum(true, begin, end);
+            for (var i = begin; i < end; i += 1u) {
+                let log_q = auxiliary_logits[i] - auxiliary_sum.x - auxiliary_sum.y;
+                total += beta * exp(log_q) * (1.0 - targets[i]);
+                mean += share * logits[i];
+            }
         }
         for (var i = begin; i < end; i += 1u) {
             let a = logits[i];
             let t = targets[i];
             let log_p = a - main_sum.x - main_sum.y;
-            var value = -t * log_p;
-            var gradient = exp(log_p) - t;
+            let label = t * (1.0 - smoothing) + smoothing * share;
+            var value = -label * log_p;
+            var gradient = exp(log_p) - label;
             if with_auxiliary {
                 let log_q = auxiliary_logits[i] - auxiliary_sum.x - auxiliary_sum.y;
                 let u = select(t, share, uniform_target);
                 let pressure = beta * exp(log_q) * (1.0 - t);
-                value += pressure * a - weight * u * log_q;
-                gradient += pressure;
+                var pushed = a;
+                var back = 0.0;
+                if push == CENTRED {
+                    pushed = a - mean;
+                    back = total * share;
+                } else if push == LOG_SOFTMAX {
+                    pushed = log_p;
+                    back = total * exp(log_p);
+                }
+                value += pressure * pushed - weight * u * log_q;
+                gradient += pressure - back;
                 if gradients {
                     auxiliary_output[i] = factor * weight * (exp(log_q) - u);
                 }

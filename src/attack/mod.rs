@@ -26,4 +26,5 @@ pub use exact_bytes::exact_bytes;
 pub use goal::{Goal, goal, random_targets};
 pub use methods::descent::Recipe;
 pub use pace::Pace;
+pub use training::uniform_noise;
 pub use victim::Victim;

@@ -1,4 +1,4 @@
-//! The attack that only adversarial training knows: away from a prediction.
+//! What only training knows: the attack away from a prediction, and noise.
 
 use burn::tensor::Tensor;
 use rand::rngs::StdRng;
@@ -8,6 +8,12 @@ use crate::{config::Norm, gpu::softmax};
 
 /// Standard deviation of the start of TRADES' attack: at the clean image itself its gradient is zero.
 const TRADES_START: f64 = 1e-3;
+
+/// `images` `[N, C, H, W]` with uniform noise of at most `largest` a pixel, inside [0, 1]; it comes from `random`.
+pub fn uniform_noise(images: &Tensor<4>, largest: f64, random: &mut StdRng) -> Tensor<4> {
+    let mut dice = Dice::of_batch(random, images.dims()[0]);
+    ball::random_start(Norm::Linf, images, largest, &mut dice)
+}
 
 impl Victim<'_> {
     /// The examples of TRADES (Zhang et al. 2019, algorithm 1): `steps` steps of 2.5 ε/k in the L∞ ball of radius

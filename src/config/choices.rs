@@ -165,6 +165,59 @@ choices! {
 }
 
 choices! {
+    /// What GREACE pushes down in the logits `a`: `β · Σ_{j≠y} S_j · …` with `S = sg(softmax(a'))`, and what that makes of
+    /// the logits' gradient.
+    Push {
+        /// `a_j`, as in Algorithm 1: adds `β S_j`, which sinks all logits together; the softmax does not see that.
+        Raw = "raw",
+        /// `a_j` less the mean logit: what is added sums to nothing, so that the mean logit stays.
+        Centred = "centred",
+        /// `log softmax(a)_j`: what is added sums to nothing, and fades where the class is ruled out already.
+        LogSoftmax = "log-softmax",
+    }
+}
+
+choices! {
+    /// How α comes from 0 to its height once the adversary has set in.
+    AlphaSchedule {
+        /// Linearly over `ramp` of the run.
+        Linear = "linear",
+        /// `2 / (1 + e^(−10 t)) − 1`, t from 0 to 1 over what is left of the run (Ganin & Lempitsky 2015).
+        Sigmoid = "sigmoid",
+    }
+}
+
+choices! {
+    /// What the auxiliary network is told that gradient tensors are of.
+    AuxiliaryLabels {
+        /// What they are of.
+        True = "true",
+        /// What another gradient tensor of the batch is of, at random: a control, from which nothing can be learned.
+        Shuffled = "shuffled",
+    }
+}
+
+choices! {
+    /// The layers of the auxiliary network.
+    AuxiliaryKind {
+        /// Three 3×3 convolutions of stride 2, each with GroupNorm, and a linear layer: hardly sees how large a gradient is.
+        GroupNorm = "group-norm",
+        /// The same with biases and without norm: what it says fades with the gradient.
+        Plain = "plain",
+    }
+}
+
+choices! {
+    /// Which norm of the gradient tensor input-gradient regularisation adds to the loss.
+    PenaltyNorm {
+        /// `‖g‖₂²` (Ross & Doshi-Velez 2018).
+        L2 = "l2",
+        /// `‖g‖₁`; with a smooth activation (Rodríguez-Muñoz, Wang & Torralba 2024).
+        L1 = "l1",
+    }
+}
+
+choices! {
     /// What the main network adds, times α, to its loss.
     Adversary {
         /// `−CE(a', y)`: gradient reversal, unbounded.

@@ -109,7 +109,7 @@ pub enum Penalty {
     None,
     /// The divergence between the predictions on clean and on adversarial images (`trades_weight`).
     Divergence,
-    /// The squared norm of the input gradient (`input_gradient_weight`).
+    /// A norm of the input gradient (`input_gradient_weight`, `input_gradient_norm`).
     InputGradient,
     /// Half the squared norm of the logits' Jacobian by the image (`jacobian_weight`).
     Jacobian,
@@ -194,11 +194,11 @@ macro_rules! rows {
 rows! { Mode ModeRow:
     Baseline: "plain training", "J", "", [],
         alpha: false, beta: false, train_on: TrainOn::Clean, penalty: Penalty::None;
-    Great: "GREAT", "J − α · CE(h(n(g)), y)", GREAT, ["alpha", "adversary_start", "ramp", "adversary"],
+    Great: "GREAT", "J − α · CE(h(n(g)), y)", GREAT, ["alpha", "adversary_start", "alpha_schedule", "ramp", "adversary_every", "adversary"],
         alpha: true, beta: false, train_on: TrainOn::Clean, penalty: Penalty::None;
-    Greace: "GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j", GREAT, ["beta"],
+    Greace: "GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j", GREAT, ["beta", "greace_push"],
         alpha: false, beta: true, train_on: TrainOn::Clean, penalty: Penalty::None;
-    GreatGreace: "GREAT with GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j − α · CE(h(n(g)), y)", GREAT, ["alpha", "beta", "adversary_start", "ramp", "adversary"],
+    GreatGreace: "GREAT with GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j − α · CE(h(n(g)), y)", GREAT, ["alpha", "beta", "greace_push", "adversary_start", "alpha_schedule", "ramp", "adversary_every", "adversary"],
         alpha: true, beta: true, train_on: TrainOn::Clean, penalty: Penalty::None;
     FgsmAt: "FGSM adversarial training", "J on x + ε · sign(g)", "Goodfellow, Shlens & Szegedy 2015", [],
         alpha: false, beta: false, train_on: TrainOn::Fgsm, penalty: Penalty::None;
@@ -208,7 +208,7 @@ rows! { Mode ModeRow:
         alpha: false, beta: false, train_on: TrainOn::Pgd, penalty: Penalty::None;
     Trades: "TRADES", "J + λ · KL(f(x) ‖ f(x'))", "Zhang et al. 2019", ["trades_weight"],
         alpha: false, beta: false, train_on: TrainOn::Clean, penalty: Penalty::Divergence;
-    InputGradient: "input-gradient regularisation", "J + λ · ‖g‖²", "Ross & Doshi-Velez 2018", ["input_gradient_weight"],
+    InputGradient: "input-gradient regularisation", "J + λ · ‖g‖² (or ‖g‖₁)", "Ross & Doshi-Velez 2018", ["input_gradient_weight", "input_gradient_norm"],
         alpha: false, beta: false, train_on: TrainOn::Clean, penalty: Penalty::InputGradient;
     Jacobian: "Jacobian regularisation", "J + λ/2 · ‖∂a/∂x‖²", "Hoffman, Roberts & Yaida 2019", ["jacobian_weight"],
         alpha: false, beta: false, train_on: TrainOn::Clean, penalty: Penalty::Jacobian;
@@ -221,9 +221,9 @@ rows! { DistillationMethod DistillationRow:
         alpha: false, soft_targets: true, matches_jacobian: false;
     JacobianMatching: "Jacobian matching", "CE(S(x), y) + λ · ‖∇S_y/‖∇S_y‖ − ∇T_y/‖∇T_y‖‖²", "Srinivas & Fleuret 2018", ["jacobian_matching_weight"],
         alpha: false, soft_targets: false, matches_jacobian: true;
-    Great: "GREAT", "(1 − α) · CE(S(x), y) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "adversary_start", "ramp"],
+    Great: "GREAT", "(1 − α) · CE(S(x), y) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "adversary_start", "alpha_schedule", "ramp", "adversary_every"],
         alpha: true, soft_targets: false, matches_jacobian: false;
-    GreatSoftTargets: "GREAT with soft targets", "(1 − α) · (v · CE(S(x), y) + w · τ² · KL(softmax(T(x)/τ) ‖ softmax(S(x)/τ))) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "adversary_start", "ramp", "temperature", "cross_entropy_weight", "soft_target_weight"],
+    GreatSoftTargets: "GREAT with soft targets", "(1 − α) · (v · CE(S(x), y) + w · τ² · KL(softmax(T(x)/τ) ‖ softmax(S(x)/τ))) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "adversary_start", "alpha_schedule", "ramp", "adversary_every", "temperature", "cross_entropy_weight", "soft_target_weight"],
         alpha: true, soft_targets: true, matches_jacobian: false;
 }
 

@@ -5,22 +5,26 @@
 pub mod attack;
 mod choices;
 mod device;
+pub mod examples;
 pub mod knob;
 pub mod knobs;
 pub mod link;
 pub mod method;
 mod run;
 mod seed;
+mod start;
 mod table;
 pub mod threat;
 
 pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKind, VERDICT_DRAWS};
 pub(crate) use choices::choices;
 pub use choices::{
-    Activation, Adversary, Augmentation, BUILT_IN_DATA, InputTransform, KEPT_TEACHER, NetworkKind,
-    Normalization, OptimizerKind, Precision, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, BUILT_IN_DATA,
+    InputTransform, KEPT_TEACHER, NetworkKind, Normalization, OptimizerKind, PenaltyNorm, Precision, Push,
+    ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 pub use device::DeviceInfo;
+pub use examples::{EXAMPLES, Example};
 pub use knob::{KnobError, Section};
 pub use knobs::Knob;
 pub use method::{DistillationMethod, Method, Mode, MultitaskMethod};

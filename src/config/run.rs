@@ -1,7 +1,7 @@
 //! What follows from a run's setup and knobs: its method, the weight of its adversary, which devices refuse it.
 
 use super::attack::EOT_DRAWS;
-use super::choices::{InputTransform, Precision, ScenarioKind};
+use super::choices::{AlphaSchedule, InputTransform, Precision, ScenarioKind};
 use super::device::DeviceInfo;
 use super::method::Method;
 use super::table::{Hyper, Setup};
@@ -68,6 +68,12 @@ impl Setup {
         }
     }
 
+    /// Weight α with which the main network plays at `step`: that of [`Self::alpha`] in one step of `adversary_every`, and 0
+    /// in the others.
+    pub fn alpha_played(&self, hyper: &Hyper, step: u64) -> f64 {
+        if step.is_multiple_of(hyper.adversary_every.max(1)) { self.alpha(hyper, step) } else { 0.0 }
+    }
+
     /// Weight α of the adversary at `step`: ramped, 0 where the run does not use it; in a distillation at most 1,
     /// because the student's own loss weighs 1 − α.
     pub fn alpha(&self, hyper: &Hyper, step: u64) -> f64 {
@@ -80,17 +86,30 @@ impl Setup {
 }
 
 impl Hyper {
-    /// α at `step` of `steps`: 0 before the adversary's start, then rises linearly over `ramp` of the run (algorithms,
-    /// section 1).
+    /// α at `step` of `steps`: 0 before the adversary's start, then rises as its schedule says (algorithms, section 1).
     pub fn ramped_alpha(&self, step: u64, steps: u64) -> f64 {
-        let since = step as f64 - self.adversary_start * steps as f64;
-        let ramp_steps = self.ramp * steps as f64;
+        let begin = self.adversary_start * steps as f64;
+        let since = step as f64 - begin;
         if since < 0.0 {
-            0.0
-        } else if ramp_steps < 1.0 {
-            self.alpha
-        } else {
-            self.alpha * (since / ramp_steps).min(1.0)
+            return 0.0;
+        }
+        let share = |of: f64| if of < 1.0 { 1.0 } else { (since / of).min(1.0) };
+        match self.alpha_schedule {
+            AlphaSchedule::Linear => self.alpha * share(self.ramp * steps as f64),
+            AlphaSchedule::Sigmoid => {
+                self.alpha * (2.0 / (1.0 + (-10.0 * share(steps as f64 - begin)).exp()) - 1.0)
+            }
+        }
+    }
+
+    /// The same knobs with the adversary at its height in every step.
+    pub const fn at_full_alpha(&self) -> Self {
+        Self {
+            adversary_start: 0.0,
+            ramp: 0.0,
+            alpha_schedule: AlphaSchedule::Linear,
+            adversary_every: 1,
+            ..*self
         }
     }
 }
@@ -108,6 +127,34 @@ mod tests {
         assert_eq!([49, 50].map(|step| at_once.ramped_alpha(step, 100)), [0.0, 2.0]);
         let from_the_first = Hyper { adversary_start: 0.0, ..hyper };
         assert_eq!([0, 10, 20].map(|step| from_the_first.ramped_alpha(step, 100)), [0.0, 1.0, 2.0]);
+    }
+
+    #[test]
+    fn a_sigmoid_is_ganins_over_what_is_left_of_the_run() {
+        let hyper = Hyper {
+            alpha: 2.0,
+            ramp: 0.9,
+            adversary_start: 0.5,
+            alpha_schedule: AlphaSchedule::Sigmoid,
+            ..Hyper::default()
+        };
+        // 2/(1+e^(−10t))−1 at t = 0, 0.1, 1.
+        for (step, expected) in
+            [(49, 0.0), (50, 0.0), (55, 0.462_117_157_260_009_74), (100, 0.999_909_204_262_595_1)]
+        {
+            let alpha = hyper.ramped_alpha(step, 100);
+            assert!((alpha - 2.0 * expected).abs() < 1e-12, "{step}: {alpha}");
+        }
+        assert_eq!(hyper.at_full_alpha().ramped_alpha(0, 100), 2.0);
+    }
+
+    #[test]
+    fn the_adversary_is_met_in_one_step_of_so_many() {
+        let hyper = Hyper { alpha: 0.5, ramp: 0.0, adversary_every: 3, ..Hyper::default() };
+        let setup = Setup::default();
+        let played: Vec<f64> = (0..6).map(|step| setup.alpha_played(&hyper, step)).collect();
+        assert_eq!(played, [0.5, 0.0, 0.0, 0.5, 0.0, 0.0]);
+        assert_eq!(setup.alpha(&hyper, 1), 0.5, "what is told of it does not flicker");
     }
 
     #[test]

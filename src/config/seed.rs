@@ -42,6 +42,10 @@ pub enum Stream {
     Channel = 0x5eed_0010,
     /// The same where gradient tensors are only looked at: the same for every seed, and far from the others for that.
     Look = 0x6c6f_6f6b_5eed_0011,
+    /// How labels are shuffled for an auxiliary network that shall learn nothing.
+    Shuffle = 0x5eed_0012,
+    /// Uniform noise on training images.
+    UniformNoise = 0x5eed_0013,
 }
 
 impl Stream {
@@ -71,7 +75,8 @@ pub const fn number_of_name(name: &str) -> u64 {
 mod tests {
     use super::Stream::{
         AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, HeldOutNoise, Look, NetworkNoise, Probe,
-        ProbeImages, Sample, StudentShare, Surrogate, TaskNoise, Teacher, TrainingAttacks, Verdict,
+        ProbeImages, Sample, Shuffle, StudentShare, Surrogate, TaskNoise, Teacher, TrainingAttacks,
+        UniformNoise, Verdict,
     };
     use super::*;
     use crate::config::ATTACKS;
@@ -93,6 +98,8 @@ mod tests {
             AttackedNoise,
             ProbeImages,
             Channel,
+            Shuffle,
+            UniformNoise,
         ];
         let learns = [Auxiliary, TrainingAttacks, Augmentation, NetworkNoise];
         for seed in 0..2000 {

@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::choices::{
-    Activation, Adversary, Augmentation, BUILT_IN_DATA, InputTransform, NetworkKind, Normalization,
-    OptimizerKind, Precision, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, BUILT_IN_DATA,
+    InputTransform, NetworkKind, Normalization, OptimizerKind, PenaltyNorm, Precision, Push, ScenarioKind,
+    Schedule, TRAIN_TEACHER, TaskSet,
 };
 use super::device::DeviceInfo;
 use super::knob::{
@@ -24,9 +25,13 @@ knobs! { Config:
     hyper Hyper live true {
         alpha: f64 = 0.1 => real(0.0..=10.0), "α adversary", "", Adversary, [Defense Distillation], ByMethod, "weight of the adversary in the main loss (GREAT); 0 turns it off; in a distillation at most 1";
         beta: f64 = 0.2 => real(0.0..=10.0), "β GREACE", "", Adversary, [Defense], ByMethod, "how hard wrong classes that the gradient is mistaken for are pushed down";
+        greace_push: Push = Push::Raw => choice, "GREACE push", "", Adversary, [Defense], ByMethod, "raw: Algorithm 1, which sinks all logits together; centred, log-softmax: what is added to the logits' gradient sums to nothing";
         adversary_start: f64 = 0.0 => real(0.0..=1.0), "adversary start", "of the run", Adversary, [Defense Distillation], ByMethod, "share of all steps before α begins to rise";
+        alpha_schedule: AlphaSchedule = AlphaSchedule::Linear => choice, "α schedule", "", Adversary, [Defense Distillation], ByMethod, "linear: rises over the ramp, at once where that is 0; sigmoid: 2/(1+e^(−10t))−1 over what is left of the run";
         ramp: f64 = 0.3 => real(0.0..=1.0), "ramp", "of the run", Adversary, [Defense Distillation], ByMethod, "share of all steps over which α then rises from 0";
+        adversary_every: u64 = 1 => count(1..=1000), "adversary every", "steps", Adversary, [Defense Distillation], ByMethod, "the main network plays against the adversary in one step of so many, and in the others learns its task alone";
         adversary: Adversary = Adversary::Reversal => choice, "adversary", "", Adversary, [Defense], ByMethod, "reversal: −CE, unbounded; confusion: towards the uniform distribution, bounded";
+        auxiliary_labels: AuxiliaryLabels = AuxiliaryLabels::True => choice, "auxiliary labels", "", Adversary, [Defense], Always, "shuffled: the auxiliary network is told classes of other images of the batch; a control: what still helps comes from elsewhere";
         normalization: Normalization = Normalization::Rms => choice, "gradient normalisation", "", Adversary, [..], Always, "at which scale the auxiliary network reads a gradient tensor: rms, max: each at one scale; batch-mean, batch-rms: all at one scale; constant: times the gradient scale";
         gradient_scale: f64 = 30.0 => real(1e-3..=1e6, log), "gradient scale", "times", Adversary, [..], When(scales_by_no_constant), "what gradient tensors are multiplied by before noise is added";
         gradient_noise: f64 = 0.0 => real(0.0..=100.0), "gradient noise", "standard deviation", Adversary, [..], Always, "of the noise through which the auxiliary network reads scaled gradient tensors, fresh each time; 0: none";
@@ -34,8 +39,12 @@ knobs! { Config:
         auxiliary_learning_rate: f64 = 1e-3 => real(1e-6..=10.0, log), "auxiliary learning rate", "", Descent, [..], Always, "of the auxiliary network";
         auxiliary_steps: usize = 1 => count(0..=20), "auxiliary steps", "per main step", Adversary, [..], Always, "0 freezes the auxiliary network";
         weight_decay: f64 = 0.0 => real(0.0..=1.0), "weight decay", "", Descent, [..], Always, "L2, added to the main network's gradient";
+        gradient_clip: f64 = 0.0 => real(0.0..=1e6), "gradient clip", "", Descent, [Defense Distillation], Always, "largest norm of the main network's whole weight gradient, which is scaled down to it; 0: none";
+        label_smoothing: f64 = 0.0 => real(0.0..=1.0), "label smoothing", "", Descent, [Defense], Always, "share of each label that is spread over all classes in the main network's cross-entropy; gradient tensors keep the label";
         momentum: f64 = 0.9 => real(0.0..=0.999), "momentum", "", Descent, [..], When(descends_by_adam), "of SGD; Adam has its own";
-        input_gradient_weight: f64 = 1.0 => real(0.0..=1000.0), "input-gradient weight", "", Attack, [Defense], ByMethod, "weight of the squared input-gradient norm in input-gradient-regularization";
+        input_gradient_weight: f64 = 1.0 => real(0.0..=1000.0), "input-gradient weight", "", Attack, [Defense], ByMethod, "weight of the input gradient's norm in input-gradient-regularization";
+        input_gradient_norm: PenaltyNorm = PenaltyNorm::L2 => choice, "input-gradient norm", "", Attack, [Defense], ByMethod, "l2: its square; l1: the sum of magnitudes";
+        uniform_noise: f64 = 0.0 => real(0.0..=1.0), "uniform noise", "pixels in [0, 1]", Attack, [Defense], Always, "largest change of a pixel by uniform noise on training images, before anything else is made of them; 0: none";
         trades_weight: f64 = 6.0 => real(0.0..=1000.0), "TRADES weight", "", Attack, [Defense], ByMethod, "weight of the divergence between the predictions on clean and adversarial images in trades";
         jacobian_weight: f64 = 0.01 => real(0.0..=1000.0), "Jacobian weight", "", Attack, [Defense], ByMethod, "weight of half the squared norm of the logits' Jacobian in jacobian-regularization";
         temperature: f64 = 4.0 => real(0.1..=100.0, log), "τ temperature", "", Teacher, [Distillation], ByMethod, "softens both predictions for the soft targets";
@@ -77,6 +86,7 @@ knobs! { Config:
         /// 0 and 1 among them.
         input_levels: usize = 4 => count(2..=256), "input levels", "levels", NextRun, [..], When(does_not_quantize), "that quantize rounds a pixel to";
         transform_noise: f64 = 0.1 => real(0.0..=1.0), "transform noise", "pixels in [0, 1]", NextRun, [..], When(adds_no_noise), "standard deviation of what noise adds in every pass";
+        auxiliary_network: AuxiliaryKind = AuxiliaryKind::GroupNorm => choice, "auxiliary network", "", NextRun, [..], Always, "group-norm: hardly sees how large a gradient is; plain: biases and no norm, so that what it says fades with the gradient";
         /// The result is rounded to a multiple of 8.
         auxiliary_width: f64 = 1.0 => real(0.25..=4.0), "auxiliary width", "times", NextRun, [..], Always, "factor on the auxiliary network's channels";
         /// Attacks and figures are always in `f32`.

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
+use crate::config::knob::Value;
 use crate::config::knobs::assign;
 use crate::config::link::{self, Linked};
-use crate::config::{Config, Knob, Method, NetworkKind, ScenarioKind};
+use crate::config::{Config, EXAMPLES, Example, Knob, Method, NetworkKind, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
 use crate::headless::error::HeadlessError;
 use crate::headless::print::say;
@@ -40,12 +41,32 @@ pub struct RunOptions {
     /// Begin with the run that a link describes, as the lab's "Copy link" gives it; other flags change it
     #[arg(long, value_name = "LINK", conflicts_with = "config")]
     pub link: Option<String>,
+    /// Begin with a ready-made run of the defence scenario; other flags change it
+    #[arg(long, value_name = "NAME", value_parser = examples(), conflicts_with_all = ["config", "link"])]
+    pub example: Option<String>,
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     pub device: String,
     /// Further shortcuts, of the command that these flags are part of.
     #[arg(skip)]
     pub shortcuts: Vec<Shortcut>,
+}
+
+impl Given {
+    /// Whether it sets the knob of that name.
+    pub fn is(&self, name: &str) -> bool {
+        self.knob.name == name
+    }
+
+    /// The flag as it was typed.
+    pub fn flag(&self) -> &str {
+        &self.flag
+    }
+
+    /// Whether such a run has the value that was set.
+    pub fn holds_in(&self, config: &Config) -> bool {
+        self.knob.read(config) == self.value
+    }
 }
 
 /// The names of a scenario's methods; `--help` says of each what it minimises.
@@ -55,6 +76,14 @@ pub fn methods(scenario: ScenarioKind) -> PossibleValuesParser {
         PossibleValue::new(method.name()).help(format!("{about}: minimises {}", about.minimises))
     };
     PossibleValuesParser::new(Method::all(scenario).into_iter().map(named))
+}
+
+/// The names of the ready-made runs; `--help` says of each what there is to see.
+fn examples() -> PossibleValuesParser {
+    let named = |example: &Example| {
+        PossibleValue::new(example.name).help(format!("{}: {}", example.title, example.about))
+    };
+    PossibleValuesParser::new(EXAMPLES.iter().map(named))
 }
 
 /// A flag that sets a knob.
@@ -72,6 +101,7 @@ pub struct Shortcut {
 #[derive(Clone)]
 pub struct Given {
     knob: &'static Knob,
+    value: Value,
     flag: String,
 }
 
@@ -80,7 +110,7 @@ pub struct Given {
 /// # Errors
 /// [`HeadlessError::Unused`], of the first such knob.
 pub fn refuse_unused(given: &[Given], runs: &[&Config]) -> Result<(), HeadlessError> {
-    for Given { knob, flag } in given {
+    for Given { knob, flag, .. } in given {
         let reasons: Option<Vec<_>> = runs.iter().map(|config| knob.unused(config, None)).collect();
         let Some(why) = reasons.and_then(|reasons| reasons.into_iter().next()) else { continue };
         let rest = if runs.len() > 1 { ", and no other run compared does" } else { "" };
@@ -95,6 +125,7 @@ impl RunOptions {
         self.data.is_none()
             && self.config.is_none()
             && self.link.is_none()
+            && self.example.is_none()
             && !self.set.iter().any(|set| set.trim_start().starts_with("data"))
     }
 
@@ -130,7 +161,11 @@ impl RunOptions {
     }
 
     fn given(&self, epochs: Option<u32>) -> Result<(Linked, Vec<Given>), HeadlessError> {
-        let mut linked = self.link.as_deref().map(link::read).unwrap_or_default();
+        let mut linked = match (&self.link, &self.example) {
+            (Some(link), _) => link::read(link),
+            (None, Some(name)) => Linked { config: self.example(name)?, ..Linked::default() },
+            (None, None) => Linked { config: Config::start(self.scenario()), ..Linked::default() },
+        };
         let mut recorded = None;
         if let Some(path) = &self.config {
             let (config, places) = read_run(path)?;
@@ -152,6 +187,29 @@ impl RunOptions {
         Ok((linked, given))
     }
 
+    /// The ready-made run of that name.
+    fn example(&self, name: &str) -> Result<Config, HeadlessError> {
+        let flag = |problem| HeadlessError::Flag { flag: "--example", problem };
+        let scenario = self.scenario();
+        if scenario != ScenarioKind::Defense {
+            return Err(flag(format!(
+                "{name} is a run of the scenario defense, not of {scenario}; leave it out"
+            )));
+        }
+        Ok(Example::find(name).map_err(flag)?.config())
+    }
+
+    /// The scenario that the flags name; a defence where they name none, or none that there is, which is refused later.
+    fn scenario(&self) -> ScenarioKind {
+        let set = |assignment: &String| {
+            let (knob, value) = assignment.split_once('=')?;
+            (knob.trim() == "scenario").then(|| value.trim().to_owned())
+        };
+        let shortcut = |shortcut: &Shortcut| (shortcut.knob == "scenario").then(|| shortcut.value.clone());
+        let named = self.set.iter().find_map(set).or_else(|| self.shortcuts.iter().find_map(shortcut));
+        named.and_then(|name| name.parse().ok()).unwrap_or(ScenarioKind::Defense)
+    }
+
     fn flags(&self, epochs: Option<u32>, config: &mut Config) -> Result<Vec<Given>, HeadlessError> {
         let own = [
             ("mode", &self.mode),
@@ -165,11 +223,12 @@ impl RunOptions {
             .filter_map(|(knob, value)| Some(Shortcut { knob, flag: knob, value: value.clone()? }));
         let mut set: Vec<Given> = Vec::new();
         if let Some(epochs) = epochs {
-            set.push(Given { knob: Knob::find("steps")?, flag: format!("--epochs {epochs}") });
+            let knob = Knob::find("steps")?;
+            set.push(Given { knob, value: knob.read(config), flag: format!("--epochs {epochs}") });
         }
         for Shortcut { knob, flag, value } in self.shortcuts.iter().cloned().chain(own) {
             let knob = assign(config, &format!("{knob}={value}"))?;
-            set.push(Given { knob, flag: format!("--{flag} {value}") });
+            set.push(Given { knob, value: knob.read(config), flag: format!("--{flag} {value}") });
         }
         for assignment in &self.set {
             let knob = assign(config, assignment)?;
@@ -178,11 +237,11 @@ impl RunOptions {
                 let first = earlier.flag.clone();
                 return Err(HeadlessError::SetTwice { knob: knob.name.into(), first, second: flag });
             }
-            set.push(Given { knob, flag });
+            set.push(Given { knob, value: knob.read(config), flag });
         }
         let scenario = config.setup.scenario;
         match set.iter().find(|given| !given.knob.applies_to(scenario)) {
-            Some(Given { knob, flag }) => Err(HeadlessError::NotOfScenario {
+            Some(Given { knob, flag, .. }) => Err(HeadlessError::NotOfScenario {
                 flag: flag.clone(),
                 knob: knob.name.into(),
                 scenario: scenario.name(),
@@ -210,9 +269,13 @@ pub fn open_device(name: &str) -> Result<Opened, HeadlessError> {
 
 /// The table of knobs as a help text.
 pub fn knobs_help() -> String {
-    let config = Config::default();
     let row = |knob: &Knob| {
-        let default = knob.show(&knob.read(&config));
+        // As a run of the first scenario begins that it says something about; then where others begin otherwise.
+        let of = |scenario: &ScenarioKind| knob.show(&knob.start_value(*scenario));
+        let default = knob.scenarios.first().map(of).unwrap_or_default();
+        let others =
+            knob.scenarios.iter().filter(|scenario| of(scenario) != default && knob.name != "scenario");
+        let others: String = others.map(|scenario| format!(" ({scenario}: {})", of(scenario))).collect();
         let unit = if knob.unit.is_empty() { String::new() } else { format!(" [{}]", knob.unit) };
         let scenario = if knob.scenarios.len() < ScenarioKind::ALL.len() {
             let names: Vec<_> = knob.scenarios.iter().map(|scenario| scenario.name()).collect();
@@ -221,7 +284,7 @@ pub fn knobs_help() -> String {
             String::new()
         };
         format!(
-            "  {} = {default}{unit}\n      {scenario}{}; {}\n",
+            "  {} = {default}{others}{unit}\n      {scenario}{}; {}\n",
             knob.name,
             knob.help,
             knob.kind.expected()
@@ -343,6 +406,24 @@ mod tests {
         let linked = flags.linked(None).unwrap();
         assert_eq!((linked.config.hyper.alpha, linked.config.setup.seed, linked.run), (0.75, 3, true));
         assert!(matches!(&linked.refused[..], [why] if why.contains("beta")), "{:?}", linked.refused);
+    }
+
+    #[test]
+    fn a_new_run_begins_as_its_scenario_does_and_a_link_says_what_it_always_said() {
+        assert_eq!(options(&[]).config(None).unwrap(), Config::start(ScenarioKind::Defense));
+        let multitask = options(&["scenario=multitask"]).config(None).unwrap();
+        assert_eq!(multitask, Config::start(ScenarioKind::Multitask));
+        let link = RunOptions { link: Some("v1".into()), ..RunOptions::default() };
+        assert_eq!(link.config(None).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_ready_made_run_is_changed_by_other_flags_and_is_of_its_scenario() {
+        let example = |set: &[&str]| RunOptions { example: Some("greace".into()), ..options(set) };
+        let config = example(&["beta=3"]).config(None).unwrap();
+        assert_eq!((config.setup.mode, config.hyper.beta), (Mode::Greace, 3.0));
+        let error = example(&["scenario=multitask"]).config(None).unwrap_err();
+        assert!(error.exit_status() == 2 && error.to_string().contains("--example"), "{error}");
     }
 
     #[test]

@@ -49,6 +49,13 @@ pub enum Layer {
         /// 1 or 2.
         stride: usize,
     },
+    /// A number for each channel, added.
+    Bias {
+        /// `[C]`.
+        weight: usize,
+        /// `C`.
+        channels: usize,
+    },
     /// Group normalisation (Wu & He 2018) with scale and shift per channel, and the activation behind it, if any.
     GroupNorm {
         /// `[C]`.
@@ -167,6 +174,9 @@ impl Layer {
                 let kernel = Shared::new(weights.0[*weight].clone(), *shape);
                 (conv2d(x, kernel.clone(), *stride), Tape::Convolved([height, width], kernel))
             }
+            Self::Bias { weight, channels } => {
+                (x + weights.0[*weight].clone().reshape([1, *channels, 1, 1]), Tape::Nothing)
+            }
             Self::GroupNorm { scale, shift, form } => {
                 let [scale, shift] = [*scale, *shift].map(|index| weights.0[index].clone());
                 let (y, tape) = group_norm(x.clone(), scale, shift, *form);
@@ -212,7 +222,7 @@ impl Layer {
         match (self, tape) {
             (Self::Normalize { deviation, .. }, Tape::Nothing) => normalize_pixels_vjp(gy, deviation),
             (Self::Quantize { .. }, Tape::Nothing) => gy.zeros_like(),
-            (Self::Noise { .. }, Tape::Nothing) => gy,
+            (Self::Noise { .. } | Self::Bias { .. }, Tape::Nothing) => gy,
             (Self::Narrow, Tape::Nothing) => gy.cast(FloatDType::F32),
             (Self::Widen, Tape::Nothing) => gy.cast(FloatDType::F16),
             (Self::Conv { stride, .. }, Tape::Convolved(input, weight)) => {

@@ -4,12 +4,27 @@ use burn::tensor::{Tensor, activation::log_softmax};
 
 use crate::gpu::{gradient_normalization::Scale, normalize_gradient};
 
-pub use crate::gpu::objective::{Terms, cross_entropy, great_objective};
+pub use crate::gpu::objective::{NO_TERMS, Terms, cross_entropy, great_objective};
 
 /// `mean_i ‖gᵢ‖²`, `[1]`: the penalty of Ross & Doshi-Velez (2018) on per-sample gradients.
 pub fn squared_norm(gradient: Tensor<4>) -> Tensor<1> {
     let n = gradient.dims()[0] as f64;
     (gradient.clone() * gradient).sum() / n
+}
+
+/// `mean_i ‖gᵢ‖₁`, `[1]`: the penalty of Rodríguez-Muñoz, Wang & Torralba (2024) on per-sample gradients.
+pub fn absolute_norm(gradient: Tensor<4>) -> Tensor<1> {
+    let n = gradient.dims()[0] as f64;
+    gradient.abs().sum() / n
+}
+
+/// One-hot rows `[N, K]`, of which the share `smoothing` is spread over all classes (Szegedy et al. 2016).
+pub fn smoothed(one_hot: Tensor<2>, smoothing: f64) -> Tensor<2> {
+    if smoothing == 0.0 {
+        return one_hot;
+    }
+    let classes = one_hot.dims()[1] as f64;
+    one_hot * (1.0 - smoothing) + smoothing / classes
 }
 
 /// `mean_i KL(softmax(fromᵢ) ‖ softmax(toᵢ))`, `[1]`, of logits `[N, K]`; both can be differentiated.

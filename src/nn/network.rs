@@ -1,7 +1,7 @@
 //! The architectures: the main networks and the auxiliary one, and what they compute.
 //!
 //! Convolutions are 3×3 with padding 1 and without bias, each followed by GroupNorm: it is per sample, as every gradient
-//! tensor must be. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for the head.
+//! tensor must be. Only a plain auxiliary network has biases in its place. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for the head.
 
 use burn::tensor::Tensor;
 
@@ -11,7 +11,7 @@ use super::{
     layer::{forward, input_vjp},
     weights::Init,
 };
-use crate::config::{Activation, InputTransform, NetworkKind, Precision, Setup, Stream};
+use crate::config::{Activation, AuxiliaryKind, InputTransform, NetworkKind, Precision, Setup, Stream};
 use crate::gpu::{NormForm, logit_gradient};
 
 /// Groups of every GroupNorm; channels are multiples of it.
@@ -110,12 +110,16 @@ impl Network {
         if self.is_mixed() { LARGEST_COTANGENT * images as f64 } else { 1.0 }
     }
 
-    /// The auxiliary network `h`: reads a normalised gradient tensor, says whose class it is. Always ReLU.
-    pub fn auxiliary(width: f64, interface: Interface) -> Self {
+    /// The auxiliary network `h`: reads a gradient tensor as it comes through the channel, says whose class it is. Always
+    /// ReLU.
+    pub fn auxiliary(kind: AuxiliaryKind, width: f64, interface: Interface) -> Self {
         let mut builder = Builder::new(interface.image[0], Activation::Relu);
         let w = channels(16, width);
         for (index, out) in [w, 2 * w, 4 * w].into_iter().enumerate() {
-            builder.block(index + 1, out, 2);
+            match kind {
+                AuxiliaryKind::GroupNorm => builder.block(index + 1, out, 2),
+                AuxiliaryKind::Plain => builder.plain_block(index + 1, out, 2),
+            }
         }
         builder.layers.push(Layer::Flatten);
         // Three times halved, rounded up: ⌈size / 8⌉.
@@ -268,6 +272,14 @@ impl Builder {
         let conv = self.conv(&format!("conv{index}"), self.channels, out, 3, stride);
         let norm = self.norm(&format!("norm{index}"), out, Some(self.activation));
         self.layers.extend([conv, norm]);
+        self.channels = out;
+    }
+
+    /// Convolution, bias, activation.
+    fn plain_block(&mut self, index: usize, out: usize, stride: usize) {
+        let conv = self.conv(&format!("conv{index}"), self.channels, out, 3, stride);
+        let weight = self.weight(format!("conv{index}.bias"), vec![out], Init::Constant(0.0));
+        self.layers.extend([conv, Layer::Bias { weight, channels: out }, Layer::Activation(self.activation)]);
         self.channels = out;
     }
 

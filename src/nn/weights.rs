@@ -4,6 +4,9 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use rand::{SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, Normal};
 
+/// Keeps a norm from 0; as in PyTorch's `clip_grad_norm_`.
+const LEAST_NORM: f64 = 1e-6;
+
 /// What one weight tensor is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightSpec {
@@ -85,8 +88,40 @@ impl Weights {
         Self(self.0.iter().map(take).collect())
     }
 
+    /// The same gradients, scaled down where their norm, over all tensors together, is above `longest`: as PyTorch's
+    /// `clip_grad_norm_` does. Nothing is read from the device.
+    pub fn clipped(self, longest: f64) -> Self {
+        let squares = self.0.iter().map(|tensor| (tensor.clone() * tensor.clone()).sum());
+        let Some(norm) = squares.reduce(|sum, square| sum + square).map(Tensor::sqrt) else { return self };
+        let factor = ((norm + LEAST_NORM).recip() * longest).clamp_max(1.0); // [1]
+        Self(self.0.into_iter().map(|tensor| tensor * factor.clone()).collect())
+    }
+
     /// Entries of all tensors together.
     pub fn count(&self) -> usize {
         self.0.iter().map(|tensor| tensor.dims()[0]).sum()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_gradients_are_shortened_together_and_short_ones_stay() {
+        let gradients = Weights::from_values([vec![3.0, 0.0], vec![0.0, 4.0]], &Device::flex());
+        let entries = |weights: Weights| -> Vec<f32> {
+            weights
+                .0
+                .into_iter()
+                .flat_map(|tensor| tensor.into_data().try_into_vec::<f32>().expect("f32"))
+                .collect()
+        };
+        let clipped = entries(gradients.clone().clipped(1.0));
+        let distance =
+            clipped.iter().zip([0.6f32, 0.0, 0.0, 0.8]).map(|(got, expected)| (got - expected).abs());
+        assert!(distance.fold(0.0, f32::max) < 1e-6, "{clipped:?}");
+        assert_eq!(entries(gradients.clone().clipped(6.0)), entries(gradients), "5 is below 6");
     }
 }

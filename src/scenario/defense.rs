@@ -3,7 +3,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{
@@ -14,9 +14,9 @@ use super::{
     player::{Player, auxiliary_network, auxiliary_turns, schedule},
 };
 use crate::{
-    attack::{Goal, Recipe, Victim},
+    attack::{Goal, Recipe, Victim, uniform_noise},
     config::{
-        Hyper, Norm, Players, Setup, Stream,
+        Adversary, AuxiliaryLabels, Hyper, Norm, PenaltyNorm, Players, Setup, Stream,
         method::{ModeRow, Penalty, TrainOn},
     },
     data::{BatchOrder, Dataset},
@@ -103,9 +103,37 @@ impl Defense {
         victim.perturb(&batch.images, &goal, &recipe, &mut self.random(step))
     }
 
+    /// The batch with uniform noise on its images, where that is asked for.
+    fn noisy(&self, batch: Batch, step: u64, hyper: &Hyper) -> Batch {
+        if hyper.uniform_noise == 0.0 {
+            return batch;
+        }
+        let mut random = self.generator(Stream::UniformNoise, step);
+        Batch { images: uniform_noise(&batch.images, hyper.uniform_noise, &mut random), ..batch }
+    }
+
+    /// What the auxiliary network is told that the batch's gradient tensors are of, as one-hot rows.
+    fn told(&self, batch: &Batch, step: u64, hyper: &Hyper) -> Tensor<2> {
+        match hyper.auxiliary_labels {
+            AuxiliaryLabels::True => batch.one_hot.clone(),
+            AuxiliaryLabels::Shuffled => {
+                let count = batch.one_hot.dims()[0];
+                let mut rows: Vec<i32> = (0..count as i32).collect();
+                rows.shuffle(&mut self.generator(Stream::Shuffle, step));
+                let rows = Tensor::from_data(TensorData::new(rows, [count]), &batch.one_hot.device());
+                batch.one_hot.clone().select(0, rows)
+            }
+        }
+    }
+
+    /// Of what a stream draws in training step `step`.
+    fn generator(&self, stream: Stream, step: u64) -> StdRng {
+        StdRng::seed_from_u64(stream.of(self.setup.seed) ^ step.rotate_left(32))
+    }
+
     /// What attacks and projections of training step `step` are drawn from.
     fn random(&self, step: u64) -> StdRng {
-        StdRng::seed_from_u64(Stream::TrainingAttacks.of(self.setup.seed) ^ step.rotate_left(32))
+        self.generator(Stream::TrainingAttacks, step)
     }
 
     /// What `trades` adds: the divergence between the predictions on the batch and on adversarial examples of it.
@@ -156,7 +184,11 @@ impl Defense {
             network.input_vjp(tapes, cotangent)
         };
         if *kind == Penalty::InputGradient {
-            penalty = Some(loss::squared_norm(gradient.clone()) * hyper.input_gradient_weight);
+            let norm = match hyper.input_gradient_norm {
+                PenaltyNorm::L2 => loss::squared_norm(gradient.clone()),
+                PenaltyNorm::L1 => loss::absolute_norm(gradient.clone()),
+            };
+            penalty = Some(norm * hyper.input_gradient_weight);
         }
         let scaled = Channel::of(hyper, self.setup.batch_size).scaled(gradient.clone());
         Forward { theta, logits, gradient, scaled, penalty }
@@ -175,25 +207,50 @@ impl Defense {
     fn main_step(
         &mut self,
         forward: Forward,
-        batch: &Batch,
+        (batch, told): (&Batch, &Tensor<2>),
         (hyper, reading): (&Hyper, &Reading),
         alpha: f64,
         rates: Rates,
     ) {
         let Forward { theta, logits, scaled, penalty, .. } = forward;
         let beta = if self.setup.mode.row().beta { hyper.beta } else { 0.0 };
+        let smoothing = hyper.label_smoothing;
         let mut objective = if alpha > 0.0 || beta > 0.0 {
             let read = reading.noisy(scaled);
             let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
-            let terms = loss::Terms { beta, alpha, adversary: hyper.adversary };
-            loss::great_objective(logits, auxiliary_logits, batch.one_hot.clone(), terms)
+            let terms =
+                loss::Terms { beta, push: hyper.greace_push, alpha, adversary: hyper.adversary, smoothing };
+            self.game(logits, auxiliary_logits, (batch, told), terms, hyper.auxiliary_labels)
         } else {
-            loss::cross_entropy(logits, batch.one_hot.clone())
+            loss::cross_entropy(logits, loss::smoothed(batch.one_hot.clone(), smoothing))
         };
         if let Some(penalty) = penalty {
             objective = objective + penalty;
         }
-        self.main.descend(&theta, objective, batch.one_hot.dims()[0], rates);
+        self.main.descend_clipped(&theta, objective, batch.one_hot.dims()[0], rates, hyper.gradient_clip);
+    }
+
+    /// The main network's objective but for penalties; `told` is what the auxiliary network is told.
+    fn game(
+        &self,
+        logits: Tensor<2>,
+        auxiliary_logits: Tensor<2>,
+        (batch, told): (&Batch, &Tensor<2>),
+        terms: loss::Terms,
+        labels: AuxiliaryLabels,
+    ) -> Tensor<1> {
+        let one_hot = batch.one_hot.clone();
+        match (labels, terms.adversary) {
+            // The reversed cross-entropy is to what the auxiliary network was told; all else is about the classes.
+            (AuxiliaryLabels::Shuffled, Adversary::Reversal) => {
+                let reversed = loss::cross_entropy(auxiliary_logits.clone(), told.clone()) * -terms.alpha;
+                let others = loss::Terms { alpha: 0.0, ..terms };
+                loss::great_objective(logits, auxiliary_logits, one_hot, others) + reversed
+            }
+            (AuxiliaryLabels::True, _) | (AuxiliaryLabels::Shuffled, Adversary::Confusion) => {
+                loss::great_objective(logits, auxiliary_logits, one_hot, terms)
+            }
+        }
     }
 
     /// Adds this step to the running sums; everything stays on the device.
@@ -219,14 +276,16 @@ impl Scenario for Defense {
         let Setup { augmentation, seed, .. } = self.setup;
         self.main.begin_step(seed, step);
         let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
-        let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha(hyper, step) };
+        let batch = self.noisy(batch, step, hyper);
+        let told = self.told(&batch, step, hyper);
+        let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha_played(hyper, step) };
         let forward = self.forward(&batch, step, hyper, alpha);
         let factor = schedule(self.setup.schedule, step, self.setup.steps);
         let reading = Reading::of(hyper, &self.setup, step);
         let scaled = forward.scaled.clone().without_autodiff();
 
         let before = auxiliary_turns(players, hyper, factor, |rates| {
-            self.auxiliary_step(&reading.noisy(scaled.clone()), &batch.one_hot, rates)
+            self.auxiliary_step(&reading.noisy(scaled.clone()), &told, rates)
         });
         let auxiliary_logits = before
             .unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, reading.noisy(scaled)));
@@ -238,7 +297,7 @@ impl Scenario for Defense {
         });
         if players != Players::Auxiliary {
             let rates = Player::rates(hyper, factor);
-            self.main_step(forward, &batch, (hyper, &reading), alpha, rates);
+            self.main_step(forward, (&batch, &told), (hyper, &reading), alpha, rates);
         }
     }
 

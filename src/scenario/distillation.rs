@@ -169,7 +169,8 @@ impl Distillation {
             let teachers = origins(0, n, &batch.images.device());
             objective = objective * (1.0 - alpha) + loss::cross_entropy(said, teachers) * alpha;
         }
-        self.student.descend(&forward.theta, objective, batch.one_hot.dims()[0], rates);
+        let images = batch.one_hot.dims()[0];
+        self.student.descend_clipped(&forward.theta, objective, images, rates, hyper.gradient_clip);
     }
 
     /// Adds a step to the running sums, which stay on the device: those that [`PendingMeasures`] names.
@@ -227,7 +228,7 @@ impl Scenario for Distillation {
         self.student.begin_step(seed, step);
         self.teacher.player().begin_step(Stream::Teacher.of(seed), step);
         let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
-        let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha(hyper, step) };
+        let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha_played(hyper, step) };
         let forward = self.forward(&batch, alpha);
         let factor = schedule(self.setup.schedule, step, steps);
         let n = batch.images.dims()[0];

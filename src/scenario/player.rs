@@ -58,9 +58,22 @@ impl Player {
 
     /// One step of the optimiser down `objective`, a mean over `images` images, in the graph of the leaves `theta`.
     pub(super) fn descend(&mut self, theta: &Weights, objective: Tensor<1>, images: usize, rates: Rates) {
+        self.descend_clipped(theta, objective, images, rates, 0.0);
+    }
+
+    /// The same along a gradient whose norm is at most `longest`; 0: as long as it is.
+    pub(super) fn descend_clipped(
+        &mut self,
+        theta: &Weights,
+        objective: Tensor<1>,
+        images: usize,
+        rates: Rates,
+        longest: f64,
+    ) {
         let scale = self.training.loss_scale(images);
         let scaled = if scale == 1.0 { objective } else { objective * scale };
         let gradients = theta.gradients(&mut scaled.backward());
+        let gradients = if longest > 0.0 { gradients.clipped(longest * scale) } else { gradients };
         self.optimizer.step_scaled(&gradients, scale, rates);
         self.weights = self.optimizer.weights();
     }
@@ -86,7 +99,7 @@ pub fn auxiliary_network(setup: &Setup, interface: Interface) -> Network {
         ScenarioKind::Defense | ScenarioKind::Multitask => interface.classes,
         ScenarioKind::Distillation => 1,
     };
-    Network::auxiliary(setup.auxiliary_width, Interface { classes, ..interface })
+    Network::auxiliary(setup.auxiliary_network, setup.auxiliary_width, Interface { classes, ..interface })
 }
 
 /// Factor on both learning rates at `step` of `steps`.

@@ -226,8 +226,8 @@ impl Session {
     pub async fn rehearse(&mut self, hyper: &Hyper) -> Result<(), String> {
         self.skip_rehearsal();
         let (state, step) = (self.scenario.state(), self.step);
-        // With α as it is after its ramp: without it a step has fewer operations.
-        let hyper = Hyper { ramp: 0.0, ..*hyper };
+        // Without α a step has fewer operations.
+        let hyper = hyper.at_full_alpha();
         let step = async {
             self.scenario.step(step, &hyper, Players::Both);
             // Operations are compiled when they are submitted, at the latest before a read.

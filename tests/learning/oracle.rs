@@ -40,6 +40,11 @@ fn competitors() {
 }
 
 #[test]
+fn what_the_paper_leaves_open() {
+    checks::check_knobs(&Device::flex(), TOLERANCE);
+}
+
+#[test]
 fn distilling() {
     distillation::check_distillation(&Device::flex(), TOLERANCE);
 }

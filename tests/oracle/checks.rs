@@ -4,7 +4,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use great_lab::{
     attack::{Assault, Goal, Pace, Start, Victim},
     config::{
-        Adversary, AttackKind, Hyper, Mode, Normalization, OptimizerKind, Players, Setup, TargetKind, Threat,
+        Adversary, AttackKind, AuxiliaryKind, Hyper, Mode, Normalization, OptimizerKind, Players, Push,
+        Setup, TargetKind, Threat,
     },
     data::{BatchOrder, Dataset, Images},
     gpu::softmax,
@@ -69,7 +70,11 @@ impl Case {
     fn new(name: &str, device: &Device, tolerance: f32) -> Self {
         let golden = Golden::load(name, tolerance);
         let main = main_network(&golden);
-        let auxiliary = Network::auxiliary(golden.setting("auxiliary_width"), interface(&golden));
+        let auxiliary = Network::auxiliary(
+            AuxiliaryKind::GroupNorm,
+            golden.setting("auxiliary_width"),
+            interface(&golden),
+        );
         Self {
             theta: golden.weights("main", &main, device),
             phi: golden.weights("auxiliary", &auxiliary, device),
@@ -105,7 +110,7 @@ impl Case {
         let auxiliary_logits = auxiliary_logits.without_autodiff();
         let n = leaf.dims()[0] as f64;
         let beta = self.golden.setting("beta");
-        let terms = loss::Terms { beta, alpha: 0.0, adversary: Adversary::Reversal };
+        let terms = loss::Terms { beta, ..loss::NO_TERMS };
         let objective = loss::great_objective(leaf.clone(), auxiliary_logits, self.labels.clone(), terms);
         let logit_gradient = leaf.grad(&objective.backward()).unwrap() * n;
         self.golden.compare("greace_logit_gradient", logit_gradient);
@@ -121,7 +126,7 @@ impl Case {
         let theta = self.theta.tracked();
         let (gradient, logits) = self.main.input_gradient(&theta, self.images.clone(), self.labels.clone());
         let auxiliary_logits = self.auxiliary.logits(&self.phi, self.channel(normalization).scaled(gradient));
-        let terms = loss::Terms { beta: self.golden.setting("beta"), alpha, adversary };
+        let terms = loss::Terms { beta: self.golden.setting("beta"), alpha, adversary, ..loss::NO_TERMS };
         let objective = loss::great_objective(logits, auxiliary_logits, self.labels.clone(), terms);
         theta.gradients(&mut objective.backward())
     }
@@ -245,6 +250,59 @@ pub fn check_rivals(device: &Device, tolerance: f32) {
     golden.compare("jacobian_norm", norm.clone());
     let objective = loss::cross_entropy(logits, labels) + norm * (0.5 * 0.1);
     golden.compare_weights("grad_jacobian", &main, &theta.gradients(&mut objective.backward()));
+    golden.finish();
+}
+
+/// Holds what the paper leaves open against PyTorch's: GREACE's pushes, a plain auxiliary network, labels that it is told,
+/// clipped gradients, the other norm of the penalty.
+pub fn check_knobs(device: &Device, tolerance: f32) {
+    let mut golden = Golden::load("knobs", tolerance);
+    let main = main_network(&golden);
+    let width = golden.setting("auxiliary_width");
+    let auxiliary = Network::auxiliary(AuxiliaryKind::Plain, width, interface(&golden));
+    let weights = golden.weights("main", &main, device);
+    let phi = golden.weights("auxiliary", &auxiliary, device);
+    let images = golden.images("x", device);
+    let [labels, told] = ["y", "told"].map(|name| golden.one_hot(name, device));
+    let normalization = Normalization::Constant;
+    let scale = golden.setting("gradient_scale");
+    let channel = Channel { normalization, scale, batch: images.dims()[0], noise: 0.0 };
+    let [alpha, beta] = ["alpha", "beta"].map(|name| golden.setting(name));
+
+    let tracked = phi.tracked();
+    let (gradient, _) = main.input_gradient(&weights, images.clone(), labels.clone());
+    let said = auxiliary.logits(&tracked, channel.scaled(gradient));
+    golden.compare("auxiliary_logits", said.clone());
+    let gradients = tracked.gradients(&mut loss::cross_entropy(said, told.clone()).backward());
+    golden.compare_weights("grad_auxiliary", &auxiliary, &gradients);
+
+    let read = || {
+        let theta = weights.tracked();
+        let (gradient, logits) = main.input_gradient(&theta, images.clone(), labels.clone());
+        let said = auxiliary.logits(&phi, channel.scaled(gradient.clone()));
+        (theta, logits, gradient, said)
+    };
+    for push in Push::ALL {
+        let (theta, logits, _, said) = read();
+        let smoothing = golden.setting("smoothing");
+        let terms = loss::Terms { alpha, beta, push: *push, smoothing, ..loss::NO_TERMS };
+        let objective = loss::great_objective(logits, said, labels.clone(), terms);
+        let gradients = theta.gradients(&mut objective.backward());
+        golden.compare_weights(&format!("grad_push.{push}"), &main, &gradients);
+    }
+
+    let (theta, logits, _, said) = read();
+    let terms = loss::Terms { beta, ..loss::NO_TERMS };
+    let reversed = loss::cross_entropy(said.clone(), told) * -alpha;
+    let objective = loss::great_objective(logits, said, labels.clone(), terms) + reversed;
+    let gradients = theta.gradients(&mut objective.backward());
+    golden.compare_weights("grad_told", &main, &gradients);
+    golden.compare_weights("grad_clipped", &main, &gradients.clipped(golden.setting("clip")));
+
+    let (theta, logits, gradient, _) = read();
+    let weight: f64 = golden.setting("input_gradient_weight");
+    let objective = loss::cross_entropy(logits, labels) + loss::absolute_norm(gradient) * weight;
+    golden.compare_weights("grad_l1", &main, &theta.gradients(&mut objective.backward()));
     golden.finish();
 }
 

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from networks import Auxiliary, gradient_tensor, great_greace_loss, main_network, normalized
+from networks import Auxiliary, PlainAuxiliary, gradient_tensor, great_greace_loss, main_network, normalized
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 NORMALIZATIONS = ["none", "rms", "max", "batch-mean", "batch-rms", "constant"]
@@ -32,6 +32,7 @@ DISTILLATION = CASES["cnn-small-relu"] | {
     "temperature": 3.0, "cross_entropy_weight": 0.3, "soft_target_weight": 0.7, "jacobian_matching_weight": 0.5,
     "sgd_rate": 1.0, "auxiliary_sgd_rate": 0.1,
 }
+KNOBS = CASES["cnn-small-silu"] | {"gradient_scale": 30.0, "smoothing": 0.2, "clip": 0.1}
 # A float32 run may differ from the float64 one by this share of a tensor's largest entry; the tests allow 1e-4.
 AGREEMENT = 1e-5
 # No gradient that an attack takes the sign of is smaller, so no sign may differ in the tests.
@@ -172,14 +173,14 @@ def attacks(main, x, y, target, s, smallest):
     return out
 
 
-def relu_margin(main, auxiliary, x, y):
+def relu_margin(main, auxiliary, x, y, how="rms"):
     """The smallest magnitude at the input of a ReLU when both networks read the batch."""
     margins = []
     relus = {module for network in [main, auxiliary] if network for module in network.modules() if isinstance(module, nn.ReLU)}
     hooks = [relu.register_forward_pre_hook(lambda _, z: margins.append(z[0].abs().min().item())) for relu in relus]
     _, g = gradient_tensor(main, x, y)
     if auxiliary:
-        auxiliary(normalized(g))
+        auxiliary(normalized(g, how))
     for hook in hooks:
         hook.remove()
     return min(margins)
@@ -262,6 +263,42 @@ def rivals(case, seed, dtype):
     out["jacobian_norm"] = norm
     out |= weight_gradients("grad_jacobian", main, F.cross_entropy(logits, y) + 0.5 * 0.1 * norm)
     return out, relu_margin(main, None, x, y) > SMALLEST_ACTIVATION
+
+
+def knobs(case, seed, dtype):
+    """What the paper leaves open: GREACE's pushes, a plain auxiliary network, labels that it is told, other penalties."""
+    s = SETTINGS | case
+    main, _, generator = networks(case, seed)
+    auxiliary = PlainAuxiliary(s["auxiliary_width"], case["image_shape"], case["classes"])
+    draw(auxiliary, generator)
+    x, y = images(case, generator)
+    told = y.roll(1)
+    main, auxiliary, x = main.to(dtype), auxiliary.to(dtype), x.to(dtype)
+    out = named("main", main) | named("auxiliary", auxiliary) | {"x": x, "y": y, "told": told}
+
+    def read(create_graph=True):
+        logits, g = gradient_tensor(main, x, y, create_graph=create_graph)
+        return logits, g, auxiliary(normalized(g, "constant", s["gradient_scale"]))
+
+    logits, g, auxiliary_logits = read()
+    far = g.abs().min().item() > SMALLEST_GRADIENT and relu_margin(main, auxiliary, x, y, "constant") > SMALLEST_ACTIVATION
+    out["auxiliary_logits"] = auxiliary_logits
+    out |= weight_gradients("grad_auxiliary", auxiliary, F.cross_entropy(read(False)[2], told))
+    for push in ["raw", "centred", "log-softmax"]:
+        logits, _, auxiliary_logits = read()
+        loss = great_greace_loss(logits, auxiliary_logits, y, s["alpha"], s["beta"], push=push, smoothing=s["smoothing"])
+        out |= weight_gradients(f"grad_push.{push}", main, loss)
+    logits, _, auxiliary_logits = read()
+    loss = great_greace_loss(logits, auxiliary_logits, y, s["alpha"], s["beta"], told=told)
+    gradients = torch.autograd.grad(loss, list(main.parameters()))
+    out |= named("grad_told", main, gradients)
+    norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+    clipped = [(gradient * (s["clip"] / (norm + 1e-6)).clamp(max=1)) for gradient in gradients]
+    out |= named("grad_clipped", main, clipped)
+    logits, g, _ = read()
+    loss = F.cross_entropy(logits, y) + s["input_gradient_weight"] * g.abs().sum((1, 2, 3)).mean()
+    out |= weight_gradients("grad_l1", main, loss)
+    return out, far
 
 
 def distillation(case, seed, dtype):
@@ -354,6 +391,7 @@ def main():
         write(name, golden, case)
     write("trajectory", trajectory, CASES["cnn-small-relu"])
     write("rivals", rivals, CASES["cnn-small-relu"])
+    write("knobs", knobs, KNOBS)
     write("distillation", distillation, DISTILLATION)
 
 

@@ -32,6 +32,25 @@ class Auxiliary(nn.Module):
         return self.head(g.flatten(1))
 
 
+class PlainAuxiliary(nn.Module):
+    """The same with biases and without norm."""
+
+    def __init__(self, width, image_shape, classes):
+        super().__init__()
+        self.activation = nn.ReLU()
+        inputs, height, wide = image_shape
+        for i, base in enumerate([16, 32, 64], 1):
+            outputs = channels(base, width)
+            self.add_module(f"conv{i}", nn.Conv2d(inputs, outputs, 3, 2, 1))
+            inputs, height, wide = outputs, (height + 1) // 2, (wide + 1) // 2
+        self.head = nn.Linear(inputs * height * wide, classes)
+
+    def forward(self, g):
+        for i in range(1, 4):
+            g = self.activation(getattr(self, f"conv{i}")(g))
+        return self.head(g.flatten(1))
+
+
 def normalized(g, how="rms", scale=30.0):
     """`n(g)`, sample by sample; the last three are one scale for all."""
     if how == "none":
@@ -55,10 +74,11 @@ def gradient_tensor(main, x, y, create_graph=False):
     return logits, g
 
 
-def greace_term(logits, auxiliary_logits, y):
-    """mean_i Σ_{j≠y_i} sg(softmax(a'_i)_j) · a_ij."""
+def greace_term(logits, auxiliary_logits, y, push="raw"):
+    """mean_i Σ_{j≠y_i} sg(softmax(a'_i)_j) · b_ij: b are the logits, those less their mean, or their log-softmax."""
     weights = auxiliary_logits.detach().softmax(1) * (1 - F.one_hot(y, logits.shape[1]))
-    return (weights * logits).sum(1).mean()
+    pushed = {"raw": logits, "centred": logits - logits.mean(1, keepdim=True), "log-softmax": logits.log_softmax(1)}
+    return (weights * pushed[push]).sum(1).mean()
 
 
 def adversary_term(auxiliary_logits, y, adversary):
@@ -68,7 +88,10 @@ def adversary_term(auxiliary_logits, y, adversary):
     return -auxiliary_logits.log_softmax(1).mean()
 
 
-def great_greace_loss(logits, auxiliary_logits, y, alpha, beta, adversary="reversal"):
-    """The objective of the main network."""
-    loss = F.cross_entropy(logits, y) + beta * greace_term(logits, auxiliary_logits, y)
-    return loss + alpha * adversary_term(auxiliary_logits, y, adversary)
+def great_greace_loss(
+    logits, auxiliary_logits, y, alpha, beta, adversary="reversal", push="raw", smoothing=0.0, told=None
+):
+    """The objective of the main network; `told` is what the auxiliary network takes for the classes."""
+    loss = F.cross_entropy(logits, y, label_smoothing=smoothing)
+    loss = loss + beta * greace_term(logits, auxiliary_logits, y, push)
+    return loss + alpha * adversary_term(auxiliary_logits, y if told is None else told, adversary)

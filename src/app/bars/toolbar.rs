@@ -5,7 +5,9 @@ use egui::{ComboBox, Layout, RichText, Theme, Ui};
 use crate::app::draw::icons::{self, Icon};
 use crate::app::draw::theme::small;
 use crate::app::pane::Scope;
-use crate::config::{BUILT_IN_DATA, KEPT_TEACHER, Method, NetworkKind, Players, ScenarioKind, Setup, link};
+use crate::config::{
+    BUILT_IN_DATA, EXAMPLES, KEPT_TEACHER, Method, NetworkKind, Players, ScenarioKind, Setup, link,
+};
 use crate::platform;
 use crate::protocol::{Activity, Command};
 use crate::show::number::{count, figure};
@@ -62,6 +64,17 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
             scope.controls.config.setup.scenario = ScenarioKind::Distillation;
             scope.controls.config.setup.teacher = KEPT_TEACHER.into();
         }
+        ui.menu_button("Examples", |ui| {
+            for example in &EXAMPLES {
+                if ui.button(example.title).on_hover_text(example.about).clicked() {
+                    scope.controls.begin(example);
+                }
+            }
+        })
+        .response
+        .on_hover_text(
+            "Ready-made runs: the paper's rows and what they are held against, on the data at hand",
+        );
         let about = "Data, network, seed and every knob that differs from its default";
         let copy = ui.add(egui::Button::new("Copy link").shortcut_text("L"));
         if copy.on_hover_text(about).clicked() {

@@ -8,7 +8,7 @@ use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
-use crate::config::knob::Kind;
+use crate::config::knob::{Kind, Value};
 use crate::config::{Config, KNOBS, Knob, Section};
 use crate::platform;
 use crate::show::Table;
@@ -60,7 +60,8 @@ impl Pane for Knobs {
         let mut table = Table::new(["knob", "value", "default", "unit"]);
         table.extend(KNOBS.iter().map(|knob| {
             let value = knob.show(&knob.read(&scope.controls.config));
-            vec![knob.name.into(), value, knob.show(&knob.default_value()), knob.unit.into()]
+            let start = knob.start_value(scope.controls.config.setup.scenario);
+            vec![knob.name.into(), value, knob.show(&start), knob.unit.into()]
         }));
         table
     }
@@ -142,7 +143,8 @@ fn knob_ui(ui: &mut Ui, palette: &Palette, knob: &'static Knob, config: &mut Con
     ui.horizontal(|ui| {
         ui.set_min_height(height);
         let value = knob.read(config);
-        let is_default = value == knob.default_value();
+        let start = knob.start_value(config.setup.scenario);
+        let is_default = value == start;
         let label = ui
             .allocate_ui_with_layout(
                 vec2(label_width, height),
@@ -162,16 +164,16 @@ fn knob_ui(ui: &mut Ui, palette: &Palette, knob: &'static Knob, config: &mut Con
         let control = control.0.labelled_by(label.id);
         let mut reset = label.double_clicked();
         let menu = |ui: &mut Ui, reset: &mut bool| {
-            let text = format!("Reset to default ({})", knob.show(&knob.default_value()));
+            let text = format!("Reset to default ({})", knob.show(&start));
             *reset |= ui.add_enabled(!is_default, egui::Button::new(text)).clicked();
         };
         label.context_menu(|ui| menu(ui, &mut reset));
         control.context_menu(|ui| menu(ui, &mut reset));
-        let help = help(knob, unused.as_deref());
+        let help = help(knob, &start, unused.as_deref());
         label.on_hover_text(help.clone());
         control.on_hover_text(help.clone()).on_disabled_hover_text(help);
         if reset {
-            let _ = knob.write(config, knob.default_value());
+            let _ = knob.write(config, start);
         }
     });
 }
@@ -191,14 +193,14 @@ fn label_text(knob: &Knob, palette: &Palette, is_default: bool, dim: bool) -> eg
     job
 }
 
-fn help(knob: &Knob, unused: Option<&str>) -> String {
+fn help(knob: &Knob, start: &Value, unused: Option<&str>) -> String {
     let mut help = format!("{}: {}.", knob.label, knob.help);
     if !knob.unit.is_empty() {
         help += &format!("\nUnit: {}.", knob.unit);
     }
     if !matches!(knob.kind, Kind::Choice(_)) {
         help += &format!("\nTakes {}", knob.kind.expected());
-        help += &format!("; default {}.", knob.show(&knob.default_value()));
+        help += &format!("; default {}.", knob.show(start));
     }
     if knob.live {
         help += "\nDouble-click the name for the default.";

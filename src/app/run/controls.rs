@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use web_time::{Duration, Instant};
 
 use crate::app::run::history::History;
-use crate::config::{Config, Hyper, Occasion, Players};
+use crate::config::{Config, Example, Hyper, Occasion, Players, ScenarioKind, Setup};
 use crate::protocol::{Activity, Command};
 
 /// How long after a command the window looks out for its answer as often as while training.
@@ -18,6 +18,8 @@ pub struct Controls {
     /// `hyper` is what the trainer reads next; `setup` is what the next run will be.
     pub config: Config,
     hyper: watch::Sender<Hyper>,
+    /// The scenario whose beginnings the knobs have.
+    entered: ScenarioKind,
     commands: mpsc::Sender<Command>,
     /// Commands that found the channel full.
     waiting: VecDeque<Command>,
@@ -29,7 +31,8 @@ pub struct Controls {
 impl Controls {
     /// The way to the trainer, with the config it was started with.
     pub fn new(config: Config, hyper: watch::Sender<Hyper>, commands: mpsc::Sender<Command>) -> Self {
-        Self { config, hyper, commands, waiting: VecDeque::new(), loading: false, last_sent: None }
+        let entered = config.setup.scenario;
+        Self { config, hyper, entered, commands, waiting: VecDeque::new(), loading: false, last_sent: None }
     }
 
     /// Sends a command, now or as soon as there is room.
@@ -75,8 +78,14 @@ impl Controls {
     /// A run began with `config`: a loaded checkpoint's knobs become ours, any other run took them from us.
     pub fn started(&mut self, config: Config) {
         if std::mem::take(&mut self.loading) {
-            self.config = config;
+            self.take(config);
         }
+    }
+
+    /// Makes another config's knobs ours; its setup is the next run's.
+    pub fn take(&mut self, config: Config) {
+        self.entered = config.setup.scenario;
+        self.config = config;
     }
 
     /// Something failed; if it was a checkpoint, the next start is not its.
@@ -112,9 +121,22 @@ impl Controls {
         self.send(Command::Step(players, 1));
     }
 
-    /// Starts anew with the setup as the knobs say.
+    /// Starts anew with the setup as the knobs say; in another scenario, with what that begins with.
     pub fn reset(&mut self) {
+        let from = std::mem::replace(&mut self.entered, self.config.setup.scenario);
+        if from != self.entered {
+            self.config.enter_from(from);
+        }
         self.send(Command::Reset(Box::new(self.config.setup.clone())));
+    }
+
+    /// Starts a ready-made run on the data and the network at hand.
+    pub fn begin(&mut self, example: &Example) {
+        let Setup { data, network, width, activation, batch_size, seed, .. } = self.config.setup.clone();
+        let mut config = example.config();
+        config.setup = Setup { data, network, width, activation, batch_size, seed, ..config.setup };
+        self.take(config);
+        self.reset();
     }
 
     /// Reads data from this folder (or built-in set) from now on, which takes a new run.

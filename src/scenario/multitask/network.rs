@@ -25,7 +25,7 @@ pub fn network(
 /// The auxiliary network of such a run: it reads gradients at the shared representation, and says whose task's.
 pub fn discriminator(setup: &Setup, network: &MultitaskNetwork) -> Network {
     let interface = Interface { image: network.representation, classes: network.decoders.len() };
-    Network::auxiliary(setup.auxiliary_width, interface)
+    Network::auxiliary(setup.auxiliary_network, setup.auxiliary_width, interface)
 }
 
 /// Names and shapes of what [`State::balance`](crate::scenario::State::balance) holds.

@@ -173,6 +173,21 @@ impl EvaluationRecord {
         serde_json::from_value(json).map_err(|error| file::malformed(&path, EXPECTED, &error))
     }
 
+    /// Share of the images that withstand that attack at that radius, where it was tried there.
+    pub fn robust(&self, attack: AttackKind, target: TargetKind, epsilon: f64) -> Option<f64> {
+        // Radii are shares of a run's ε, the next one a quarter away: the tolerance is for rounding alone.
+        let is_there = |radius: f64| (radius - epsilon).abs() <= 0.01 * epsilon;
+        let is_it = |found: &&AttackRecord| {
+            found.attack == attack && found.target == target && is_there(found.epsilon)
+        };
+        known(self.attacks.iter().find(is_it)?.robust.value)
+    }
+
+    /// Whether all that was asked for was attacked.
+    pub fn is_complete(&self) -> bool {
+        self.incomplete.is_none()
+    }
+
     /// The text of its file.
     pub fn text(&self) -> String {
         file::text(self)

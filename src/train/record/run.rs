@@ -230,13 +230,7 @@ impl RunRecord {
 
     /// Share of held-out images that withstand an untargeted attack at the run's own ε.
     pub fn robust(&self, attack: AttackKind) -> Option<f64> {
-        let epsilon = self.config.hyper.epsilon;
-        // Radii are shares of ε, the next one a quarter away: the tolerance is for rounding alone.
-        let is_own = |radius: f64| (radius - epsilon).abs() <= 0.01 * epsilon;
-        let found = self.evaluation()?.attacks.iter().find(|found| {
-            found.attack == attack && found.target == TargetKind::Untargeted && is_own(found.epsilon)
-        });
-        known(found?.robust.value)
+        self.evaluation()?.robust(attack, TargetKind::Untargeted, self.config.hyper.epsilon)
     }
 
     /// A figure of a task on the held-out images.

@@ -101,9 +101,11 @@ impl Pass {
         let [rows, classes] = logits.meta.shape().dims().map(|size: usize| size as u32);
         let (weight, uniform) = terms.adversary();
         let flags = [cotangent.is_some(), auxiliary_logits.is_some()].map(u32::from);
-        let factors = [terms.beta, weight].map(|factor| (factor as f32).to_bits());
-        let info =
-            info(logits, &[rows, classes, flags[0], flags[1], factors[0], factors[1], u32::from(uniform)]);
+        let [beta, weight, smoothing] =
+            [terms.beta, weight, terms.smoothing].map(|factor| (factor as f32).to_bits());
+        let push = terms.push as u32;
+        let numbers = [rows, classes, flags[0], flags[1], beta, weight, u32::from(uniform), push, smoothing];
+        let info = info(logits, &numbers);
         let unread = unused(logits, 1);
         let cotangent = cotangent.unwrap_or(&unread);
         let auxiliary =

@@ -9,7 +9,7 @@ mod tests;
 
 pub(in crate::gpu) use kernel::shaders;
 pub use softmax::{logit_gradient, softmax};
-pub use terms::Terms;
+pub use terms::{NO_TERMS, Terms};
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -33,7 +33,8 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
 
 /// The main network's objective `[1]` from its logits `a`, the auxiliary network's `a'` and the labels as one-hot rows,
 /// all `[N, K]`: `CE(a, y) + β · mean_i Σ_{j≠yᵢ} sg(softmax(a'ᵢ)_j) a_ij` and `− α CE(a', y)`, or `+ α` times the
-/// cross-entropy from the uniform distribution to `softmax(a')`. Algorithms, section 1.
+/// cross-entropy from the uniform distribution to `softmax(a')`. In place of `a_ij` the push may be at `a_ij` less their
+/// mean, or at `log softmax(aᵢ)_j`; the first cross-entropy's labels may be smoothed. Algorithms, section 1.
 ///
 /// # Panics
 /// Where the shapes differ.

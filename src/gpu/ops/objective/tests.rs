@@ -6,8 +6,8 @@ use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::{Terms, cross_entropy, great_objective, logit_gradient, softmax};
-use crate::config::Adversary;
+use super::{NO_TERMS, Terms, cross_entropy, great_objective, logit_gradient, softmax};
+use crate::config::{Adversary, Push};
 use crate::gpu::launch::test_device::devices;
 use crate::gpu::ops::checks::{Operand, ROWS, assert_close, assert_same, one_hot, values};
 
@@ -42,8 +42,15 @@ fn objective(a: Tensor<2>, b: Tensor<2>, one_hot: Tensor<2>, terms: Terms) -> Te
         Adversary::Reversal => (log_q * one_hot.clone()).sum() / n,
         Adversary::Confusion => -log_q.mean(),
     };
-    (log_softmax(a.clone(), 1) * one_hot).sum() / -n
-        + (pressure * a).sum() / n * terms.beta
+    let pushed = match terms.push {
+        Push::Raw => a.clone(),
+        Push::Centred => a.clone() - a.clone().mean_dim(1),
+        Push::LogSoftmax => log_softmax(a.clone(), 1),
+    };
+    let classes = one_hot.dims()[1] as f64;
+    let smooth = one_hot * (1.0 - terms.smoothing) + terms.smoothing / classes;
+    (log_softmax(a, 1) * smooth).sum() / -n
+        + (pressure * pushed).sum() / n * terms.beta
         + adversary * terms.alpha
 }
 
@@ -70,8 +77,13 @@ fn objectives_and_their_gradients_are_burns() {
         let [a, b] = [0, 1].map(|_| Operand::random(*shape, &mut rng));
         let operands = [a, b, one_hot(*shape, &mut rng)];
         for adversary in [Adversary::Reversal, Adversary::Confusion] {
-            for (alpha, beta) in [(0.7, 0.3), (0.0, 0.3), (0.7, 0.0)] {
-                let terms = Terms { alpha, beta, adversary };
+            for (alpha, beta, push, smoothing) in [
+                (0.7, 0.3, Push::Raw, 0.0),
+                (0.0, 0.3, Push::Centred, 0.0),
+                (0.7, 0.3, Push::LogSoftmax, 0.2),
+                (0.7, 0.0, Push::Raw, 0.2),
+            ] {
+                let terms = Terms { alpha, beta, push, adversary, smoothing };
                 let burns = |[a, b, one_hot]: [Tensor<2>; 3]| objective(a, b, one_hot, terms);
                 let expected = objective_and_gradients(&operands, &Device::flex(), burns);
                 for (name, device) in devices() {
@@ -84,8 +96,7 @@ fn objectives_and_their_gradients_are_burns() {
                 }
             }
         }
-        let none = Terms { alpha: 0.0, beta: 0.0, adversary: Adversary::Reversal };
-        let burns = |[a, b, one_hot]: [Tensor<2>; 3]| objective(a, b, one_hot, none);
+        let burns = |[a, b, one_hot]: [Tensor<2>; 3]| objective(a, b, one_hot, NO_TERMS);
         let expected = objective_and_gradients(&operands, &Device::flex(), burns);
         for (name, device) in devices() {
             let ours = |[a, _, one_hot]: [Tensor<2>; 3]| cross_entropy(a, one_hot);
@@ -93,6 +104,26 @@ fn objectives_and_their_gradients_are_burns() {
             assert_close(&got[0], &expected[0], name);
             assert_close(&got[1], &expected[1], name);
             assert!(got[2].is_empty(), "{name}");
+        }
+    }
+}
+
+/// Softmax does not see a shift of all logits, and no push but the raw one makes any.
+#[test]
+fn only_the_raw_push_sinks_all_logits_together() {
+    let mut rng = StdRng::seed_from_u64(10);
+    let shape = ROWS[0];
+    let [a, b] = [0, 1].map(|_| Operand::random(shape, &mut rng));
+    let operands = [a, b, one_hot(shape, &mut rng)];
+    for (push, sinks) in [(Push::Raw, true), (Push::Centred, false), (Push::LogSoftmax, false)] {
+        let terms = Terms { beta: 2.0, push, ..NO_TERMS };
+        for (name, device) in devices() {
+            let [_, gradient, _] = objective_and_gradients(&operands, &device, |[a, b, one_hot]| {
+                great_objective(a, b, one_hot, terms)
+            });
+            let largest = gradient.chunks(shape[1]).map(|row| row.iter().sum::<f32>().abs());
+            let largest = largest.fold(0.0, f32::max);
+            assert_eq!(largest > 1e-3, sinks, "{name}, {push}: {largest}");
         }
     }
 }

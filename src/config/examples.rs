@@ -1,0 +1,236 @@
+//! Ready-made runs: the rows of the paper's tables, what they are held against, and what there is to see first.
+//!
+//! The settings under which a row shows the paper's pattern stand here and nowhere else. What the paper leaves open was
+//! found out by trying; docs/results.md, "Defence", says what came of it.
+
+use super::choices::{AuxiliaryKind, Normalization, PenaltyNorm, Push, ScenarioKind};
+use super::method::Mode;
+use super::table::{Config, Hyper};
+
+/// A ready-made run.
+#[derive(Debug)]
+pub struct Example {
+    /// What people type.
+    pub name: &'static str,
+    /// What stands in the menu and in tables.
+    pub title: &'static str,
+    /// One sentence: what there is to see.
+    pub about: &'static str,
+    /// Whether it is a row of the paper's tables.
+    pub of_paper: bool,
+    apply: fn(&mut Config),
+}
+
+impl Example {
+    /// The example of that name.
+    ///
+    /// # Errors
+    /// A sentence with all names.
+    pub fn find(name: &str) -> Result<&'static Self, String> {
+        let names = || EXAMPLES.iter().map(|example| example.name).collect::<Vec<_>>().join(", ");
+        EXAMPLES
+            .iter()
+            .find(|example| example.name == name)
+            .ok_or_else(|| format!("'{name}' is not one of: {}", names()))
+    }
+
+    /// The run with everything else as it is by default.
+    pub fn config(&self) -> Config {
+        let mut config = Config::default();
+        self.apply(&mut config);
+        config
+    }
+
+    /// Puts what makes this run what it is into another config: how it is trained, and nothing of data, network, seed or
+    /// measuring; nor of its length, but that one of them is a third as long.
+    pub fn apply(&self, config: &mut Config) {
+        config.setup.scenario = ScenarioKind::Defense;
+        let Hyper {
+            learning_rate,
+            auxiliary_learning_rate,
+            weight_decay,
+            momentum,
+            epsilon,
+            attack_steps,
+            report_every_steps,
+            histogram_every_steps,
+            evaluate_every_steps,
+            evaluate_samples,
+            ..
+        } = config.hyper;
+        config.hyper = Hyper {
+            learning_rate,
+            auxiliary_learning_rate,
+            weight_decay,
+            momentum,
+            epsilon,
+            attack_steps,
+            report_every_steps,
+            histogram_every_steps,
+            evaluate_every_steps,
+            evaluate_samples,
+            ..Hyper::default()
+        };
+        config.setup.auxiliary_network = AuxiliaryKind::GroupNorm;
+        (self.apply)(config);
+    }
+}
+
+/// A network that reads the gradient as it is, so that what it says fades as the gradient does: only so GREACE has its
+/// pattern.
+fn read_raw(config: &mut Config) {
+    config.setup.auxiliary_network = AuxiliaryKind::Plain;
+    config.hyper.normalization = Normalization::None;
+    config.hyper.gradient_clip = 10.0;
+}
+
+fn push(config: &mut Config) {
+    config.hyper.beta = 1.0;
+    config.hyper.greace_push = Push::Centred;
+}
+
+/// All of them, in the order in which they are offered.
+pub static EXAMPLES: [Example; 10] = [
+    Example {
+        name: "channel",
+        title: "GREAT through a noisy channel",
+        about: "The discriminator reads three quarters of the gradients, until the adversary sets in and it loses them.",
+        of_paper: false,
+        apply: |config| {
+            let start = Config::start(ScenarioKind::Defense);
+            config.setup.mode = start.setup.mode;
+            let Hyper { alpha, adversary_start, ramp, auxiliary_steps, .. } = start.hyper;
+            let Hyper { normalization, gradient_scale, gradient_noise, epsilon, .. } = start.hyper;
+            config.hyper = Hyper {
+                alpha,
+                adversary_start,
+                ramp,
+                auxiliary_steps,
+                normalization,
+                gradient_scale,
+                gradient_noise,
+                epsilon,
+                ..config.hyper
+            };
+        },
+    },
+    Example {
+        name: "one-scale",
+        title: "GREAT + GREACE, every gradient at one scale",
+        about: "What the lab began with before: a discriminator that reads every gradient at the same size is not to be blinded.",
+        of_paper: false,
+        apply: |config| config.setup.mode = Mode::GreatGreace,
+    },
+    Example {
+        name: "baseline",
+        title: "Baseline",
+        about: "Plain training: what all others are held against.",
+        of_paper: true,
+        apply: |config| config.setup.mode = Mode::Baseline,
+    },
+    Example {
+        name: "adversarial",
+        title: "Adversarial",
+        about: "The paper's adversarial training: on FGSM examples.",
+        of_paper: true,
+        apply: |config| config.setup.mode = Mode::FgsmAt,
+    },
+    Example {
+        name: "greace",
+        title: "GREACE",
+        about: "Withstands attacks on the cross-entropy that f32 can no longer point anywhere, and little else.",
+        of_paper: true,
+        apply: |config| {
+            config.setup.mode = Mode::Greace;
+            read_raw(config);
+            push(config);
+        },
+    },
+    Example {
+        name: "great",
+        title: "GREAT",
+        about: "Gradient reversal alone, on the gradient as it is.",
+        of_paper: true,
+        apply: |config| {
+            config.setup.mode = Mode::Great;
+            config.hyper.alpha = 1.0;
+            read_raw(config);
+        },
+    },
+    Example {
+        name: "great+greace",
+        title: "GRE(AT+CE)",
+        about: "Both at once.",
+        of_paper: true,
+        apply: |config| {
+            config.setup.mode = Mode::GreatGreace;
+            config.hyper.alpha = 1.0;
+            read_raw(config);
+            push(config);
+        },
+    },
+    Example {
+        name: "pgd-at",
+        title: "PGD-AT",
+        about: "Adversarial training on PGD examples (Madry et al. 2018).",
+        of_paper: false,
+        apply: |config| config.setup.mode = Mode::PgdAt,
+    },
+    Example {
+        name: "penalty",
+        title: "Input-gradient penalty",
+        about: "A small penalty on the squared input gradient (Ross & Doshi-Velez 2018): the one to beat.",
+        of_paper: false,
+        apply: |config| {
+            config.setup.mode = Mode::InputGradient;
+            config.hyper.input_gradient_weight = 0.03;
+            config.hyper.input_gradient_norm = PenaltyNorm::L2;
+        },
+    },
+    Example {
+        name: "early",
+        title: "Baseline, stopped early",
+        about: "Plain training for a third of the steps: what a method must beat at equal clean accuracy.",
+        of_paper: false,
+        apply: |config| {
+            config.setup.mode = Mode::Baseline;
+            config.setup.steps = (config.setup.steps / 3).max(1);
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::knobs::validate;
+
+    #[test]
+    fn every_example_is_in_range_named_once_and_leaves_the_rest() {
+        for (index, example) in EXAMPLES.iter().enumerate() {
+            assert_eq!(validate(&example.config()), Ok(()), "{}", example.name);
+            assert!(EXAMPLES[..index].iter().all(|other| other.name != example.name), "{}", example.name);
+            let mut config = Config::default();
+            config.setup.seed = 9;
+            config.setup.data = "digits".into();
+            config.hyper.evaluate_samples = 3;
+            config.hyper.learning_rate = 0.5;
+            example.apply(&mut config);
+            let kept = (config.setup.seed, &*config.setup.data, config.hyper.evaluate_samples);
+            assert_eq!(kept, (9, "digits", 3), "{}", example.name);
+            assert_eq!(config.hyper.learning_rate, 0.5, "{}", example.name);
+            // Whatever was tried before it.
+            let mut other = EXAMPLES[(index + 1) % EXAMPLES.len()].config();
+            other.setup.steps = Config::default().setup.steps;
+            other.hyper.epsilon = Hyper::default().epsilon;
+            example.apply(&mut other);
+            assert_eq!(other, example.config(), "{}", example.name);
+        }
+    }
+
+    #[test]
+    fn the_first_is_what_a_new_run_begins_with() {
+        assert_eq!(EXAMPLES[0].config(), Config::start(ScenarioKind::Defense));
+        assert_eq!(EXAMPLES[1].config(), Config::default());
+        assert!(Example::find("nonsense").is_err_and(|why| why.contains("channel, one-scale")));
+    }
+}
