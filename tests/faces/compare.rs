@@ -104,6 +104,11 @@ fn what_makes_no_comparison_is_refused() {
         ("compare defense --modes great --mode baseline", "--modes: it alone says"),
         ("compare defense --modes magic", "possible values: baseline"),
         ("compare multitask --methods magic", "possible values: single-task"),
+        ("compare paper --rows magic", "possible values: channel"),
+        ("compare paper --table 3", "3 is not in 1..=2"),
+        ("compare paper --example greace", "--rows says which"),
+        ("compare paper --set alpha=0.7", "--set alpha=0.7: the rows say for themselves"),
+        ("compare paper --rows great --mode baseline", "--mode baseline: the rows say for themselves"),
         ("compare multitask --set multitask_method=great", "--methods: it alone says"),
         ("compare multitask --mode great", "makes no use of mode"),
         ("compare distillation --set beta=1", "makes no use of beta"),
@@ -204,4 +209,43 @@ fn tasks_are_measured_against_what_they_are_alone() {
         table.contains("Δm over figures, % (lower is better)") && table.contains("### tasks of pictures"),
         "{table}"
     );
+}
+
+#[test]
+fn the_papers_rows_stand_beside_its_figures() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    data(folder);
+    let line = "compare paper --quick --rows baseline,greace,channel,baseline --seeds 1 --samples 6 --steps 3 --device cpu --set batch_size=16 --set width=0.5 --data data --out out";
+    let printed = String::from_utf8_lossy(&run(line, folder).stdout).into_owned();
+    let out = folder.join("out");
+    let table = read(out.join("table.md"));
+    assert!(printed.contains(&table), "{printed}");
+    for expected in
+        ["table 1 (CIFAR-10, ResNet-18, ε = 0.1)", "| iFGSM |", "% (32.75) |", "% (72.40) |", "ε = 0.1"]
+    {
+        assert!(table.contains(expected), "{expected}: {table}");
+    }
+    let channel = table.lines().find(|line| line.starts_with("| channel ")).unwrap();
+    assert!(!channel.contains('('), "the paper says nothing of it: {channel}");
+    assert_eq!(read(out.join("cells.csv")).lines().count(), 1 + 3, "what is named twice is run once");
+    explains_folder(&out);
+    for picture in
+        ["figure4_untargeted.png", "figure4_random.png", "figure4_least-likely.png", "saliency.png"]
+    {
+        assert!(out.join(picture).metadata().unwrap().len() > 5000, "{picture}");
+    }
+    let rows: serde_json::Value =
+        serde_json::from_str(&read(out.join("greace-seed1/paper/robustness.json"))).unwrap();
+    // Two attacks, three targets, the six radii of the figure, of which one is the run's own.
+    assert_eq!(rows["attacks"].as_array().unwrap().len(), 2 * 3 * 6);
+
+    // An evaluation that is lost is made again, and nothing else.
+    std::fs::remove_dir_all(out.join("greace-seed1/behind")).unwrap();
+    let trained = out.join("greace-seed1/run.json").metadata().unwrap().modified().unwrap();
+    let again = run(line, folder);
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(said.contains("3 cells, 2 of them finished already"), "{said}");
+    assert_eq!(out.join("greace-seed1/run.json").metadata().unwrap().modified().unwrap(), trained);
+    assert_eq!(read(out.join("table.md")), table);
 }

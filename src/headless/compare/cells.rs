@@ -11,8 +11,8 @@ use crate::show::number::seconds;
 use crate::train::places;
 use crate::train::record::Ended;
 
-use super::outcome::{finished, headline};
-use super::plan::{Cell, PLAN_FILE, Plan};
+use super::outcome::{evaluated, finished, headline, whole};
+use super::plan::{Cell, Evaluating, PLAN_FILE, Plan};
 use crate::headless::error::HeadlessError;
 use crate::headless::files::rescue::write_anew;
 use crate::headless::files::run_folder::make_folder;
@@ -92,12 +92,12 @@ impl Workshop<'_> {
         let own: Vec<&Cell> = part.cells(plan).collect();
         let mut to_do: Vec<&Cell> = Vec::new();
         for cell in &own {
-            if finished(&self.folder.join(&cell.name))?.is_none() {
+            if whole(cell, self.folder)?.is_none() {
                 to_do.push(cell);
             }
         }
-        let finished = own.len() - to_do.len();
-        self.progress.say(&format!("{} cells, {finished} of them finished already", own.len()));
+        let done = own.len() - to_do.len();
+        self.progress.say(&format!("{} cells, {done} of them finished already", own.len()));
         let begin = Instant::now();
         for (done, cell) in to_do.iter().enumerate() {
             let place = Place { done, of: to_do.len() };
@@ -109,7 +109,11 @@ impl Workshop<'_> {
                 }
                 config.setup.teacher = self.folder.join(name).display().to_string();
             }
-            if self.train(plan, &cell.name, &config, place)? == Ended::Interrupted {
+            let is_trained = finished(&self.folder.join(&cell.name))?.is_some();
+            if !is_trained && self.train(plan, &cell.name, &config, place)? == Ended::Interrupted {
+                return Ok(Ended::Interrupted);
+            }
+            if self.evaluate(cell, place)? == Ended::Interrupted {
                 return Ok(Ended::Interrupted);
             }
             let headline = headline(&self.folder.join(&cell.name))?;
@@ -175,14 +179,49 @@ impl Workshop<'_> {
         let path: PathBuf = folder.join("config.json");
         let json = serde_json::to_string_pretty(config).expect("plain data always becomes JSON");
         write_anew(&path, json.as_bytes())?;
+        let config = path.display().to_string();
+        self.command(&["train", "--force", "--config", &config], (name, &folder), place)
+    }
+
+    /// Attacks the network of a cell as its evaluations say, those that are not complete; what an interrupted one left is
+    /// gone on with.
+    fn evaluate(&mut self, cell: &Cell, place: Place) -> Result<Ended, HeadlessError> {
+        let run = self.folder.join(&cell.name);
+        for Evaluating { name, flags } in &cell.evaluations {
+            let out = run.join(name);
+            if evaluated(&out)?.is_some() {
+                continue;
+            }
+            make_folder(&out)?;
+            let network = run.display().to_string();
+            let words: Vec<&str> =
+                ["evaluate", &network].into_iter().chain(flags.iter().map(String::as_str)).collect();
+            let title = format!("{}, {name}", cell.name);
+            if self.command(&words, (&title, &out), place)? == Ended::Interrupted {
+                return Ok(Ended::Interrupted);
+            }
+        }
+        Ok(Ended::Finished)
+    }
+
+    /// Runs a command of this program into a folder, beside which its log is.
+    fn command(
+        &mut self,
+        words: &[&str],
+        (name, folder): (&str, &Path),
+        place: Place,
+    ) -> Result<Ended, HeadlessError> {
         let program = std::env::current_exe().map_err(|error| HeadlessError::System(error.to_string()))?;
-        let log = folder.join(LOG_FILE);
+        let log = match words.first() {
+            Some(&"train") => folder.join(LOG_FILE),
+            // An evaluation takes no folder with something else in it.
+            _ => folder.with_extension("log.txt"),
+        };
         let unwritable = |source| FolderError::Unwritable { path: log.clone(), source };
         let child = Command::new(program)
-            .args(["train", "--force", "--device", self.device, "--config"])
-            .arg(&path)
-            .arg("--out")
-            .arg(&folder)
+            .args(words)
+            .args(["--device", self.device, "--out"])
+            .arg(folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).map_err(unwritable)?)

@@ -1,9 +1,10 @@
 //! The figures in which runs of a comparison are held against each other: what each is called, and how it is read from the
 //! record of a run.
 
-use crate::config::{AttackKind, ScenarioKind, TaskSet};
+use super::paper::{AUTOATTACK, BEHIND, CLEAN, OWN};
+use crate::config::{AttackKind, ScenarioKind, TargetKind, TaskSet};
 use crate::protocol::{Figure, Gain, gain_by_task, loss_over_metrics};
-use crate::train::record::{LastFigures, RunRecord, TaskRecord};
+use crate::train::record::{EvaluationRecord, LastFigures, RunRecord, TaskRecord};
 
 /// A figure of a run.
 #[derive(Clone, Copy, Debug)]
@@ -18,25 +19,33 @@ pub struct Metric {
 }
 
 impl Metric {
-    /// Its value for the run that is recorded in `own`; `alone` is the record of the run with the same seed that learns
-    /// each task alone, where there is one.
-    pub fn of(&self, own: &RunRecord, alone: Option<&RunRecord>) -> Option<f64> {
-        (self.read)(&Runs { own, alone })
+    /// Its value for a cell.
+    pub fn of(&self, runs: &Runs<'_>) -> Option<f64> {
+        (self.read)(runs)
     }
 }
 
 /// What the figures of a cell are read from.
-struct Runs<'a> {
+#[derive(Clone, Copy)]
+pub struct Runs<'a> {
     /// The record of its run.
-    own: &'a RunRecord,
+    pub own: &'a RunRecord,
     /// That of the run with its seed that learns each task alone, where there is one.
-    alone: Option<&'a RunRecord>,
+    pub alone: Option<&'a RunRecord>,
+    /// What its network was attacked with afterwards, by name.
+    pub evaluations: &'a [(String, EvaluationRecord)],
 }
 
 impl Runs<'_> {
     /// One of the run's last figures, where it is a number.
     fn last(&self, read: fn(&LastFigures) -> Option<f64>) -> Option<f64> {
         read(self.own.last.as_ref()?).filter(|value| value.is_finite())
+    }
+
+    /// What is left at the run's own ε, in the evaluation of that name.
+    fn left(&self, evaluation: &str, attack: AttackKind, target: TargetKind) -> Option<f64> {
+        let (_, record) = self.evaluations.iter().find(|(name, _)| name == evaluation)?;
+        record.robust(attack, target, self.own.config.hyper.epsilon)
     }
 
     /// Every task's figures beside what they are alone; none where that is not known.
@@ -109,6 +118,36 @@ const DEFENSE: [Metric; 5] = [
         is_share: false,
         read: |runs| runs.last(|last| last.histogram_distance),
     },
+];
+
+/// What is left under an attack of the paper's protocol.
+const fn left(name: &'static str, key: &'static str, read: fn(&Runs) -> Option<f64>) -> Metric {
+    Metric { name, key, is_share: true, read }
+}
+
+/// Which of [`PAPER`] says what a row is worth: what is left under an attack that rounding does not mislead.
+pub const PAPER_HEADLINE: usize = 8;
+
+/// The paper's columns, and what is behind them.
+pub const PAPER: [Metric; 11] = [
+    left("train", "train_accuracy", |runs| runs.last(|last| Some(last.accuracy))),
+    left("clean", "clean_accuracy", |runs| {
+        let clean = runs.evaluations.iter().find(|(name, _)| name == CLEAN)?;
+        Some(clean.1.clean.value).filter(|value| value.is_finite())
+    }),
+    left("FGSM", "fgsm", |runs| runs.left(OWN, AttackKind::Fgsm, TargetKind::Untargeted)),
+    left("iFGSM", "ifgsm", |runs| runs.left(OWN, AttackKind::Ifgsm, TargetKind::Untargeted)),
+    left("FGSM worst", "fgsm_least_likely", |runs| runs.left(OWN, AttackKind::Fgsm, TargetKind::LeastLikely)),
+    left("FGSM random", "fgsm_random", |runs| runs.left(OWN, AttackKind::Fgsm, TargetKind::Random)),
+    left("iFGSM worst", "ifgsm_least_likely", |runs| {
+        runs.left(OWN, AttackKind::Ifgsm, TargetKind::LeastLikely)
+    }),
+    left("iFGSM random", "ifgsm_random", |runs| runs.left(OWN, AttackKind::Ifgsm, TargetKind::Random)),
+    left("APGD-DLR", "apgd_dlr", |runs| runs.left(BEHIND, AttackKind::ApgdDlr, TargetKind::Untargeted)),
+    left("AutoAttack", "autoattack", |runs| {
+        runs.left(AUTOATTACK, AttackKind::AutoAttack, TargetKind::Untargeted)
+    }),
+    AUXILIARY,
 ];
 
 const LOSS_OVER_FIGURES: Metric = Metric {

@@ -3,6 +3,8 @@
 mod cells;
 mod metrics;
 mod outcome;
+mod paper;
+mod pictures;
 mod plan;
 mod statistics;
 mod table;
@@ -13,17 +15,19 @@ use std::str::FromStr;
 use clap::builder::PossibleValuesParser;
 
 use crate::config::{
-    DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet, knob::parse_real,
+    DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, TargetKind, TaskSet,
+    knob::parse_real,
 };
 use crate::data::solids;
 use crate::headless::error::HeadlessError;
-use crate::headless::files::rescue::Rescue;
+use crate::headless::files::{charts, rescue::Rescue};
 use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::options::{RunOptions, Shortcut, refuse_unused};
 use crate::headless::print::{print, say};
 use crate::headless::progress::Progress;
 use crate::train::record::Ended;
 use cells::{Part, Workshop};
+pub use paper::PaperOptions;
 use plan::{PLAN_FILE, Plan};
 
 /// The flags of `great-lab compare`.
@@ -45,6 +49,8 @@ pub enum Compared {
     Defense(Box<DefenseOptions>),
     /// Methods of distillation, at some shares of the training images
     Distillation(Box<DistillationOptions>),
+    /// The rows of the paper's tables, and what they are to be held against
+    Paper(Box<PaperOptions>),
     /// Methods of learning several tasks over a shared encoder
     Multitask(Box<MultitaskOptions>),
 }
@@ -106,9 +112,10 @@ pub struct MultitaskOptions {
 /// The flags that every comparison has.
 #[derive(clap::Args, Debug)]
 pub struct SharedOptions {
-    /// How many seeds, counted up from --seed; a seed means the same data, order and first weights for every method
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1000))]
-    pub seeds: u64,
+    /// How many seeds, counted up from --seed (default: 5); a seed means the same data, order and first weights for every
+    /// method
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: Option<u64>,
     /// Folder for the runs and the tables; one that holds a part of this comparison is gone on with
     #[arg(long, value_name = "DIR", default_value = "runs/compare")]
     pub out: PathBuf,
@@ -132,6 +139,9 @@ impl SharedOptions {
     }
 }
 
+/// Seeds where nobody says how many.
+const SEEDS: u64 = 5;
+
 /// Where and how a comparison runs.
 struct Running {
     out: PathBuf,
@@ -149,13 +159,14 @@ pub fn compare(options: CompareOptions) -> Result<Completed, HeadlessError> {
         Some(Compared::Defense(options)) => defense(*options),
         Some(Compared::Distillation(options)) => distillation(*options),
         Some(Compared::Multitask(options)) => multitask(*options),
+        Some(Compared::Paper(options)) => paper::paper(*options),
         None => merge(&options.merge),
     }
 }
 
 fn defense(options: DefenseOptions) -> Result<Completed, HeadlessError> {
     let DefenseOptions { modes, shared } = options;
-    let seeds = shared.seeds;
+    let seeds = shared.seeds.unwrap_or(SEEDS);
     let (running, mut run) = shared.split();
     leave_to(&run, "mode", "--modes")?;
     let value = ScenarioKind::Defense.name().to_owned();
@@ -168,7 +179,7 @@ fn defense(options: DefenseOptions) -> Result<Completed, HeadlessError> {
 
 fn distillation(options: DistillationOptions) -> Result<Completed, HeadlessError> {
     let DistillationOptions { methods, fractions, teacher, teacher_network, teacher_steps, shared } = options;
-    let seeds = shared.seeds;
+    let seeds = shared.seeds.unwrap_or(SEEDS);
     let (running, mut run) = shared.split();
     leave_to(&run, "method", "--methods")?;
     leave_to(&run, "fraction", "--fractions")?;
@@ -198,7 +209,7 @@ fn distillation(options: DistillationOptions) -> Result<Completed, HeadlessError
 
 fn multitask(options: MultitaskOptions) -> Result<Completed, HeadlessError> {
     let MultitaskOptions { methods, tasks, shared } = options;
-    let seeds = shared.seeds;
+    let seeds = shared.seeds.unwrap_or(SEEDS);
     let (running, mut run) = shared.split();
     leave_to(&run, "multitask_method", "--methods")?;
     let data = run.says_nothing_of_data().then(|| solids::NAME.to_owned());
@@ -253,7 +264,7 @@ fn run_plan(plan: Plan, running: &Running) -> Result<Completed, HeadlessError> {
         return Err(HeadlessError::Cell { name: gone.name.clone(), said });
     }
     if results.missing.is_empty() {
-        publish(plan, &results, out)?;
+        publish(plan, &results, &[out.as_path()])?;
     } else {
         workshop.progress.say(&format!(
             "this part is complete; {} cells are not here. When all are: great-lab compare --merge {} …",
@@ -287,11 +298,13 @@ fn merge(folders: &[PathBuf]) -> Result<Completed, HeadlessError> {
     for missing in &results.missing {
         say(&format!("missing: {missing}"));
     }
-    publish(&plan, &results, first)?;
+    publish(&plan, &results, &folders)?;
     Ok(Completed::Finished)
 }
 
-fn publish(plan: &Plan, results: &outcome::Results, out: &Path) -> Result<(), HeadlessError> {
+/// Writes the tables, and the pictures where there are some, into the first of the folders that hold the comparison.
+fn publish(plan: &Plan, results: &outcome::Results, folders: &[&Path]) -> Result<(), HeadlessError> {
+    let Some(out) = folders.first() else { return Ok(()) };
     let text = table::markdown(plan, results);
     let rows = table::rows(plan, results);
     let mut rescue = Rescue::default();
@@ -302,6 +315,15 @@ fn publish(plan: &Plan, results: &outcome::Results, out: &Path) -> Result<(), He
         ("cells.csv", table::cells(plan, results).bytes()),
     ] {
         rescue.keep(&out.join(name), bytes);
+    }
+    if plan.paper.is_some() {
+        for target in TargetKind::ALL {
+            let (name, chart) = pictures::figure(plan, results, *target);
+            rescue.keep(&out.join(name), &charts::png(&chart)?);
+        }
+        if let Some(sheet) = pictures::sheet(plan, folders)? {
+            rescue.keep(&out.join("saliency.png"), &sheet.png()?);
+        }
     }
     print(&text)?;
     rescue.outcome()?;

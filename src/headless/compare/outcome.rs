@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::config::MultitaskMethod;
-use crate::train::record::{RecordError, RunRecord};
+use crate::train::record::{EvaluationRecord, RecordError, RunRecord};
 
-use super::plan::{Cell, Plan};
+use super::metrics::Runs;
+use super::plan::{Cell, Evaluating, Plan};
 use crate::headless::error::HeadlessError;
 use crate::show::number::percent;
 
@@ -15,6 +16,8 @@ use crate::show::number::percent;
 pub struct Results {
     /// Figures by cell.
     figures: HashMap<String, Vec<Option<f64>>>,
+    /// What their networks were attacked with afterwards, by cell.
+    evaluations: HashMap<String, Vec<(String, EvaluationRecord)>>,
     /// Accuracy of each teacher there is.
     pub teachers: Vec<f64>,
     /// Names of the cells that are not finished.
@@ -25,6 +28,12 @@ impl Results {
     /// The figures of a cell by [`Plan::metrics`], where it is finished.
     pub fn of(&self, cell: &Cell) -> Option<&[Option<f64>]> {
         self.figures.get(&cell.name).map(Vec::as_slice)
+    }
+
+    /// A cell's evaluation of that name, where the cell is finished.
+    pub fn evaluation(&self, cell: &Cell, name: &str) -> Option<&EvaluationRecord> {
+        let (_, record) = self.evaluations.get(&cell.name)?.iter().find(|(own, _)| own == name)?;
+        Some(record)
     }
 
     /// The pairs of seed and figure that the finished cells of a method have.
@@ -44,21 +53,24 @@ pub fn read(plan: &Plan, folders: &[&Path]) -> Result<Results, HeadlessError> {
     let mut results = Results::default();
     let mut records = HashMap::new();
     for cell in &plan.cells {
-        match find(&cell.name)? {
-            Some(record) => drop(records.insert(&cell.name, record)),
+        let found = folders.iter().find_map(|folder| whole(cell, folder).transpose()).transpose()?;
+        match found {
+            Some(found) => drop(records.insert(&cell.name, found)),
             None => results.missing.push(cell.name.clone()),
         }
     }
     for cell in &plan.cells {
-        let Some(own) = records.get(&cell.name) else { continue };
+        let Some((own, evaluations)) = records.get(&cell.name) else { continue };
         let is_alone = |other: &&Cell| {
             other.setting == cell.setting
                 && other.seed == cell.seed
                 && other.method == MultitaskMethod::SingleTask.name()
         };
         let alone = plan.cells.iter().find(is_alone).and_then(|other| records.get(&other.name));
-        let figures = plan.metrics().iter().map(|metric| metric.of(own, alone)).collect();
+        let runs = Runs { own, alone: alone.map(|(record, _)| record), evaluations };
+        let figures = plan.metrics().iter().map(|metric| metric.of(&runs)).collect();
         results.figures.insert(cell.name.clone(), figures);
+        results.evaluations.insert(cell.name.clone(), evaluations.clone());
     }
     for teacher in &plan.teachers {
         if let Some(record) = find(&teacher.name)? {
@@ -66,6 +78,35 @@ pub fn read(plan: &Plan, folders: &[&Path]) -> Result<Results, HeadlessError> {
         }
     }
     Ok(results)
+}
+
+/// What `folder` holds of a cell, if that is complete: the record of its run, and of each of its evaluations.
+///
+/// # Errors
+/// A record of a later version.
+pub fn whole(
+    cell: &Cell,
+    folder: &Path,
+) -> Result<Option<(RunRecord, Vec<(String, EvaluationRecord)>)>, HeadlessError> {
+    let folder = folder.join(&cell.name);
+    let Some(record) = finished(&folder)? else { return Ok(None) };
+    let evaluations = cell.evaluations.iter().map(|Evaluating { name, .. }| {
+        Ok(evaluated(&folder.join(name))?.map(|evaluation| (name.clone(), evaluation)))
+    });
+    let evaluations: Option<Vec<_>> = evaluations.collect::<Result<_, RecordError>>()?;
+    Ok(evaluations.map(|evaluations| (record, evaluations)))
+}
+
+/// The record of the evaluation in `folder`, if it is complete.
+///
+/// # Errors
+/// The record of a later version.
+pub fn evaluated(folder: &Path) -> Result<Option<EvaluationRecord>, RecordError> {
+    match EvaluationRecord::read(folder) {
+        Ok(record) => Ok(record.is_complete().then_some(record)),
+        Err(error @ RecordError::Version { .. }) => Err(error),
+        Err(RecordError::Unreadable { .. } | RecordError::Malformed { .. }) => Ok(None),
+    }
 }
 
 /// The record of the run in `folder`, if it is complete: a run writes its record last, and says there how it ended. What

@@ -9,6 +9,7 @@ use crate::config::{
 };
 
 use super::metrics::{self, Metric};
+use super::paper::{self, PaperTable};
 use crate::data::text;
 use crate::headless::error::HeadlessError;
 use crate::headless::files::run_folder::{RunFolder, make_folder, try_folder};
@@ -34,6 +35,9 @@ pub struct Plan {
     /// Where their data, and a teacher that was given, were found when it began.
     #[serde(default, skip_serializing_if = "Places::is_empty")]
     pub places: Places,
+    /// The table of the paper that it is beside, where it is one of its rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paper: Option<PaperTable>,
 }
 
 /// A run of a comparison.
@@ -51,6 +55,18 @@ pub struct Cell {
     pub teacher: Option<String>,
     /// What the run is; its teacher is filled in when it begins.
     pub config: Config,
+    /// How its network is attacked afterwards, besides what every run does at its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluations: Vec<Evaluating>,
+}
+
+/// An evaluation of a cell's network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluating {
+    /// The name of its folder in the cell's.
+    pub name: String,
+    /// The flags of `great-lab evaluate`.
+    pub flags: Vec<String>,
 }
 
 impl Plan {
@@ -67,6 +83,7 @@ impl Plan {
                 seed,
                 teacher: None,
                 config: teacher(&base, seed),
+                evaluations: Vec::new(),
             })
         });
         let mut cells = Vec::new();
@@ -83,6 +100,7 @@ impl Plan {
                         seed,
                         teacher: teacher_name(seed),
                         config,
+                        evaluations: Vec::new(),
                     });
                 }
             }
@@ -91,7 +109,7 @@ impl Plan {
         let title = format!(
             "Distillation on {data}: student {network} × {width}, {steps} steps of {batch_size} images"
         );
-        Self { title, teachers: teachers.collect(), cells, places: places::of(&base.setup) }
+        Self { title, teachers: teachers.collect(), cells, places: places::of(&base.setup), paper: None }
     }
 
     /// Every mode with every seed; all else as `base` says.
@@ -101,7 +119,7 @@ impl Plan {
         let title = format!("Defence on {data}: {network} × {width}, {steps} steps of {batch_size} images");
         let setting = format!("ε = {}", base.hyper.epsilon);
         let cells = paired(&base, modes, seeds, &setting, |setup, mode| setup.mode = mode);
-        Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup) }
+        Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup), paper: None }
     }
 
     /// Every method with every seed; all else as `base` says.
@@ -114,7 +132,7 @@ impl Plan {
             format!("Several tasks on {data}: {network} × {width}, {steps} steps of {batch_size} images");
         let setting = format!("tasks of {tasks}");
         let cells = paired(&base, methods, seeds, &setting, |setup, method| setup.multitask_method = method);
-        Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup) }
+        Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup), paper: None }
     }
 
     /// What each run that is compared is.
@@ -127,15 +145,26 @@ impl Plan {
         self.cells.first().map_or(ScenarioKind::Defense, |cell| cell.config.setup.scenario)
     }
 
-    /// What is measured of every cell, the headline first.
+    /// What is measured of every cell.
     pub fn metrics(&self) -> &'static [Metric] {
+        if self.paper.is_some() {
+            return &metrics::PAPER;
+        }
         let tasks = self.cells.first().map_or(TaskSet::Pictures, |cell| cell.config.setup.tasks);
         metrics::metrics(self.scenario(), tasks)
+    }
+
+    /// The place of the metric by which methods are held against the first, among [`Self::metrics`].
+    pub fn headline(&self) -> usize {
+        if self.paper.is_some() { metrics::PAPER_HEADLINE } else { 0 }
     }
 
     /// What a reader of the table must know of its metrics.
     pub fn note(&self) -> String {
         let epsilon = self.cells.first().map_or(0.0, |cell| cell.config.hyper.epsilon);
+        if let Some(table) = self.paper {
+            return paper::note(table, epsilon);
+        }
         let (chance, rest) = match self.scenario() {
             ScenarioKind::Defense => ("chance is one class of all", None),
             ScenarioKind::Distillation => ("chance is 50 %", None),
@@ -252,6 +281,7 @@ fn paired<M: Copy + PartialEq + std::fmt::Display>(
                 seed,
                 teacher: None,
                 config,
+                evaluations: Vec::new(),
             });
         }
     }
@@ -259,7 +289,7 @@ fn paired<M: Copy + PartialEq + std::fmt::Display>(
 }
 
 /// Each once, where it first comes.
-fn in_order<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+pub fn in_order<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
     let mut known = Vec::new();
     for one in all {
         if !known.contains(&one) {
@@ -278,13 +308,13 @@ fn is_being_claimed(folder: &Path) -> bool {
 }
 
 /// This number of seeds from that of `base` on.
-fn seeds_from(base: &Config, seeds: u64) -> impl Iterator<Item = u64> + use<> {
+pub fn seeds_from(base: &Config, seeds: u64) -> impl Iterator<Item = u64> + use<> {
     let first = base.setup.seed;
     (0..seeds).map(move |offset| first.wrapping_add(offset))
 }
 
 /// All that a comparison reads is measured at the end, on all held-out images.
-fn measured_at_the_end(mut base: Config) -> Config {
+pub fn measured_at_the_end(mut base: Config) -> Config {
     base.hyper.evaluate_every_steps = 0;
     base.hyper.evaluate_samples = 1_000_000;
     base.hyper.histogram_every_steps = 1_000_000;

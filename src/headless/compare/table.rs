@@ -68,6 +68,7 @@ fn pairwise(figures: &[(u64, f64)], others: &[(u64, f64)]) -> Vec<f64> {
 /// Mean ± standard deviation by method, and paired differences to the first by the first metric.
 pub fn markdown(plan: &Plan, results: &Results) -> String {
     let (metrics, rows) = (plan.metrics(), rows(plan, results));
+    let headline = &metrics[plan.headline()];
     let mut text = format!("## {}\n\n", plan.title);
     let teachers = &results.teachers;
     if !teachers.is_empty() {
@@ -77,23 +78,27 @@ pub fn markdown(plan: &Plan, results: &Results) -> String {
     let first = plan.methods().first().copied().unwrap_or_default();
     for setting in plan.settings() {
         let names: String = metrics.iter().map(|metric| format!(" {} |", metric.name)).collect();
-        text += &format!("### {setting}\n\n| method | n |{names} {} − {first} (95 %) |\n", metrics[0].name);
+        text += &format!("### {setting}\n\n| method | n |{names} {} − {first} (95 %) |\n", headline.name);
         text += &format!("| --- | --- |{}\n", " --- |".repeat(metrics.len() + 1));
         let of_setting: Vec<&Row> = rows.iter().filter(|row| row.setting == setting).collect();
         for of_method in of_setting.chunks(metrics.len()) {
-            let headline = of_method[0];
+            let row = of_method[plan.headline()];
             let figures: String = of_method
                 .iter()
                 .zip(metrics)
-                .map(|(row, metric)| format!(" {} |", spread(metric, row.mean, row.deviation)))
+                .map(|(row, metric)| {
+                    let published = plan.paper.and_then(|table| table.figure(row.method, metric));
+                    let published = published.map(|share| format!(" ({:.2})", 100.0 * share));
+                    let own = spread(metric, row.mean, row.deviation);
+                    format!(" {own}{} |", published.unwrap_or_default())
+                })
                 .collect();
-            let difference =
-                if headline.method == first { String::new() } else { interval(&metrics[0], headline) };
-            text += &format!("| {} | {} |{figures} {difference} |\n", headline.method, headline.n);
+            let difference = if row.method == first { String::new() } else { interval(headline, row) };
+            text += &format!("| {} | {} |{figures} {difference} |\n", row.method, row.n);
         }
         text.push('\n');
     }
-    let unit = if metrics[0].is_share { ", in percentage points" } else { "" };
+    let unit = if headline.is_share { ", in percentage points" } else { "" };
     text += &format!(
         "Mean ± standard deviation over the seeds; the differences are paired by seed{unit}, with Student's t interval. {}\n",
         plan.note()

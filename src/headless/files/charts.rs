@@ -139,9 +139,9 @@ fn draw_mark(plot: &mut Plot<'_, '_, '_>, mark: &Mark) -> Drawn {
 }
 
 /// Averages each square of [`SUPERSAMPLING`]² pixels of an RGB picture of this width.
-fn shrink(pixels: &[u8], width: usize) -> Vec<u8> {
+pub fn shrink(pixels: &[u8], width: usize) -> Vec<u8> {
     let side = SUPERSAMPLING as usize;
-    let (rows, columns) = (SIZE.1 as usize, SIZE.0 as usize);
+    let (rows, columns) = (pixels.len() / 3 / width.max(1) / side, width / side);
     let mut small = Vec::with_capacity(rows * columns * 3);
     for row in 0..rows {
         for column in 0..columns {

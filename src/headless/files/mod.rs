@@ -6,5 +6,6 @@ mod legend;
 mod paint;
 pub mod rescue;
 pub mod run_folder;
+pub mod sheet;
 pub mod tables;
 pub mod write;
