@@ -17,8 +17,8 @@ pub mod threat;
 pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKind, VERDICT_DRAWS};
 pub(crate) use choices::choices;
 pub use choices::{
-    Activation, Adversary, Augmentation, BUILT_IN_DATA, InputTransform, KEPT_TEACHER, NetworkKind,
-    Normalization, OptimizerKind, Precision, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    Activation, Adversary, Augmentation, BUILT_IN_DATA, EpsilonScale, InputTransform, KEPT_TEACHER,
+    NetworkKind, Normalization, OptimizerKind, Precision, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 pub use device::DeviceInfo;
 pub use knob::{KnobError, Section};

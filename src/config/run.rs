@@ -1,7 +1,7 @@
 //! What follows from a run's setup and knobs: its method, the weight of its adversary, which devices refuse it.
 
 use super::attack::EOT_DRAWS;
-use super::choices::{InputTransform, Precision, ScenarioKind};
+use super::choices::{EpsilonScale, InputTransform, Precision, ScenarioKind};
 use super::device::DeviceInfo;
 use super::method::Method;
 use super::table::{Hyper, Setup};
@@ -15,6 +15,26 @@ pub enum Players {
     Main,
     /// The auxiliary network, then the main one: an ordinary training step.
     Both,
+}
+
+impl Hyper {
+    /// The same with ε in pixels, at most 1, of inputs whose standard deviation is this, pixels in [0, 1]. Where it is not
+    /// known, or the inputs do not vary, ε stays as it is.
+    pub fn in_pixels(&self, deviation: Option<f64>) -> Self {
+        let unit = match self.epsilon_scale {
+            EpsilonScale::Pixel => 1.0,
+            EpsilonScale::Standardised => deviation.unwrap_or(1.0),
+        };
+        Self { epsilon: (self.epsilon * unit).min(1.0), epsilon_scale: EpsilonScale::Pixel, ..*self }
+    }
+
+    /// ε as it is given: `0.1`, `0.1 σ`.
+    pub fn epsilon_in_words(&self) -> String {
+        match self.epsilon_scale {
+            EpsilonScale::Pixel => self.epsilon.to_string(),
+            EpsilonScale::Standardised => format!("{} σ", self.epsilon),
+        }
+    }
 }
 
 impl Setup {

@@ -72,6 +72,21 @@ pub fn decimal(value: f64) -> String {
     if text == "-0" { "0".into() } else { text.into() }
 }
 
+/// A radius on the scale of standardised inputs, to stand behind what it is in pixels: ` (0.283 σ)`; nothing where the
+/// inputs' `deviation` is not known, and of 0.
+pub fn standardised(epsilon: f64, deviation: Option<f64>) -> String {
+    deviation
+        .filter(|_| epsilon > 0.0)
+        .map_or(String::new(), |deviation| format!(" ({} σ)", decimal(epsilon / deviation)))
+}
+
+/// What σ means, to stand behind the measure of an axis: `; 1 σ = 0.353, the inputs' standard deviation`.
+pub fn deviation_in_words(deviation: Option<f64>) -> String {
+    deviation.map_or(String::new(), |deviation| {
+        format!("; 1 σ = {}, the inputs' standard deviation", short(deviation))
+    })
+}
+
 /// A list of numbers as a sentence has it: `0.1`, `0 and 1`, `0.1, 0.2 and 0.3`.
 pub fn list(values: &[f64]) -> String {
     let texts: Vec<String> = values.iter().copied().map(decimal).collect();

@@ -113,7 +113,7 @@ fn a_quantised_input_hides_its_gradient() {
     let lights = audited(&defense, &hyper, 0.2, 10, 1.0);
     assert_red(
         &lights,
-        &["zero-gradients", "square", "unbounded"],
+        &["zero-gradients", "square", "unbounded", "rounding"],
         &[
             "noise",
             "chance-at-half",
@@ -133,7 +133,7 @@ fn saturated_logits_hide_theirs() {
     let lights = audited(&defense, &hyper, 0.1, 10, 1e5);
     assert_red(
         &lights,
-        &["zero-gradients"],
+        &["zero-gradients", "rounding"],
         &[
             "square",
             "unbounded",
@@ -147,6 +147,30 @@ fn saturated_logits_hide_theirs() {
             "more-steps",
         ],
     );
+}
+
+#[test]
+fn logits_fifty_times_as_large_are_as_easily_fooled_and_the_light_says_why() {
+    let (defense, hyper) = trained(|_, _| {});
+    let text = |scale: f64| {
+        let lights = audited(&defense, &hyper, 0.05, 10, scale);
+        let light = lights.into_iter().find(|light| light.name == "rounding").unwrap();
+        println!("× {scale}: {:?} {}", light.verdict, light.figure);
+        (light.verdict, light.figure)
+    };
+    let (as_trained, saturated) = (text(1.0), text(50.0));
+    assert_eq!(as_trained.0, Verdict::Passed);
+    assert_eq!(saturated.0, Verdict::Failed);
+    assert!(saturated.1.starts_with("f32 rounds this network's gradient away: FGSM "), "{}", saturated.1);
+    // The classes are the same, and so is what withstands where nothing is rounded.
+    let exact = |figure: &str| -> Vec<f64> {
+        let is_number = |letter: char| letter.is_ascii_digit() || letter == '.';
+        let after = figure.split("exact ").skip(1);
+        after.map(|text| text.split(|letter| !is_number(letter)).next().unwrap().parse().unwrap()).collect()
+    };
+    for (one, fifty) in exact(&as_trained.1).into_iter().zip(exact(&saturated.1)) {
+        assert!((one - fifty).abs() <= 3.0, "{} and {}", as_trained.1, saturated.1);
+    }
 }
 
 #[test]
@@ -181,6 +205,7 @@ fn a_random_forward_pass_is_not_repeatable() {
             "epsilon-zero",
             "noise",
             "square",
+            "rounding",
             "restarts",
             "chance-at-half",
             "unbounded",

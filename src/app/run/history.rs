@@ -407,6 +407,7 @@ mod tests {
             classes: vec!["a".into(), "b".into()],
             origins: vec!["a".into(), "b".into()],
             image_shape: [1, 8, 8],
+            input_deviation: None,
             train_images: 1,
             test_images: 1,
             main_weights: 1,

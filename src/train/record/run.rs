@@ -230,10 +230,11 @@ impl RunRecord {
 
     /// Share of held-out images that withstand an untargeted attack at the run's own ε.
     pub fn robust(&self, attack: AttackKind) -> Option<f64> {
-        let epsilon = self.config.hyper.epsilon;
+        let evaluation = self.evaluation()?;
+        let epsilon = self.config.hyper.in_pixels(evaluation.input_deviation).epsilon;
         // Radii are shares of ε, the next one a quarter away: the tolerance is for rounding alone.
         let is_own = |radius: f64| (radius - epsilon).abs() <= 0.01 * epsilon;
-        let found = self.evaluation()?.attacks.iter().find(|found| {
+        let found = evaluation.attacks.iter().find(|found| {
             found.attack == attack && found.target == TargetKind::Untargeted && is_own(found.epsilon)
         });
         known(found?.robust.value)
