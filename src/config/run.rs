@@ -131,6 +131,19 @@ mod tests {
     }
 
     #[test]
+    fn a_radius_in_standard_deviations_becomes_pixels_once() {
+        let given = Hyper { epsilon: 0.2, epsilon_scale: EpsilonScale::Standardised, ..Hyper::default() };
+        let pixels = given.in_pixels(Some(0.35));
+        assert!((pixels.epsilon - 0.07).abs() < 1e-12 && pixels.epsilon_scale == EpsilonScale::Pixel);
+        assert_eq!(pixels.in_pixels(Some(0.35)), pixels);
+        assert_eq!(given.in_pixels(None).epsilon, 0.2, "nothing to divide by");
+        assert_eq!(given.in_pixels(Some(6.0)).epsilon, 1.0, "all of the pixels' range");
+        let default = Hyper::default();
+        assert_eq!(default.in_pixels(Some(0.35)), default);
+        assert_eq!((given.epsilon_in_words(), default.epsilon_in_words()), ("0.2 σ".into(), "0.1".into()));
+    }
+
+    #[test]
     fn a_setup_is_trained_by_the_method_that_was_chosen() {
         for scenario in ScenarioKind::ALL {
             for method in Method::all(*scenario) {

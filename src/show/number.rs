@@ -267,4 +267,12 @@ mod tests {
         let times = [0.0, 59.2, 61.0, 7260.0, f64::NAN].map(seconds);
         assert_eq!(times, ["0 s", "1 min 0 s", "1 min 1 s", "2 h 1 min", "?"]);
     }
+
+    #[test]
+    fn a_radius_is_told_on_both_scales_where_they_are_known() {
+        assert_eq!(standardised(0.1, Some(0.353)), " (0.2833 σ)");
+        assert_eq!([standardised(0.0, Some(0.353)), standardised(0.1, None)], ["", ""]);
+        assert_eq!(deviation_in_words(Some(0.353)), "; 1 σ = 0.353, the inputs' standard deviation");
+        assert_eq!(deviation_in_words(None), "");
+    }
 }

@@ -100,5 +100,5 @@ fn the_plain_cross_entropy_fails_on_the_same_images() {
         assert!(apart > 0.1, "image {image}: {apart}");
         vanished += usize::from(plain.iter().all(|entry| *entry == 0.0));
     }
-    assert_eq!(vanished, golden.setting("vanished"), "gradients of exactly zero");
+    assert_eq!(vanished, golden.setting::<usize>("vanished"), "gradients of exactly zero");
 }

@@ -37,9 +37,11 @@ def parts(z, c):
 
 
 def exact(z, c):
-    """The cross-entropy from the log-odds: no probability is rounded to 1."""
+    """The cross-entropy from the log-odds: no probability is rounded to 1. In float32, where its gradient is too small all
+    the same, the log-odds."""
     own, others = parts(z, c)
-    return F.softplus(others.logsumexp(1) - own)
+    odds = others.logsumexp(1) - own
+    return F.softplus(odds) if z.dtype == torch.float64 else odds
 
 
 def margin(z, c):

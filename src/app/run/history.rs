@@ -500,6 +500,7 @@ mod tests {
                 progress: 1.0,
                 clean: share,
                 clean_balanced: share.value(),
+                input_deviation: None,
                 class_images: Vec::new(),
                 curves: Vec::new(),
                 worst: Vec::new(),
