@@ -87,11 +87,11 @@ fn worst_card(report: &Contents<'_>, case: &WorstCase) -> String {
         return String::new();
     };
     format!(
-        "<div class=\"card\"><div class=\"big\">{}</div><div>worst case at ε = {}{}, {}</div><div class=\"weak\">{}, n = {}{}</div></div>",
+        "<div class=\"card\"><div class=\"big\">{}</div><div>worst case at ε = {}, {}{}</div><div class=\"weak\">{}, n = {}{}</div></div>",
         percent(point.robust.value()),
         decimal(point.epsilon),
-        standardised(point.epsilon, report.evaluation.input_deviation),
         case.norm.symbol(),
+        standardised(point.epsilon, report.evaluation.input_deviation),
         interval(point.robust),
         point.robust.total,
         balanced_words(report, point.balanced),
