@@ -17,6 +17,7 @@ use super::{
     pace::Pace,
 };
 use crate::config::{Family, Threat};
+use crate::gpu::Slope;
 
 /// What makes the examples.
 pub(super) enum Routine {
@@ -53,6 +54,11 @@ impl Routine {
             Family::Fgsm => descent(Recipe::fgsm(epsilon)),
             Family::Ifgsm => descent(Recipe::ifgsm(norm, epsilon, steps)),
             Family::Pgd => descent(Recipe::pgd(norm, epsilon, steps)),
+            Family::FgsmExact => descent(Recipe::fgsm(epsilon).along(Slope::Exact)),
+            Family::IfgsmExact => descent(Recipe::ifgsm(norm, epsilon, steps).along(Slope::Exact)),
+            Family::PgdExact => descent(Recipe::pgd(norm, epsilon, steps).along(Slope::Exact)),
+            Family::PgdMargin => descent(Recipe::pgd(norm, epsilon, steps).along(Slope::Margin)),
+            Family::PgdScaled => descent(Recipe::pgd(norm, epsilon, steps).along(Slope::Scaled)),
             Family::MiFgsm => descent(Recipe::mi_fgsm(norm, epsilon, steps)),
             Family::Transfer => {
                 Self::Descent(Recipe::pgd(norm, epsilon, steps).beginning(start), Source::Surrogate)

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use crate::{
     config::VERDICT_DRAWS,
+    gpu::{Slope, logit_slope},
     nn::{Network, Weights},
 };
 
@@ -51,8 +52,13 @@ impl<'a> Victim<'a> {
         if self.draws > 1 { sum * (1.0 / self.draws as f64) } else { sum }
     }
 
-    /// `∇x Σᵢ CE(f(xᵢ), yᵢ)`, in expectation over the draws.
-    pub(super) fn gradient(&self, images: &Tensor<4>, one_hot: &Tensor<2>) -> Tensor<4> {
-        self.mean(|| self.network.input_gradient(self.weights, images.clone(), one_hot.clone()).0)
+    /// What the images' logits climb along `slope`, away from the classes in `one_hot` `[N, K]`, makes of the images
+    /// `[N, C, H, W]`: of the cross-entropy `∇x Σᵢ CE(f(xᵢ), yᵢ)`. In expectation over the draws it is their mean, so that of
+    /// the exact direction each draw counts alike, however sure the network is in it.
+    pub(super) fn gradient(&self, images: &Tensor<4>, one_hot: &Tensor<2>, slope: Slope) -> Tensor<4> {
+        self.mean(|| {
+            let (logits, tapes) = self.network.forward(self.weights, images.clone());
+            self.network.input_vjp(tapes, logit_slope(logits, one_hot.clone(), slope))
+        })
     }
 }

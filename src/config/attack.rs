@@ -70,6 +70,16 @@ pub enum Family {
     Ifgsm,
     /// Projected steps from a random start (Madry et al. 2018).
     Pgd,
+    /// FGSM along the cross-entropy's exact direction: without the factor that `f32` rounds away.
+    FgsmExact,
+    /// iFGSM along the exact direction.
+    IfgsmExact,
+    /// PGD along the exact direction.
+    PgdExact,
+    /// PGD on the margin, the loss of Carlini & Wagner (2017).
+    PgdMargin,
+    /// PGD on the cross-entropy of logits whose margin is made 1 (Yu & Xu 2023).
+    PgdScaled,
     /// Signed steps along a momentum (Dong et al. 2018).
     MiFgsm,
     /// Linear steps to the nearest boundary (Moosavi-Dezfooli et al. 2016).
@@ -200,6 +210,21 @@ attacks! {
         running [Untargeted] window [Untargeted Random] at_end [Untargeted Random] by_default true;
     PgdL2 = "pgd-l2": "PGD in L2: steps along the normalised gradient, projected onto the L2 ball",
         Pgd L2, aims true, steps own, draws true, gradient true, surrogate false, slot 6;
+    FgsmExact = "fgsm-exact": "FGSM along the cross-entropy's exact direction, which f32 cannot round away",
+        FgsmExact Linf, aims true, steps own, draws false, gradient true, surrogate false, slot 2,
+        running [Untargeted] window [Untargeted] at_end [Untargeted] by_default false;
+    IfgsmExact = "ifgsm-exact": "iFGSM along the exact direction",
+        IfgsmExact Linf, aims true, steps own, draws false, gradient true, surrogate false, slot 3;
+    PgdExact = "pgd-exact": "PGD along the exact direction, L∞",
+        PgdExact Linf, aims true, steps own, draws true, gradient true, surrogate false, slot 4;
+    PgdExactL2 = "pgd-exact-l2": "PGD along the exact direction in L2",
+        PgdExact L2, aims true, steps own, draws true, gradient true, surrogate false, slot 2;
+    PgdMargin = "pgd-margin": "PGD on the margin between the label's logit and the largest other, L∞ (Carlini & Wagner 2017)",
+        PgdMargin Linf, aims true, steps own, draws true, gradient true, surrogate false, slot 8;
+    PgdMarginL2 = "pgd-margin-l2": "PGD on the margin in L2",
+        PgdMargin L2, aims true, steps own, draws true, gradient true, surrogate false, slot 3;
+    PgdScaled = "pgd-scaled": "PGD on the cross-entropy of logits divided by their margin, L∞ (Yu & Xu 2023)",
+        PgdScaled Linf, aims true, steps own, draws true, gradient true, surrogate false, slot 9;
     MiFgsm = "mi-fgsm": "k signed steps of size ε/k along a momentum of 1.0 (Dong et al. 2018)",
         MiFgsm Linf, aims true, steps own, draws false, gradient true, surrogate false, slot 5;
     MiFgsmL2 = "mi-fgsm-l2": "MI-FGSM in L2",

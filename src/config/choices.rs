@@ -104,6 +104,16 @@ choices! {
 }
 
 choices! {
+    /// In what ε is given.
+    EpsilonScale {
+        /// Pixels in [0, 1].
+        Pixel = "pixel",
+        /// Standard deviations of the inputs: of the training images' pixels, the mean over the channels.
+        Standardised = "standardised",
+    }
+}
+
+choices! {
     /// In what a main network stores what images become in it while it trains.
     Precision {
         /// 32-bit floats.

@@ -51,6 +51,7 @@ impl Example {
             weight_decay,
             momentum,
             epsilon,
+            epsilon_scale,
             attack_steps,
             report_every_steps,
             histogram_every_steps,
@@ -64,6 +65,7 @@ impl Example {
             weight_decay,
             momentum,
             epsilon,
+            epsilon_scale,
             attack_steps,
             report_every_steps,
             histogram_every_steps,
@@ -100,7 +102,8 @@ pub static EXAMPLES: [Example; 10] = [
             let start = Config::start(ScenarioKind::Defense);
             config.setup.mode = start.setup.mode;
             let Hyper { alpha, adversary_start, ramp, auxiliary_steps, .. } = start.hyper;
-            let Hyper { normalization, gradient_scale, gradient_noise, epsilon, .. } = start.hyper;
+            let Hyper { normalization, gradient_scale, gradient_noise, .. } = start.hyper;
+            let Hyper { epsilon, epsilon_scale, .. } = start.hyper;
             config.hyper = Hyper {
                 alpha,
                 adversary_start,
@@ -110,6 +113,7 @@ pub static EXAMPLES: [Example; 10] = [
                 gradient_scale,
                 gradient_noise,
                 epsilon,
+                epsilon_scale,
                 ..config.hyper
             };
         },
@@ -222,6 +226,7 @@ mod tests {
             let mut other = EXAMPLES[(index + 1) % EXAMPLES.len()].config();
             other.setup.steps = Config::default().setup.steps;
             other.hyper.epsilon = Hyper::default().epsilon;
+            other.hyper.epsilon_scale = Hyper::default().epsilon_scale;
             example.apply(&mut other);
             assert_eq!(other, example.config(), "{}", example.name);
         }

@@ -20,8 +20,8 @@ pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKi
 pub(crate) use choices::choices;
 pub use choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, BUILT_IN_DATA,
-    InputTransform, KEPT_TEACHER, NetworkKind, Normalization, OptimizerKind, PenaltyNorm, Precision, Push,
-    ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    EpsilonScale, InputTransform, KEPT_TEACHER, NetworkKind, Normalization, OptimizerKind, PenaltyNorm,
+    Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 pub use device::DeviceInfo;
 pub use examples::{EXAMPLES, Example};

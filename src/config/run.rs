@@ -1,7 +1,7 @@
 //! What follows from a run's setup and knobs: its method, the weight of its adversary, which devices refuse it.
 
 use super::attack::EOT_DRAWS;
-use super::choices::{AlphaSchedule, InputTransform, Precision, ScenarioKind};
+use super::choices::{AlphaSchedule, EpsilonScale, InputTransform, Precision, ScenarioKind};
 use super::device::DeviceInfo;
 use super::method::Method;
 use super::table::{Hyper, Setup};
@@ -15,6 +15,26 @@ pub enum Players {
     Main,
     /// The auxiliary network, then the main one: an ordinary training step.
     Both,
+}
+
+impl Hyper {
+    /// The same with ε in pixels, at most 1, of inputs whose standard deviation is this, pixels in [0, 1]. Where it is not
+    /// known, or the inputs do not vary, ε stays as it is.
+    pub fn in_pixels(&self, deviation: Option<f64>) -> Self {
+        let unit = match self.epsilon_scale {
+            EpsilonScale::Pixel => 1.0,
+            EpsilonScale::Standardised => deviation.unwrap_or(1.0),
+        };
+        Self { epsilon: (self.epsilon * unit).min(1.0), epsilon_scale: EpsilonScale::Pixel, ..*self }
+    }
+
+    /// ε as it is given: `0.1`, `0.1 σ`.
+    pub fn epsilon_in_words(&self) -> String {
+        match self.epsilon_scale {
+            EpsilonScale::Pixel => self.epsilon.to_string(),
+            EpsilonScale::Standardised => format!("{} σ", self.epsilon),
+        }
+    }
 }
 
 impl Setup {
@@ -155,6 +175,19 @@ mod tests {
         let played: Vec<f64> = (0..6).map(|step| setup.alpha_played(&hyper, step)).collect();
         assert_eq!(played, [0.5, 0.0, 0.0, 0.5, 0.0, 0.0]);
         assert_eq!(setup.alpha(&hyper, 1), 0.5, "what is told of it does not flicker");
+    }
+
+    #[test]
+    fn a_radius_in_standard_deviations_becomes_pixels_once() {
+        let given = Hyper { epsilon: 0.2, epsilon_scale: EpsilonScale::Standardised, ..Hyper::default() };
+        let pixels = given.in_pixels(Some(0.35));
+        assert!((pixels.epsilon - 0.07).abs() < 1e-12 && pixels.epsilon_scale == EpsilonScale::Pixel);
+        assert_eq!(pixels.in_pixels(Some(0.35)), pixels);
+        assert_eq!(given.in_pixels(None).epsilon, 0.2, "nothing to divide by");
+        assert_eq!(given.in_pixels(Some(6.0)).epsilon, 1.0, "all of the pixels' range");
+        let default = Hyper::default();
+        assert_eq!(default.in_pixels(Some(0.35)), default);
+        assert_eq!((given.epsilon_in_words(), default.epsilon_in_words()), ("0.2 σ".into(), "0.1".into()));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, BUILT_IN_DATA,
-    InputTransform, NetworkKind, Normalization, OptimizerKind, PenaltyNorm, Precision, Push, ScenarioKind,
-    Schedule, TRAIN_TEACHER, TaskSet,
+    EpsilonScale, InputTransform, NetworkKind, Normalization, OptimizerKind, PenaltyNorm, Precision, Push,
+    ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 use super::device::DeviceInfo;
 use super::knob::{
@@ -54,7 +54,8 @@ knobs! { Config:
         input_noise: f64 = 0.1 => real(0.0..=1.0), "input noise", "pixels in [0, 1]", Tasks, [Multitask], Always, "standard deviation of the noise on what the encoder reads";
         alignment_rate: f64 = 0.03 => real(0.0..=1.0, log), "alignment rate", "a step", Tasks, [Multitask], ByMethod, "root mean square of what a step changes in each alignment layer, of mean 1";
         gradnorm_rate: f64 = 0.025 => real(0.0..=1.0, log), "GradNorm rate", "", Tasks, [Multitask], ByMethod, "learning rate of the tasks' weights in gradnorm";
-        epsilon: f64 = 0.1 => real(0.0..=1.0), "ε radius", "pixels in [0, 1]", Attack, [..], Always, "L∞ radius of the attacks in training, and the mark on the robustness chart";
+        epsilon: f64 = 0.1 => real(0.0..=1.0), "ε radius", "pixels in [0, 1]", Attack, [..], Always, "L∞ radius of the attacks in training, and the mark on the robustness chart; in what the ε scale says";
+        epsilon_scale: EpsilonScale = EpsilonScale::Pixel => choice, "ε scale", "", Attack, [..], Always, "in what ε is given: pixel, from 0 to 1; standardised, standard deviations of the inputs, the mean over the channels";
         attack_steps: usize = 10 => count(1..=1000), "attack steps", "iterations", Attack, [..], Always, "k of the iterative attacks";
         report_every_steps: u64 = 10 => count(1..=1_000_000), "report every", "steps", Measuring, [..], Always, "losses and accuracies are averages over this interval";
         histogram_every_steps: u64 = 50 => count(0..=1_000_000), "histograms every", "steps", Measuring, [..], Always, "0 turns them off";

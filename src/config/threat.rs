@@ -117,10 +117,10 @@ fn radii_around(epsilon: f64, multiples: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use AttackKind::{Fgsm, Ifgsm, Noise, Pgd};
+    use AttackKind::{Fgsm, FgsmExact, Ifgsm, Noise, Pgd};
     use TargetKind::{Random, Untargeted};
 
-    /// The lists as they were written out before they came from the table.
+    /// The lists as they were written out before they came from the table, and since then FGSM along the exact direction.
     fn expected(occasion: Occasion, scenario: ScenarioKind) -> (Vec<(AttackKind, TargetKind)>, Vec<f64>) {
         match (occasion, scenario) {
             (Occasion::Window, _) => (
@@ -131,15 +131,28 @@ mod tests {
                     (Ifgsm, Untargeted),
                     (Pgd, Untargeted),
                     (Pgd, Random),
+                    (FgsmExact, Untargeted),
                 ],
                 vec![0.25, 0.5, 1.0, 1.5, 2.0],
             ),
             (Occasion::Running, ScenarioKind::Defense) => (
-                vec![(Noise, Untargeted), (Fgsm, Untargeted), (Fgsm, Random), (Pgd, Untargeted)],
+                vec![
+                    (Noise, Untargeted),
+                    (Fgsm, Untargeted),
+                    (Fgsm, Random),
+                    (Pgd, Untargeted),
+                    (FgsmExact, Untargeted),
+                ],
                 vec![0.5, 1.0, 2.0],
             ),
             (Occasion::AtEnd, ScenarioKind::Defense) => (
-                vec![(Fgsm, Untargeted), (Fgsm, Random), (Pgd, Untargeted), (Pgd, Random)],
+                vec![
+                    (Fgsm, Untargeted),
+                    (Fgsm, Random),
+                    (Pgd, Untargeted),
+                    (Pgd, Random),
+                    (FgsmExact, Untargeted),
+                ],
                 vec![0.25, 0.5, 0.75, 1.0, 1.5],
             ),
             (_, ScenarioKind::Distillation | ScenarioKind::Multitask) => {

@@ -29,7 +29,7 @@ pub use ops::noise::{NoiseKey, noise};
 pub use ops::normalization::{
     gradients as gradient_normalization, normalize_gradient, normalize_pixels, normalize_pixels_vjp,
 };
-pub use ops::objective::{cross_entropy, great_objective, logit_gradient, softmax};
+pub use ops::objective::{Slope, cross_entropy, great_objective, logit_gradient, logit_slope, softmax};
 pub use ops::optimizer_step::optimizer_step;
 pub use ops::pooling::{global_mean, global_mean_vjp};
 pub use ops::{histogram, images, measures, objective, optimizer_step};

@@ -23,6 +23,9 @@ const LARGEST_COTANGENT: f64 = 1024.0;
 /// What counts as the largest entry of a cotangent that has none, so that nothing is divided by 0.
 const LEAST_COTANGENT: f64 = 1e-30;
 
+/// The deviation of images that do not vary, as they are read, and the rounding of it.
+const SMALLEST_DEVIATION: f64 = 1.001e-3;
+
 /// What a network reads and says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Interface {
@@ -138,6 +141,18 @@ impl Network {
     /// Logits `[N, K]` alone.
     pub fn logits(&self, weights: &Weights, x: Tensor<4>) -> Tensor<2> {
         self.forward(weights, x).0
+    }
+
+    /// The standard deviation by which the network divides pixels in [0, 1], the mean over the channels: an ε divided by it
+    /// is that of standardised inputs. None where it divides by none, or where the images do not vary: see
+    /// `Dataset::channel_statistics`.
+    pub fn input_deviation(&self) -> Option<f64> {
+        let deviation = self.layers.iter().find_map(|layer| match layer {
+            Layer::Normalize { deviation, .. } => Some(deviation),
+            _ => None,
+        })?;
+        let mean = deviation.iter().copied().map(f64::from).sum::<f64>() / deviation.len() as f64;
+        (mean > SMALLEST_DEVIATION).then_some(mean)
     }
 
     /// Where the network's own noise comes from, if it draws any.

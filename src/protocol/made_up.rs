@@ -63,6 +63,7 @@ pub fn info(run: RunId, config: Config) -> RunInfo {
         classes: CLASSES.map(Into::into).to_vec(),
         origins: CLASSES.map(Into::into).to_vec(),
         image_shape: [1, 28, 28],
+        input_deviation: None,
         train_images: 10_000,
         test_images: 2_000,
         main_weights: 52_346,
@@ -286,6 +287,7 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Robustness {
         clean: share(clean),
         clean_balanced: share(clean).value(),
         class_images: (0..10).map(|class| 25 + u32::from(class < 6)).collect(),
+        input_deviation: None,
         curves: vec![
             curve(AttackKind::Noise, TargetKind::Untargeted, 1.2),
             curve(AttackKind::Fgsm, TargetKind::Untargeted, 14.0),

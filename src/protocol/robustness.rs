@@ -50,6 +50,9 @@ pub struct Robustness {
     pub clean_balanced: f64,
     /// Images attacked of each class.
     pub class_images: Vec<u32>,
+    /// The standard deviation of the network's inputs, pixels in [0, 1], the mean over their channels: what turns an ε into
+    /// that of standardised inputs. None where it is not known, or nothing varies.
+    pub input_deviation: Option<f64>,
     /// Attack by attack, in the order asked for.
     pub curves: Vec<Curve>,
     /// What is left where each image meets the attack that harms it most, norm by norm: the headline.

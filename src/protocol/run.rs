@@ -48,6 +48,9 @@ pub struct RunInfo {
     pub origins: Vec<String>,
     /// `[C, H, W]` of an image.
     pub image_shape: [usize; 3],
+    /// The standard deviation of the main network's inputs, pixels in [0, 1], the mean over the channels; none where they
+    /// do not vary.
+    pub input_deviation: Option<f64>,
     /// Images that the main network is trained on.
     pub train_images: usize,
     /// Held-out images.

@@ -1,7 +1,7 @@
 //! The charts of a run, each one question: losses, accuracies, robustness; and what each face builds its own of.
 
 use super::chart::{Axis, Chart, Mark, Shape};
-use super::number::{decimal, short_percent};
+use super::number::{decimal, deviation_in_words, short_percent};
 use super::palette::Role;
 use super::smooth::{SMOOTHING, smooth};
 use crate::config::{Norm, TargetKind};
@@ -87,7 +87,11 @@ pub fn robustness(now: &Robustness, norm: Norm, epsilon: f64) -> Chart {
             now.step, now.clean.total
         ),
         x: Axis::linear(
-            &format!("ε, radius of the attack: {}", norm.measure()),
+            &format!(
+                "ε, radius of the attack: {}{}",
+                norm.measure(),
+                deviation_in_words(now.input_deviation)
+            ),
             [0.0, 1.04 * largest],
             decimal,
         ),

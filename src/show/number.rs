@@ -72,6 +72,21 @@ pub fn decimal(value: f64) -> String {
     if text == "-0" { "0".into() } else { text.into() }
 }
 
+/// A radius on the scale of standardised inputs, to stand behind what it is in pixels: ` (0.283 σ)`; nothing where the
+/// inputs' `deviation` is not known, and of 0.
+pub fn standardised(epsilon: f64, deviation: Option<f64>) -> String {
+    deviation
+        .filter(|_| epsilon > 0.0)
+        .map_or(String::new(), |deviation| format!(" ({} σ)", decimal(epsilon / deviation)))
+}
+
+/// What σ means, to stand behind the measure of an axis: `; 1 σ = 0.353, the inputs' standard deviation`.
+pub fn deviation_in_words(deviation: Option<f64>) -> String {
+    deviation.map_or(String::new(), |deviation| {
+        format!("; 1 σ = {}, the inputs' standard deviation", short(deviation))
+    })
+}
+
 /// A list of numbers as a sentence has it: `0.1`, `0 and 1`, `0.1, 0.2 and 0.3`.
 pub fn list(values: &[f64]) -> String {
     let texts: Vec<String> = values.iter().copied().map(decimal).collect();
@@ -251,5 +266,13 @@ mod tests {
         assert_eq!(times, ["42 s", "3 min", "2 h 5 min"]);
         let times = [0.0, 59.2, 61.0, 7260.0, f64::NAN].map(seconds);
         assert_eq!(times, ["0 s", "1 min 0 s", "1 min 1 s", "2 h 1 min", "?"]);
+    }
+
+    #[test]
+    fn a_radius_is_told_on_both_scales_where_they_are_known() {
+        assert_eq!(standardised(0.1, Some(0.353)), " (0.2833 σ)");
+        assert_eq!([standardised(0.0, Some(0.353)), standardised(0.1, None)], ["", ""]);
+        assert_eq!(deviation_in_words(Some(0.353)), "; 1 σ = 0.353, the inputs' standard deviation");
+        assert_eq!(deviation_in_words(None), "");
     }
 }

@@ -231,10 +231,12 @@ impl Assessment {
         let complete = self.attacks.as_ref().is_none_or(Evaluation::is_complete);
         let progress = if complete { 1.0 } else { self.progress() };
         let read = self.attacks.as_ref().map(Evaluation::read);
+        let input_deviation = self.subject.network.input_deviation();
         async move {
             let read = read.ok_or("nothing was attacked")?;
             let counts = read.await?;
-            Ok(Robustness { complete, progress, ..found(&threats, &counts, classes) })
+            let figures = found(&threats, &counts, classes);
+            Ok(Robustness { complete, progress, input_deviation, ..figures })
         }
     }
 

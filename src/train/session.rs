@@ -162,6 +162,7 @@ impl Session {
             classes: data.classes.clone(),
             origins: scenario.origins(&data.classes),
             image_shape: data.shape,
+            input_deviation: scenario.main().network.input_deviation(),
             train_images: scenario.train().len(),
             test_images: data.test.len(),
             main_weights: scenario.main().network.weight_count(),
@@ -219,6 +220,11 @@ impl Session {
         self.unrehearsed = false;
     }
 
+    /// The knobs as the run acts on them: with ε in pixels.
+    fn in_pixels(&self, hyper: &Hyper) -> Hyper {
+        hyper.in_pixels(self.info.input_deviation)
+    }
+
     /// Takes a step and takes it back, so that its pipelines are there when the first step is asked for.
     ///
     /// # Errors
@@ -227,7 +233,7 @@ impl Session {
         self.skip_rehearsal();
         let (state, step) = (self.scenario.state(), self.step);
         // Without α a step has fewer operations.
-        let hyper = hyper.at_full_alpha();
+        let hyper = self.in_pixels(hyper).at_full_alpha();
         let step = async {
             self.scenario.step(step, &hyper, Players::Both);
             // Operations are compiled when they are submitted, at the latest before a read.
@@ -251,7 +257,7 @@ impl Session {
             self.clock.trained += begin.elapsed();
             return;
         }
-        self.scenario.step(self.step, hyper, players);
+        self.scenario.step(self.step, &self.in_pixels(hyper), players);
         self.step += 1;
         let due = |every: u64| every > 0 && self.step.is_multiple_of(every);
         let (histograms, robustness) = (due(hyper.histogram_every_steps), due(hyper.evaluate_every_steps));
@@ -262,7 +268,7 @@ impl Session {
             self.show_gradients(hyper);
         }
         if robustness && !self.assessments.has_attacks() {
-            let threats = Occasion::Running.threats(self.info.config.setup.scenario, hyper);
+            let threats = Occasion::Running.threats(self.info.config.setup.scenario, &self.in_pixels(hyper));
             self.evaluate(threats, hyper.evaluate_samples);
         }
         self.clock.trained += begin.elapsed();
@@ -297,7 +303,7 @@ impl Session {
 
     /// Asks for histograms of the gradient tensors, and for samples.
     pub fn show_gradients(&mut self, hyper: &Hyper) {
-        let (run, step) = (self.info.run, self.step);
+        let (run, step, hyper) = (self.info.run, self.step, &self.in_pixels(hyper));
         let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
         let seed = self.info.config.setup.seed ^ step;
         self.readings.push(measure::histograms(run, step, tensors, self.info.origins.len(), seed));
@@ -315,7 +321,8 @@ impl Session {
 
     /// Begins to check whether robustness figures can be trusted; an audit under way is dropped.
     pub fn audit(&mut self, hyper: &Hyper, samples: usize) {
-        self.assessments.audit(standing!(self), hyper, samples);
+        let hyper = self.in_pixels(hyper);
+        self.assessments.audit(standing!(self), &hyper, samples);
     }
 
     /// One turn of the attacks under way, if any.

@@ -64,7 +64,7 @@ impl Case {
     }
 
     /// The first `count` images.
-    fn on(device: &Device, count: usize) -> Self {
+    pub fn on(device: &Device, count: usize) -> Self {
         let golden = Golden::load("attacks", 0.0);
         let interface =
             Interface { image: golden.setting("image_shape"), classes: golden.setting("classes") };

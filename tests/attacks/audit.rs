@@ -113,7 +113,7 @@ fn a_quantised_input_hides_its_gradient() {
     let lights = audited(&defense, &hyper, 0.2, 10, 1.0);
     assert_red(
         &lights,
-        &["zero-gradients", "square", "unbounded"],
+        &["zero-gradients", "square", "unbounded", "rounding"],
         &[
             "noise",
             "chance-at-half",
@@ -133,7 +133,7 @@ fn saturated_logits_hide_theirs() {
     let lights = audited(&defense, &hyper, 0.1, 10, 1e5);
     assert_red(
         &lights,
-        &["zero-gradients"],
+        &["zero-gradients", "rounding"],
         &[
             "square",
             "unbounded",
@@ -147,6 +147,36 @@ fn saturated_logits_hide_theirs() {
             "more-steps",
         ],
     );
+}
+
+#[test]
+fn logits_fifty_times_as_large_are_as_easily_fooled_and_the_light_says_why() {
+    let (defense, hyper) = trained(|_, _| {});
+    let text = |scale: f64| {
+        let lights = audited(&defense, &hyper, 0.12, 10, scale);
+        let light = lights.into_iter().find(|light| light.name == "rounding").unwrap();
+        println!("× {scale}: {:?} {}", light.verdict, light.figure);
+        (light.verdict, light.figure)
+    };
+    let (as_trained, saturated) = (text(1.0), text(50.0));
+    assert_eq!(as_trained.0, Verdict::Passed);
+    assert_eq!(saturated.0, Verdict::Failed);
+    assert!(saturated.1.starts_with("f32 rounds this network's gradient away: FGSM "), "{}", saturated.1);
+    // What is left behind the last place where an attack is named: FGSM's exact direction stands before PGD's.
+    let left = |attack: &str| {
+        [&as_trained.1, &saturated.1].map(|figure| -> f64 {
+            let is_number = |letter: char| letter.is_ascii_digit() || letter == '.';
+            let text = figure.rsplit(attack).next().unwrap();
+            text.split(|letter| !is_number(letter)).next().unwrap().parse().unwrap()
+        })
+    };
+    let [plain, plain_of_fifty] = left("PGD-10 ");
+    assert!(plain < 30.0 && plain_of_fifty > 90.0, "PGD: {plain} and {plain_of_fifty}");
+    // The classes are the same, and so is the margin's gradient, times 50; the exact direction leans more to the next class.
+    let [margin, margin_of_fifty] = left("margin ");
+    assert!((margin - margin_of_fifty).abs() < 1.0, "margin: {margin} and {margin_of_fifty}");
+    let [exact, exact_of_fifty] = left("exact ");
+    assert!((exact - exact_of_fifty).abs() < 15.0, "exact: {exact} and {exact_of_fifty}");
 }
 
 #[test]
@@ -181,6 +211,7 @@ fn a_random_forward_pass_is_not_repeatable() {
             "epsilon-zero",
             "noise",
             "square",
+            "rounding",
             "restarts",
             "chance-at-half",
             "unbounded",

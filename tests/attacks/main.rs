@@ -17,3 +17,4 @@ mod golden;
 mod attacks;
 mod audit;
 mod chance;
+mod saturated;

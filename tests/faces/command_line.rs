@@ -164,6 +164,7 @@ const BAD_INPUT: &[(&str, &str)] = &[
     ("evaluate empty", "checkpoint.safetensors"),
     ("evaluate bad.safetensors", "bad.safetensors is not a checkpoint"),
     ("evaluate x --attack bomb", "possible values: noise, fgsm"),
+    ("evaluate x --epsilon-scale sigma", "possible values: pixel, standardised"),
     ("evaluate x --target me", "possible values: untargeted"),
     ("evaluate x --samples 0", "0 is not in 1.."),
     ("evaluate x --steps 0", "0 is not in 1.."),

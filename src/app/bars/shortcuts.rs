@@ -67,7 +67,7 @@ pub fn handle(ctx: &Context, scope: &mut Scope<'_>, board: &mut Board, sheet: &m
             Deed::Step(players) if can_step => scope.controls.step(*players),
             Deed::Step(_) => {}
             Deed::Reset => scope.controls.reset(),
-            Deed::Evaluate if scope.history.info.is_some() => scope.controls.evaluate(),
+            Deed::Evaluate if scope.history.info.is_some() => scope.controls.evaluate(scope.history),
             Deed::Evaluate => {}
             Deed::Save => scope.controls.send(Command::Save),
             Deed::CopyLink => toolbar::copy_link(ctx, scope),

@@ -11,7 +11,7 @@ use crate::config::threat::headline_radius;
 use crate::config::{AttackKind, Norm, ScenarioKind, TargetKind};
 use crate::protocol::{Curve, Point, Robustness, WorstCase};
 use crate::show::Table;
-use crate::show::number::{count, percent, short, whole_percent};
+use crate::show::number::{count, percent, short, standardised, whole_percent};
 use crate::show::palette::Role;
 use crate::show::{Mark, Shape, charts, columns};
 
@@ -68,7 +68,7 @@ impl Pane for RobustnessPane {
             View::Curves => {}
             View::Smallest => return fooled::smallest_ui(ui, &palette, evaluation, norm),
             View::Mistakes => {
-                let epsilon = headline_radius(norm, scope.controls.config.hyper.epsilon);
+                let epsilon = headline_radius(norm, set_epsilon(scope, evaluation));
                 return fooled::mistakes_ui(ui, &palette, scope.history, evaluation, (norm, epsilon));
             }
         }
@@ -118,7 +118,7 @@ impl RobustnessPane {
     /// What is left of each image under the attack that harms it most, at the radius attacked with that is nearest to ε.
     fn headline_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, evaluation: &Robustness) {
         let norm = self.norm(evaluation);
-        let set = headline_radius(norm, scope.controls.config.hyper.epsilon);
+        let set = headline_radius(norm, set_epsilon(scope, evaluation));
         let Some(case) = evaluation.worst_in(norm) else { return };
         let off = |point: &&Point| (point.epsilon - set).abs();
         let Some(point) = case.points.iter().min_by(|a, b| off(a).total_cmp(&off(b))) else { return };
@@ -128,8 +128,9 @@ impl RobustnessPane {
             ui.spacing_mut().item_spacing.x = 6.0;
             ui.label(RichText::new(percent(point.robust.value())).strong().color(scope.palette.text));
             let text = format!(
-                "worst case at ε = {} ({} to {})",
+                "worst case at ε = {}{} ({} to {})",
                 short(point.epsilon),
+                standardised(point.epsilon, evaluation.input_deviation),
                 whole_percent(low),
                 whole_percent(high)
             );
@@ -174,11 +175,14 @@ impl RobustnessPane {
     fn plot_ui(&self, ui: &mut Ui, scope: &Scope<'_>, evaluation: &Robustness, height: f32) {
         let palette = &scope.palette;
         let norm = self.norm(evaluation);
+        let deviation = evaluation.input_deviation;
         let unit = match norm {
-            Norm::Linf => "ε (L∞, pixels in [0, 1])",
-            Norm::L2 => "ε (L2 over the image)",
+            Norm::Linf => "ε (L∞, pixels in [0, 1]",
+            Norm::L2 => "ε (L2 over the image",
         };
-        let x = chart::x_axis(palette, unit, chart::figure_tick);
+        let scale = deviation.map_or(String::new(), |deviation| format!("; 1 σ = {}", short(deviation)));
+        let unit = format!("{unit}{scale})");
+        let x = chart::x_axis(palette, &unit, chart::figure_tick);
         let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
         let plot = chart::chart("robustness", palette, x, y)
             .height(height.max(60.0))
@@ -187,7 +191,9 @@ impl RobustnessPane {
             .include_x(0.0)
             .y_grid_spacer(chart::percent_marks(height))
             .label_formatter(|position| {
-                chart::point_label(position, |epsilon| format!("at ε = {}", short(epsilon)), percent)
+                let at =
+                    |epsilon: f64| format!("at ε = {}{}", short(epsilon), standardised(epsilon, deviation));
+                chart::point_label(position, at, percent)
             });
         plot.show(ui, |plot| {
             if let Some(chance) = scope.history.chance() {
@@ -195,7 +201,7 @@ impl RobustnessPane {
                 plot.hline(HLine::new("guessing", chance).color(palette.line).width(1.0).style(style));
             }
             if norm == Norm::Linf {
-                let epsilon = scope.controls.config.hyper.epsilon;
+                let epsilon = set_epsilon(scope, evaluation);
                 let style = LineStyle::dashed_dense();
                 plot.vline(
                     VLine::new("", epsilon).color(palette.weak).width(1.0).style(style).allow_hover(false),
@@ -230,6 +236,11 @@ impl RobustnessPane {
         let shown = |curve: &&Curve| !self.hidden.contains(&(curve.attack, curve.target));
         evaluation.curves_in(norm).filter(shown).collect()
     }
+}
+
+/// The ε of the knobs, in pixels.
+fn set_epsilon(scope: &Scope<'_>, evaluation: &Robustness) -> f64 {
+    scope.controls.config.hyper.in_pixels(evaluation.input_deviation).epsilon
 }
 
 /// Another evaluation to compare with, faint or dashed, without intervals.
@@ -267,7 +278,7 @@ fn buttons_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let text = RichText::new("Evaluate now").font(small());
     let hover = "Attack held-out images with the weights as they are (E)";
     if ui.add_enabled(ready, egui::Button::new(text)).on_hover_text(hover).clicked() {
-        scope.controls.evaluate();
+        scope.controls.evaluate(scope.history);
     }
     let keep = scope.history.complete_evaluation().is_some();
     let text = RichText::new("Keep as baseline").font(small());
@@ -311,8 +322,12 @@ fn balanced(point: &Point, evaluation: &Robustness) -> String {
 /// What the worst case means, and its figures.
 fn describe_worst(case: &WorstCase, evaluation: &Robustness) -> String {
     let mut text = "Images that no attack fooled, at this ε or a smaller one: what to report.".to_owned();
+    if evaluation.input_deviation.is_some() {
+        text += " σ is the standard deviation of the network's inputs.";
+    }
     for point in &case.points {
-        text += &format!("\nε = {}: {}", short(point.epsilon), percent(point.robust.value()));
+        let epsilon = short(point.epsilon) + &standardised(point.epsilon, evaluation.input_deviation);
+        text += &format!("\nε = {epsilon}: {}", percent(point.robust.value()));
         text += &balanced(point, evaluation);
     }
     match case.median {
@@ -327,8 +342,9 @@ fn describe(curve: &Curve, evaluation: &Robustness) -> String {
     for point in &curve.points {
         let (low, high) = point.robust.interval();
         text += &format!(
-            "\nε = {}: {} ({} to {})",
+            "\nε = {}{}: {} ({} to {})",
             short(point.epsilon),
+            standardised(point.epsilon, evaluation.input_deviation),
             percent(point.robust.value()),
             whole_percent(low),
             whole_percent(high)

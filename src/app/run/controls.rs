@@ -44,9 +44,10 @@ impl Controls {
     }
 
     /// Asks for an evaluation now.
-    pub fn evaluate(&mut self) {
+    pub fn evaluate(&mut self, history: &History) {
         let Config { setup, hyper } = &self.config;
-        let threats = Occasion::Window.threats(setup.scenario, hyper);
+        let deviation = history.info.as_ref().and_then(|info| info.input_deviation);
+        let threats = Occasion::Window.threats(setup.scenario, &hyper.in_pixels(deviation));
         self.send(Command::Evaluate { threats, samples: hyper.evaluate_samples });
     }
 

@@ -98,7 +98,7 @@ pub fn obey(line: &str, history: &History, controls: &mut Controls) -> Result<Ve
         }
         ("reset", "") => controls.reset(),
         ("save", "") => controls.send(Command::Save),
-        ("evaluate", "") => controls.evaluate(),
+        ("evaluate", "") => controls.evaluate(history),
         ("set", assignment) => {
             knobs::assign(&mut controls.config, assignment).map_err(|error| error.to_string())?;
             controls.flush();

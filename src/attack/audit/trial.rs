@@ -18,7 +18,11 @@ pub(super) enum Trial {
     Nothing,
     Noise,
     Fgsm,
+    /// FGSM and PGD along the cross-entropy's exact direction, PGD on the margin.
+    FgsmExact,
     Pgd,
+    PgdExact,
+    PgdMargin,
     HalfRadius,
     TwiceRadius,
     TwiceSteps,
@@ -34,11 +38,14 @@ pub(super) enum Trial {
 }
 
 impl Trial {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Nothing,
         Self::Noise,
         Self::Fgsm,
+        Self::FgsmExact,
         Self::Pgd,
+        Self::PgdExact,
+        Self::PgdMargin,
         Self::HalfRadius,
         Self::TwiceRadius,
         Self::TwiceSteps,
@@ -60,7 +67,10 @@ impl Trial {
             Self::Nothing => Threat { epsilon: 0.0, ..pgd },
             Self::Noise => Threat { attack: AttackKind::Noise, ..pgd },
             Self::Fgsm => Threat { attack: AttackKind::Fgsm, ..pgd },
+            Self::FgsmExact => Threat { attack: AttackKind::FgsmExact, ..pgd },
             Self::Pgd => pgd,
+            Self::PgdExact => Threat { attack: AttackKind::PgdExact, ..pgd },
+            Self::PgdMargin => Threat { attack: AttackKind::PgdMargin, ..pgd },
             Self::HalfRadius => Threat { epsilon: 0.5 * epsilon, ..pgd },
             Self::TwiceRadius => Threat { epsilon: (2.0 * epsilon).min(1.0), ..pgd },
             Self::TwiceSteps => Threat { steps: 2 * steps, ..pgd },

@@ -46,6 +46,7 @@ pub(super) fn lights(found: &Findings) -> Vec<Light> {
             [("targeted PGD", Trial::Targeted), ("untargeted", Trial::Pgd)],
             "Any wrong class is easier to reach than one that is given, so an attack that aims must not do more harm.",
         ),
+        rounding(found),
         zero_gradients(found),
         repeatable(found),
         probe(found),
@@ -206,7 +207,16 @@ fn blind(found: &Findings, name: &'static str, trial: Trial, title: &str) -> Lig
             why,
         );
     }
-    let seeing = [Trial::Fgsm, Trial::Pgd, Trial::TwiceSteps, Trial::FourTimesSteps, Trial::Restarts];
+    let seeing = [
+        Trial::Fgsm,
+        Trial::FgsmExact,
+        Trial::Pgd,
+        Trial::PgdExact,
+        Trial::PgdMargin,
+        Trial::TwiceSteps,
+        Trial::FourTimesSteps,
+        Trial::Restarts,
+    ];
     let seeing: Option<Vec<Vec<bool>>> = seeing.iter().map(|trial| found.right(*trial)).collect();
     let (Some(blind), Some(seeing)) = (found.right(trial), seeing) else {
         return unknown(name, NOT_YET, why);
@@ -215,6 +225,41 @@ fn blind(found: &Findings, name: &'static str, trial: Trial, title: &str) -> Lig
     let figure =
         format!("{title} {}, all that read gradients {}", percent(share(&blind)), percent(share(&worst)));
     light(name, !is_beaten(&blind, &worst), figure, why)
+}
+
+/// Attacks on the plain cross-entropy must leave no more images than those that `f32` cannot blind, and the text says
+/// which of these did more harm: only where the exact direction did, which is the same gradient without its vanishing
+/// factor, rounding is the reason.
+fn rounding(found: &Findings) -> Light {
+    let (name, why) = (
+        "rounding",
+        "Where f32 rounds the label's probability to 1, the cross-entropy's gradient loses its direction or is zero. Along its exact direction, on the margin, and for Square the network is as it is.",
+    );
+    let trials =
+        [Trial::Fgsm, Trial::FgsmExact, Trial::Pgd, Trial::PgdExact, Trial::PgdMargin, Trial::Square];
+    let right = trials.map(|trial| found.right(trial));
+    let [Some(fgsm), Some(fgsm_exact), Some(pgd), Some(pgd_exact), Some(margin), Some(square)] = &right
+    else {
+        return unknown(name, NOT_YET, why);
+    };
+    let [one, one_exact, many, many_exact, on_margin, by_square] =
+        [fgsm, fgsm_exact, pgd, pgd_exact, margin, square].map(|right| percent(share(right)));
+    let figure = format!(
+        "FGSM {one}, exact {one_exact}; PGD-{} {many}, exact {many_exact}, margin {on_margin}, Square {by_square}",
+        found.severity.steps
+    );
+    // Another loss may be a little better without anything being hidden.
+    let by_margin = share(pgd) - share(margin) > LITTLE && is_beaten(margin, pgd);
+    let reason = if is_beaten(fgsm_exact, fgsm) || is_beaten(pgd_exact, pgd) {
+        "f32 rounds this network's gradient away"
+    } else if by_margin {
+        "not by rounding: the cross-entropy is the weaker loss here"
+    } else if is_beaten(square, pgd) {
+        "not by rounding: the gradient misleads"
+    } else {
+        return light(name, true, figure, why);
+    };
+    light(name, false, format!("{reason}: {figure}"), why)
 }
 
 fn zero_gradients(found: &Findings) -> Light {

@@ -16,6 +16,7 @@ pub fn found(threats: &[Threat], counts: &Counts, classes: usize) -> Robustness 
         clean: Share { hits: counts.clean, total: counts.total },
         clean_balanced: counts.balanced(|image| counts.images[image].first() == Some(&true)),
         class_images: counts.by_class(|_| false, classes).into_iter().map(|(_, all)| all).collect(),
+        input_deviation: None,
         curves: curves(threats, counts),
         worst: worst_cases(threats, counts),
         mistakes: mistakes(threats, counts, classes),

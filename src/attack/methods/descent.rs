@@ -1,4 +1,5 @@
-//! The attacks that step along a gradient and project: FGSM, iFGSM, MI-FGSM and PGD differ in a [`Recipe`] alone.
+//! The attacks that step along a gradient and project: FGSM, iFGSM, MI-FGSM and PGD, and what they climb, differ in a
+//! [`Recipe`] alone.
 
 use burn::tensor::Tensor;
 use rand::rngs::StdRng;
@@ -6,7 +7,7 @@ use rand::rngs::StdRng;
 use crate::{
     attack::{assault::Start, ball, dice::Dice, goal::Goal, pace::Pace, victim::Victim},
     config::Norm,
-    gpu,
+    gpu::{self, Slope},
 };
 
 /// A step of an L∞ PGD or L2 PGD is this times ε/k (Madry et al. 2018).
@@ -26,6 +27,8 @@ pub struct Recipe {
     random_start: bool,
     /// Share of the former direction that goes on; None moves along the gradient alone.
     momentum: Option<f64>,
+    /// Along what it climbs at the logits.
+    slope: Slope,
 }
 
 impl Recipe {
@@ -48,12 +51,18 @@ impl Recipe {
     /// `steps` steps of ε/k from the clean image (Kurakin et al. 2017).
     pub(in crate::attack) fn ifgsm(norm: Norm, epsilon: f64, steps: usize) -> Self {
         let steps = steps.max(1);
-        Self { norm, epsilon, steps, step_size: epsilon / steps as f64, random_start: false, momentum: None }
+        let (step_size, slope) = (epsilon / steps as f64, Slope::CrossEntropy);
+        Self { norm, epsilon, steps, step_size, random_start: false, momentum: None, slope }
     }
 
     /// The same along a momentum of 1.0 (Dong et al. 2018).
     pub(in crate::attack) fn mi_fgsm(norm: Norm, epsilon: f64, steps: usize) -> Self {
         Self { momentum: Some(1.0), ..Self::ifgsm(norm, epsilon, steps) }
+    }
+
+    /// The same along another slope than the cross-entropy's.
+    pub fn along(self, slope: Slope) -> Self {
+        Self { slope, ..self }
     }
 
     /// The same from the clean image where `start` says so.
@@ -125,12 +134,12 @@ impl Walk<'_> {
     }
 
     fn step(mut self, victim: &Victim<'_>) -> Self {
-        let Recipe { norm, epsilon, step_size, momentum, .. } = self.recipe;
+        let Recipe { norm, epsilon, step_size, momentum, slope, .. } = self.recipe;
         let (one_hot, step) = match self.goal {
             Goal::AwayFrom(labels) => (labels, step_size),
             Goal::Towards { targets, .. } => (targets, -step_size),
         };
-        let gradient = victim.gradient(&self.images, one_hot);
+        let gradient = victim.gradient(&self.images, one_hot, slope);
         let direction = match momentum {
             None => gradient,
             Some(share) => {

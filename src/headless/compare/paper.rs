@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::metrics::Metric;
 use super::plan::{Cell, Evaluating, Plan, in_order, measured_at_the_end, seeds_from};
 use super::{SEEDS, SharedOptions, run_plan};
-use crate::config::{Config, EXAMPLES, Example, Setup};
+use crate::config::{Config, EXAMPLES, EpsilonScale, Example, Hyper, Setup};
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Completed;
 use crate::headless::options::Given;
-use crate::show::number::list;
 use crate::train::places;
 
 /// Images that AutoAttack is run on at most: it takes minutes where other attacks take seconds.
@@ -198,20 +197,20 @@ fn plan(
     let mut base = measured_at_the_end(base);
     base.hyper.evaluate_samples = GLANCED_AT;
     let Setup { data, network, width, steps, batch_size, .. } = &base.setup;
-    let epsilon = base.hyper.epsilon;
+    let Hyper { epsilon, epsilon_scale, .. } = base.hyper;
     let title =
         format!("The paper's rows on {data}: {network} × {width}, {steps} steps of {batch_size} images");
-    let evaluations = evaluations(epsilon, samples, with_autoattack);
+    let evaluations = evaluations((epsilon, epsilon_scale), samples, with_autoattack);
     let mut cells = Vec::new();
     for example in rows {
         for seed in seeds_from(&base, seeds) {
             let mut config = base.clone();
             example.apply(&mut config);
-            config.hyper.epsilon = epsilon;
+            (config.hyper.epsilon, config.hyper.epsilon_scale) = (epsilon, epsilon_scale);
             config.setup.seed = seed;
             cells.push(Cell {
                 name: format!("{}-seed{seed}", example.name),
-                setting: format!("ε = {epsilon}"),
+                setting: format!("ε = {}", config.hyper.epsilon_in_words()),
                 method: example.name.to_owned(),
                 seed,
                 teacher: None,
@@ -224,14 +223,20 @@ fn plan(
 }
 
 /// How each cell's network is attacked once it is trained.
-fn evaluations(epsilon: f64, samples: u64, with_autoattack: bool) -> Vec<Evaluating> {
+fn evaluations(
+    (epsilon, scale): (f64, EpsilonScale),
+    samples: u64,
+    with_autoattack: bool,
+) -> Vec<Evaluating> {
     let mut radii = [&RADII[..], &[epsilon]].concat();
     radii.sort_by(f64::total_cmp);
     let text = |radii: &[f64]| radii.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
     let radii = in_order(radii.into_iter());
     let one = |name: &str, attacks: &str, more: &[&str], radii: &[f64], samples: u64| {
         let (radii, samples) = (text(radii), samples.to_string());
-        let flags = ["--attack", attacks, "--epsilon", &radii, "--samples", &samples];
+        let scale = scale.name();
+        let flags =
+            ["--attack", attacks, "--epsilon", &radii, "--epsilon-scale", scale, "--samples", &samples];
         let flags = flags.iter().chain(more).map(ToString::to_string).collect();
         Evaluating { name: name.into(), flags }
     };
@@ -239,7 +244,7 @@ fn evaluations(epsilon: f64, samples: u64, with_autoattack: bool) -> Vec<Evaluat
     let mut all = vec![
         one(CLEAN, "noise", &[], &[0.0], ALL),
         one(OWN, "fgsm,ifgsm", &targets, &radii, samples),
-        one(BEHIND, "apgd-dlr", &["--steps", "20"], &[epsilon], samples),
+        one(BEHIND, "fgsm-exact,ifgsm-exact,pgd-margin", &["--steps", "20"], &[epsilon], samples),
     ];
     if with_autoattack {
         all.push(one(AUTOATTACK, "autoattack", &[], &[epsilon], samples.min(AUTOATTACK_IMAGES)));
@@ -248,10 +253,9 @@ fn evaluations(epsilon: f64, samples: u64, with_autoattack: bool) -> Vec<Evaluat
 }
 
 /// What a reader of such a table must know.
-pub fn note(table: PaperTable, epsilon: f64) -> String {
+pub fn note(table: PaperTable, epsilon: &str) -> String {
     format!(
-        "In brackets: {} of Sinha et al. (2018), which does not say on which scale its ε is; ours is of pixels in [0, 1], k = 10. FGSM and iFGSM are untargeted, then aimed at the least likely class and at a random one, at ε = {}; behind them stand attacks that are not misled where f32 rounds a gradient away. Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report.",
-        table.about(),
-        list(&[epsilon])
+        "In brackets: {} of Sinha et al. (2018), which does not say on which scale its ε is; ours is of pixels in [0, 1], k = 10. FGSM and iFGSM are untargeted, then aimed at the least likely class and at a random one, at ε = {epsilon}; behind them stand attacks that are not misled where f32 rounds a gradient away. Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report.",
+        table.about()
     )
 }

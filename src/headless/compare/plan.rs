@@ -117,7 +117,7 @@ impl Plan {
         let base = measured_at_the_end(base);
         let Setup { data, network, width, steps, batch_size, .. } = &base.setup;
         let title = format!("Defence on {data}: {network} × {width}, {steps} steps of {batch_size} images");
-        let setting = format!("ε = {}", base.hyper.epsilon);
+        let setting = format!("ε = {}", base.hyper.epsilon_in_words());
         let cells = paired(&base, modes, seeds, &setting, |setup, mode| setup.mode = mode);
         Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup), paper: None }
     }
@@ -161,9 +161,9 @@ impl Plan {
 
     /// What a reader of the table must know of its metrics.
     pub fn note(&self) -> String {
-        let epsilon = self.cells.first().map_or(0.0, |cell| cell.config.hyper.epsilon);
+        let epsilon = self.cells.first().map_or("0".into(), |cell| cell.config.hyper.epsilon_in_words());
         if let Some(table) = self.paper {
-            return paper::note(table, epsilon);
+            return paper::note(table, &epsilon);
         }
         let (chance, rest) = match self.scenario() {
             ScenarioKind::Defense => ("chance is one class of all", None),

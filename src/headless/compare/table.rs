@@ -229,6 +229,7 @@ mod tests {
             step: 10,
             clean: share(accuracy),
             clean_balanced: None,
+            input_deviation: None,
             class_images: vec![],
             worst_case: vec![],
             eot: None,

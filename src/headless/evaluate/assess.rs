@@ -8,7 +8,7 @@ use web_time::Instant;
 
 use crate::attack::audit::{Severity, Subject};
 use crate::attack::evaluation::BatchSizes;
-use crate::config::{Norm, Threat};
+use crate::config::{Hyper, Norm, Threat};
 use crate::data::Dataset;
 use crate::gpu::images::DeviceImages;
 use crate::gpu::{read, softmax};
@@ -43,6 +43,8 @@ pub struct Job {
     pub indices: Vec<u32>,
     /// With what.
     pub threats: Vec<Threat>,
+    /// The run's knobs, with ε in pixels.
+    pub hyper: Hyper,
     /// Over how many draws of the network's own noise attacks average their gradients.
     pub draws: usize,
     /// Whether the examples are wanted too.
@@ -138,8 +140,7 @@ impl Job {
         let kept = self.kept.clone().unwrap_or_else(|| self.nothing_yet(at_once));
         let mut assessment = assessment.going_on(kept.attacked(), kept.audit.clone());
         let outfit = Outfit { subject: &subject, data, held_out: &held_out, indices: &self.indices };
-        let mut ledger =
-            Ledger::new(kept, &self.threats, header.config.hyper.epsilon, self.keep, self.file.clone());
+        let mut ledger = Ledger::new(kept, &self.threats, self.hyper.epsilon, self.keep, self.file.clone());
         for _ in 0..ledger.kept.units.len() {
             assessment.advance(&held_out).await?;
         }
@@ -277,12 +278,12 @@ impl Job {
 
     /// How hard the audit attacks: at the L∞ radius nearest to the run's own that robustness is claimed for.
     fn severity(&self) -> Severity {
-        let config = &self.checkpoint.header.config;
-        let off = |epsilon: &f64| (epsilon - config.hyper.epsilon).abs();
+        let setup = &self.checkpoint.header.config.setup;
+        let off = |epsilon: &f64| (epsilon - self.hyper.epsilon).abs();
         let is_claimed = |threat: &&Threat| threat.attack.norm() == Norm::Linf && threat.epsilon > 0.0;
         let claimed = self.threats.iter().filter(is_claimed).map(|threat| threat.epsilon);
         let nearest = claimed.min_by(|a, b| off(a).total_cmp(&off(b)));
-        Severity { draws: self.draws, ..severity(&config.setup, &config.hyper, nearest) }
+        Severity { draws: self.draws, ..severity(setup, &self.hyper, nearest) }
     }
 }
 

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
-use crate::config::{ATTACKS, AttackKind, Config, InputTransform, Stream, TargetKind, Threat, VERDICT_DRAWS};
+use crate::config::{
+    ATTACKS, AttackKind, Config, EpsilonScale, InputTransform, Stream, TargetKind, Threat, VERDICT_DRAWS,
+};
 use crate::data::{self, Dataset, proportional_subset};
 use crate::headless::error::HeadlessError;
 use crate::headless::files::tables;
@@ -48,6 +50,11 @@ pub struct EvaluateOptions {
     /// Radii, as in 0.02,0.05 or 8/255: a comma stands between two, a decimal has a point [default: around the run's own; 0.25 to 2 for L2 attacks]
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true)]
     pub epsilon: Vec<String>,
+    /// In what --epsilon is given: pixel, pixels being from 0 to 1; or standardised, standard deviations of the network's
+    /// inputs, the mean over the channels. Both are shown
+    #[arg(long, value_name = "pixel|standardised", default_value = EpsilonScale::Pixel.name(),
+          value_parser = PossibleValuesParser::new(EpsilonScale::NAMES).try_map(|name| name.parse::<EpsilonScale>()))]
+    pub epsilon_scale: EpsilonScale,
     /// What attacks aim at, as often as needed [default: untargeted]
     #[arg(long, value_name = "KIND", value_delimiter = ',',
           value_parser = PossibleValuesParser::new(TargetKind::NAMES).try_map(|name| name.parse::<TargetKind>()))]
@@ -104,7 +111,8 @@ pub struct EvaluateOptions {
 pub fn evaluate(options: &EvaluateOptions) -> Result<Completed, HeadlessError> {
     let (checkpoint, bytes) = open_checkpoint(&options.checkpoint)?;
     let Config { setup, hyper } = checkpoint.header.config.clone();
-    let request = options.request();
+    let hyper = hyper.in_pixels(checkpoint.header.main_network().input_deviation());
+    let request = Request { deviation: options.deviation(&checkpoint)?, ..options.request() };
     let threats = request.threats(&hyper)?;
     // First of all, and before hours are spent: a decimal comma makes two radii of one.
     if let Some(line) = request.several_radii()? {
@@ -131,6 +139,7 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<Completed, HeadlessError> {
         data,
         indices,
         threats,
+        hyper,
         draws,
         keep,
         audit: options.audit,
@@ -197,8 +206,26 @@ impl EvaluateOptions {
             attacks: self.attack.clone(),
             targets: self.target.clone(),
             epsilons: self.epsilon.clone(),
+            deviation: None,
             steps: self.steps.map(|steps| steps as usize),
             restarts: self.restarts as usize,
+        }
+    }
+
+    /// What an ε is a multiple of: the standard deviation of the network's inputs, where ε is on that scale.
+    ///
+    /// # Errors
+    /// Where it is, and the images that the network was trained on do not vary.
+    fn deviation(&self, checkpoint: &Checkpoint) -> Result<Option<f64>, HeadlessError> {
+        match self.epsilon_scale {
+            EpsilonScale::Pixel => Ok(None),
+            EpsilonScale::Standardised => match checkpoint.header.main_network().input_deviation() {
+                Some(deviation) => Ok(Some(deviation)),
+                None => Err(HeadlessError::Flag {
+                    flag: "--epsilon-scale",
+                    problem: "the network's training images do not vary, so their standard deviation is no scale; use pixel".into(),
+                }),
+            },
         }
     }
 

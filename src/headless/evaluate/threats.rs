@@ -4,7 +4,7 @@ use crate::config::knob::parse_real;
 use crate::config::threat::default_radii;
 use crate::config::{ATTACKS, AttackKind, Hyper, Norm, TargetKind, Threat};
 use crate::headless::error::HeadlessError;
-use crate::show::number::list;
+use crate::show::number::{list, short};
 
 /// The largest L2 radius: far beyond the diagonal of the largest images.
 const LARGEST_L2: f64 = 1000.0;
@@ -18,6 +18,8 @@ pub struct Request {
     pub targets: Vec<TargetKind>,
     /// Radii as typed: around the run's ε by default.
     pub epsilons: Vec<String>,
+    /// The standard deviation of the inputs, where radii are typed as multiples of it.
+    pub deviation: Option<f64>,
     /// Iterations; those that an attack's authors give it, or the run's own by default.
     pub steps: Option<usize>,
     /// Random restarts.
@@ -55,13 +57,26 @@ impl Request {
         Ok(threats)
     }
 
-    /// A line that says which radii were asked for, where they are several: `2 radii: 0 and 1`.
+    /// A line that says which radii were asked for, where they are several or on another scale: `2 radii: 0 and 1`.
     ///
     /// # Errors
     /// A radius that is no number.
     pub fn several_radii(&self) -> Result<Option<String>, HeadlessError> {
         let radii = self.asked_radii()?;
-        Ok((radii.len() > 1).then(|| format!("{} radii: {}", radii.len(), list(&radii))))
+        let Some(deviation) = self.deviation else {
+            return Ok((radii.len() > 1).then(|| format!("{} radii: {}", radii.len(), list(&radii))));
+        };
+        if radii.is_empty() {
+            return Ok(None);
+        }
+        let pixels: Vec<f64> = radii.iter().map(|radius| radius * deviation).collect();
+        let count = if radii.len() > 1 { format!("{} radii: ", radii.len()) } else { String::new() };
+        Ok(Some(format!(
+            "{count}{} standard deviations of the inputs, which are {}: in pixels {}",
+            list(&radii),
+            short(deviation),
+            list(&pixels)
+        )))
     }
 
     /// The radii asked for, ascending, each once.
@@ -86,14 +101,25 @@ impl Request {
             Norm::L2 => LARGEST_L2,
         };
         let radii = self.asked_radii()?;
-        match radii.iter().find(|radius| !(0.0..=largest).contains(*radius)) {
-            None => Ok(radii),
-            Some(radius) => Err(HeadlessError::Flag {
-                flag: "--epsilon",
-                problem: format!(
-                    "{radius} is out of range; {attack} takes radii from 0 to {largest}, pixels being from 0 to 1"
-                ),
-            }),
+        let unit = self.deviation.unwrap_or(1.0);
+        match radii.iter().find(|radius| !(0.0..=largest).contains(&(*radius * unit))) {
+            None => Ok(radii.into_iter().map(|radius| radius * unit).collect()),
+            Some(radius) => {
+                let asked = match self.deviation {
+                    None => radius.to_string(),
+                    Some(deviation) => format!(
+                        "{radius} standard deviations of the inputs, {} in pixels,",
+                        short(radius * deviation)
+                    ),
+                };
+                let verb = if self.deviation.is_some() { "are" } else { "is" };
+                Err(HeadlessError::Flag {
+                    flag: "--epsilon",
+                    problem: format!(
+                        "{asked} {verb} out of range; {attack} takes radii from 0 to {largest}, pixels being from 0 to 1"
+                    ),
+                })
+            }
         }
     }
 }
@@ -107,6 +133,7 @@ mod tests {
             attacks: attacks.to_vec(),
             targets: targets.to_vec(),
             epsilons: epsilons.iter().map(ToString::to_string).collect(),
+            deviation: None,
             steps: Some(7),
             restarts: 2,
         }
@@ -141,6 +168,38 @@ mod tests {
         assert_eq!(said(&["0", "1"]).as_deref(), Some("2 radii: 0 and 1"), "--epsilon 0,1");
         assert_eq!(said(&["0.1", "8/255", "1e-5"]).as_deref(), Some("3 radii: 0.00001, 0.0314 and 0.1"));
         assert_eq!([said(&[]), said(&["0.1"]), said(&["0.1", "0.10"])], [None, None, None]);
+    }
+
+    #[test]
+    fn radii_in_standard_deviations_become_pixels() {
+        use AttackKind::{Fgsm, PgdL2};
+        let asked = |epsilons: &[&str]| Request {
+            deviation: Some(0.35),
+            ..request(&[Fgsm, PgdL2], &[TargetKind::Untargeted], epsilons)
+        };
+        let threats = asked(&["0.2", "0.1"]).threats(&Hyper::default()).unwrap();
+        let radii: Vec<f64> = threats.iter().map(|threat| threat.epsilon).collect();
+        assert!(
+            radii.iter().zip([0.035, 0.07, 0.035, 0.07]).all(|(a, b)| (a - b).abs() < 1e-12),
+            "{radii:?}"
+        );
+        let said = |epsilons: &[&str]| asked(epsilons).several_radii().unwrap();
+        assert_eq!(
+            said(&["0.1", "0.2"]).as_deref(),
+            Some(
+                "2 radii: 0.1 and 0.2 standard deviations of the inputs, which are 0.35: in pixels 0.035 and 0.07"
+            )
+        );
+        assert_eq!(
+            said(&["0.1"]).as_deref(),
+            Some("0.1 standard deviations of the inputs, which are 0.35: in pixels 0.035")
+        );
+        assert_eq!(said(&[]), None, "the run's own radii are pixels");
+        let error = asked(&["3"]).threats(&Hyper::default()).unwrap_err().to_string();
+        assert!(
+            error.contains("3 standard deviations of the inputs, 1.05 in pixels, are out of range; fgsm"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::protocol::{Histograms, Point, Report, Robustness, Share, TaskFigures,
 use crate::protocol::{Light, Verdict};
 use crate::show::Table;
 use crate::show::columns::{self, Metric};
-use crate::show::number::{decimal, figure, interval, percent};
+use crate::show::number::{decimal, figure, interval, percent, standardised};
 
 /// An empty `metrics.csv`: one row a report.
 pub fn metrics() -> Table {
@@ -132,13 +132,15 @@ pub fn robustness() -> Table {
 /// has a column of its own.
 pub fn robustness_text(evaluation: &Robustness) -> String {
     let is_unequal = evaluation.has_unequal_classes();
+    let deviation = evaluation.input_deviation;
     let heading =
         ["attack", "target", "ε", "robust accuracy", "95 % interval", "balanced", "n", "success rate"];
     let row = |attack: &str, target: &str, point: &Point| {
         let Point { epsilon, robust, balanced, fooled } = *point;
         let rate = if fooled.total == 0 { "-".into() } else { percent(fooled.value()) };
         let (share, n) = (percent(robust.value()), robust.total.to_string());
-        [attack.into(), target.into(), decimal(epsilon), share, interval(robust), percent(balanced), n, rate]
+        let epsilon = decimal(epsilon) + &standardised(epsilon, deviation);
+        [attack.into(), target.into(), epsilon, share, interval(robust), percent(balanced), n, rate]
     };
     let (robust, balanced) = (evaluation.clean, evaluation.clean_balanced);
     let mut rows = vec![heading.map(String::from)];

@@ -232,7 +232,7 @@ impl Run<'_> {
             };
             self.progress.say(&format!("{safe}; one last evaluation, Ctrl-C skips it"));
         }
-        let threats = Occasion::AtEnd.threats(self.writer.scenario(), hyper);
+        let threats = Occasion::AtEnd.threats(self.writer.scenario(), &self.writer.in_pixels(hyper));
         let asked: Vec<_> = threats.iter().map(|threat| (threat.attack, threat.target)).collect();
         let images = hyper.evaluate_samples.min(self.writer.held_out());
         self.drive.send(Command::Evaluate { threats, samples: hyper.evaluate_samples })?;

@@ -2,7 +2,7 @@
 
 use web_time::{Duration, Instant, SystemTime};
 
-use crate::config::ScenarioKind;
+use crate::config::{Hyper, ScenarioKind};
 use crate::headless::error::HeadlessError;
 use crate::headless::files::charts::png;
 use crate::headless::files::run_folder::RunFolder;
@@ -100,6 +100,11 @@ impl RunWriter {
     /// What is trained.
     pub fn scenario(&self) -> ScenarioKind {
         self.info.config.setup.scenario
+    }
+
+    /// The knobs with ε in pixels.
+    pub fn in_pixels(&self, hyper: &Hyper) -> Hyper {
+        hyper.in_pixels(self.info.input_deviation)
     }
 
     /// Names of the classes.
@@ -241,7 +246,8 @@ impl RunWriter {
         }
         if let Some(evaluation) = self.evaluations.last() {
             for norm in evaluation.norms() {
-                let chart = charts::robustness(evaluation, norm, self.info.config.hyper.epsilon);
+                let epsilon = self.in_pixels(&self.info.config.hyper).epsilon;
+                let chart = charts::robustness(evaluation, norm, epsilon);
                 all.push((charts::robustness_file(norm), chart));
             }
         }
@@ -285,7 +291,7 @@ impl RunWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Hyper};
+    use crate::config::Config;
     use crate::protocol::{Share, made_up};
 
     fn writer(path: &std::path::Path) -> RunWriter {

@@ -47,6 +47,10 @@ pub struct EvaluationRecord {
     /// Images attacked of each class.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub class_images: Vec<u32>,
+    /// The standard deviation of the network's inputs, pixels in [0, 1], the mean over their channels: an ε divided by it
+    /// is that of standardised inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_deviation: Option<f64>,
     /// Each image under the attack that harms it most: the headline.
     #[serde(default)]
     pub worst_case: Vec<WorstRecord>,
@@ -224,6 +228,7 @@ impl EvaluationRecord {
             clean: ShareRecord::of(evaluation.clean),
             clean_balanced: known(evaluation.clean_balanced),
             class_images: evaluation.class_images.clone(),
+            input_deviation: evaluation.input_deviation,
             worst_case: worst_case.collect(),
             eot: None,
             verdict_draws: None,

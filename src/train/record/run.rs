@@ -230,7 +230,9 @@ impl RunRecord {
 
     /// Share of held-out images that withstand an untargeted attack at the run's own ε.
     pub fn robust(&self, attack: AttackKind) -> Option<f64> {
-        self.evaluation()?.robust(attack, TargetKind::Untargeted, self.config.hyper.epsilon)
+        let evaluation = self.evaluation()?;
+        let epsilon = self.config.hyper.in_pixels(evaluation.input_deviation).epsilon;
+        evaluation.robust(attack, TargetKind::Untargeted, epsilon)
     }
 
     /// A figure of a task on the held-out images.

@@ -5,7 +5,7 @@ use burn_wgpu::{CubeBackend, CubeTensor};
 use cubecl::server::Handle;
 
 use super::terms::{NO_TERMS, Terms};
-use super::{Objective, ObjectiveGradients, softmax};
+use super::{Objective, ObjectiveGradients, slope, softmax};
 use crate::gpu::launch::{Plain, allocate, info, operand, shader, unused, upload};
 
 /// The value or both gradients; its source depends on constants alone.
@@ -116,7 +116,7 @@ impl Pass {
     }
 }
 
-/// This kernel and that of [`softmax`](mod@softmax).
+/// This kernel, and those of [`softmax`](mod@softmax) and [`slope`].
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
-    vec![KERNEL.complete(), softmax::KERNEL.complete()]
+    vec![KERNEL.complete(), softmax::KERNEL.complete(), slope::KERNEL.complete()]
 }

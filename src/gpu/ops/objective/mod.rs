@@ -2,12 +2,14 @@
 
 mod host;
 mod kernel;
+mod slope;
 mod softmax;
 mod terms;
 #[cfg(test)]
 mod tests;
 
 pub(in crate::gpu) use kernel::shaders;
+pub use slope::{Slope, logit_slope};
 pub use softmax::{logit_gradient, softmax};
 pub use terms::{NO_TERMS, Terms};
 

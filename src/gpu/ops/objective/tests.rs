@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::{NO_TERMS, Terms, cross_entropy, great_objective, logit_gradient, softmax};
+use super::{NO_TERMS, Slope, Terms, cross_entropy, great_objective, logit_gradient, logit_slope, softmax};
 use crate::config::{Adversary, Push};
 use crate::gpu::launch::test_device::devices;
 use crate::gpu::ops::checks::{Operand, ROWS, assert_close, assert_same, one_hot, values};
@@ -142,5 +142,68 @@ fn large_logits_overflow_nothing_and_lose_nothing() {
         assert_close(&values(loss), &[1.313_261_7], name);
         assert_close(&gradient, &[p - 1.0, 1.0 - p, 0.0], name);
         assert_close(&values(logit_gradient(logits, targets)), &[p - 1.0, 1.0 - p, 0.0], name);
+    }
+}
+
+/// The slopes by burn's operations; of logits of which no two are equal.
+fn slope(logits: Tensor<2>, classes: Tensor<2>, slope: Slope) -> Tensor<2> {
+    let others = logits.clone() - classes.clone() * 1e30;
+    let largest = others.clone().max_dim(1);
+    let own = (logits.clone() * classes.clone()).sum_dim(1);
+    let raised = match slope {
+        Slope::CrossEntropy => burn_softmax(logits, 1),
+        Slope::Exact => burn_softmax(others, 1),
+        Slope::Margin => others.equal(largest).float(),
+        Slope::Scaled => burn_softmax(logits / (own - largest).abs(), 1),
+    };
+    raised - classes
+}
+
+const SLOPES: [Slope; 4] = [Slope::CrossEntropy, Slope::Exact, Slope::Margin, Slope::Scaled];
+
+#[test]
+fn slopes_are_burns() {
+    let mut rng = StdRng::seed_from_u64(10);
+    for shape in ROWS {
+        let logits = Operand::random(shape, &mut rng);
+        let classes = one_hot(shape, &mut rng);
+        for form in SLOPES {
+            // One class alone has no other to be taken for.
+            let of = |device: &Device| match shape {
+                [_, 1] => logits.on(device).zeros_like(),
+                [0, _] => logits.on(device),
+                _ => slope(logits.on(device), classes.on(device), form),
+            };
+            let expected = values(of(&Device::flex()));
+            for (name, device) in devices() {
+                let got = values(logit_slope(logits.on(&device), classes.on(&device), form));
+                assert_close(&got, &expected, &format!("{name} {shape:?} {form:?}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn slopes_outlive_the_cross_entropys() {
+    for (name, device) in devices() {
+        let on = |rows: [[f32; 4]; 3]| Tensor::<2>::from_floats(rows, &device);
+        // Margins of 30, where p is 1, of 200, where all other p are 0, and none: two classes as likely.
+        let logits = on([[31.0, 1.0, 0.0, -3e38], [200.0, 0.0, -1.0, -2.0], [5.0, 0.0, 5.0, -5.0]]);
+        let labels = on([[1.0, 0.0, 0.0, 0.0]; 3]);
+        let of = |form: Slope| values(logit_slope(logits.clone(), labels.clone(), form));
+        let lost = of(Slope::CrossEntropy);
+        assert_eq!((lost[0], &lost[4..8]), (0.0, &[0.0; 4][..]), "{name}");
+        let q = 1.0 / (1.0 + (-1f32).exp());
+        let [a, b] = [1.0, 2.0].map(|x: f32| (-x).exp());
+        let sum = 1.0 + a + b;
+        let exact = [-1.0, q, 1.0 - q, 0.0, -1.0, 1.0 / sum, a / sum, b / sum];
+        assert_close(&of(Slope::Exact)[..8], &exact, name);
+        let margin = [-1.0, 1.0, 0.0, 0.0, -1.0, 1.0, 0.0, 0.0, -1.0, 0.0, 1.0, 0.0];
+        assert_eq!(of(Slope::Margin), margin, "{name}");
+        let scaled = of(Slope::Scaled);
+        for row in scaled.chunks_exact(4) {
+            assert!(row[0] < -0.2 && row.iter().sum::<f32>().abs() < 1e-6, "{name}: {scaled:?}");
+        }
+        assert_close(&scaled[8..], &[-0.5, 0.0, 0.5, 0.0], name);
     }
 }

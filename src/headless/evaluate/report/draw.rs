@@ -8,7 +8,7 @@ use crate::config::Norm;
 use crate::protocol::{Curve, Point, Robustness};
 use crate::show::charts::{band, curve_name, from_clean, values};
 use crate::show::matrix::shares;
-use crate::show::number::{cell, decimal, percent, whole_percent};
+use crate::show::number::{cell, decimal, deviation_in_words, percent, standardised, whole_percent};
 use crate::show::palette::Role;
 use crate::show::picture::image;
 use crate::show::{Axis, Chart, Mark, Shape, png, shortened};
@@ -41,7 +41,7 @@ pub fn curves(evaluation: &Robustness, norm: Norm) -> Chart {
         title: format!("Accuracy against epsilon, {}", norm.symbol()),
         note: String::new(),
         x: Axis {
-            label: format!("ε: {}", norm.measure()),
+            label: format!("ε: {}{}", norm.measure(), deviation_in_words(evaluation.input_deviation)),
             range: [0.0, largest],
             ticks: ticks.map(|epsilon| (epsilon, decimal(epsilon))).collect(),
         },
@@ -55,7 +55,7 @@ pub fn curves(evaluation: &Robustness, norm: Norm) -> Chart {
 }
 
 /// How many images fall up to each ε.
-pub fn bars(falls: &[(f64, usize)]) -> String {
+pub fn bars(falls: &[(f64, usize)], deviation: Option<f64>) -> String {
     let n = falls.iter().map(|(_, images)| images).sum::<usize>().max(1) as f64;
     let mut rows = String::new();
     for &(radius, images) in falls {
@@ -63,7 +63,7 @@ pub fn bars(falls: &[(f64, usize)]) -> String {
         let name = match radius {
             0.0 => "wrong without attack".to_owned(),
             radius if radius.is_infinite() => "never fooled".to_owned(),
-            radius => format!("up to ε = {}", decimal(radius)),
+            radius => format!("up to ε = {}{}", decimal(radius), standardised(radius, deviation)),
         };
         let _ = write!(
             rows,

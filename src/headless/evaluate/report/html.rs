@@ -8,7 +8,7 @@ use super::{Contents, Seen};
 use crate::config::{Norm, Threat};
 use crate::headless::files::tables::classes_text;
 use crate::protocol::{Light, Point, Robustness, Verdict, WorstCase};
-use crate::show::number::{decimal, interval, percent};
+use crate::show::number::{decimal, interval, percent, standardised};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -54,7 +54,7 @@ fn of_norm(report: &Contents<'_>, norm: Norm) -> String {
                 Norm::Linf => "deepfool, fab-t",
                 Norm::L2 => "deepfool-l2, cw-l2, fab-t-l2",
             },
-            bars(&case.falls())
+            bars(&case.falls(), evaluation.input_deviation)
         );
     }
     section + &confusion(report, norm) + &pictures(report, norm)
@@ -87,10 +87,11 @@ fn worst_card(report: &Contents<'_>, case: &WorstCase) -> String {
         return String::new();
     };
     format!(
-        "<div class=\"card\"><div class=\"big\">{}</div><div>worst case at ε = {}, {}</div><div class=\"weak\">{}, n = {}{}</div></div>",
+        "<div class=\"card\"><div class=\"big\">{}</div><div>worst case at ε = {}, {}{}</div><div class=\"weak\">{}, n = {}{}</div></div>",
         percent(point.robust.value()),
         decimal(point.epsilon),
         case.norm.symbol(),
+        standardised(point.epsilon, report.evaluation.input_deviation),
         interval(point.robust),
         point.robust.total,
         balanced_words(report, point.balanced),
@@ -122,7 +123,7 @@ fn table(evaluation: &Robustness) -> String {
         format!(
             "<tr><td>{attack}</td><td>{target}</td><td>{}</td>{}{}<td>{}</td>{balanced}{}{}</tr>",
             norm.symbol(),
-            number(decimal(point.epsilon)),
+            number(decimal(point.epsilon) + &standardised(point.epsilon, evaluation.input_deviation)),
             number(percent(point.robust.value())),
             interval(point.robust),
             number(point.robust.total.to_string()),
