@@ -11,6 +11,7 @@ mod message;
 pub mod nullable;
 mod robustness;
 mod run;
+mod saturation;
 mod tasks;
 
 pub use audit::{Audited, Light, Verdict};
@@ -19,4 +20,8 @@ pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample,
 pub use message::{Activity, Command, Event, Failure, RunState};
 pub use robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase, balanced};
 pub use run::{Places, Preparing, Report, RunId, RunInfo};
+pub use saturation::{
+    CERTAIN_MARGIN, ImageMargin, MARGIN_BARS, MARGIN_EDGES, Mass, NoiseLevel, Pictures, Saturation,
+    VANISHED_MARGIN,
+};
 pub use tasks::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit, gain_by_task, loss_over_metrics};

@@ -8,6 +8,7 @@ mod measure;
 pub mod places;
 mod readings;
 pub mod record;
+pub mod saturation;
 mod session;
 mod surrogate;
 mod teacher;

@@ -9,6 +9,7 @@ use super::{
     measure::{self, Answer},
     places,
     readings::{Readings, guarded},
+    saturation::saturation,
     teacher,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         TaskSet, Threat, knobs,
     },
     data::{self, DataError, Dataset, balanced_subset, epochs, proportional_subset, scenes::Scenes},
-    nn::network::Statistics,
+    nn::{channel::Channel, network::Statistics},
     protocol::{Event, Failure, Preparing, Report, RunId, RunInfo},
     scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
 };
@@ -299,13 +300,22 @@ impl Session {
     pub fn show_gradients(&mut self, hyper: &Hyper) {
         let (run, step) = (self.info.run, self.step);
         let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
-        let seed = self.info.config.setup.seed ^ step;
+        let Setup { seed, batch_size, .. } = self.info.config.setup;
+        let looked_at = (&*self.histogram_images, self.scenario.held_out().labels());
+        let channel = Channel::of(hyper, batch_size);
+        self.readings.push(saturation((run, step), &tensors, looked_at, &channel));
+        let seed = seed ^ step;
         self.readings.push(measure::histograms(run, step, tensors, self.info.origins.len(), seed));
         if let Some(figures) = self.scenario.task_figures(hyper) {
             self.readings.push(measure::tasks(run, step, figures));
         }
         let tensors = self.scenario.sample_tensors(&self.sample_images, hyper);
         self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
+    }
+
+    /// Asks for the held-out images at `indices`, as far as there are such.
+    pub fn show_images(&mut self, indices: Vec<u32>) {
+        self.readings.push(measure::pictures(self.info.run, self.scenario.held_out(), indices));
     }
 
     /// Begins to attack held-out images; attacks under way are dropped.

@@ -151,6 +151,11 @@ impl Trainer {
                     session.audit(&hyper, samples);
                 }
             }
+            Command::Show(indices) => {
+                if let Some(session) = &mut self.session {
+                    session.show_images(indices);
+                }
+            }
             Command::Teach => self.keep_teacher().await,
             Command::Save => {
                 let hyper = self.hyper();
@@ -351,6 +356,7 @@ impl Trainer {
                     Event::Preparing(_)
                         | Event::Report(_)
                         | Event::Histograms(_)
+                        | Event::Saturation(_)
                         | Event::Tasks(_)
                         | Event::Samples(_)
                         | Event::Robustness(_)

@@ -25,16 +25,18 @@ const TINY: [&str; 15] = [
 ];
 
 /// The files of a run.
-const FILES: [&str; 10] = [
+const FILES: [&str; 12] = [
     "run.json",
     "metrics.csv",
     "timing.csv",
     "histograms.csv",
+    "saturation.csv",
     "robustness.csv",
     "checkpoint.safetensors",
     "losses.png",
     "accuracies.png",
     "histograms.png",
+    "saturation.png",
     "robustness.png",
 ];
 

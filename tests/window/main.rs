@@ -484,7 +484,7 @@ fn a_pane_fills_the_window_and_goes_back() {
     assert!(bench.lab(|lab| lab.pane_rects()[0].1.width()) > 1200.0);
     bench.picture("enlarged-dark.png");
     bench.press(Key::Escape);
-    assert_eq!(bench.lab(|lab| lab.pane_rects().len()), 8);
+    assert_eq!(bench.lab(|lab| lab.pane_rects().len()), 9);
 }
 
 #[test]

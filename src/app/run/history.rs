@@ -6,8 +6,8 @@ use crate::app::run::series::{Row, Series};
 use crate::config::{Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
 use crate::platform;
 use crate::protocol::{
-    Activity, Audited, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState,
-    Samples, Tasks,
+    Activity, Audited, Event, Failure, Histograms, Pictures, Preparing, Report, Robustness, RunId, RunInfo,
+    RunState, Samples, Saturation, Tasks,
 };
 use crate::show::columns::Metric;
 
@@ -61,6 +61,14 @@ pub struct History {
     pub distances: Series<2>,
     /// On held-out images: accuracy of the teacher, agreement with it, cosine of the gradients; none without a teacher.
     pub comparisons: Series<3>,
+    /// What was left of the gradients last.
+    pub saturation: Option<Saturation>,
+    /// The mean logit, the share of images of probability 1 and that of images without a gradient.
+    pub saturations: Series<3>,
+    /// The held-out images that were asked for last, and how many times such came, so that textures follow them.
+    pub pictures: Option<Pictures>,
+    /// See [`Self::pictures`].
+    pub pictures_received: u64,
     /// The newest samples.
     pub samples: Option<Samples>,
     /// Counts the samples that came, so that textures follow them.
@@ -238,6 +246,11 @@ impl History {
                 }
                 self.histograms = Some(*histograms);
             }
+            Event::Saturation(found) if found.run == run => self.saturated(*found),
+            Event::Pictures(pictures) if pictures.run == run => {
+                self.pictures = Some(*pictures);
+                self.pictures_received += 1;
+            }
             Event::Samples(samples) if samples.run == run => {
                 self.samples = Some(*samples);
                 self.samples_received += 1;
@@ -262,6 +275,12 @@ impl History {
         push_bounded(&mut self.failures, failure, FAILURES);
     }
 
+    fn saturated(&mut self, found: Saturation) {
+        let values = [found.mean_logit, found.certain().value(), found.zero().value()];
+        self.saturations.push(Row { step: found.step as f64, seconds: self.seconds(), values });
+        self.saturation = Some(found);
+    }
+
     /// Seconds of training so far.
     fn seconds(&self) -> f64 {
         self.latest.as_ref().map_or(0.0, |report| report.elapsed.as_secs_f64())
@@ -277,6 +296,7 @@ impl History {
             notice: self.notice.take(),
             samples_received: self.samples_received + 1,
             tasks_received: self.tasks_received + 1,
+            pictures_received: self.pictures_received + 1,
             single_tasks: self.single_tasks.take(),
             info: Some(info),
             ..Self::default()

@@ -1,0 +1,6 @@
+//! What a run's gradient tensors look like: how their entries are distributed, and what is left of them.
+
+mod entries;
+pub mod saturation;
+
+pub use entries::gradients;
