@@ -42,6 +42,8 @@ pub enum Stream {
     Channel = 0x5eed_0010,
     /// The same where gradient tensors are only looked at: the same for every seed, and far from the others for that.
     Look = 0x6c6f_6f6b_5eed_0011,
+    /// The fresh auxiliary networks that a run under way is probed with; numbers of steps are mixed in.
+    FreshProbe = 0x5eed_0020,
 }
 
 impl Stream {
@@ -70,8 +72,9 @@ pub const fn number_of_name(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::Stream::{
-        AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, HeldOutNoise, Look, NetworkNoise, Probe,
-        ProbeImages, Sample, StudentShare, Surrogate, TaskNoise, Teacher, TrainingAttacks, Verdict,
+        AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, FreshProbe, HeldOutNoise, Look,
+        NetworkNoise, Probe, ProbeImages, Sample, StudentShare, Surrogate, TaskNoise, Teacher,
+        TrainingAttacks, Verdict,
     };
     use super::*;
     use crate::config::ATTACKS;
@@ -93,6 +96,7 @@ mod tests {
             AttackedNoise,
             ProbeImages,
             Channel,
+            FreshProbe,
         ];
         let learns = [Auxiliary, TrainingAttacks, Augmentation, NetworkNoise];
         for seed in 0..2000 {

@@ -6,6 +6,7 @@ use web_time::Duration;
 use super::audit::{Audited, Light, Verdict};
 use super::gradients::{ClassHistogram, Histograms, PERCENTILES, Sample, Samples};
 use super::message::{Activity, Event, RunState};
+use super::probe::{Probed, Readings};
 use super::robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase};
 use super::run::{Places, Report, RunId, RunInfo};
 use super::saturation::{
@@ -292,6 +293,14 @@ pub fn saturation(run: RunId, step: u64) -> Saturation {
     }
 }
 
+/// What a fresh auxiliary network reads: more than the running one.
+pub fn probed(run: RunId, step: u64) -> Probed {
+    let share = |hits| Share { hits, total: 256 };
+    let running = share((256.0 * report(run, step, Hyper::default()).auxiliary_accuracy) as u32);
+    let (fresh, noiseless) = (share(248), Some(share(251)));
+    Probed { run, readings: Readings { step, probe_steps: 64, running, fresh, noiseless } }
+}
+
 /// How gradients stand to a channel's noise, class by class.
 pub fn noise_level() -> NoiseLevel {
     NoiseLevel {
@@ -458,6 +467,7 @@ pub fn a_run(run: RunId, steps: u64) -> Vec<Event> {
             events.push(robustness(run, step, false).into());
             events.push(robustness(run, step, true).into());
             events.push(audited(run, step, true).into());
+            events.push(Event::Probed(probed(run, step)));
         }
     }
     events

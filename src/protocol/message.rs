@@ -2,6 +2,7 @@
 
 use super::audit::Audited;
 use super::gradients::{Histograms, Samples};
+use super::probe::Probed;
 use super::robustness::Robustness;
 use super::run::{Preparing, Report, RunId, RunInfo};
 use super::saturation::{Pictures, Saturation};
@@ -31,6 +32,8 @@ pub enum Command {
         /// Held-out images; all of them where there are fewer.
         samples: usize,
     },
+    /// See what a fresh auxiliary network reads, beside whatever else goes on; a probe under way goes on.
+    Probe,
     /// Answer with the held-out images of these numbers, as [`Event::Pictures`]; numbers that there are not are left out.
     Show(Vec<u32>),
     /// Keep the main network at hand for runs whose setup says [`KEPT_TEACHER`](crate::config::KEPT_TEACHER).
@@ -60,6 +63,8 @@ pub enum Event {
     Samples(Box<Samples>),
     /// What is left of the gradients of held-out images.
     Saturation(Box<Saturation>),
+    /// What a fresh auxiliary network reads.
+    Probed(Probed),
     /// Held-out images that were asked for.
     Pictures(Box<Pictures>),
     /// The figures of several tasks.

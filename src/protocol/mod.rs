@@ -9,6 +9,7 @@ mod gradients;
 pub mod made_up;
 mod message;
 pub mod nullable;
+mod probe;
 mod robustness;
 mod run;
 mod saturation;
@@ -18,6 +19,7 @@ pub use audit::{Audited, Light, Verdict};
 pub use channel::{Delivery, Local, Remote, connect, end};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
 pub use message::{Activity, Command, Event, Failure, RunState};
+pub use probe::{Probed, Readings};
 pub use robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase, balanced};
 pub use run::{Places, Preparing, Report, RunId, RunInfo};
 pub use saturation::{

@@ -6,6 +6,7 @@ pub mod benchmark;
 pub mod checkpoint;
 mod measure;
 pub mod places;
+mod probe;
 mod readings;
 pub mod record;
 pub mod saturation;

@@ -8,6 +8,7 @@ use super::{
     checkpoint::{self, Checkpoint, Header, TeacherHeader, Unfit},
     measure::{self, Answer},
     places,
+    probe::Probe,
     readings::{Readings, guarded},
     saturation::saturation,
     teacher,
@@ -20,7 +21,7 @@ use crate::{
     data::{self, DataError, Dataset, balanced_subset, epochs, proportional_subset, scenes::Scenes},
     nn::{channel::Channel, network::Statistics},
     protocol::{Event, Failure, Preparing, Report, RunId, RunInfo},
-    scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
+    scenario::{Defense, Distillation, Measures, Multitask, Part, Preparation, Scenario, State},
 };
 
 /// Held-out images whose gradient tensors make the histograms.
@@ -41,6 +42,7 @@ pub struct Session {
     teacher: Option<TeacherHeader>,
     readings: Readings<Answer>,
     assessments: Assessments,
+    probe: Option<Probe>,
     device: Device,
     histogram_images: Vec<u32>,
     sample_images: Vec<u32>,
@@ -182,6 +184,7 @@ impl Session {
             teacher,
             readings: Readings::default(),
             assessments: Assessments::default(),
+            probe: None,
             device: device.clone(),
             kept: None,
             saving: false,
@@ -196,7 +199,7 @@ impl Session {
 
     /// Whether an evaluation or a read is under way.
     pub fn is_busy(&self) -> bool {
-        !self.assessments.is_empty() || !self.readings.is_empty()
+        !self.assessments.is_empty() || self.probe.is_some() || !self.readings.is_empty()
     }
 
     /// Whether the first step is still to be rehearsed.
@@ -256,15 +259,23 @@ impl Session {
         self.step += 1;
         let due = |every: u64| every > 0 && self.step.is_multiple_of(every);
         let (histograms, robustness) = (due(hyper.histogram_every_steps), due(hyper.evaluate_every_steps));
+        let probe = due(hyper.probe_every_steps);
         if report || self.step.is_multiple_of(hyper.report_every_steps) || self.is_finished() {
             self.report(hyper, before);
         }
         if histograms || (self.is_finished() && hyper.histogram_every_steps > 0) {
             self.show_gradients(hyper);
         }
+        if probe || (self.is_finished() && hyper.probe_every_steps > 0) {
+            self.probe(hyper);
+        }
         if robustness && !self.assessments.has_attacks() {
             let threats = Occasion::Running.threats(self.info.config.setup.scenario, hyper);
             self.evaluate(threats, hyper.evaluate_samples);
+        }
+        // Whoever waits for the end of a run gets its last probe with it.
+        while self.is_finished() && self.probe.is_some() {
+            self.advance_probe();
         }
         self.clock.trained += begin.elapsed();
     }
@@ -299,7 +310,7 @@ impl Session {
     /// Asks for histograms of the gradient tensors, and for samples.
     pub fn show_gradients(&mut self, hyper: &Hyper) {
         let (run, step) = (self.info.run, self.step);
-        let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
+        let tensors = self.scenario.gradient_tensors(Part::HeldOut, &self.histogram_images, hyper);
         let Setup { seed, batch_size, .. } = self.info.config.setup;
         let looked_at = (&*self.histogram_images, self.scenario.held_out().labels());
         let channel = Channel::of(hyper, batch_size);
@@ -311,6 +322,23 @@ impl Session {
         }
         let tensors = self.scenario.sample_tensors(&self.sample_images, hyper);
         self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
+    }
+
+    /// Begins to train a fresh auxiliary network, unless one is in training.
+    pub fn probe(&mut self, hyper: &Hyper) {
+        if self.probe.is_none() {
+            let RunInfo { run, config, origins, .. } = &self.info;
+            let (knobs, tested) = ((&config.setup, hyper), &*self.histogram_images);
+            self.probe = Some(Probe::new((*run, self.step), &*self.scenario, knobs, tested, origins.len()));
+        }
+    }
+
+    /// One turn of the fresh auxiliary network's training, if one is in training.
+    pub fn advance_probe(&mut self) {
+        if let Some(reading) = self.probe.as_mut().and_then(Probe::advance) {
+            self.readings.push(reading);
+            self.probe = None;
+        }
     }
 
     /// Asks for the held-out images at `indices`, as far as there are such.
@@ -396,6 +424,7 @@ impl Session {
     pub fn abandon(&mut self) {
         self.skip_rehearsal();
         self.assessments.clear();
+        self.probe = None;
         self.readings.clear();
     }
 

@@ -86,6 +86,7 @@ fn every_column_of_a_run_is_explained() {
     explains("comparison.csv", first(tables::comparison().bytes()));
     explains("tasks.csv", first(tables::tasks().bytes()));
     explains("saturation.csv", first(tables::saturation().bytes()));
+    explains("probe.csv", first(tables::probe().bytes()));
     explains("robustness.csv", columns::ROBUSTNESS.map(String::from));
     let edges = &made_up::histograms(1, 1).edges;
     let histograms = columns::histogram_header(edges);
@@ -113,6 +114,7 @@ fn every_key_of_a_record_is_explained() {
         evaluation: Some(&evaluation),
         tasks: Some(&tasks),
         saturation: Some(&saturation),
+        probe: Some(made_up::probed(1, 10).readings),
     };
     let time = (web_time::SystemTime::now(), std::time::Duration::ZERO);
     explains_json("run.json", &RunRecord::new(Ended::Finished, &info, latest, &[], time).text());

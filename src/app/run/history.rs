@@ -6,8 +6,8 @@ use crate::app::run::series::{Row, Series};
 use crate::config::{Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
 use crate::platform;
 use crate::protocol::{
-    Activity, Audited, Event, Failure, Histograms, Pictures, Preparing, Report, Robustness, RunId, RunInfo,
-    RunState, Samples, Saturation, Tasks,
+    Activity, Audited, Event, Failure, Histograms, Pictures, Preparing, Readings, Report, Robustness, RunId,
+    RunInfo, RunState, Samples, Saturation, Tasks,
 };
 use crate::show::columns::Metric;
 
@@ -37,6 +37,8 @@ pub struct Baseline {
 
 /// Edits kept; the oldest go first.
 const EDITS: usize = 256;
+/// Probes kept; the oldest go first.
+const PROBES: usize = 1024;
 /// Failures shown until dismissed; the oldest go first.
 const FAILURES: usize = 4;
 
@@ -65,6 +67,10 @@ pub struct History {
     pub saturation: Option<Saturation>,
     /// The mean logit, the share of images of probability 1 and that of images without a gradient.
     pub saturations: Series<3>,
+    /// What fresh auxiliary networks read, oldest first.
+    pub probes: VecDeque<Readings>,
+    /// Whether one was asked for and has not been heard of.
+    pub awaits_probe: bool,
     /// The held-out images that were asked for last, and how many times such came, so that textures follow them.
     pub pictures: Option<Pictures>,
     /// See [`Self::pictures`].
@@ -246,6 +252,10 @@ impl History {
                 }
                 self.histograms = Some(*histograms);
             }
+            Event::Probed(probed) if probed.run == run => {
+                push_bounded(&mut self.probes, probed.readings, PROBES);
+                self.awaits_probe = false;
+            }
             Event::Saturation(found) if found.run == run => self.saturated(*found),
             Event::Pictures(pictures) if pictures.run == run => {
                 self.pictures = Some(*pictures);
@@ -261,6 +271,7 @@ impl History {
             Event::Saved(bytes) => return Some(Consequence::Save(bytes)),
             Event::Notice(notice) => self.notice = Some(notice),
             Event::Failed(failure) if failure.run == 0 || failure.run >= run => {
+                self.awaits_probe = false;
                 self.fail(failure);
                 return Some(Consequence::Failed);
             }

@@ -13,8 +13,8 @@ use super::{
 use crate::{
     config::{AttackKind, Config, DeviceInfo, TargetKind, knobs::validate},
     protocol::{
-        Comparison, Figure, Histograms, Places, Report, Robustness, RunInfo, Saturation, TaskFigures, Tasks,
-        nullable,
+        Comparison, Figure, Histograms, Places, Readings, Report, Robustness, RunInfo, Saturation,
+        TaskFigures, Tasks, nullable,
     },
 };
 
@@ -45,6 +45,8 @@ pub struct Latest<'a> {
     pub tasks: Option<&'a Tasks>,
     /// What was left of the gradients last.
     pub saturation: Option<&'a Saturation>,
+    /// What a fresh auxiliary network read last.
+    pub probe: Option<Readings>,
 }
 
 /// A `run.json`.
@@ -148,6 +150,8 @@ pub struct LastFigures {
     pub tasks: Option<Vec<TaskRecord>>,
     /// What is left of the gradients; none in files of before it was measured.
     pub saturation: Option<SaturationRecord>,
+    /// What a fresh auxiliary network reads; none where there was none.
+    pub probe: Option<Readings>,
 }
 
 /// A task in a `run.json`.
@@ -301,6 +305,7 @@ impl LastFigures {
             evaluation: latest.evaluation.map(EvaluationRecord::of),
             tasks: latest.tasks.map(|tasks| TaskRecord::all(&tasks.found)),
             saturation: latest.saturation.map(SaturationRecord::of),
+            probe: latest.probe,
         })
     }
 }

@@ -23,6 +23,7 @@ fn full() -> RunRecord {
         evaluation: Some(&evaluation),
         tasks: Some(&tasks),
         saturation: Some(&saturation),
+        probe: Some(made_up::probed(1, 10).readings),
     };
     let time = (SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000), Duration::from_millis(1500));
     RunRecord::new(Ended::Finished, &info, latest, &["no GPU".into()], time)
