@@ -57,6 +57,7 @@ impl Example {
             histogram_every_steps,
             evaluate_every_steps,
             evaluate_samples,
+            probe_every_steps,
             ..
         } = config.hyper;
         config.hyper = Hyper {
@@ -71,6 +72,7 @@ impl Example {
             histogram_every_steps,
             evaluate_every_steps,
             evaluate_samples,
+            probe_every_steps,
             ..Hyper::default()
         };
         config.setup.auxiliary_network = AuxiliaryKind::GroupNorm;

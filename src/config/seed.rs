@@ -46,6 +46,8 @@ pub enum Stream {
     Shuffle = 0x5eed_0012,
     /// Uniform noise on training images.
     UniformNoise = 0x5eed_0013,
+    /// The fresh auxiliary networks that a run under way is probed with; numbers of steps are mixed in.
+    FreshProbe = 0x5eed_0020,
 }
 
 impl Stream {
@@ -74,9 +76,9 @@ pub const fn number_of_name(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::Stream::{
-        AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, HeldOutNoise, Look, NetworkNoise, Probe,
-        ProbeImages, Sample, Shuffle, StudentShare, Surrogate, TaskNoise, Teacher, TrainingAttacks,
-        UniformNoise, Verdict,
+        AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, FreshProbe, HeldOutNoise, Look,
+        NetworkNoise, Probe, ProbeImages, Sample, Shuffle, StudentShare, Surrogate, TaskNoise, Teacher,
+        TrainingAttacks, UniformNoise, Verdict,
     };
     use super::*;
     use crate::config::ATTACKS;
@@ -100,6 +102,7 @@ mod tests {
             Channel,
             Shuffle,
             UniformNoise,
+            FreshProbe,
         ];
         let learns = [Auxiliary, TrainingAttacks, Augmentation, NetworkNoise];
         for seed in 0..2000 {

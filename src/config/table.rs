@@ -59,6 +59,7 @@ knobs! { Config:
         attack_steps: usize = 10 => count(1..=1000), "attack steps", "iterations", Attack, [..], Always, "k of the iterative attacks";
         report_every_steps: u64 = 10 => count(1..=1_000_000), "report every", "steps", Measuring, [..], Always, "losses and accuracies are averages over this interval";
         histogram_every_steps: u64 = 50 => count(0..=1_000_000), "histograms every", "steps", Measuring, [..], Always, "0 turns them off";
+        probe_every_steps: u64 = 500 => count(0..=1_000_000), "fresh probe every", "steps", Measuring, [..], Always, "a new auxiliary network, trained briefly on gradient tensors as they stand: what the running one no longer reads, it may; 0 turns it off";
         evaluate_every_steps: u64 = 200 => count(0..=1_000_000), "robustness every", "steps", Measuring, [..], Always, "0 turns it off";
         evaluate_samples: usize = 256 => count(1..=1_000_000), "robustness samples", "images", Measuring, [..], Always, "held-out images attacked each time, each class as frequent as among all";
     }

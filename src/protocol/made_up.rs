@@ -6,8 +6,12 @@ use web_time::Duration;
 use super::audit::{Audited, Light, Verdict};
 use super::gradients::{ClassHistogram, Histograms, PERCENTILES, Sample, Samples};
 use super::message::{Activity, Event, RunState};
+use super::probe::{Probed, Readings};
 use super::robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase};
 use super::run::{Places, Report, RunId, RunInfo};
+use super::saturation::{
+    CERTAIN_MARGIN, ImageMargin, Mass, NoiseLevel, Pictures, Saturation, VANISHED_MARGIN,
+};
 use super::tasks::{Figure, TaskFigures, TaskSample, Tasks, Unit};
 use crate::config::{
     AttackKind, Config, DeviceInfo, Hyper, Mode, MultitaskMethod, Norm, ScenarioKind, Setup, TargetKind,
@@ -258,6 +262,66 @@ pub fn histograms(run: RunId, step: u64) -> Histograms {
     Histograms { run, step, edges, classes, distance, floor: 0.021, comparison: None, before: None }
 }
 
+/// What is left of the gradients of 256 images: less and less, and from step 1,000 on of some nothing.
+pub fn saturation(run: RunId, step: u64) -> Saturation {
+    let mut noise = Noise(step + 5);
+    let scale = 1.0 + (step as f64 / 330.0).powi(3);
+    let images = (0..256)
+        .map(|index| {
+            let label = (index * 7 % 10) as u8;
+            let margin = (scale * (2.0 * noise.draw() + noise.draw() - 0.4)) as f32;
+            ImageMargin {
+                index,
+                label,
+                said: if margin > 0.0 { label } else { (label + 3) % 10 },
+                margin,
+                probability: if margin >= CERTAIN_MARGIN { 1.0 } else { 1.0 / (1.0 + (-margin).exp()) },
+                is_zero: margin > VANISHED_MARGIN,
+            }
+        })
+        .collect();
+    let masses = (0..10).map(|class| {
+        let right = 0.09 - 0.006 * f64::from(class);
+        Mass { right, wrong: 0.1 - right + 0.002 * (f64::from(class) - 4.5) }
+    });
+    Saturation {
+        run,
+        step,
+        images,
+        mean_logit: -2.0 - 0.02 * step as f64,
+        masses: masses.collect(),
+        noise: None,
+    }
+}
+
+/// What a fresh auxiliary network reads: more than the running one.
+pub fn probed(run: RunId, step: u64) -> Probed {
+    let share = |hits| Share { hits, total: 256 };
+    let running = share((256.0 * report(run, step, Hyper::default()).auxiliary_accuracy) as u32);
+    let (fresh, noiseless) = (share(248), Some(share(251)));
+    Probed { run, readings: Readings { step, probe_steps: 64, running, fresh, noiseless } }
+}
+
+/// How gradients stand to a channel's noise, class by class.
+pub fn noise_level() -> NoiseLevel {
+    NoiseLevel {
+        deviation: 1.0,
+        in_gradient: 1.0 / 30.0,
+        signal: (0..10).map(|class| 0.12 + 0.09 * f64::from(class)).collect(),
+    }
+}
+
+/// The images of these numbers.
+pub fn pictures(run: RunId, indices: &[u32]) -> Pictures {
+    let image = |index: &u32| pixels(|x, y| garment((*index * 7 % 10) as usize, x, y) as f32);
+    Pictures {
+        run,
+        indices: indices.to_vec(),
+        shape: [1, 28, 28],
+        pixels: indices.iter().flat_map(image).collect(),
+    }
+}
+
 /// An evaluation of 256 images.
 pub fn robustness(run: RunId, step: u64, complete: bool) -> Robustness {
     let progress = (step as f64 / 1500.0).min(1.0);
@@ -398,12 +462,14 @@ pub fn a_run(run: RunId, steps: u64) -> Vec<Event> {
         events.push(report(run, step, hyper).into());
         if step % 50 == 0 {
             events.push(histograms(run, step).into());
+            events.push(saturation(run, step).into());
         }
         if step % 200 == 0 {
             events.push(samples(run, step).into());
             events.push(robustness(run, step, false).into());
             events.push(robustness(run, step, true).into());
             events.push(audited(run, step, true).into());
+            events.push(Event::Probed(probed(run, step)));
         }
     }
     events

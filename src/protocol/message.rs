@@ -2,8 +2,10 @@
 
 use super::audit::Audited;
 use super::gradients::{Histograms, Samples};
+use super::probe::Probed;
 use super::robustness::Robustness;
 use super::run::{Preparing, Report, RunId, RunInfo};
+use super::saturation::{Pictures, Saturation};
 use super::tasks::Tasks;
 use crate::config::{Players, Setup, Threat};
 
@@ -30,6 +32,10 @@ pub enum Command {
         /// Held-out images; all of them where there are fewer.
         samples: usize,
     },
+    /// See what a fresh auxiliary network reads, beside whatever else goes on; a probe under way goes on.
+    Probe,
+    /// Answer with the held-out images of these numbers, as [`Event::Pictures`]; numbers that there are not are left out.
+    Show(Vec<u32>),
     /// Keep the main network at hand for runs whose setup says [`KEPT_TEACHER`](crate::config::KEPT_TEACHER).
     Teach,
     /// Answer with [`Event::Saved`].
@@ -55,6 +61,12 @@ pub enum Event {
     Histograms(Box<Histograms>),
     /// A few images with their gradient tensors and adversarial examples.
     Samples(Box<Samples>),
+    /// What is left of the gradients of held-out images.
+    Saturation(Box<Saturation>),
+    /// What a fresh auxiliary network reads.
+    Probed(Probed),
+    /// Held-out images that were asked for.
+    Pictures(Box<Pictures>),
     /// The figures of several tasks.
     Tasks(Box<Tasks>),
     /// Robust accuracy so far; `complete` on the last of an evaluation.
@@ -90,6 +102,12 @@ impl From<Histograms> for Event {
 impl From<Samples> for Event {
     fn from(samples: Samples) -> Self {
         Self::Samples(Box::new(samples))
+    }
+}
+
+impl From<Saturation> for Event {
+    fn from(saturation: Saturation) -> Self {
+        Self::Saturation(Box::new(saturation))
     }
 }
 

@@ -9,14 +9,21 @@ mod gradients;
 pub mod made_up;
 mod message;
 pub mod nullable;
+mod probe;
 mod robustness;
 mod run;
+mod saturation;
 mod tasks;
 
 pub use audit::{Audited, Light, Verdict};
 pub use channel::{Delivery, Local, Remote, connect, end};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
 pub use message::{Activity, Command, Event, Failure, RunState};
+pub use probe::{Probed, Readings};
 pub use robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase, balanced};
 pub use run::{Places, Preparing, Report, RunId, RunInfo};
+pub use saturation::{
+    CERTAIN_MARGIN, ImageMargin, MARGIN_BARS, MARGIN_EDGES, Mass, NoiseLevel, Pictures, Saturation,
+    VANISHED_MARGIN,
+};
 pub use tasks::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit, gain_by_task, loss_over_metrics};

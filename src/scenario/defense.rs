@@ -9,7 +9,7 @@ use rand_distr::{Distribution, StandardNormal};
 use super::{
     augmentation,
     images::upload,
-    interface::{GradientTensors, Scenario, State},
+    interface::{GradientTensors, Part, Scenario, State},
     measures::PendingMeasures,
     player::{Player, auxiliary_network, auxiliary_turns, schedule},
 };
@@ -307,8 +307,9 @@ impl Scenario for Defense {
         Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: batch_size })
     }
 
-    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
-        let batch = self.held_out.gather(indices);
+    fn gradient_tensors(&self, of: Part, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        let images = self.images(of);
+        let batch = images.gather(indices);
         let (gradients, logits) =
             self.main.network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone());
         let read = Channel::of(hyper, self.setup.batch_size).looked_at(gradients.clone());
@@ -320,7 +321,7 @@ impl Scenario for Defense {
             teacher_logits: None,
             before: None,
             gradients,
-            origins: indices.iter().map(|index| self.held_out.labels()[*index as usize]).collect(),
+            origins: indices.iter().map(|index| images.labels()[*index as usize]).collect(),
             auxiliary_logits,
         }
     }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{
     augmentation,
     images::upload,
-    interface::{GradientTensors, Scenario, State},
+    interface::{GradientTensors, Part, Scenario, State},
     measures::PendingMeasures,
     player::{Player, auxiliary_network, auxiliary_turns, schedule},
     teacher::{Preparation, Teacher},
@@ -257,8 +257,8 @@ impl Scenario for Distillation {
         Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: ORIGINS.len() * batch_size })
     }
 
-    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
-        let batch = self.held_out.gather(indices);
+    fn gradient_tensors(&self, of: Part, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        let batch = self.images(of).gather(indices);
         let of = |player: &Player| {
             player.network.input_gradient(&player.weights, batch.images.clone(), batch.one_hot.clone())
         };

@@ -25,12 +25,12 @@ pub trait Scenario {
     /// Averages over the steps since the last call, still on the device; None where there were none.
     fn take_measures(&mut self) -> Option<PendingMeasures>;
 
-    /// The gradient tensors of the held-out images at `indices`.
-    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors;
+    /// The gradient tensors of the images at `indices`.
+    fn gradient_tensors(&self, of: Part, indices: &[u32], hyper: &Hyper) -> GradientTensors;
 
-    /// The same of images that are shown, with gradients shaped like the images.
+    /// The same of held-out images that are shown, with gradients shaped like the images.
     fn sample_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
-        self.gradient_tensors(indices, hyper)
+        self.gradient_tensors(Part::HeldOut, indices, hyper)
     }
 
     /// The figures of the tasks as they stand, where there are several.
@@ -65,11 +65,28 @@ pub trait Scenario {
     /// The images that no network is trained on.
     fn held_out(&self) -> &DeviceImages;
 
+    /// The one or the other.
+    fn images(&self, of: Part) -> &DeviceImages {
+        match of {
+            Part::Training => self.train(),
+            Part::HeldOut => self.held_out(),
+        }
+    }
+
     /// All networks as they stand; cheap, for nothing is copied.
     fn state(&self) -> State;
 
     /// Puts all networks back to `state`.
     fn restore(&mut self, state: State);
+}
+
+/// Which images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Those that the main network is trained on.
+    Training,
+    /// Those that no network is trained on.
+    HeldOut,
 }
 
 /// What changes in a scenario as it is trained.

@@ -13,7 +13,7 @@ pub mod teacher;
 pub use defense::Defense;
 pub use distillation::Distillation;
 pub use images::upload;
-pub use interface::{GradientTensors, Scenario, State};
+pub use interface::{GradientTensors, Part, Scenario, State};
 pub use measures::{Measures, PendingMeasures};
 pub use multitask::Multitask;
 pub use player::{Player, auxiliary_network};

@@ -5,7 +5,7 @@ use super::number::{decimal, deviation_in_words, short_percent};
 use super::palette::Role;
 use super::smooth::{SMOOTHING, smooth};
 use crate::config::{Norm, TargetKind};
-use crate::protocol::{Curve, Point, Robustness, Share};
+use crate::protocol::{Curve, Point, Readings, Robustness, Share};
 
 /// How visible the interval about a curve is.
 const BAND: f64 = 0.13;
@@ -30,8 +30,14 @@ pub fn losses(main: &[[f64; 2]], auxiliary: &[[f64; 2]]) -> Chart {
 }
 
 /// The accuracies of both networks, by step, with what chance gives among `origins` origins, and the main network's on
-/// held-out images.
-pub fn accuracies(main: &[[f64; 2]], auxiliary: &[[f64; 2]], held_out: &[[f64; 2]], origins: usize) -> Chart {
+/// held-out images; and what fresh auxiliary networks read.
+pub fn accuracies(
+    main: &[[f64; 2]],
+    auxiliary: &[[f64; 2]],
+    held_out: &[[f64; 2]],
+    probes: &[Readings],
+    origins: usize,
+) -> Chart {
     let x = step_axis(main);
     let chance = 1.0 / origins.max(1) as f64;
     let mut marks: Vec<Mark> = [
@@ -44,6 +50,13 @@ pub fn accuracies(main: &[[f64; 2]], auxiliary: &[[f64; 2]], held_out: &[[f64; 2
     if !held_out.is_empty() {
         marks.push(Mark::new(Shape::Dots, held_out.to_vec(), Role::Good).named("main, held-out images"));
     }
+    for (role, name, share) in fresh() {
+        let read = probes.iter().filter_map(|found| Some([found.step as f64, share(found)?.value()]));
+        let read: Vec<[f64; 2]> = read.collect();
+        if !read.is_empty() {
+            marks.push(Mark::new(Shape::Dots, read, role).named(name));
+        }
+    }
     let points = x.range.map(|x| [x, chance]).to_vec();
     let name = format!("chance, {}", short_percent(chance));
     marks.push(Mark::new(Shape::Dashes, points, Role::Reference).named(name));
@@ -55,6 +68,17 @@ pub fn accuracies(main: &[[f64; 2]], auxiliary: &[[f64; 2]], held_out: &[[f64; 2
         y: Axis::percent("accuracy"),
         marks,
     }
+}
+
+/// A share of what fresh auxiliary networks read: whose colour it has, its name, and its value where there is one.
+pub type Fresh = (Role, &'static str, fn(&Readings) -> Option<Share>);
+
+/// What is drawn of probes.
+pub fn fresh() -> [Fresh; 2] {
+    [
+        (Role::Worst, "fresh auxiliary network", |found| Some(found.fresh)),
+        (Role::Adversary, "fresh, without the noise", |found| found.noiseless),
+    ]
 }
 
 /// Robust accuracy against ε in one norm, attack by attack, with 95 % intervals; in L∞, in which a run trains, its
@@ -184,16 +208,19 @@ mod tests {
 
     #[test]
     fn chance_of_many_classes_keeps_its_digits() {
-        let name = |origins| accuracies(&[], &[], &[], origins).marks.last().unwrap().name.clone().unwrap();
+        let name =
+            |origins| accuracies(&[], &[], &[], &[], origins).marks.last().unwrap().name.clone().unwrap();
         assert_eq!([10, 40, 3].map(name), ["chance, 10 %", "chance, 2.5 %", "chance, 33.3 %"]);
     }
 
     #[test]
     fn chance_crosses_the_accuracies() {
-        let chart = accuracies(&[[0.0, 0.5], [100.0, 0.9]], &[], &[], 10);
+        let chart = accuracies(&[[0.0, 0.5], [100.0, 0.9]], &[], &[], &[made_up::probed(1, 50).readings], 10);
         let chance = chart.marks.last().unwrap();
         assert_eq!((chance.shape, &chance.points[..]), (Shape::Dashes, &[[0.0, 0.1], [100.0, 0.1]][..]));
         assert_eq!(chance.name.as_deref(), Some("chance, 10 %"));
+        let fresh = &chart.marks[chart.marks.len() - 2];
+        assert_eq!((fresh.role, fresh.points[0][0]), (Role::Adversary, 50.0), "with noise there are two");
     }
 
     #[test]

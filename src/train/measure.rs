@@ -4,7 +4,8 @@ use burn::tensor::{Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use crate::protocol::{
-    ClassHistogram, Comparison, Event, Histograms, PERCENTILES, RunId, Sample, Samples, Share, Tasks,
+    ClassHistogram, Comparison, Event, Histograms, PERCENTILES, Pictures, RunId, Sample, Samples, Share,
+    Tasks,
 };
 use crate::{
     attack::{Goal, Recipe, Victim},
@@ -15,7 +16,9 @@ use crate::{
         gradient_normalization::Scale,
         histogram,
         histogram::MOMENTS,
-        hits, normalize_gradient, read_all, softmax,
+        hits,
+        images::DeviceImages,
+        normalize_gradient, read, read_all, softmax,
     },
     scenario::{GradientTensors, Measures, Player, Preparation, State, multitask::PendingFigures},
 };
@@ -175,6 +178,28 @@ fn class_histogram(counts: Vec<u32>, moments: &[f32], edges: &[f32]) -> ClassHis
     all[PERCENTILES.len() + 1] = max;
     let deviation = (squares / entries as f64 - mean * mean).max(0.0).sqrt();
     ClassHistogram { mean, deviation, percentiles: all, counts }
+}
+
+/// Most images that are shown at once.
+const MOST_PICTURES: usize = 32;
+
+/// The first [`MOST_PICTURES`] of the `held_out` images at `indices`, as far as there are such.
+pub fn pictures(
+    run: RunId,
+    held_out: &DeviceImages,
+    mut indices: Vec<u32>,
+) -> impl Future<Output = Result<Answer, String>> + use<> {
+    indices.retain(|index| (*index as usize) < held_out.len());
+    indices.truncate(MOST_PICTURES);
+    let shape = held_out.shape();
+    let pixels = (!indices.is_empty()).then(|| read(held_out.gather(&indices).images));
+    async move {
+        let pixels = match pixels {
+            Some(pixels) => pixels.await?,
+            None => Vec::new(),
+        };
+        Ok(Answer::Tell(Event::Pictures(Box::new(Pictures { run, indices, shape, pixels }))))
+    }
 }
 
 /// A few images with their gradient tensors and PGD examples.

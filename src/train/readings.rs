@@ -14,7 +14,7 @@ use crate::gpu::forget_infos;
 pub type Reading<T> = Pin<Box<dyn Future<Output = Result<T, String>>>>;
 
 /// Reads in flight before the trainer waits: enough to keep the device busy, few enough to keep the picture fresh.
-const IN_FLIGHT: usize = 4;
+const IN_FLIGHT: usize = 5;
 
 /// Reads in flight, answered in the order in which they were asked for.
 pub struct Readings<T> {

@@ -8,7 +8,9 @@ use super::{
     checkpoint::{self, Checkpoint, Header, TeacherHeader, Unfit},
     measure::{self, Answer},
     places,
+    probe::Probe,
     readings::{Readings, guarded},
+    saturation::saturation,
     teacher,
 };
 use crate::{
@@ -17,9 +19,9 @@ use crate::{
         TaskSet, Threat, knobs,
     },
     data::{self, DataError, Dataset, balanced_subset, epochs, proportional_subset, scenes::Scenes},
-    nn::network::Statistics,
+    nn::{channel::Channel, network::Statistics},
     protocol::{Event, Failure, Preparing, Report, RunId, RunInfo},
-    scenario::{Defense, Distillation, Measures, Multitask, Preparation, Scenario, State},
+    scenario::{Defense, Distillation, Measures, Multitask, Part, Preparation, Scenario, State},
 };
 
 /// Held-out images whose gradient tensors make the histograms.
@@ -40,6 +42,7 @@ pub struct Session {
     teacher: Option<TeacherHeader>,
     readings: Readings<Answer>,
     assessments: Assessments,
+    probe: Option<Probe>,
     device: Device,
     histogram_images: Vec<u32>,
     sample_images: Vec<u32>,
@@ -182,6 +185,7 @@ impl Session {
             teacher,
             readings: Readings::default(),
             assessments: Assessments::default(),
+            probe: None,
             device: device.clone(),
             kept: None,
             saving: false,
@@ -196,7 +200,7 @@ impl Session {
 
     /// Whether an evaluation or a read is under way.
     pub fn is_busy(&self) -> bool {
-        !self.assessments.is_empty() || !self.readings.is_empty()
+        !self.assessments.is_empty() || self.probe.is_some() || !self.readings.is_empty()
     }
 
     /// Whether the first step is still to be rehearsed.
@@ -261,15 +265,23 @@ impl Session {
         self.step += 1;
         let due = |every: u64| every > 0 && self.step.is_multiple_of(every);
         let (histograms, robustness) = (due(hyper.histogram_every_steps), due(hyper.evaluate_every_steps));
+        let probe = due(hyper.probe_every_steps);
         if report || self.step.is_multiple_of(hyper.report_every_steps) || self.is_finished() {
             self.report(hyper, before);
         }
         if histograms || (self.is_finished() && hyper.histogram_every_steps > 0) {
             self.show_gradients(hyper);
         }
+        if probe || (self.is_finished() && hyper.probe_every_steps > 0) {
+            self.probe(hyper);
+        }
         if robustness && !self.assessments.has_attacks() {
             let threats = Occasion::Running.threats(self.info.config.setup.scenario, &self.in_pixels(hyper));
             self.evaluate(threats, hyper.evaluate_samples);
+        }
+        // Whoever waits for the end of a run gets its last probe with it.
+        while self.is_finished() && self.probe.is_some() {
+            self.advance_probe();
         }
         self.clock.trained += begin.elapsed();
     }
@@ -304,14 +316,40 @@ impl Session {
     /// Asks for histograms of the gradient tensors, and for samples.
     pub fn show_gradients(&mut self, hyper: &Hyper) {
         let (run, step, hyper) = (self.info.run, self.step, &self.in_pixels(hyper));
-        let tensors = self.scenario.gradient_tensors(&self.histogram_images, hyper);
-        let seed = self.info.config.setup.seed ^ step;
+        let tensors = self.scenario.gradient_tensors(Part::HeldOut, &self.histogram_images, hyper);
+        let Setup { seed, batch_size, .. } = self.info.config.setup;
+        let looked_at = (&*self.histogram_images, self.scenario.held_out().labels());
+        let channel = Channel::of(hyper, batch_size);
+        self.readings.push(saturation((run, step), &tensors, looked_at, &channel));
+        let seed = seed ^ step;
         self.readings.push(measure::histograms(run, step, tensors, self.info.origins.len(), seed));
         if let Some(figures) = self.scenario.task_figures(hyper) {
             self.readings.push(measure::tasks(run, step, figures));
         }
         let tensors = self.scenario.sample_tensors(&self.sample_images, hyper);
         self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
+    }
+
+    /// Begins to train a fresh auxiliary network, unless one is in training.
+    pub fn probe(&mut self, hyper: &Hyper) {
+        if self.probe.is_none() {
+            let RunInfo { run, config, origins, .. } = &self.info;
+            let (knobs, tested) = ((&config.setup, hyper), &*self.histogram_images);
+            self.probe = Some(Probe::new((*run, self.step), &*self.scenario, knobs, tested, origins.len()));
+        }
+    }
+
+    /// One turn of the fresh auxiliary network's training, if one is in training.
+    pub fn advance_probe(&mut self) {
+        if let Some(reading) = self.probe.as_mut().and_then(Probe::advance) {
+            self.readings.push(reading);
+            self.probe = None;
+        }
+    }
+
+    /// Asks for the held-out images at `indices`, as far as there are such.
+    pub fn show_images(&mut self, indices: Vec<u32>) {
+        self.readings.push(measure::pictures(self.info.run, self.scenario.held_out(), indices));
     }
 
     /// Begins to attack held-out images; attacks under way are dropped.
@@ -393,6 +431,7 @@ impl Session {
     pub fn abandon(&mut self) {
         self.skip_rehearsal();
         self.assessments.clear();
+        self.probe = None;
         self.readings.clear();
     }
 

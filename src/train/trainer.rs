@@ -151,6 +151,17 @@ impl Trainer {
                     session.audit(&hyper, samples);
                 }
             }
+            Command::Probe => {
+                let hyper = self.hyper();
+                if let Some(session) = &mut self.session {
+                    session.probe(&hyper);
+                }
+            }
+            Command::Show(indices) => {
+                if let Some(session) = &mut self.session {
+                    session.show_images(indices);
+                }
+            }
             Command::Teach => self.keep_teacher().await,
             Command::Save => {
                 let hyper = self.hyper();
@@ -238,6 +249,7 @@ impl Trainer {
         };
         session.advance_attacks().await?;
         let audited = session.advance_audit().await?;
+        session.advance_probe();
         match work {
             Work::Running => session.train(&hyper, Players::Both, false),
             Work::Steps(players, _) => session.train(&hyper, players, true),
@@ -351,6 +363,8 @@ impl Trainer {
                     Event::Preparing(_)
                         | Event::Report(_)
                         | Event::Histograms(_)
+                        | Event::Saturation(_)
+                        | Event::Probed(_)
                         | Event::Tasks(_)
                         | Event::Samples(_)
                         | Event::Robustness(_)

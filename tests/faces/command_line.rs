@@ -25,16 +25,19 @@ const TINY: [&str; 15] = [
 ];
 
 /// The files of a run.
-const FILES: [&str; 10] = [
+const FILES: [&str; 13] = [
     "run.json",
     "metrics.csv",
     "timing.csv",
     "histograms.csv",
+    "saturation.csv",
+    "probe.csv",
     "robustness.csv",
     "checkpoint.safetensors",
     "losses.png",
     "accuracies.png",
     "histograms.png",
+    "saturation.png",
     "robustness.png",
 ];
 
@@ -298,7 +301,7 @@ fn a_run_leaves_every_file_and_the_same_seed_the_same_metrics() {
     let same = tiny(scratch.path(), "runs/b", &["--quiet"]);
     let other = tiny(scratch.path(), "runs/c", &["--seed", "2"]);
     let read = |folder: &Path, file: &str| std::fs::read(folder.join(file)).unwrap();
-    for table in ["metrics.csv", "histograms.csv", "robustness.csv"] {
+    for table in ["metrics.csv", "histograms.csv", "saturation.csv", "probe.csv", "robustness.csv"] {
         assert_eq!(read(&first, table), read(&same, table), "{table}");
     }
     assert_ne!(read(&first, "metrics.csv"), read(&other, "metrics.csv"));

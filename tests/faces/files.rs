@@ -5,7 +5,7 @@ use std::path::Path;
 
 use great_lab::config::{Config, Hyper, KNOBS, Norm};
 use great_lab::headless::files::tables;
-use great_lab::protocol::{Comparison, Places, Share, WorstCase, made_up};
+use great_lab::protocol::{Comparison, Places, Saturation, Share, WorstCase, made_up};
 use great_lab::show::columns;
 use great_lab::train::record::{Ended, EvaluationRecord, Expectation, Latest, RunRecord};
 use serde_json::Value;
@@ -85,6 +85,8 @@ fn every_column_of_a_run_is_explained() {
     explains("timing.csv", first(tables::timing().bytes()));
     explains("comparison.csv", first(tables::comparison().bytes()));
     explains("tasks.csv", first(tables::tasks().bytes()));
+    explains("saturation.csv", first(tables::saturation().bytes()));
+    explains("probe.csv", first(tables::probe().bytes()));
     explains("robustness.csv", columns::ROBUSTNESS.map(String::from));
     let edges = &made_up::histograms(1, 1).edges;
     let histograms = columns::histogram_header(edges);
@@ -105,11 +107,14 @@ fn every_key_of_a_record_is_explained() {
     let mut evaluation = made_up::robustness(1, 10, true);
     evaluation.worst.push(WorstCase { norm: Norm::L2, ..evaluation.worst[0].clone() });
     let tasks = made_up::tasks(1, 10, 1.0);
+    let saturation = Saturation { noise: Some(made_up::noise_level()), ..made_up::saturation(1, 10) };
     let latest = Latest {
         report: Some(&report),
         histograms: Some(&histograms),
         evaluation: Some(&evaluation),
         tasks: Some(&tasks),
+        saturation: Some(&saturation),
+        probe: Some(made_up::probed(1, 10).readings),
     };
     let time = (web_time::SystemTime::now(), std::time::Duration::ZERO);
     explains_json("run.json", &RunRecord::new(Ended::Finished, &info, latest, &[], time).text());

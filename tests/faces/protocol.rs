@@ -3,7 +3,7 @@
 use crate::adapter::gpu;
 use crate::common::{event, tiny_config, tiny_data, trainer, wait_for};
 use great_lab::{
-    config::{AttackKind, Config, Mode, Players, TargetKind, Threat},
+    config::{AttackKind, Config, Mode, Normalization, Players, ScenarioKind, TargetKind, Threat},
     protocol::{Activity, Audited, Command, Delivery, Event, Remote, Report, RunState, Verdict},
     train::{checkpoint::Checkpoint, spawn},
 };
@@ -55,6 +55,92 @@ fn a_run_starts_paused_steps_one_by_one_and_pauses_again() {
         }
         tell(&remote, Command::Step(Players::Both, 4)).await;
         assert_eq!(wait_for(&mut remote, activity(Activity::Paused)).await.step, 7);
+    });
+}
+
+/// The events of a run from its first step to its last.
+async fn to_its_end(remote: &mut Remote) -> Vec<Event> {
+    tell(remote, Command::Run).await;
+    let mut events = Vec::new();
+    loop {
+        match event(remote).await {
+            Event::State(state) if state.activity == Activity::Finished => return events,
+            Event::Failed(failure) => panic!("{failure:?}"),
+            event => events.push(event),
+        }
+    }
+}
+
+#[test]
+fn what_is_left_of_gradients_is_told_in_every_scenario_and_a_fresh_network_reads_them() {
+    wait(async {
+        for scenario in ScenarioKind::ALL {
+            let change = |config: &mut Config| {
+                (config.setup.scenario, config.setup.steps) = (*scenario, 10);
+                (config.setup.teacher_steps, config.setup.teacher_width) = (2, 0.25);
+                (config.hyper.histogram_every_steps, config.hyper.gradient_noise) = (5, 0.5);
+                config.hyper.normalization = Normalization::Constant;
+            };
+            let (mut remote, ..) = paused(Delivery::Complete, change).await;
+            let events = to_its_end(&mut remote).await;
+            let found = |step: u64| {
+                let at = |event: &&Event| matches!(event, Event::Saturation(found) if found.step == step);
+                match events.iter().find(at) {
+                    Some(Event::Saturation(found)) => found,
+                    _ => panic!("{scenario}: nothing at step {step}"),
+                }
+            };
+            for step in [5, 10] {
+                let found = found(step);
+                assert_eq!(found.images.len(), 128, "{scenario}: all that are held out");
+                assert!(found.images.iter().all(|image| image.margin.is_finite() && !image.is_zero));
+                let mass: f64 = found.masses.iter().map(|mass| mass.right + mass.wrong).sum();
+                assert!((mass - 1.0).abs() < 1e-5, "{scenario}: {mass}");
+                let noise = found.noise.as_ref().expect("there is noise");
+                assert_eq!(noise.signal.len(), found.masses.len());
+                assert!(noise.signal.iter().all(|signal| *signal > 0.0) && noise.in_gradient > 0.0);
+            }
+            let probed = |event: Event| if let Event::Probed(probed) = event { Some(probed) } else { None };
+            let last: Vec<_> = events.into_iter().filter_map(probed).collect();
+            assert_eq!(last.len(), 1, "{scenario}: one, at the end");
+            let copies = match scenario {
+                ScenarioKind::Defense => 1,
+                ScenarioKind::Distillation => 2,
+                // Grey images have no colours to restore.
+                ScenarioKind::Multitask => 3,
+            };
+            let readings = last[0].readings;
+            assert_eq!((readings.step, readings.fresh.total), (10, 128 * copies), "{scenario}");
+            let noiseless = readings.noiseless.expect("there is noise");
+            assert!(noiseless.value() > 1.2 / f64::from(copies).max(2.0), "{scenario}: {readings:?}");
+            tell(&remote, Command::Probe).await;
+            let again = wait_for(&mut remote, probed).await.readings;
+            assert_eq!(again, readings, "{scenario}: of the same step");
+            tell(&remote, Command::Show(vec![5, 4_000_000, 0])).await;
+            let shown = |event| if let Event::Pictures(shown) = event { Some(shown) } else { None };
+            let shown = wait_for(&mut remote, shown).await;
+            assert_eq!((&shown.indices[..], shown.pixels.len()), (&[5, 0][..], 2 * 144), "{scenario}");
+        }
+    });
+}
+
+#[test]
+fn a_probe_changes_nothing_of_the_run() {
+    wait(async {
+        let mut losses = Vec::new();
+        for every in [0, 3] {
+            let change = |config: &mut Config| {
+                config.setup.steps = 12;
+                config.hyper.probe_every_steps = every;
+            };
+            let (mut remote, ..) = paused(Delivery::Complete, change).await;
+            let events = to_its_end(&mut remote).await;
+            let probes = events.iter().filter(|event| matches!(event, Event::Probed(_))).count();
+            assert_eq!(probes > 0, every > 0, "{every}");
+            let loss = |event: Event| report(event).map(|report| (report.loss, report.auxiliary_loss));
+            losses.push(events.into_iter().filter_map(loss).collect::<Vec<_>>());
+        }
+        assert_eq!(losses[0], losses[1]);
     });
 }
 

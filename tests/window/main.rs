@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::io::Write;
 use std::rc::Rc;
 
-use egui::{Color32, ColorImage, Key, Theme, Vec2};
+use egui::{Color32, ColorImage, Key, Pos2, Theme, Vec2};
 use egui_kittest::{Harness, kittest::Queryable};
 use great_lab::app::{About, Lab, Options, to_png};
 use great_lab::config::{AttackKind, Config, Hyper, Mode, MultitaskMethod, Norm, Players, TargetKind};
@@ -17,7 +17,8 @@ use great_lab::protocol::made_up::{
     self, a_run, histograms, report, robustness, samples, started, started_tasks, state, tasks,
 };
 use great_lab::protocol::{
-    Activity, Command, Curve, Delivery, Event, Failure, Histograms, Local, Point, Report, WorstCase, connect,
+    Activity, Command, Curve, Delivery, Event, Failure, Histograms, Local, Point, Report, Saturation,
+    WorstCase, connect,
 };
 
 /// A window and the trainer's end of its wires.
@@ -196,6 +197,63 @@ fn several_tasks_have_a_pane_of_their_own() {
     // A defence has its own panes again.
     bench.tell([started(4), state(4, Activity::Paused, 0)]);
     assert!(bench.sees("Audit now") && !bench.sees("Δm"));
+}
+
+#[test]
+fn a_click_on_a_bar_of_margins_shows_its_images() {
+    let mut bench = Bench::new();
+    bench.tell(a_run(1, 600));
+    assert!(bench.sees("of 256 images have p_y = 1 in f32") && bench.sees("mean logit"));
+    let pane = bench.lab(|lab| lab.pane_rects().iter().find(|(name, _)| *name == "saturation").unwrap().1);
+    // Some column of the chart has a bar.
+    let places = (0..24).map(|part| pane.left() + pane.width() * (0.06 + 0.02 * part as f32));
+    let places: Vec<Pos2> = places.map(|x| Pos2::new(x, pane.bottom() - 60.0)).collect();
+    let hit = places.into_iter().find(|at| {
+        bench.harness.hover_at(*at);
+        bench.harness.run();
+        bench.sees("Click to see them")
+    });
+    let at = hit.expect("a bar");
+    bench.commands();
+    bench.harness.drag_at(at);
+    bench.harness.drop_at(at);
+    bench.harness.run();
+    let commands = bench.commands();
+    let [Command::Show(indices)] = &commands[..] else { panic!("{commands:?}") };
+    assert!(bench.sees("The images are on their way.") && !indices.is_empty());
+    bench.tell([Event::Pictures(Box::new(made_up::pictures(1, indices)))]);
+    assert!(!bench.sees("on their way") && bench.sees(" images"));
+    bench.harness.remove_cursor();
+    bench.picture("saturation-images-dark.png");
+    bench.click("Back");
+    assert!(bench.sees("mean logit"));
+}
+
+#[test]
+fn a_fresh_network_is_asked_for_and_told_beside_the_running_one() {
+    let mut bench = Bench::new();
+    bench.tell(a_run(1, 1240));
+    assert!(bench.sees("The running network is blind") && bench.sees("a fresh one still reads 97 %"));
+    assert!(bench.sees("fresh 97 %") && bench.sees("noiseless 98 %"), "beside the button, for want of room");
+    bench.click("Enlarge Discriminator");
+    bench.commands();
+    bench.click("Probe now");
+    assert!(matches!(bench.commands()[..], [Command::Probe]));
+    assert!(bench.sees("Probing"));
+    bench.tell([Event::Probed(made_up::probed(1, 1240))]);
+    assert!(bench.sees("Probe now") && bench.sees("Step 1,240."));
+}
+
+#[test]
+fn gradients_stand_beside_the_noise_through_which_they_are_read() {
+    let mut bench = Bench::new();
+    bench.tell(a_run(1, 400));
+    assert!(!bench.sees("S/N"));
+    bench.tell([Saturation { noise: Some(made_up::noise_level()), ..made_up::saturation(1, 400) }.into()]);
+    assert!(bench.sees("S/N 0.12 to 0.93"));
+    bench.picture("noise-dark.png");
+    bench.click("Table");
+    assert!(bench.sees("0.480"));
 }
 
 #[test]
@@ -484,7 +542,7 @@ fn a_pane_fills_the_window_and_goes_back() {
     assert!(bench.lab(|lab| lab.pane_rects()[0].1.width()) > 1200.0);
     bench.picture("enlarged-dark.png");
     bench.press(Key::Escape);
-    assert_eq!(bench.lab(|lab| lab.pane_rects().len()), 8);
+    assert_eq!(bench.lab(|lab| lab.pane_rects().len()), 9);
 }
 
 #[test]

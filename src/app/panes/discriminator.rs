@@ -8,12 +8,17 @@ use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
+use crate::protocol::Command;
 use crate::show::Table;
 use crate::show::columns::Metric;
+use crate::show::gradients::probe;
 use crate::show::matrix::{classes, shares, total};
 use crate::show::number::{self, count, percent, whole_percent};
 use crate::show::palette::Role;
-use crate::show::{SMOOTHING, charts};
+use crate::show::{Mark, SMOOTHING, Shape, charts};
+
+/// Lower than this there is no room for a sentence.
+const LOW: f32 = 220.0;
 
 /// The pane of the auxiliary network.
 #[derive(Default)]
@@ -54,6 +59,7 @@ impl Pane for Discriminator {
                 .map_or(String::new(), |c| format!("read · chance {}", number::short_percent(c)));
             ui.add(egui::Label::new(RichText::new(chance).size(11.0).color(palette.weak)).truncate());
         });
+        probe_ui(&mut plot_ui, scope, area.height() < LOW);
         accuracy_ui(&mut plot_ui, scope.history, &palette);
         let right = area.with_min_x(area.right() - matrix_width);
         confusion_ui(ui, scope.history, &palette, right, names);
@@ -71,6 +77,46 @@ impl Pane for Discriminator {
         }
         table
     }
+}
+
+/// The button that asks for a fresh network, and what the newest one reads.
+fn probe_ui(ui: &mut Ui, scope: &mut Scope<'_>, is_low: bool) {
+    let palette = scope.palette;
+    let chance = scope.history.chance().unwrap_or(0.0);
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().button_padding = vec2(5.0, 0.0);
+        ui.spacing_mut().item_spacing = vec2(5.0, 1.0);
+        let is_under_way = scope.history.awaits_probe;
+        let text = RichText::new(if is_under_way { "Probing" } else { "Probe now" }).font(tiny());
+        let about = "Trains a new auxiliary network for a few steps on the gradients as they stand, beside training: what the running one no longer reads, it may still.";
+        if ui.add_enabled(!is_under_way, egui::Button::new(text)).on_hover_text(about).clicked() {
+            scope.history.awaits_probe = true;
+            scope.controls.send(Command::Probe);
+        }
+        let mut job = egui::text::LayoutJob::default();
+        let format = |color| egui::TextFormat::simple(tiny(), color);
+        let Some(found) = scope.history.probes.back() else {
+            job.append("with a fresh network", 0.0, format(palette.weak));
+            ui.add(egui::Label::new(job).truncate());
+            return;
+        };
+        let sentence = format!("{} Step {}.", probe::sentence(found, chance), count(found.step));
+        for ((role, _, share), name) in charts::fresh().into_iter().zip(["fresh", "noiseless"]) {
+            if let Some(share) = share(found) {
+                job.append("● ", 0.0, format(palette.role(role)));
+                if is_low {
+                    let read = format!("{name} {}  ", whole_percent(share.value()));
+                    job.append(&read, 0.0, format(palette.text));
+                }
+            }
+        }
+        if is_low {
+            ui.add(egui::Label::new(job).truncate()).on_hover_text(sentence);
+        } else {
+            job.append(&sentence, 0.0, format(palette.text));
+            ui.add(egui::Label::new(job).wrap());
+        }
+    });
 }
 
 fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
@@ -92,6 +138,12 @@ fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
         }
         let marks = charts::smoothed(&raw, SMOOTHING, Role::Auxiliary, "auxiliary accuracy");
         chart::marks_ui(plot, palette, marks);
+        for (role, name, share) in charts::fresh() {
+            let read =
+                history.probes.iter().filter_map(|found| Some([found.step as f64, share(found)?.value()]));
+            let dots = Mark::new(Shape::Dots, read.collect(), role).named(name);
+            chart::marks_ui(plot, palette, vec![dots]);
+        }
     });
 }
 

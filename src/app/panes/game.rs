@@ -9,8 +9,9 @@ use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
 use crate::config::{ScenarioKind, Setup};
-use crate::protocol::Activity;
+use crate::protocol::{Activity, Readings};
 use crate::show::Table;
+use crate::show::gradients::probe;
 use crate::show::number::{figure, magnitude, percent, short, short_percent, whole_percent};
 use crate::show::palette::Ground;
 use crate::show::picture::largest;
@@ -391,9 +392,17 @@ fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, setup: &Setup) {
     let readable = accuracy.map(|accuracy| ((accuracy - chance) / (1.0 - chance).max(1e-9)).min(1.0));
     let bar = Rect::from_min_size(area.min + vec2(0.0, 15.0), vec2(area.width(), 7.0));
     let painter = ui.painter();
-    label(painter, bar.left_top() - vec2(0.0, 2.0), Align2::LEFT_BOTTOM, words.hidden, palette.main);
-    let right = bar.right_top() - vec2(0.0, 2.0);
-    label(painter, right, Align2::RIGHT_BOTTOM, words.readable, palette.auxiliary);
+    // Each gets one half, and is cut where it does not fit.
+    for (words, color, align, at) in [
+        (words.hidden, palette.main, 0.0, bar.left_top()),
+        (words.readable, palette.auxiliary, 1.0, bar.right_top()),
+    ] {
+        let mut job = egui::text::LayoutJob::simple_singleline(words.into(), tiny(), color);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(0.5 * area.width() - 4.0);
+        let galley = painter.layout_job(job);
+        let corner = at - vec2(align * galley.size().x, galley.size().y + 2.0);
+        painter.galley(corner, galley, color);
+    }
     let strength = if readable.is_some() { 0.8 } else { 0.25 };
     let ends = [palette.main, palette.auxiliary].map(|color| palette.shade(color, strength));
     painter.add(blend(bar, ends));
@@ -401,7 +410,14 @@ fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, setup: &Setup) {
         let x = bar.left() + bar.width() * readable.max(0.0) as f32;
         painter.circle(pos2(x, bar.center().y), 6.0, palette.text, Stroke::new(2.0, palette.card));
     }
-    let sentence = sentence(accuracy.zip(readable), chance, setup);
+    let blind = scope.history.probes.back().filter(|found| probe::is_blind(found));
+    let sentence = match blind {
+        Some(found) if setup.method().alpha() || setup.method().aligns() => {
+            // Of what there is room for, that is what matters.
+            probe::sentence(&Readings { noiseless: None, ..*found }, chance)
+        }
+        _ => sentence(accuracy.zip(readable), chance, setup),
+    };
     let text = Rect::from_min_max(pos2(area.left(), bar.bottom() + 5.0), area.max);
     let mut below = ui.new_child(egui::UiBuilder::new().max_rect(text));
     below.add(egui::Label::new(egui::RichText::new(sentence).size(11.5)).wrap());

@@ -1,19 +1,24 @@
 //! The gradient tensors of each class: how their entries are distributed, and whether the classes differ at all.
 
 use egui::{RichText, Ui};
-use egui_plot::{GridMark, Line, PlotPoints, Span, VLine};
+use egui_plot::{GridMark, Line, LineStyle, PlotPoints, Span, VLine};
 
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::history::{History, column};
 use crate::config::ScenarioKind;
-use crate::protocol::{ClassHistogram, Histograms, PERCENTILES};
+use crate::protocol::{ClassHistogram, Histograms, NoiseLevel, PERCENTILES};
 use crate::show::Table;
 use crate::show::bins::Bins;
-use crate::show::number::{count, figure};
+use crate::show::number::{count, figure, short};
 use crate::show::shortened;
 
+/// Room that figures and switches need side by side, without and with those of the alignment layers.
+const WIDE: f32 = 350.0;
+const WIDE_ALIGNED: f32 = 440.0;
+/// What the figure about noise takes besides.
+const WIDE_NOISE: f32 = 95.0;
 /// Characters of a name on a switch, and lines of switches that are seen at once.
 const CHIP_NAME: usize = 22;
 const MOST_CHIP_LINES: f32 = 4.0;
@@ -96,7 +101,7 @@ impl Pane for Gradients {
 }
 
 impl Gradients {
-    /// The distance, its floor and how both went; which view.
+    /// The distance, its floor and how both went; which view. In a narrow pane one follows the other, line by line.
     fn header_ui(
         &mut self,
         ui: &mut Ui,
@@ -104,46 +109,75 @@ impl Gradients {
         (histograms, is_aligned): (&Histograms, bool),
         palette: &Palette,
     ) {
+        let room = ui.available_width();
+        let of_noise = if noise(history).is_some() { WIDE_NOISE } else { 0.0 };
+        if room < of_noise + if is_aligned { WIDE_ALIGNED } else { WIDE } {
+            ui.horizontal_wrapped(|ui| {
+                figures_ui(ui, history, histograms, palette);
+                self.views_ui(ui, is_aligned, false);
+            });
+            return;
+        }
         ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 5.0;
-            let help = "Jensen-Shannon distance between the histograms, 0 (the same) to 1 (no overlap), and its floor: what it is when it is shuffled where the gradient tensors come from. At the floor nothing distinguishes them here.";
-            ui.label(RichText::new("D_JS").size(11.5).color(palette.weak)).on_hover_text(help);
-            ui.label(RichText::new(figure(histograms.distance)).strong()).on_hover_text(help);
-            let floor = format!("floor {}", figure(histograms.floor));
-            ui.label(RichText::new(floor).size(11.0).color(palette.weak)).on_hover_text(help);
-            if let Some(comparison) = &histograms.comparison {
-                let help = "Cosine between the student's and the teacher's gradient tensor of the same image, averaged: 1 where they point the same way.";
-                let cosine = format!("cosine {}", figure(comparison.cosine));
-                ui.label(RichText::new(cosine).size(11.5)).on_hover_text(help);
-            }
-            if ui.available_width() > if is_aligned { 400.0 } else { 290.0 } {
+            figures_ui(ui, history, histograms, palette);
+            if ui.available_width() > if is_aligned { 360.0 } else { 250.0 } {
                 sparkline(ui, history, palette);
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.spacing_mut().button_padding = egui::vec2(5.0, 1.0);
-                ui.spacing_mut().item_spacing.x = 2.0;
-                for (view, name) in
-                    [(View::Table, "Table"), (View::Percentiles, "Percentiles"), (View::Histogram, "Histogram")]
-                {
-                    ui.selectable_value(&mut self.view, view, RichText::new(name).font(small()));
-                }
-                if self.view == View::Histogram {
-                    ui.add_space(4.0);
-                    let text = RichText::new("log").font(small());
-                    ui.toggle_value(&mut self.logarithmic, text).on_hover_text("Counts on a logarithmic axis");
-                }
-                if is_aligned {
-                    ui.add_space(4.0);
-                    for (is_before, name, help) in [
-                        (false, "behind", "The tasks' gradients behind the alignment layers"),
-                        (true, "before", "The tasks' gradients before the alignment layers"),
-                    ] {
-                        let text = RichText::new(name).font(small());
-                        ui.selectable_value(&mut self.is_before, is_before, text).on_hover_text(help);
-                    }
-                }
+                self.views_ui(ui, is_aligned, true);
             });
         });
+    }
+
+    /// The switches of the view, in the direction in which they are laid out.
+    fn views_ui(&mut self, ui: &mut Ui, is_aligned: bool, is_reversed: bool) {
+        ui.spacing_mut().button_padding = egui::vec2(5.0, 1.0);
+        ui.spacing_mut().item_spacing.x = 2.0;
+        let mut groups: [fn(&mut Self, &mut Ui, bool, bool); 3] =
+            [Self::sides_ui, Self::scale_ui, Self::kinds_ui];
+        if is_reversed {
+            groups.reverse();
+        }
+        for group in groups {
+            group(self, ui, is_aligned, is_reversed);
+        }
+    }
+
+    /// Before or behind the alignment layers, where there are such.
+    fn sides_ui(&mut self, ui: &mut Ui, is_aligned: bool, is_reversed: bool) {
+        let mut sides = [
+            (true, "before", "The tasks' gradients before the alignment layers"),
+            (false, "behind", "The tasks' gradients behind the alignment layers"),
+        ];
+        if is_reversed {
+            sides.reverse();
+        }
+        for (is_before, name, help) in sides.into_iter().filter(|_| is_aligned) {
+            let text = RichText::new(name).font(small());
+            ui.selectable_value(&mut self.is_before, is_before, text).on_hover_text(help);
+        }
+    }
+
+    /// Whether counts are on a logarithmic axis.
+    fn scale_ui(&mut self, ui: &mut Ui, _is_aligned: bool, _is_reversed: bool) {
+        if self.view == View::Histogram {
+            ui.add_space(4.0);
+            let text = RichText::new("log").font(small());
+            ui.toggle_value(&mut self.logarithmic, text).on_hover_text("Counts on a logarithmic axis");
+            ui.add_space(4.0);
+        }
+    }
+
+    /// Which picture of the distributions.
+    fn kinds_ui(&mut self, ui: &mut Ui, _is_aligned: bool, is_reversed: bool) {
+        let mut views =
+            [(View::Histogram, "Histogram"), (View::Percentiles, "Percentiles"), (View::Table, "Table")];
+        if is_reversed {
+            views.reverse();
+        }
+        for (view, name) in views {
+            ui.selectable_value(&mut self.view, view, RichText::new(name).font(small()));
+        }
     }
 
     /// Switches for the classes; a double-click shows one alone, or all again. Many of them scroll.
@@ -197,6 +231,13 @@ impl Gradients {
             axis.squeezed().for_each(|(low, high)| plot.span(ground(low, high, 0.12)));
             if let Some(bin) = hovered {
                 plot.span(ground(axis.edge(bin), axis.edge(bin + 1), 0.35));
+            }
+            for side in
+                noise(scope.history).into_iter().flat_map(|noise| [-1.0, 1.0].map(|s| s * noise.in_gradient))
+            {
+                let style = LineStyle::dashed_dense();
+                let line = VLine::new("", axis.place(side)).color(palette.adversary).width(1.2);
+                plot.vline(line.style(style).allow_hover(false));
             }
             for (class, histogram) in self.shown_classes(histograms) {
                 let points: PlotPoints<'_> = (first..last)
@@ -315,19 +356,58 @@ impl Gradients {
                     ui.label(RichText::new(text).font(tiny()).color(scope.palette.weak));
                 };
                 ["class", "mean", "deviation"].iter().for_each(|name| heading(ui, name));
+                let noise = noise(scope.history);
+                noise.iter().for_each(|_| heading(ui, "signal to noise"));
                 percentile_names().for_each(|name| heading(ui, &name));
                 ui.end_row();
                 for (class, histogram) in histograms.classes.iter().enumerate() {
                     ui.label(class_label(scope, class));
-                    for value in
-                        [histogram.mean, histogram.deviation].into_iter().chain(histogram.percentiles)
-                    {
+                    let signal = noise.map(|noise| noise.signal.get(class).copied().unwrap_or(f64::NAN));
+                    let figures = [histogram.mean, histogram.deviation].into_iter().chain(signal);
+                    for value in figures.chain(histogram.percentiles) {
                         ui.add(egui::Label::new(RichText::new(figure(value)).font(small())).selectable(true));
                     }
                     ui.end_row();
                 }
             });
         });
+    }
+}
+
+/// The distance between the origins, its floor; how a student's gradients lie to its teacher's, and how all stand to noise.
+fn figures_ui(ui: &mut Ui, history: &History, histograms: &Histograms, palette: &Palette) {
+    ui.spacing_mut().item_spacing.x = 5.0;
+    let help = "Jensen-Shannon distance between the histograms, 0 (the same) to 1 (no overlap), and its floor: what it is when it is shuffled where the gradient tensors come from. At the floor nothing distinguishes them here.";
+    ui.label(RichText::new("D_JS").size(11.5).color(palette.weak)).on_hover_text(help);
+    ui.label(RichText::new(figure(histograms.distance)).strong()).on_hover_text(help);
+    let floor = format!("floor {}", figure(histograms.floor));
+    ui.label(RichText::new(floor).size(11.0).color(palette.weak)).on_hover_text(help);
+    if let Some(comparison) = &histograms.comparison {
+        let help = "Cosine between the student's and the teacher's gradient tensor of the same image, averaged: 1 where they point the same way.";
+        let cosine = format!("cosine {}", figure(comparison.cosine));
+        ui.label(RichText::new(cosine).size(11.5)).on_hover_text(help);
+    }
+    if let Some(noise) = noise(history) {
+        let help = "Signal to noise: how the gradients, once scaled, stand to the noise through which the auxiliary network reads them: root mean square over the noise's deviation, from the least class to the greatest. The dashed lines are where that deviation is among the entries; the table has it class by class.";
+        let signal = format!("S/N {}", range(&noise.signal));
+        ui.label(RichText::new(signal).size(11.0).color(palette.adversary)).on_hover_text(help);
+    }
+}
+
+/// How gradients stand to the channel's noise, where there is some.
+fn noise(history: &History) -> Option<&NoiseLevel> {
+    history.saturation.as_ref()?.noise.as_ref()
+}
+
+/// The least and the greatest of some numbers.
+fn range(values: &[f64]) -> String {
+    let finite = values.iter().copied().filter(|value| value.is_finite());
+    let (low, high) = finite
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    match (short(low), short(high)) {
+        (low, high) if low == high => low,
+        _ if low > high => "n/a".into(),
+        (low, high) => format!("{low} to {high}"),
     }
 }
 

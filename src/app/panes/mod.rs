@@ -10,6 +10,7 @@ mod gradients;
 mod knobs;
 mod robustness;
 mod samples;
+mod saturation;
 mod tasks;
 
 use crate::app::pane::Pane;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Box<dyn Pane>> {
         Box::<gradients::Gradients>::default(),
         Box::<discriminator::Discriminator>::default(),
         Box::<curves::Curves>::default(),
+        Box::<saturation::SaturationPane>::default(),
         Box::<robustness::RobustnessPane>::default(),
         Box::<audit::AuditPane>::default(),
         Box::<samples::SamplesPane>::default(),

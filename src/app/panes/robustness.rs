@@ -24,6 +24,9 @@ pub struct RobustnessPane {
     view: View,
 }
 
+/// Room that the headline and its switches need side by side.
+const WIDE: f32 = 340.0;
+
 /// What of an evaluation is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum View {
@@ -124,7 +127,7 @@ impl RobustnessPane {
         let Some(point) = case.points.iter().min_by(|a, b| off(a).total_cmp(&off(b))) else { return };
         let (low, high) = point.robust.interval();
         let view_shown = &mut self.view;
-        ui.horizontal(|ui| {
+        let figures = |ui: &mut Ui| {
             ui.spacing_mut().item_spacing.x = 6.0;
             ui.label(RichText::new(percent(point.robust.value())).strong().color(scope.palette.text));
             let text = format!(
@@ -136,17 +139,30 @@ impl RobustnessPane {
             );
             ui.label(RichText::new(text).font(tiny()).color(scope.palette.weak))
                 .on_hover_text(describe_worst(case, evaluation));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                ui.spacing_mut().button_padding = egui::vec2(4.0, 0.0);
-                for (view, name, about) in [
-                    (View::Mistakes, "mistakes", "Which class is taken for which under attack"),
-                    (View::Smallest, "smallest ε", "At which radius each image falls"),
-                    (View::Curves, "curves", "Accuracy against ε"),
-                ] {
-                    let text = RichText::new(name).font(tiny());
-                    ui.selectable_value(view_shown, view, text).on_hover_text(about);
-                }
+        };
+        let mut views = [
+            (View::Curves, "curves", "Accuracy against ε"),
+            (View::Smallest, "smallest ε", "At which radius each image falls"),
+            (View::Mistakes, "mistakes", "Which class is taken for which under attack"),
+        ];
+        let mut switches = |ui: &mut Ui, views: &[(View, &str, &str)]| {
+            ui.spacing_mut().button_padding = egui::vec2(4.0, 0.0);
+            for (view, name, about) in views {
+                let text = RichText::new(*name).font(tiny());
+                ui.selectable_value(view_shown, *view, text).on_hover_text(*about);
+            }
+        };
+        if ui.available_width() < WIDE {
+            ui.horizontal_wrapped(|ui| {
+                figures(ui);
+                switches(ui, &views);
             });
+            return;
+        }
+        views.reverse();
+        ui.horizontal(|ui| {
+            figures(ui);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| switches(ui, &views));
         });
     }
 

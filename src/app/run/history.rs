@@ -6,8 +6,8 @@ use crate::app::run::series::{Row, Series};
 use crate::config::{Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
 use crate::platform;
 use crate::protocol::{
-    Activity, Audited, Event, Failure, Histograms, Preparing, Report, Robustness, RunId, RunInfo, RunState,
-    Samples, Tasks,
+    Activity, Audited, Event, Failure, Histograms, Pictures, Preparing, Readings, Report, Robustness, RunId,
+    RunInfo, RunState, Samples, Saturation, Tasks,
 };
 use crate::show::columns::Metric;
 
@@ -37,6 +37,8 @@ pub struct Baseline {
 
 /// Edits kept; the oldest go first.
 const EDITS: usize = 256;
+/// Probes kept; the oldest go first.
+const PROBES: usize = 1024;
 /// Failures shown until dismissed; the oldest go first.
 const FAILURES: usize = 4;
 
@@ -61,6 +63,18 @@ pub struct History {
     pub distances: Series<2>,
     /// On held-out images: accuracy of the teacher, agreement with it, cosine of the gradients; none without a teacher.
     pub comparisons: Series<3>,
+    /// What was left of the gradients last.
+    pub saturation: Option<Saturation>,
+    /// The mean logit, the share of images of probability 1 and that of images without a gradient.
+    pub saturations: Series<3>,
+    /// What fresh auxiliary networks read, oldest first.
+    pub probes: VecDeque<Readings>,
+    /// Whether one was asked for and has not been heard of.
+    pub awaits_probe: bool,
+    /// The held-out images that were asked for last, and how many times such came, so that textures follow them.
+    pub pictures: Option<Pictures>,
+    /// See [`Self::pictures`].
+    pub pictures_received: u64,
     /// The newest samples.
     pub samples: Option<Samples>,
     /// Counts the samples that came, so that textures follow them.
@@ -238,6 +252,15 @@ impl History {
                 }
                 self.histograms = Some(*histograms);
             }
+            Event::Probed(probed) if probed.run == run => {
+                push_bounded(&mut self.probes, probed.readings, PROBES);
+                self.awaits_probe = false;
+            }
+            Event::Saturation(found) if found.run == run => self.saturated(*found),
+            Event::Pictures(pictures) if pictures.run == run => {
+                self.pictures = Some(*pictures);
+                self.pictures_received += 1;
+            }
             Event::Samples(samples) if samples.run == run => {
                 self.samples = Some(*samples);
                 self.samples_received += 1;
@@ -248,6 +271,7 @@ impl History {
             Event::Saved(bytes) => return Some(Consequence::Save(bytes)),
             Event::Notice(notice) => self.notice = Some(notice),
             Event::Failed(failure) if failure.run == 0 || failure.run >= run => {
+                self.awaits_probe = false;
                 self.fail(failure);
                 return Some(Consequence::Failed);
             }
@@ -260,6 +284,12 @@ impl History {
     pub fn fail(&mut self, failure: Failure) {
         self.failures.retain(|known| *known != failure);
         push_bounded(&mut self.failures, failure, FAILURES);
+    }
+
+    fn saturated(&mut self, found: Saturation) {
+        let values = [found.mean_logit, found.certain().value(), found.zero().value()];
+        self.saturations.push(Row { step: found.step as f64, seconds: self.seconds(), values });
+        self.saturation = Some(found);
     }
 
     /// Seconds of training so far.
@@ -277,6 +307,7 @@ impl History {
             notice: self.notice.take(),
             samples_received: self.samples_received + 1,
             tasks_received: self.tasks_received + 1,
+            pictures_received: self.pictures_received + 1,
             single_tasks: self.single_tasks.take(),
             info: Some(info),
             ..Self::default()

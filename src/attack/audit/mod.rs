@@ -2,10 +2,11 @@
 //! 2019). It runs attacks that must order themselves in a certain way, and says where they do not.
 
 mod probe;
+mod pupil;
 mod run;
 mod trial;
 mod verdicts;
 
-pub use probe::Reader;
+pub use pupil::{Pupil, Reader, Tensors};
 pub use run::{Audit, Subject};
 pub use trial::Severity;

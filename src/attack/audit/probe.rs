@@ -4,11 +4,12 @@
 use burn::tensor::{Device, Tensor};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
+use super::pupil::{Pupil, Reader, Tensors};
 use crate::{
-    config::{OptimizerKind, Stream},
-    data::{BatchOrder, proportional_subset},
-    gpu::{NoiseKey, hits, images::DeviceImages, read},
-    nn::{Network, Optimizer, Weights, channel::Channel, loss, optimizer::Rates, weights::first_values},
+    config::Stream,
+    data::proportional_subset,
+    gpu::{images::DeviceImages, read},
+    nn::{Network, Weights},
 };
 
 /// Training images whose gradient tensors it learns from, at most; of these one in [`ONE_IN`] says when to stop.
@@ -20,18 +21,6 @@ const STEPS_A_LOOK: u64 = 50;
 const MOST_STEPS: u64 = 600;
 /// Looks without a better one after which it has levelled.
 const PATIENCE: u64 = 3;
-const LEARNING_RATE: f64 = 2e-3;
-
-/// An auxiliary network that reads classes off gradient tensors.
-#[derive(Clone, Debug)]
-pub struct Reader {
-    /// Its layers.
-    pub network: Network,
-    /// Its weights.
-    pub weights: Weights,
-    /// What it reads of a gradient tensor.
-    pub channel: Channel,
-}
 
 /// What the probe found: whether the class of each held-out gradient tensor was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,9 +35,6 @@ pub(super) struct Probed {
     pub steps: u64,
 }
 
-/// Gradient tensors at the scale that a discriminator reads, before noise, in batches, with one-hot rows.
-type Tensors = Vec<(Tensor<4>, Tensor<2>)>;
-
 /// A probe under way.
 pub(super) struct Probe {
     reader: Reader,
@@ -58,44 +44,11 @@ pub(super) struct Probe {
     seed: u64,
     device: Device,
     fresh: Pupil,
+    /// Most read at a look, the weights of then, and looks since.
+    best: (usize, Weights, u64),
     /// The one on shuffled labels, once the fresh one has levelled.
     floor: Option<Pupil>,
     result: Option<Probed>,
-}
-
-/// A discriminator in training.
-struct Pupil {
-    optimizer: Optimizer,
-    order: BatchOrder,
-    step: u64,
-    /// Of the noise that it reads through.
-    stream: u64,
-    /// Most read at a look, the weights of then, and looks since.
-    best: (usize, Weights, u64),
-}
-
-impl Pupil {
-    fn new(reader: &Reader, batches: usize, seed: u64, device: &Device) -> Self {
-        let values = first_values(&reader.network.specs, seed);
-        let optimizer = Optimizer::new(OptimizerKind::Adam, &values, device);
-        let best = (0, optimizer.weights(), 0);
-        Self { optimizer, order: BatchOrder::new(batches, 1, seed), step: 0, stream: seed, best }
-    }
-
-    /// Steps on the batches that its order says.
-    fn train(&mut self, reader: &Reader, tensors: &Tensors, steps: u64) {
-        for _ in 0..steps {
-            let batch = self.order.indices(self.step)[0] as usize;
-            let (gradients, classes) = &tensors[batch];
-            let phi = self.optimizer.weights().tracked();
-            let key = NoiseKey { stream: self.stream, pass: self.step as u32 };
-            let logits = reader.network.logits(&phi, reader.channel.noisy(gradients.clone(), key));
-            let mut slopes = loss::cross_entropy(logits, classes.clone()).backward();
-            let rates = Rates { learning_rate: LEARNING_RATE, weight_decay: 0.0, momentum: 0.0 };
-            self.optimizer.step(&phi.gradients(&mut slopes), rates);
-            self.step += 1;
-        }
-    }
 }
 
 impl Probe {
@@ -115,8 +68,10 @@ impl Probe {
         let of = |images: &DeviceImages, indices: &[u32]| tensors(victim, reader, images, indices);
         let learn = of(train, learn);
         let device = learn[0].0.device();
+        let fresh = Pupil::new(reader, learn.len(), Stream::Probe.of(seed), &device);
         Self {
-            fresh: Pupil::new(reader, learn.len(), Stream::Probe.of(seed), &device),
+            best: (0, fresh.weights(), 0),
+            fresh,
             look: of(train, look),
             test: of(held_out, indices),
             learn,
@@ -132,8 +87,8 @@ impl Probe {
     pub fn progress(&self) -> f64 {
         match (&self.floor, &self.result) {
             (_, Some(_)) => 1.0,
-            (Some(floor), _) => 0.5 + 0.5 * floor.step as f64 / self.fresh.step.max(1) as f64,
-            (None, None) => 0.5 * self.fresh.step as f64 / MOST_STEPS as f64,
+            (Some(floor), _) => 0.5 + 0.5 * floor.step() as f64 / self.fresh.step().max(1) as f64,
+            (None, None) => 0.5 * self.fresh.step() as f64 / MOST_STEPS as f64,
         }
     }
 
@@ -151,25 +106,25 @@ impl Probe {
             return Ok(());
         }
         if let Some(mut floor) = self.floor.take() {
-            let steps = STEPS_A_LOOK.min(self.fresh.step - floor.step);
+            let steps = STEPS_A_LOOK.min(self.fresh.step() - floor.step());
             let shuffled = self.shuffled();
             floor.train(&self.reader, &shuffled, steps);
-            if floor.step == self.fresh.step {
+            if floor.step() == self.fresh.step() {
                 self.result = Some(self.conclude(&floor).await?);
             }
             self.floor = Some(floor);
             return Ok(());
         }
         self.fresh.train(&self.reader, &self.learn, STEPS_A_LOOK);
-        let weights = self.fresh.optimizer.weights();
+        let weights = self.fresh.weights();
         let read = right(&self.reader, &weights, &self.look).await?.iter().filter(|right| **right).count();
-        let (most, _, since) = &mut self.fresh.best;
+        let (most, _, since) = &mut self.best;
         if read > *most {
-            self.fresh.best = (read, weights, 0);
+            self.best = (read, weights, 0);
         } else {
             *since += 1;
         }
-        if self.fresh.best.2 >= PATIENCE || self.fresh.step >= MOST_STEPS {
+        if self.best.2 >= PATIENCE || self.fresh.step() >= MOST_STEPS {
             self.floor =
                 Some(Pupil::new(&self.reader, self.learn.len(), Stream::Probe.of(self.seed), &self.device));
         }
@@ -198,9 +153,9 @@ impl Probe {
         let reader = &self.reader;
         Ok(Probed {
             running: right(reader, &reader.weights, &self.test).await?,
-            fresh: right(reader, &self.fresh.best.1, &self.test).await?,
-            floor: right(reader, &floor.optimizer.weights(), &self.test).await?,
-            steps: self.fresh.step,
+            fresh: right(reader, &self.best.1, &self.test).await?,
+            floor: right(reader, &floor.weights(), &self.test).await?,
+            steps: self.fresh.step(),
         })
     }
 }
@@ -223,14 +178,8 @@ fn tensors(
 /// Whether the class of each tensor is read, by a network like `reader`'s with those weights; through the same noise each
 /// time.
 async fn right(reader: &Reader, weights: &Weights, tensors: &Tensors) -> Result<Vec<bool>, String> {
-    let of = |(batch, (gradients, classes)): (usize, &(Tensor<4>, Tensor<2>))| {
-        let key = NoiseKey { stream: Stream::Look.number(), pass: batch as u32 };
-        let read = reader.channel.noisy(gradients.clone(), key);
-        hits(reader.network.logits(weights, read), classes.clone()).each
-    };
-    let each: Vec<Tensor<1>> = tensors.iter().enumerate().map(of).collect();
-    if each.is_empty() {
-        return Ok(Vec::new());
+    match reader.right(weights, tensors) {
+        Some(each) => Ok(read(each).await?.iter().map(|one| *one > 0.5).collect()),
+        None => Ok(Vec::new()),
     }
-    Ok(read(Tensor::cat(each, 0)).await?.iter().map(|one| *one > 0.5).collect())
 }

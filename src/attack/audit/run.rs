@@ -3,7 +3,8 @@
 use burn::tensor::Tensor;
 
 use super::{
-    probe::{Probe, Reader},
+    probe::Probe,
+    pupil::Reader,
     trial::{Findings, Inspection, Severity, Trial},
     verdicts,
 };

@@ -13,13 +13,14 @@ use crate::data::Dataset;
 use crate::gpu::images::DeviceImages;
 use crate::gpu::{read, softmax};
 use crate::platform;
-use crate::protocol::{Light, Robustness};
+use crate::protocol::{Light, Robustness, Saturation};
 use crate::scenario::upload;
 use crate::show::number::figure;
 use crate::train::Surrogate;
 use crate::train::assessment::{Advance, Assessment, Brief, Stage, severity};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::record::Incomplete;
+use crate::train::saturation::margins;
 
 use super::examples::Examples;
 use super::kept::{Kept, Layout};
@@ -163,7 +164,7 @@ impl Job {
         if assessment.stage() == Stage::Attacks {
             ledger.add_begun(&self.threats, &mut evaluation);
         } else {
-            weigh(&mut ledger.gallery, &subject, &held_out, &self.indices).await?;
+            weigh(&mut ledger.gallery, &subject, &held_out, (&self.indices, header.step)).await?;
         }
         let audited = self.audit(&mut assessment, &mut ledger, &outfit, tell).await;
         if let Err(problem) = audited {
@@ -287,22 +288,34 @@ impl Job {
     }
 }
 
-/// Adds what the auxiliary network reads off gradient tensors, where it reads classes.
+/// Adds what is left of the gradient tensors of the held-out images at `indices` after so many steps, and what the auxiliary
+/// network reads off them, where it reads classes.
 async fn weigh(
     gallery: &mut Gallery,
     subject: &Subject,
     held_out: &DeviceImages,
-    indices: &[u32],
+    (indices, step): (&[u32], u64),
 ) -> Result<(), String> {
-    let Some(reader) = &subject.reader else { return Ok(()) };
+    let (mut images, mut sum) = (Vec::new(), 0.0);
     let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
     for indices in indices.chunks(WEIGHED_AT_ONCE) {
         let batch = held_out.gather(indices);
-        let (gradient, _) = subject.network.input_gradient(&subject.weights, batch.images, batch.one_hot);
-        let said = reader.network.logits(&reader.weights, reader.channel.looked_at(gradient));
-        probabilities.extend(read(softmax(said)).await?);
-        labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
+        let (gradient, logits) =
+            subject.network.input_gradient(&subject.weights, batch.images, batch.one_hot);
+        if let Some(reader) = &subject.reader {
+            let said = reader.network.logits(&reader.weights, reader.channel.looked_at(gradient.clone()));
+            probabilities.extend(read(softmax(said)).await?);
+            labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
+        }
+        let (of_batch, logits) = margins(logits, gradient, (indices, held_out.labels())).await?;
+        images.extend(of_batch);
+        sum += logits;
     }
-    gallery.weigh(&probabilities, &labels);
+    if subject.reader.is_some() {
+        gallery.weigh(&probabilities, &labels);
+    }
+    let mean_logit = sum / (images.len() * held_out.classes()) as f64;
+    gallery.saturation =
+        Some(Saturation { run: 1, step, images, mean_logit, masses: Vec::new(), noise: None });
     Ok(())
 }

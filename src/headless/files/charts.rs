@@ -207,7 +207,10 @@ mod tests {
         let none = Histograms { classes: vec![], edges: vec![], ..made_up::histograms(1, 1) };
         let charts = [
             (charts::losses(&loss, &auxiliary_loss), charts::losses(&[], &[])),
-            (charts::accuracies(&main, &auxiliary, &held_out, 10), charts::accuracies(&[], &[], &[], 10)),
+            (
+                charts::accuracies(&main, &auxiliary, &held_out, &[], 10),
+                charts::accuracies(&[], &[], &[], &[], 10),
+            ),
             (gradients(&made_up::histograms(1, 1000), &names, "by class"), gradients(&none, &[], "by class")),
             (
                 charts::robustness(&evaluation, Norm::Linf, 0.1),

@@ -6,6 +6,7 @@ use crate::protocol::{Histograms, Point, Report, Robustness, Share, TaskFigures,
 use crate::protocol::{Light, Verdict};
 use crate::show::Table;
 use crate::show::columns::{self, Metric};
+use crate::show::gradients::{probe, saturation};
 use crate::show::number::{decimal, figure, interval, percent, standardised};
 
 /// An empty `metrics.csv`: one row a report.
@@ -121,6 +122,16 @@ pub fn tasks_text(tasks: &TaskFigures) -> String {
         text += &format!("{name:<12} {before:>16} {behind:>13}  {}\n", figures.join(", "));
     }
     text + "figures: on all held-out images; cosines: of the tasks' gradients at the shared representation\n"
+}
+
+/// An empty `saturation.csv`: one row a figure, each time gradient tensors were looked at.
+pub fn saturation() -> Table {
+    Table::new(saturation::COLUMNS)
+}
+
+/// An empty `probe.csv`: one row a fresh auxiliary network.
+pub fn probe() -> Table {
+    Table::new(probe::COLUMNS)
 }
 
 /// `robustness.csv`: one row a radius of an attack, after one without attack.

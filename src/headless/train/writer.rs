@@ -8,9 +8,11 @@ use crate::headless::files::charts::png;
 use crate::headless::files::run_folder::RunFolder;
 use crate::headless::files::tables::{self, HistogramTable};
 use crate::headless::files::write::FolderError;
-use crate::protocol::{Comparison, Event, Histograms, Report, Robustness, RunInfo, Tasks};
+use crate::protocol::{
+    Comparison, Event, Histograms, Readings, Report, Robustness, RunInfo, Saturation, Tasks,
+};
 use crate::show::columns::{self, Metric};
-use crate::show::gradients::gradients;
+use crate::show::gradients::{gradients, probe, saturation};
 use crate::show::{Chart, Table, charts};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::record::{Ended, Latest, RunRecord};
@@ -19,7 +21,7 @@ use crate::train::record::{Ended, Latest, RunRecord};
 const BETWEEN_WRITES: Duration = Duration::from_secs(30);
 
 /// All files that a run may leave.
-pub const FILES: [&str; 14] = [
+pub const FILES: [&str; 17] = [
     RunRecord::FILE,
     Checkpoint::FILE,
     "metrics.csv",
@@ -29,10 +31,13 @@ pub const FILES: [&str; 14] = [
     "tasks.csv",
     "histograms_before.csv",
     "histograms.csv",
+    "saturation.csv",
+    "probe.csv",
     "losses.png",
     "accuracies.png",
     "histograms.png",
     "histograms_before.png",
+    "saturation.png",
     "robustness.png",
 ];
 
@@ -54,6 +59,10 @@ pub struct RunWriter {
     comparison: Table,
     tasks: Table,
     last_tasks: Option<Tasks>,
+    saturation: Table,
+    last_saturation: Option<Saturation>,
+    probe: Table,
+    probes: Vec<Readings>,
     started: SystemTime,
     last_write: Instant,
 }
@@ -77,6 +86,10 @@ impl RunWriter {
             comparison: tables::comparison(),
             tasks: tables::tasks(),
             last_tasks: None,
+            saturation: tables::saturation(),
+            last_saturation: None,
+            probe: tables::probe(),
+            probes: Vec::new(),
             started: SystemTime::now(),
             last_write: Instant::now(),
         }
@@ -144,6 +157,14 @@ impl RunWriter {
                 }
                 self.comparison.extend(tables::comparison_row(histograms));
                 self.last_histograms = Some(Histograms::clone(histograms));
+            }
+            Event::Saturation(found) => {
+                self.saturation.extend(saturation::rows(found, &self.info.origins));
+                self.last_saturation = Some(Saturation::clone(found));
+            }
+            Event::Probed(probed) => {
+                self.probe.push(probe::row(&probed.readings));
+                self.probes.push(probed.readings);
             }
             Event::Tasks(tasks) => {
                 self.tasks.extend(tables::tasks_rows(tasks));
@@ -228,6 +249,7 @@ impl RunWriter {
                 &points(Metric::Accuracy),
                 &points(Metric::AuxiliaryAccuracy),
                 &held_out,
+                &self.probes,
                 self.info.origins.len(),
             );
             all.push(("accuracies.png", accuracies));
@@ -243,6 +265,9 @@ impl RunWriter {
                 let title = "Gradient tensors before alignment, by task";
                 all.push(("histograms_before.png", gradients(before, &self.info.origins, title)));
             }
+        }
+        if let Some(found) = &self.last_saturation {
+            all.push(("saturation.png", saturation::margins(found)));
         }
         if let Some(evaluation) = self.evaluations.last() {
             for norm in evaluation.norms() {
@@ -272,6 +297,8 @@ impl RunWriter {
         }
         let histograms = self.histograms.as_mut().map_or(Vec::new(), |table| table.bytes().to_vec());
         all.push(("histograms.csv", histograms));
+        all.push(("saturation.csv", self.saturation.bytes().to_vec()));
+        all.push(("probe.csv", self.probe.bytes().to_vec()));
         all.push((RunRecord::FILE, self.record(outcome).text().into_bytes()));
         all
     }
@@ -283,6 +310,8 @@ impl RunWriter {
             histograms: self.last_histograms.as_ref(),
             evaluation: self.evaluations.last(),
             tasks: self.last_tasks.as_ref(),
+            saturation: self.last_saturation.as_ref(),
+            probe: self.probes.last().copied(),
         };
         RunRecord::new(outcome, &self.info, latest, &self.notices, time)
     }
@@ -308,6 +337,8 @@ mod tests {
         }
         let before = Some(made_up::histograms(1, 1000).into());
         writer.take(&Histograms { before, ..made_up::histograms(1, 1000) }.into());
+        writer.take(&made_up::saturation(1, 1000).into());
+        writer.take(&Event::Probed(made_up::probed(1, 1000)));
         let clean = Share { hits: 1, total: 9 };
         let partial = Robustness { clean, ..made_up::robustness(1, 1000, false) };
         writer.take(&partial.into());
@@ -329,9 +360,18 @@ mod tests {
         // A header; no attack, 30 points of attacks, 5 of the worst case.
         assert_eq!((lines("histograms.csv"), lines("robustness.csv")), (11, 1 + 1 + 30 + 5));
         assert_eq!(lines("histograms_before.csv"), lines("histograms.csv"));
-        for chart in
-            ["losses.png", "accuracies.png", "histograms.png", "histograms_before.png", "robustness.png"]
-        {
+        // A header; five figures, 24 bars, two of each of ten classes.
+        assert_eq!(lines("saturation.csv"), 1 + 5 + 24 + 20);
+        assert_eq!(json["final"]["saturation"]["certain"]["total"], 256);
+        assert_eq!((lines("probe.csv"), &json["final"]["probe"]["fresh"]["total"]), (2, &256.into()));
+        for chart in [
+            "losses.png",
+            "accuracies.png",
+            "histograms.png",
+            "histograms_before.png",
+            "saturation.png",
+            "robustness.png",
+        ] {
             assert!(scratch.path().join(chart).is_file(), "{chart}");
         }
         for entry in std::fs::read_dir(scratch.path()).unwrap() {

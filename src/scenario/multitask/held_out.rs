@@ -15,6 +15,7 @@ use crate::{
     config::{Hyper, Stream},
     data::proportional_subset,
     gpu::images::Batch,
+    scenario::interface::{Part, Scenario},
 };
 
 /// Held-out images read at once.
@@ -55,7 +56,8 @@ impl Multitask {
         }
         // Files may have their images class by class.
         let few = proportional_subset(self.held_out.labels(), COMPASS_IMAGES, Stream::Sample.number());
-        let compasses = self.held_out_gradients(&few, hyper).map(|gradients| compass(rows(&gradients)));
+        let compasses =
+            self.task_gradients(Part::HeldOut, &few, hyper).map(|gradients| compass(rows(&gradients)));
         let [before, behind] = compasses;
         let flat = |cosines: Tensor<2>| cosines.flatten(0, 1);
         let layers = self.alignment().weights();
@@ -93,22 +95,25 @@ impl Multitask {
         }
     }
 
-    /// Held-out images at `indices` with their noise, and what the tasks want of them.
-    fn held_out_batch(&self, indices: &[u32], hyper: &Hyper) -> (Batch, Tensor<4>, Vec<Target>) {
-        let batch = self.held_out.gather(indices);
+    /// Images at `indices` with a noise that is always the same, and what the tasks want of them.
+    fn noisy_batch(&self, of: Part, indices: &[u32], hyper: &Hyper) -> (Batch, Tensor<4>, Vec<Target>) {
+        let batch = self.images(of).gather(indices);
         let seeds: Vec<u64> = indices
             .iter()
             .map(|index| Stream::HeldOutNoise.number() ^ u64::from(*index).rotate_left(32))
             .collect();
         let input = self.noisy(batch.images.clone(), &seeds, hyper);
-        let scenes = self.scenes.as_ref().map(|[_, held_out]| held_out);
+        let scenes = self.scenes.as_ref().map(|[train, held_out]| match of {
+            Part::Training => train,
+            Part::HeldOut => held_out,
+        });
         let targets = targets(&self.tasks, &batch, indices, scenes);
         (batch, input, targets)
     }
 
     /// What the figures need of held-out images: what was read, wanted and said.
     fn held_out_said(&self, indices: &[u32], hyper: &Hyper) -> HeldOut {
-        let (_, input, targets) = self.held_out_batch(indices, hyper);
+        let (_, input, targets) = self.noisy_batch(Part::HeldOut, indices, hyper);
         let shared = self.encode(&self.main.weights, &input);
         let by_task: Vec<Tensor<4>> =
             (0..self.tasks.len()).map(|task| shared[self.network.encoder_of(task)].clone()).collect();
@@ -116,9 +121,9 @@ impl Multitask {
         HeldOut { input, targets, losses, said }
     }
 
-    /// The tasks' gradients of held-out images, before and behind the alignment layers.
-    pub(super) fn held_out_gradients(&self, indices: &[u32], hyper: &Hyper) -> [Vec<Tensor<4>>; 2] {
-        let (_, input, targets) = self.held_out_batch(indices, hyper);
+    /// The tasks' gradients of images, before and behind the alignment layers.
+    pub(super) fn task_gradients(&self, of: Part, indices: &[u32], hyper: &Hyper) -> [Vec<Tensor<4>>; 2] {
+        let (_, input, targets) = self.noisy_batch(of, indices, hyper);
         let weights = &self.main.weights;
         let tapped = self.tap(weights, &self.encode(weights, &input), &targets, false);
         let aligned = self.aligned(&tapped.gradients);

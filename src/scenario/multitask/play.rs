@@ -8,7 +8,7 @@ use crate::{
     gpu::images::DeviceImages,
     nn::channel::Channel,
     scenario::{
-        interface::{GradientTensors, Scenario, State},
+        interface::{GradientTensors, Part, Scenario, State},
         measures::PendingMeasures,
         player::Player,
     },
@@ -27,9 +27,9 @@ impl Scenario for Multitask {
         Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: self.tasks.len() * batch_size })
     }
 
-    fn gradient_tensors(&self, indices: &[u32], hyper: &Hyper) -> GradientTensors {
-        let [before, aligned] = self.held_out_gradients(indices, hyper);
-        let batch = self.held_out.gather(indices);
+    fn gradient_tensors(&self, of: Part, indices: &[u32], hyper: &Hyper) -> GradientTensors {
+        let [before, aligned] = self.task_gradients(of, indices, hyper);
+        let batch = self.images(of).gather(indices);
         let gradients = Self::stacked(&aligned);
         let read = Channel::of(hyper, self.setup.batch_size).looked_at(gradients.clone());
         GradientTensors {
@@ -50,7 +50,7 @@ impl Scenario for Multitask {
         let Player { network, weights, .. } = &self.main;
         let (gradients, logits) = network.input_gradient(weights, images, batch.one_hot.clone());
         // What the auxiliary network says of the class's own gradient tensor, the first of each image's.
-        let tensors = self.gradient_tensors(indices, hyper);
+        let tensors = self.gradient_tensors(Part::HeldOut, indices, hyper);
         let auxiliary_logits = tensors.auxiliary_logits.narrow(0, 0, indices.len());
         let origins = vec![0; indices.len()];
         GradientTensors { gradients, before: None, logits, auxiliary_logits, origins, ..tensors }

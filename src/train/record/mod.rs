@@ -3,6 +3,7 @@
 mod evaluation;
 mod file;
 mod run;
+mod saturation;
 
 pub use evaluation::{
     AttackRecord, ConfusionRecord, EvaluationRecord, Expectation, Incomplete, ShareRecord, WorstPoint,
@@ -10,6 +11,7 @@ pub use evaluation::{
 };
 pub use file::{RecordError, VERSION};
 pub use run::{DataRecord, Ended, LastFigures, Latest, RunRecord, TaskRecord, read_config, read_run};
+pub use saturation::SaturationRecord;
 
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,13 @@ use web_time::{Duration, SystemTime, UNIX_EPOCH};
 use super::{
     evaluation::EvaluationRecord,
     file::{self, RecordError, VERSION},
+    saturation::SaturationRecord,
 };
 use crate::{
     config::{AttackKind, Config, DeviceInfo, TargetKind, knobs::validate},
     protocol::{
-        Comparison, Figure, Histograms, Places, Report, Robustness, RunInfo, TaskFigures, Tasks, nullable,
+        Comparison, Figure, Histograms, Places, Readings, Report, Robustness, RunInfo, Saturation,
+        TaskFigures, Tasks, nullable,
     },
 };
 
@@ -41,6 +43,10 @@ pub struct Latest<'a> {
     pub evaluation: Option<&'a Robustness>,
     /// The last of several tasks.
     pub tasks: Option<&'a Tasks>,
+    /// What was left of the gradients last.
+    pub saturation: Option<&'a Saturation>,
+    /// What a fresh auxiliary network read last.
+    pub probe: Option<Readings>,
 }
 
 /// A `run.json`.
@@ -142,6 +148,10 @@ pub struct LastFigures {
     pub evaluation: Option<EvaluationRecord>,
     /// Task by task, where there are several.
     pub tasks: Option<Vec<TaskRecord>>,
+    /// What is left of the gradients; none in files of before it was measured.
+    pub saturation: Option<SaturationRecord>,
+    /// What a fresh auxiliary network reads; none where there was none.
+    pub probe: Option<Readings>,
 }
 
 /// A task in a `run.json`.
@@ -290,6 +300,8 @@ impl LastFigures {
             steps_per_second: report.step as f64 / report.elapsed.as_secs_f64(),
             evaluation: latest.evaluation.map(EvaluationRecord::of),
             tasks: latest.tasks.map(|tasks| TaskRecord::all(&tasks.found)),
+            saturation: latest.saturation.map(SaturationRecord::of),
+            probe: latest.probe,
         })
     }
 }

@@ -4,7 +4,7 @@ use web_time::{Duration, SystemTime};
 
 use super::*;
 use crate::config::{AttackKind, Config, Hyper, Norm};
-use crate::protocol::{Comparison, Places, Share, WorstCase, made_up};
+use crate::protocol::{Comparison, Places, Saturation, Share, WorstCase, made_up};
 
 /// The record of a made-up run of several tasks beside a teacher, with all that a record may hold.
 fn full() -> RunRecord {
@@ -16,11 +16,14 @@ fn full() -> RunRecord {
     histograms.comparison = Some(comparison);
     let evaluation = made_up::robustness(1, 3000, true);
     let tasks = made_up::tasks(1, 3000, 1.0);
+    let saturation = Saturation { noise: Some(made_up::noise_level()), ..made_up::saturation(1, 10) };
     let latest = Latest {
         report: Some(&report),
         histograms: Some(&histograms),
         evaluation: Some(&evaluation),
         tasks: Some(&tasks),
+        saturation: Some(&saturation),
+        probe: Some(made_up::probed(1, 10).readings),
     };
     let time = (SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000), Duration::from_millis(1500));
     RunRecord::new(Ended::Finished, &info, latest, &["no GPU".into()], time)

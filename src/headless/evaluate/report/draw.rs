@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::config::Norm;
-use crate::protocol::{Curve, Point, Robustness};
+use crate::protocol::{Curve, Point, Robustness, Saturation};
 use crate::show::charts::{band, curve_name, from_clean, values};
+use crate::show::gradients::saturation::bar_label;
 use crate::show::matrix::shares;
 use crate::show::number::{cell, decimal, deviation_in_words, percent, standardised, whole_percent};
 use crate::show::palette::Role;
@@ -56,15 +57,32 @@ pub fn curves(evaluation: &Robustness, norm: Norm) -> Chart {
 
 /// How many images fall up to each ε.
 pub fn bars(falls: &[(f64, usize)], deviation: Option<f64>) -> String {
-    let n = falls.iter().map(|(_, images)| images).sum::<usize>().max(1) as f64;
+    let named = falls.iter().map(|&(radius, images)| match radius {
+        0.0 => ("wrong without attack".to_owned(), images),
+        radius if radius.is_infinite() => ("never fooled".to_owned(), images),
+        radius => (format!("up to ε = {}{}", decimal(radius), standardised(radius, deviation)), images),
+    });
+    named_bars(&named.collect::<Vec<_>>())
+}
+
+/// How many images have how large a margin: the bars that have some, and those between them.
+pub fn margins(found: &Saturation) -> String {
+    let counts = found.counts();
+    let is_some = |images: &u32| *images > 0;
+    let (Some(first), Some(last)) = (counts.iter().position(is_some), counts.iter().rposition(is_some))
+    else {
+        return String::new();
+    };
+    let named = (first..=last).map(|bar| (format!("margin {}", bar_label(bar)), counts[bar] as usize));
+    named_bars(&named.collect::<Vec<_>>())
+}
+
+/// Images under each name, as shares of all.
+fn named_bars(bars: &[(String, usize)]) -> String {
+    let n = bars.iter().map(|(_, images)| images).sum::<usize>().max(1) as f64;
     let mut rows = String::new();
-    for &(radius, images) in falls {
-        let share = images as f64 / n;
-        let name = match radius {
-            0.0 => "wrong without attack".to_owned(),
-            radius if radius.is_infinite() => "never fooled".to_owned(),
-            radius => format!("up to ε = {}{}", decimal(radius), standardised(radius, deviation)),
-        };
+    for (name, images) in bars {
+        let share = *images as f64 / n;
         let _ = write!(
             rows,
             "<tr><th scope=\"row\">{name}</th><td class=\"number\">{}</td><td><div class=\"bar\" style=\"width:{:.1}%\"></div></td></tr>",

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::draw::{bars, curves, escaped, matrix, picture};
+use super::draw::{bars, curves, escaped, margins, matrix, picture};
 use super::svg::svg;
 use super::{Contents, Seen};
 use crate::config::{Norm, Threat};
 use crate::headless::files::tables::classes_text;
-use crate::protocol::{Light, Point, Robustness, Verdict, WorstCase};
-use crate::show::number::{decimal, interval, percent, standardised};
+use crate::protocol::{Light, Point, Robustness, Saturation, Verdict, WorstCase};
+use crate::show::gradients::saturation;
+use crate::show::number::{decimal, figure, interval, percent, standardised};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -27,6 +28,7 @@ pub fn html(report: &Contents<'_>) -> String {
         body += &of_norm(report, norm);
     }
     body += &format!("<section><h2>Every attack</h2>{}</section>", table(evaluation));
+    body += &report.gallery.saturation.as_ref().map(saturated).unwrap_or_default();
     body += &audit(lights);
     let version = env!("CARGO_PKG_VERSION");
     let _ = write!(
@@ -58,6 +60,18 @@ fn of_norm(report: &Contents<'_>, norm: Norm) -> String {
         );
     }
     section + &confusion(report, norm) + &pictures(report, norm)
+}
+
+/// Whether gradients are still there: a sentence, and the histogram of margins.
+fn saturated(found: &Saturation) -> String {
+    format!(
+        "<section><h2>Is its gradient still there?</h2><p>{}</p><p class=\"weak\">p_y = 1: {}; gradient exactly 0: {}; mean logit {}. Where the label's logit is 16.6 above every other, f32 rounds its probability to 1; where it is 104 above, nothing is left of the gradient.</p>{}</section>",
+        escaped(&saturation::sentence(found).1),
+        percent(found.certain().value()),
+        percent(found.zero().value()),
+        figure(found.mean_logit),
+        margins(found)
+    )
 }
 
 /// The worst case of each norm at its headline's radius, and what it has to be compared with.

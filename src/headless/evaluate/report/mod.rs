@@ -10,7 +10,7 @@ use crate::config::threat::headline_radius;
 use crate::config::{Norm, Threat, VERDICT_DRAWS};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
-use crate::protocol::{Light, Robustness};
+use crate::protocol::{Light, Robustness, Saturation};
 use crate::show::matrix::right;
 use crate::train::record::Incomplete;
 
@@ -67,6 +67,8 @@ pub struct Gallery {
     threats: Vec<(usize, Threat, Seen)>,
     /// Mean `softmax(a')_j` by true class: what GREACE weighs wrong classes with; `K × K`, empty where there is none.
     pairs: Vec<f64>,
+    /// What is left of the gradients; none where the attacks were interrupted.
+    pub saturation: Option<Saturation>,
 }
 
 impl Gallery {

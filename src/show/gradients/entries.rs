@@ -1,10 +1,10 @@
 //! The chart of gradient tensors by class: their histograms over each other, cut to where there is something to see.
 
-use super::chart::{Axis, Chart, Mark, Shape};
-use super::columns::class_name;
-use super::number::{decimal, figure};
-use super::palette::Role;
 use crate::protocol::Histograms;
+use crate::show::chart::{Axis, Chart, Mark, Shape};
+use crate::show::columns::class_name;
+use crate::show::number::{decimal, figure};
+use crate::show::palette::Role;
 
 /// Share of all entries that may be merged into the middle column, besides those of the middle bin itself.
 const MERGED: f64 = 0.005;
