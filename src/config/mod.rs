@@ -3,20 +3,20 @@
 //! Every fact stands once: a knob's in the table of [`KNOBS`], a method's in [`method`], an attack's in [`attack`].
 
 pub mod attack;
+mod begin;
 mod choices;
 mod device;
-pub mod examples;
 pub mod knob;
 pub mod knobs;
 pub mod link;
 pub mod method;
 mod run;
 mod seed;
-mod start;
 mod table;
 pub mod threat;
 
 pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKind, VERDICT_DRAWS};
+pub use begin::examples::{EXAMPLES, Example};
 pub(crate) use choices::choices;
 pub use choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, BUILT_IN_DATA,
@@ -24,7 +24,6 @@ pub use choices::{
     Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 pub use device::DeviceInfo;
-pub use examples::{EXAMPLES, Example};
 pub use knob::{KnobError, Section};
 pub use knobs::Knob;
 pub use method::{DistillationMethod, Method, Mode, MultitaskMethod};

@@ -718,7 +718,7 @@ mod signals_and_limits {
 fn a_report_is_one_page_that_needs_nothing_else() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
-    tiny(folder, "run", &[]);
+    tiny(folder, "run", &["--set", "epsilon=0.1"]);
     let attacks = ["--attack", "fgsm,pgd,pgd-l2", "--target", "untargeted,random", "--epsilon", "0.05,0.1"];
     let further = ["--samples", "40", "--device", "cpu", "--quiet", "--report", "r.html", "--out", "figures"];
     let output = run(&[&["evaluate", "run"], &attacks[..], &further[..]].concat(), folder);

@@ -1,7 +1,7 @@
 //! The figures in which runs of a comparison are held against each other: what each is called, and how it is read from the
 //! record of a run.
 
-use super::paper::{AUTOATTACK, BEHIND, CLEAN, OWN};
+use super::published::{AUTOATTACK, BEHIND, CLEAN, OWN};
 use crate::config::{AttackKind, ScenarioKind, TargetKind, TaskSet};
 use crate::protocol::{Figure, Gain, gain_by_task, loss_over_metrics};
 use crate::train::record::{EvaluationRecord, LastFigures, RunRecord, TaskRecord};
@@ -130,7 +130,7 @@ const fn left(name: &'static str, key: &'static str, read: fn(&Runs) -> Option<f
 pub const PAPER_HEADLINE: usize = 10;
 
 /// The paper's columns, and what is behind them.
-pub const PAPER: [Metric; 13] = [
+pub const PAPER: [Metric; 15] = [
     left("train", "train_accuracy", |runs| runs.last(|last| Some(last.accuracy))),
     left("clean", "clean_accuracy", |runs| {
         let clean = runs.evaluations.iter().find(|(name, _)| name == CLEAN)?;
@@ -152,7 +152,14 @@ pub const PAPER: [Metric; 13] = [
     left("AutoAttack", "autoattack", |runs| {
         runs.left(AUTOATTACK, AttackKind::AutoAttack, TargetKind::Untargeted)
     }),
+    left("zero gradients", "zero_gradients", |runs| {
+        runs.last(|last| Some(last.saturation.as_ref()?.zero_gradient.value()))
+    }),
     AUXILIARY,
+    left("fresh probe", "fresh_probe", |runs| {
+        // Without the channel's noise, where there is some: what is still in the gradient.
+        runs.last(|last| last.probe.map(|probe| probe.noiseless.unwrap_or(probe.fresh).value()))
+    }),
 ];
 
 const LOSS_OVER_FIGURES: Metric = Metric {

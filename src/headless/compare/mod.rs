@@ -2,33 +2,32 @@
 
 mod cells;
 mod metrics;
+mod options;
 mod outcome;
 mod paper;
 mod pictures;
 mod plan;
+mod published;
+mod runner;
 mod statistics;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
 
 use crate::config::{
-    DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, TargetKind, TaskSet,
-    knob::parse_real,
+    DistillationMethod, Mode, MultitaskMethod, NetworkKind, ScenarioKind, TaskSet, knob::parse_real,
 };
 use crate::data::solids;
 use crate::headless::error::HeadlessError;
-use crate::headless::files::{charts, rescue::Rescue};
-use crate::headless::interrupt::{Completed, Interrupt};
+use crate::headless::interrupt::Completed;
 use crate::headless::options::{RunOptions, Shortcut, refuse_unused};
-use crate::headless::print::{print, say};
-use crate::headless::progress::Progress;
-use crate::train::record::Ended;
-use cells::{Part, Workshop};
+use options::{SEEDS, SharedOptions};
 pub use paper::PaperOptions;
-use plan::{PLAN_FILE, Plan};
+use plan::Plan;
+use runner::{merge, run_plan};
 
 /// The flags of `great-lab compare`.
 #[derive(clap::Args, Debug)]
@@ -107,47 +106,6 @@ pub struct MultitaskOptions {
     /// The rest.
     #[command(flatten)]
     pub shared: SharedOptions,
-}
-
-/// The flags that every comparison has.
-#[derive(clap::Args, Debug)]
-pub struct SharedOptions {
-    /// How many seeds, counted up from --seed (default: 5); a seed means the same data, order and first weights for every
-    /// method
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
-    pub seeds: Option<u64>,
-    /// Folder for the runs and the tables; one that holds a part of this comparison is gone on with
-    #[arg(long, value_name = "DIR", default_value = "runs/compare")]
-    pub out: PathBuf,
-    /// Run only part I of N of the cells, for a process on another device or machine; see --merge
-    #[arg(long, value_name = "I/N")]
-    pub cell: Option<Part>,
-    /// Print nothing but the result
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// What every run is.
-    #[command(flatten)]
-    pub run: RunOptions,
-}
-
-impl SharedOptions {
-    /// Where and how a comparison runs, and what its runs are.
-    fn split(self) -> (Running, RunOptions) {
-        let part = self.cell.unwrap_or(Part::ALL);
-        let running = Running { out: self.out, part, device: self.run.device.clone(), quiet: self.quiet };
-        (running, self.run)
-    }
-}
-
-/// Seeds where nobody says how many.
-const SEEDS: u64 = 5;
-
-/// Where and how a comparison runs.
-struct Running {
-    out: PathBuf,
-    part: Part,
-    device: String,
-    quiet: bool,
 }
 
 /// Runs what is missing of a comparison, or puts together what was run, and prints its table.
@@ -238,94 +196,4 @@ fn leave_to(run: &RunOptions, knob: &str, flag: &'static str) -> Result<(), Head
     }
     let problem = format!("it alone says what each run's {knob} is; leave out the other flag that sets it");
     Err(HeadlessError::Flag { flag, problem })
-}
-
-/// Runs what is missing of this part of `plan`, and publishes the results of the whole where it is complete.
-fn run_plan(plan: Plan, running: &Running) -> Result<Completed, HeadlessError> {
-    let Running { out, part, device, quiet } = running;
-    let plan = &plan.claim(out)?;
-    let interrupt = Interrupt::listen(|| {})?;
-    let progress = Progress::of_runs(*quiet);
-    let mut workshop = Workshop { folder: out, device, interrupt: &interrupt, progress };
-    let ran = workshop.run(plan, *part);
-    // Where the folder was removed, a run may have made it again without the plan: the same command could not go on.
-    let is_claimed = out.join(PLAN_FILE).exists();
-    let claimed = if is_claimed { Ok(()) } else { plan.write(out) };
-    let ended = ran?;
-    claimed?;
-    if ended == Ended::Interrupted {
-        workshop.progress.say("interrupted; the same command goes on with it");
-        return Ok(interrupt.completed(Ended::Interrupted));
-    }
-    let results = outcome::read(plan, &[out.as_path()])?;
-    let is_missing = |cell: &&plan::Cell| results.missing.contains(&cell.name);
-    if let Some(gone) = part.cells(plan).find(is_missing) {
-        let said = "it was finished, and its folder is gone".into();
-        return Err(HeadlessError::Cell { name: gone.name.clone(), said });
-    }
-    if results.missing.is_empty() {
-        publish(plan, &results, &[out.as_path()])?;
-    } else {
-        workshop.progress.say(&format!(
-            "this part is complete; {} cells are not here. When all are: great-lab compare --merge {} …",
-            results.missing.len(),
-            out.display()
-        ));
-    }
-    Ok(Completed::Finished)
-}
-
-/// The tables of what these folders hold of one comparison, written into the first.
-fn merge(folders: &[PathBuf]) -> Result<Completed, HeadlessError> {
-    let Some((first, others)) = folders.split_first() else {
-        return Err(HeadlessError::Flag { flag: "--merge", problem: "name a folder".into() });
-    };
-    let plan = Plan::read(first)?;
-    for other in others {
-        if !Plan::read(other)?.is_same(&plan) {
-            return Err(HeadlessError::Flag {
-                flag: "--merge",
-                problem: format!(
-                    "{} holds another comparison than {}: compare their {PLAN_FILE}",
-                    other.display(),
-                    first.display()
-                ),
-            });
-        }
-    }
-    let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
-    let results = outcome::read(&plan, &folders)?;
-    for missing in &results.missing {
-        say(&format!("missing: {missing}"));
-    }
-    publish(&plan, &results, &folders)?;
-    Ok(Completed::Finished)
-}
-
-/// Writes the tables, and the pictures where there are some, into the first of the folders that hold the comparison.
-fn publish(plan: &Plan, results: &outcome::Results, folders: &[&Path]) -> Result<(), HeadlessError> {
-    let Some(out) = folders.first() else { return Ok(()) };
-    let text = table::markdown(plan, results);
-    let rows = table::rows(plan, results);
-    let mut rescue = Rescue::default();
-    for (name, bytes) in [
-        ("table.md", text.as_bytes()),
-        ("table.csv", table::summary(&rows).bytes()),
-        ("table.json", table::json(plan, &rows).as_bytes()),
-        ("cells.csv", table::cells(plan, results).bytes()),
-    ] {
-        rescue.keep(&out.join(name), bytes);
-    }
-    if plan.paper.is_some() {
-        for target in TargetKind::ALL {
-            let (name, chart) = pictures::figure(plan, results, *target);
-            rescue.keep(&out.join(name), &charts::png(&chart)?);
-        }
-        if let Some(sheet) = pictures::sheet(plan, folders)? {
-            rescue.keep(&out.join("saliency.png"), &sheet.png()?);
-        }
-    }
-    print(&text)?;
-    rescue.outcome()?;
-    print(&format!("\nthe same is in {}\n", out.join("table.md").display()))
 }

@@ -7,8 +7,8 @@ use std::sync::mpsc::sync_channel;
 use burn::tensor::Device;
 
 use super::outcome::Results;
-use super::paper::OWN;
 use super::plan::{Cell, Plan};
+use super::published::OWN;
 use super::statistics::mean;
 use crate::config::{AttackKind, Example, TargetKind};
 use crate::data::{self, Dataset};

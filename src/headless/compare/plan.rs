@@ -9,7 +9,7 @@ use crate::config::{
 };
 
 use super::metrics::{self, Metric};
-use super::paper::{self, PaperTable};
+use super::published::{self, PaperTable};
 use crate::data::text;
 use crate::headless::error::HeadlessError;
 use crate::headless::files::run_folder::{RunFolder, make_folder, try_folder};
@@ -163,7 +163,7 @@ impl Plan {
     pub fn note(&self) -> String {
         let epsilon = self.cells.first().map_or("0".into(), |cell| cell.config.hyper.epsilon_in_words());
         if let Some(table) = self.paper {
-            return paper::note(table, &epsilon);
+            return published::note(table, &epsilon);
         }
         let (chance, rest) = match self.scenario() {
             ScenarioKind::Defense => ("chance is one class of all", None),

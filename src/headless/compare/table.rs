@@ -87,7 +87,7 @@ pub fn markdown(plan: &Plan, results: &Results) -> String {
                 .iter()
                 .zip(metrics)
                 .map(|(row, metric)| {
-                    let published = plan.paper.and_then(|table| table.figure(row.method, metric));
+                    let published = plan.paper.and_then(|table| table.figure(row.method, metric.key));
                     let published = published.map(|share| format!(" ({:.2})", 100.0 * share));
                     let own = spread(metric, row.mean, row.deviation);
                     format!(" {own}{} |", published.unwrap_or_default())

@@ -21,7 +21,7 @@ pub fn sentence(found: &Saturation) -> (Role, String) {
         (Role::Bad, text)
     } else if certain.hits > 0 {
         let text = format!(
-            "{} of {images} images have p_y = 1 in f32: attacks on the plain cross-entropy lose the label's part of their gradient; use its exact direction, or the margin.",
+            "{} of {images} images have p_y = 1 in f32: attacks on the plain cross-entropy lose the label's part of their gradient; use those along its exact direction (fgsm-exact, pgd-exact), or on the margin.",
             whole_percent(certain.value()),
         );
         (Role::Adversary, text)

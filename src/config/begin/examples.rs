@@ -3,9 +3,9 @@
 //! The settings under which a row shows the paper's pattern stand here and nowhere else. What the paper leaves open was
 //! found out by trying; docs/results.md, "Defence", says what came of it.
 
-use super::choices::{AuxiliaryKind, Normalization, PenaltyNorm, Push, ScenarioKind};
-use super::method::Mode;
-use super::table::{Config, Hyper};
+use crate::config::choices::{AuxiliaryKind, Normalization, PenaltyNorm, Push, ScenarioKind};
+use crate::config::method::Mode;
+use crate::config::table::{Config, Hyper};
 
 /// A ready-made run.
 #[derive(Debug)]

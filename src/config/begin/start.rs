@@ -2,11 +2,11 @@
 //!
 //! Not the same as [`Config::default`]: that is what files and links mean of which they say nothing, and it never changes.
 
-use super::choices::{Normalization, ScenarioKind};
-use super::knob::Value;
-use super::knobs::Knob;
-use super::method::Mode;
-use super::table::{Config, Hyper, KNOBS, Setup};
+use crate::config::choices::{Normalization, ScenarioKind};
+use crate::config::knob::Value;
+use crate::config::knobs::Knob;
+use crate::config::method::Mode;
+use crate::config::table::{Config, Hyper, KNOBS, Setup};
 
 impl Config {
     /// What a new run of that scenario begins with where nobody says otherwise.

@@ -1,0 +1,4 @@
+//! What runs begin with: new ones where nobody says otherwise, and ready-made ones.
+
+pub mod examples;
+mod start;
