@@ -20,7 +20,7 @@ use crate::{
     },
     data::{self, DataError, Dataset, balanced_subset, epochs, proportional_subset, scenes::Scenes},
     nn::{channel::Channel, network::Statistics},
-    protocol::{Event, Failure, Preparing, Report, RunId, RunInfo},
+    protocol::{Event, Failure, Places, Preparing, Report, RunId, RunInfo},
     scenario::{Defense, Distillation, Measures, Multitask, Part, Preparation, Scenario, State},
 };
 
@@ -156,22 +156,7 @@ impl Session {
                 (Some(header), Box::new(scenario))
             }
         };
-        let info = RunInfo {
-            run,
-            config,
-            device: device_info,
-            data: data.name.clone(),
-            places,
-            classes: data.classes.clone(),
-            origins: scenario.origins(&data.classes),
-            image_shape: data.shape,
-            input_deviation: scenario.main().network.input_deviation(),
-            train_images: scenario.train().len(),
-            test_images: data.test.len(),
-            main_weights: scenario.main().network.weight_count(),
-            auxiliary_weights: scenario.auxiliary().network.weight_count(),
-            teacher_weights: scenario.teacher().map(|teacher| teacher.network.weight_count()),
-        };
+        let info = describe((run, config, device_info), (&data, places), scenario.as_ref());
         let (kind, labels) = (info.config.setup.scenario, &data.test.labels);
         Ok(Self {
             unrehearsed: info.device.compiles(),
@@ -538,6 +523,30 @@ impl Session {
                 }
             ),
         }
+    }
+}
+
+/// The facts of a run on data that were found there.
+fn describe(
+    (run, config, device): (RunId, Config, DeviceInfo),
+    (data, places): (&Dataset, Places),
+    scenario: &dyn Scenario,
+) -> RunInfo {
+    RunInfo {
+        run,
+        config,
+        device,
+        data: data.name.clone(),
+        places,
+        classes: data.classes.clone(),
+        origins: scenario.origins(&data.classes),
+        image_shape: data.shape,
+        input_deviation: scenario.main().network.input_deviation(),
+        train_images: scenario.train().len(),
+        test_images: data.test.len(),
+        main_weights: scenario.main().network.weight_count(),
+        auxiliary_weights: scenario.auxiliary().network.weight_count(),
+        teacher_weights: scenario.teacher().map(|teacher| teacher.network.weight_count()),
     }
 }
 

@@ -80,14 +80,14 @@ pub fn read(plan: &Plan, folders: &[&Path]) -> Result<Results, HeadlessError> {
     Ok(results)
 }
 
-/// What `folder` holds of a cell, if that is complete: the record of its run, and of each of its evaluations.
+/// What a cell that is complete left: the record of its run, and of each of its evaluations by name.
+type Whole = (RunRecord, Vec<(String, EvaluationRecord)>);
+
+/// What `folder` holds of a cell, if that is complete.
 ///
 /// # Errors
 /// A record of a later version.
-pub fn whole(
-    cell: &Cell,
-    folder: &Path,
-) -> Result<Option<(RunRecord, Vec<(String, EvaluationRecord)>)>, HeadlessError> {
+pub fn whole(cell: &Cell, folder: &Path) -> Result<Option<Whole>, HeadlessError> {
     let folder = folder.join(&cell.name);
     let Some(record) = finished(&folder)? else { return Ok(None) };
     let evaluations = cell.evaluations.iter().map(|Evaluating { name, .. }| {
