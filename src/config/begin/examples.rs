@@ -97,7 +97,7 @@ fn push(config: &mut Config) {
 pub static EXAMPLES: [Example; 10] = [
     Example {
         name: "channel",
-        title: "GREAT through a noisy channel",
+        title: "GREAT, noisy channel",
         about: "The discriminator reads three quarters of the gradients, until the adversary sets in and it loses them.",
         of_paper: false,
         apply: |config| {
@@ -122,7 +122,7 @@ pub static EXAMPLES: [Example; 10] = [
     },
     Example {
         name: "one-scale",
-        title: "GREAT + GREACE, every gradient at one scale",
+        title: "GREAT + GREACE, one scale",
         about: "What the lab began with before: a discriminator that reads every gradient at the same size is not to be blinded.",
         of_paper: false,
         apply: |config| config.setup.mode = Mode::GreatGreace,
