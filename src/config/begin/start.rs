@@ -24,7 +24,6 @@ impl Config {
                     alpha: 0.1,
                     adversary_start: 0.2,
                     ramp: 0.1,
-                    auxiliary_steps: 3,
                     normalization: Normalization::Constant,
                     gradient_scale: 30.0,
                     gradient_noise: 1.0,
