@@ -107,6 +107,7 @@ fn what_makes_no_comparison_is_refused() {
         ("compare paper --rows magic", "possible values: channel"),
         ("compare paper --table 3", "3 is not in 1..=2"),
         ("compare paper --example greace", "--rows says which"),
+        ("compare paper --set momentum=0.5", "Adam has its own momentum"),
         ("compare paper --set alpha=0.7", "--set alpha=0.7: the rows say for themselves"),
         ("compare paper --rows great --mode baseline", "--mode baseline: the rows say for themselves"),
         ("compare multitask --set multitask_method=great", "--methods: it alone says"),
@@ -248,4 +249,10 @@ fn the_papers_rows_stand_beside_its_figures() {
     assert!(said.contains("3 cells, 2 of them finished already"), "{said}");
     assert_eq!(out.join("greace-seed1/run.json").metadata().unwrap().modified().unwrap(), trained);
     assert_eq!(read(out.join("table.md")), table);
+
+    // Where the results are and the data are not, the table is there all the same.
+    std::fs::rename(folder.join("data"), folder.join("elsewhere")).unwrap();
+    let merged = run("compare --merge out", folder);
+    assert!(String::from_utf8_lossy(&merged.stderr).contains("there is no saliency.png"));
+    assert!(String::from_utf8_lossy(&merged.stdout).contains(&table));
 }

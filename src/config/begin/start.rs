@@ -41,14 +41,19 @@ impl Config {
         let (former, new) = (Self::start(from), Self::start(self.setup.scenario));
         for knob in KNOBS.iter().filter(|knob| knob.name != "scenario") {
             if knob.read(self) == knob.read(&former) {
-                // It is in range, as all of them are.
-                let _ = knob.write(self, knob.read(&new));
+                knob.copy(&new, self);
             }
         }
     }
 }
 
 impl Knob {
+    /// Gives `to` the value that `from` has.
+    pub(super) fn copy(&self, from: &Config, to: &mut Config) {
+        // It is in range, as those of all beginnings are: a test says so.
+        let _ = self.write(to, self.read(from));
+    }
+
     /// The value that it has in a new run of that scenario, where nobody touched it.
     pub fn start_value(&self, scenario: ScenarioKind) -> Value {
         self.read(&Config::start(scenario))

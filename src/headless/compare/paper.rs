@@ -1,5 +1,7 @@
 //! `great-lab compare paper`: the tables of Sinha et al. (2018), row by row, beside what they are to be held against.
 
+use clap::builder::PossibleValuesParser;
+
 use super::options::{SEEDS, SharedOptions};
 use super::plan::{Cell, Evaluating, Plan, in_order, measured_at_the_end, seeds_from};
 use super::published::{AUTOATTACK, BEHIND, CLEAN, OWN, PaperTable};
@@ -7,9 +9,8 @@ use super::runner::run_plan;
 use crate::config::{Config, EXAMPLES, EpsilonScale, Example, Hyper, Setup};
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Completed;
-use crate::headless::options::Given;
+use crate::headless::options::{Given, refuse_unused};
 use crate::train::places;
-use clap::builder::PossibleValuesParser;
 
 /// Images that AutoAttack is run on at most: it takes minutes where other attacks take seconds.
 const AUTOATTACK_IMAGES: u64 = 200;
@@ -59,7 +60,12 @@ pub fn paper(options: PaperOptions) -> Result<Completed, HeadlessError> {
         let problem = "--rows says which ready-made runs are compared; leave it out".into();
         return Err(HeadlessError::Flag { flag: "--example", problem });
     }
-    if quick && run.steps.is_none() && !run.set.iter().any(|set| set.trim_start().starts_with("steps=")) {
+    let is_new = run.config.is_none() && run.link.is_none();
+    if quick
+        && is_new
+        && run.steps.is_none()
+        && !run.set.iter().any(|set| set.trim_start().starts_with("steps="))
+    {
         run.steps = Some(QUICK.2.to_string());
     }
     let (mut base, given) = run.base()?;
@@ -70,6 +76,7 @@ pub fn paper(options: PaperOptions) -> Result<Completed, HeadlessError> {
     let rows = chosen(&rows)?;
     let plan = plan(base, &rows, seeds, (table, samples, !quick));
     refuse_overruled(&given, &plan)?;
+    refuse_unused(&given, &plan.configs())?;
     run_plan(plan, &running)
 }
 

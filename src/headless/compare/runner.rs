@@ -95,8 +95,13 @@ fn publish(plan: &Plan, results: &outcome::Results, folders: &[&Path]) -> Result
             let (name, chart) = pictures::figure(plan, results, *target);
             rescue.keep(&out.join(name), &charts::png(&chart)?);
         }
-        if let Some(sheet) = pictures::sheet(plan, folders)? {
-            rescue.keep(&out.join("saliency.png"), &sheet.png()?);
+        match pictures::sheet(plan, folders) {
+            Ok(None) => {}
+            Ok(Some(sheet)) => {
+                rescue.keep(&out.join("saliency.png"), &sheet.png()?);
+            }
+            // The data may be on another machine than the results.
+            Err(error) => say(&format!("there is no saliency.png: {error}")),
         }
     }
     print(&text)?;
