@@ -183,6 +183,11 @@ impl Session {
         self.step >= self.info.config.setup.steps
     }
 
+    /// Whether all steps are done and the probe that follows the last is too: whoever waits for the end of a run gets both.
+    pub fn is_concluded(&self) -> bool {
+        self.is_finished() && self.probe.is_none()
+    }
+
     /// Whether an evaluation or a read is under way.
     pub fn is_busy(&self) -> bool {
         !self.assessments.is_empty() || self.probe.is_some() || !self.readings.is_empty()
@@ -263,10 +268,6 @@ impl Session {
         if robustness && !self.assessments.has_attacks() {
             let threats = Occasion::Running.threats(self.info.config.setup.scenario, &self.in_pixels(hyper));
             self.evaluate(threats, hyper.evaluate_samples);
-        }
-        // Whoever waits for the end of a run gets its last probe with it.
-        while self.is_finished() && self.probe.is_some() {
-            self.advance_probe();
         }
         self.clock.trained += begin.elapsed();
     }

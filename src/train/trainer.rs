@@ -251,6 +251,8 @@ impl Trainer {
         let audited = session.advance_audit().await?;
         session.advance_probe();
         match work {
+            // The last probe takes its turns too, so that no face waits for the whole of it.
+            Work::Running | Work::Steps(..) if session.is_finished() => {}
             Work::Running => session.train(&hyper, Players::Both, false),
             Work::Steps(players, _) => session.train(&hyper, players, true),
             Work::Paused if session.wants_rehearsal() && !session.is_busy() => {
@@ -258,9 +260,9 @@ impl Trainer {
             }
             Work::Paused | Work::Finished => {}
         }
-        let finished = session.is_finished();
         let next = match work {
-            Work::Running | Work::Steps(..) if finished => Work::Finished,
+            Work::Running | Work::Steps(..) if session.is_concluded() => Work::Finished,
+            Work::Running | Work::Steps(..) if session.is_finished() => work,
             Work::Steps(_, 0 | 1) => Work::Paused,
             Work::Steps(players, steps) => Work::Steps(players, steps - 1),
             other => other,

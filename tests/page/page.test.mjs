@@ -9,7 +9,7 @@ import { command, launch, look, metrics, native, open, scratch, serve, state, ta
 
 /** GREAT+GREACE, a report each step, α from the first step on, nothing beside the training; small, for software. */
 const RUN = [
-  'v1&ramp=0&report_every_steps=1&histogram_every_steps=0&evaluate_every_steps=0&steps=50&seed=3',
+  'v1&ramp=0&report_every_steps=1&histogram_every_steps=0&evaluate_every_steps=0&probe_every_steps=0&steps=50&seed=3',
   'width=0.25&auxiliary_width=0.25&batch_size=16&learning_rate=5/1000&attack_steps=1&evaluate_samples=24',
 ].join('&');
 /** Compared with the native run, step by step. */

@@ -1,4 +1,4 @@
-//! Tests of the rehearsal: it happens where it should, and leaves no trace.
+//! Tests of the loop: the rehearsal happens where it should and leaves no trace, and no turn is a long one.
 
 #![allow(clippy::disallowed_methods, reason = "a test has nothing else to do than to wait")]
 
@@ -118,4 +118,32 @@ fn a_rehearsal_leaves_no_trace_in_a_run() {
         assert!(step > 0, "{step}");
         assert!(with == run(DeviceInfo::CPU_BACKEND), "{:?}", setup.scenario);
     }
+}
+
+#[test]
+fn the_last_probe_is_trained_in_turns_and_comes_before_the_end() {
+    pollster::block_on(async {
+        let (mut trainer, mut remote) = trainer(DeviceInfo::CPU_BACKEND, Delivery::Latest);
+        let mut config = config();
+        config.setup.steps = 2;
+        trainer.begin(config).await;
+        trainer.handle(Command::Run).await;
+        let (mut turns, mut turns_after_the_last_step) = (0, 0);
+        while trainer.work != Work::Finished {
+            trainer.turn().await.expect("a turn");
+            turns += 1;
+            turns_after_the_last_step += u32::from(trainer.session.as_ref().expect("a run").is_finished());
+            assert!(turns < 1000, "the run does not end");
+        }
+        assert!(turns_after_the_last_step > 8, "{turns_after_the_last_step} turns for all of the probe");
+        let mut told = Vec::new();
+        while let Ok(event) = remote.events.try_recv() {
+            told.push(event);
+        }
+        let place = |is: fn(&Event) -> bool| told.iter().position(is);
+        let probed = place(|event| matches!(event, Event::Probed(_)));
+        let finished =
+            place(|event| matches!(event, Event::State(state) if state.activity == Activity::Finished));
+        assert!(probed.is_some() && probed < finished, "{probed:?}, {finished:?}");
+    });
 }
