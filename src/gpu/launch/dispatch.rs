@@ -6,7 +6,7 @@ use cubecl::server::{Handle, KernelArguments};
 
 use super::info::info;
 use super::profile;
-use super::shader::Labelled;
+use super::shader::{Launched, Wgsl};
 
 /// Launches a kernel over x · y · z workgroups of `workgroup` invocations; the buffers are the bindings 0, 1, … of group 0.
 ///
@@ -14,7 +14,7 @@ use super::shader::Labelled;
 /// Where two bindings share memory: every binding may be written, so WebGPU refuses that, and other drivers do not say.
 pub(in crate::gpu) fn dispatch(
     beside: &CubeTensor,
-    kernel: impl Labelled,
+    kernel: impl Wgsl,
     workgroup: u32,
     [x, y, z]: [u32; 3],
     buffers: &[&Handle],
@@ -23,7 +23,7 @@ pub(in crate::gpu) fn dispatch(
     assert!(!pairs().any(|(a, b)| overlap(a, b)), "{}: two bindings share memory", kernel.label());
     profile::launches(|| kernel.label(), || buffers.iter().map(|buffer| buffer.size_in_used()).sum());
     beside.client.launch(
-        Box::new(SourceKernel::new(kernel, CubeDim::new_1d(workgroup))),
+        Box::new(SourceKernel::new(Launched(kernel), CubeDim::new_1d(workgroup))),
         CubeCount::Static(x, y, z),
         KernelArguments::new().with_buffers(buffers.iter().map(|&buffer| buffer.clone().binding()).collect()),
     );

@@ -19,7 +19,7 @@ pub use info::forget_infos;
 pub(in crate::gpu) use info::{info, info_once};
 pub(in crate::gpu) use limits::{MOST_ELEMENTS, MOST_WORKGROUPS, WORKGROUP, workgroups};
 pub(in crate::gpu) use plain::Plain;
-pub(in crate::gpu) use shader::{Labelled, Shader, shader};
+pub(in crate::gpu) use shader::{Shader, Wgsl, shader};
 pub(in crate::gpu) use storage::Storage;
 pub(in crate::gpu) use template::unroll;
 pub(in crate::gpu) use tensors::{allocate, operand, upload, within};

@@ -1,15 +1,14 @@
 //! Kernels whose source depends on the size of their workgroups alone.
 
-use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeTensor, SourceTemplate};
 use cubecl::server::Handle;
 
 use super::dispatch::dispatch;
 use super::limits::MOST_WORKGROUPS;
-use super::shader::{Labelled, Shader};
+use super::shader::{Shader, Wgsl};
 
 /// A kernel whose source depends on the size of its workgroups alone.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::gpu) struct Plain {
     /// Its file in `shaders/`.
     pub shader: Shader,
@@ -18,11 +17,6 @@ pub(in crate::gpu) struct Plain {
 }
 
 impl Plain {
-    /// Its file's path, and its WGSL as adapters get it.
-    pub fn complete(self) -> (&'static str, String) {
-        self.shader.complete(&self)
-    }
-
     /// Runs with an invocation for each of the entries, or as many as one dimension of workgroups allows, each
     /// then taking several.
     pub fn over(self, entries: usize, beside: &CubeTensor, buffers: &[&Handle]) {
@@ -41,22 +35,12 @@ impl Plain {
     }
 }
 
-impl KernelSource for Plain {
+impl Wgsl for Plain {
+    fn shader(&self) -> Shader {
+        self.shader
+    }
+
     fn source(&self) -> SourceTemplate {
         SourceTemplate::new(self.shader.text).register("workgroup", self.workgroup.to_string())
-    }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.shader.name, self.workgroup))
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Plain {
-    fn label(&self) -> String {
-        self.shader.words()
     }
 }

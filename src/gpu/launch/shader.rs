@@ -1,6 +1,10 @@
 //! A file of `shaders/`, and the kernels that are made of it.
 
-use burn_wgpu::KernelSource;
+use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
+
+use burn_wgpu::{KernelSource, SourceTemplate};
+use cubecl::prelude::KernelId;
 
 /// A file of `shaders/`: one of each is made, by [`shader!`] in the operation that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +31,51 @@ impl Shader {
     pub fn words(self) -> String {
         self.name.trim_end_matches(".wgsl").replace(['/', '_'], " ")
     }
+}
 
-    /// Its path, and the WGSL of a kernel that is made of it, as adapters get it.
-    pub fn complete(self, kernel: &impl KernelSource) -> (&'static str, String) {
-        (self.name, kernel.source().complete())
+/// A file is told from others by its path.
+impl Hash for Shader {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
     }
 }
 
-/// A kernel that says what it is called.
-pub(in crate::gpu) trait Labelled: KernelSource {
+/// A kernel of ours: a file of `shaders/` with its gaps filled. The value holds all that its source depends on, for kernels
+/// of equal values are compiled once.
+pub(in crate::gpu) trait Wgsl: Copy + Debug + Eq + Hash + Send + Sync + 'static {
+    /// The file.
+    fn shader(&self) -> Shader;
+
+    /// The file's text with its gaps filled.
+    fn source(&self) -> SourceTemplate;
+
     /// Operation and variant, in words. Variants that differ only in how they divide their work have one label, so that they
     /// stand in one line of a profile.
-    fn label(&self) -> String;
+    fn label(&self) -> String {
+        self.shader().words()
+    }
+
+    /// The file's path, and the WGSL as adapters get it.
+    fn complete(self) -> (&'static str, String) {
+        (self.shader().name, self.source().complete())
+    }
+}
+
+/// A kernel of ours as cubecl launches it.
+pub(super) struct Launched<K>(pub K);
+
+impl<K: Wgsl> KernelSource for Launched<K> {
+    fn source(&self) -> SourceTemplate {
+        self.0.source()
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<K>().info(self.0)
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::gpu::autodiff::Affine;
 use crate::gpu::host::{Real, buffer, host_tensor, in_precision, recycle, sums};
-use crate::gpu::launch::{Plain, allocate, info, operand, shader};
+use crate::gpu::launch::{Plain, Wgsl, allocate, info, operand, shader};
 
 /// Both operations; its source depends on constants alone.
 pub(super) const KERNEL: Plain = Plain { shader: shader!("pooling.wgsl"), workgroup: 64 };

@@ -4,13 +4,12 @@ use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, Slice};
-use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeBackend, CubeTensor, SourceTemplate};
 
 use crate::gpu::autodiff::{PartSums, Parts};
 use crate::gpu::launch::{
-    Hardware, Labelled, MOST_WORKGROUPS, Shader, Storage, WORKGROUP, allocate, dispatch, info, shader,
-    unroll, unused, within,
+    Hardware, MOST_WORKGROUPS, Shader, Storage, WORKGROUP, Wgsl, allocate, dispatch, info, shader, unroll,
+    unused, within,
 };
 
 const SHADER: Shader = shader!("sum_parts.wgsl");
@@ -102,7 +101,11 @@ struct Kernel {
     is_shared: bool,
 }
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        SHADER
+    }
+
     fn source(&self) -> SourceTemplate {
         let text = unroll(SHADER.text, &[("shared", u32::from(self.is_shared))]);
         SourceTemplate::new(self.written.enabled(&text))
@@ -110,16 +113,6 @@ impl KernelSource for Kernel {
             .register("written", self.written.name())
     }
 
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(*self)
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
     fn label(&self) -> String {
         SHADER.words() + self.written.suffix()
     }
@@ -130,7 +123,7 @@ pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
     let kernels = Storage::ALL
         .into_iter()
         .flat_map(|written| [false, true].map(|is_shared| Kernel { written, is_shared }));
-    kernels.map(|kernel| SHADER.complete(&kernel)).collect()
+    kernels.map(|kernel| kernel.complete()).collect()
 }
 
 #[cfg(test)]

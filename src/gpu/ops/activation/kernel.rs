@@ -1,14 +1,13 @@
 //! Activations on the GPU: a kernel for each activation, derivative and storage.
 
 use burn::backend::tensor::FloatTensor;
-use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeBackend, SourceTemplate, into_contiguous};
 
 use super::ActivationDerivatives;
 use super::curve::formulas;
 use crate::config::Activation;
 use crate::gpu::launch::{
-    Labelled, MOST_ELEMENTS, MOST_WORKGROUPS, Shader, Storage, WORKGROUP, dispatch, info, shader, unroll,
+    MOST_ELEMENTS, MOST_WORKGROUPS, Shader, Storage, WORKGROUP, Wgsl, dispatch, info, shader, unroll,
 };
 
 const SHADER: Shader = shader!("activation.wgsl");
@@ -43,6 +42,7 @@ impl ActivationDerivatives for CubeBackend {
 }
 
 /// The kernel, and all that its source depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Kernel {
     kind: Activation,
     factors: usize,
@@ -51,7 +51,11 @@ struct Kernel {
     in_vectors: bool,
 }
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        SHADER
+    }
+
     fn source(&self) -> SourceTemplate {
         let text = unroll(SHADER.text, &[("factors", self.factors as u32)]);
         let stored = self.storage.name();
@@ -66,16 +70,6 @@ impl KernelSource for Kernel {
             .register("derivative", formulas(Some(self.kind))[self.factors])
     }
 
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.kind, self.factors, self.storage, self.in_vectors))
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
     fn label(&self) -> String {
         let Self { kind, factors, storage, .. } = self;
         format!("{} {kind} {factors}{}", SHADER.words(), storage.suffix())
@@ -96,7 +90,7 @@ pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
         for storage in Storage::ALL {
             for in_vectors in [false, true] {
                 let kernel = Kernel { kind, factors, storage, in_vectors };
-                shaders.push(SHADER.complete(&kernel));
+                shaders.push(kernel.complete());
             }
         }
     }

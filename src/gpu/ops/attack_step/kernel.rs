@@ -5,7 +5,9 @@ use burn_wgpu::{CubeBackend, CubeTensor};
 use cubecl::server::Handle;
 
 use super::AttackStep;
-use crate::gpu::launch::{Plain, WORKGROUP, allocate, apart, info, is_same_memory, operand, shader, unused};
+use crate::gpu::launch::{
+    Plain, WORKGROUP, Wgsl, allocate, apart, info, is_same_memory, operand, shader, unused,
+};
 
 /// In the L∞ ball; its source depends on constants alone.
 pub(super) const LINF: Plain = Plain { shader: shader!("attack_step/linf.wgsl"), workgroup: WORKGROUP };

@@ -5,7 +5,7 @@ use burn_wgpu::CubeBackend;
 
 use super::{BoundaryStep, Reach};
 use crate::config::Norm;
-use crate::gpu::launch::{Plain, allocate, info, is_same_memory, operand, shader, unused};
+use crate::gpu::launch::{Plain, Wgsl, allocate, info, is_same_memory, operand, shader, unused};
 
 /// Its source depends on constants alone.
 pub(super) const KERNEL: Plain = Plain { shader: shader!("boundary_step.wgsl"), workgroup: 64 };

@@ -3,15 +3,14 @@
 
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::DType;
-use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeBackend, CubeTensor, SourceTemplate, into_contiguous};
 use cubecl::server::Handle;
 
 use super::{Cotangents, GROUP_NORM_EPSILON, GroupNormPasses, Operands};
 use crate::config::Activation;
 use crate::gpu::autodiff::Parts;
 use crate::gpu::launch::{
-    Hardware, Labelled, MOST_ELEMENTS, MOST_WORKGROUPS, Shader, Storage, allocate, dispatch, info, shader,
+    Hardware, MOST_ELEMENTS, MOST_WORKGROUPS, Shader, Storage, Wgsl, allocate, dispatch, info, shader,
     unroll, unused, upload,
 };
 use crate::gpu::ops::activation::curve::formulas;
@@ -174,7 +173,7 @@ enum Pass {
 }
 
 /// A pass, and all that its source depends on.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Kernel {
     pass: Pass,
     activation: Option<Activation>,
@@ -206,7 +205,11 @@ fn most_lanes(pass: Pass, activation: Option<Activation>) -> u32 {
     }
 }
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        SHADER
+    }
+
     fn source(&self) -> SourceTemplate {
         let again = self.pass == Pass::DoubleBackward;
         let curved = again && self.activation == Some(Activation::Silu);
@@ -244,16 +247,6 @@ impl KernelSource for Kernel {
             .register("curvature", curvature)
     }
 
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info((self.pass, self.activation, self.lanes, self.storage, self.in_vectors))
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
     fn label(&self) -> String {
         let pass = match self.pass {
             Pass::Forward => "forward",
@@ -276,7 +269,7 @@ pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
                 {
                     let kernel = Kernel { pass, activation, lanes, storage, in_vectors };
                     if lanes <= most_lanes(pass, activation) {
-                        shaders.push(SHADER.complete(&kernel));
+                        shaders.push(kernel.complete());
                     }
                 }
             }

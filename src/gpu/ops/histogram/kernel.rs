@@ -1,13 +1,12 @@
 //! Counts and moments on the GPU: one launch counts, and a second merges the moments of its chunks.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeBackend, CubeTensor, SourceTemplate, into_contiguous};
 
 use super::bins::{COLUMNS, LEAST, QUARTERS, SIDE};
 use super::{Histogram, MOMENTS, NO_MOMENTS};
 use crate::gpu::launch::{
-    Labelled, MOST_WORKGROUPS, Shader, WORKGROUP, allocate, dispatch, info, shader, upload,
+    MOST_WORKGROUPS, Shader, WORKGROUP, Wgsl, allocate, dispatch, info, shader, upload,
 };
 
 const COUNTS: Shader = shader!("histogram/counts.wgsl");
@@ -56,9 +55,14 @@ fn launch(
 }
 
 /// The kernel that counts, and takes the moments of each chunk; its source depends on constants alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Counting;
 
-impl KernelSource for Counting {
+impl Wgsl for Counting {
+    fn shader(&self) -> Shader {
+        COUNTS
+    }
+
     fn source(&self) -> SourceTemplate {
         let [_, quarter_1, quarter_2, quarter_3] = QUARTERS.map(|edge| edge.to_string());
         SourceTemplate::new(COUNTS.text)
@@ -71,46 +75,23 @@ impl KernelSource for Counting {
             .register("quarter_2", quarter_2)
             .register("quarter_3", quarter_3)
     }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>()
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Counting {
-    fn label(&self) -> String {
-        COUNTS.words()
-    }
 }
 
 /// The kernel that merges the moments of the chunks; its source depends on constants alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Merging;
 
-impl KernelSource for Merging {
+impl Wgsl for Merging {
+    fn shader(&self) -> Shader {
+        MOMENTS_OF_CLASSES
+    }
+
     fn source(&self) -> SourceTemplate {
         SourceTemplate::new(MOMENTS_OF_CLASSES.text).register("workgroup", WORKGROUP.to_string())
-    }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>()
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Merging {
-    fn label(&self) -> String {
-        MOMENTS_OF_CLASSES.words()
     }
 }
 
 /// Both kernels.
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
-    vec![COUNTS.complete(&Counting), MOMENTS_OF_CLASSES.complete(&Merging)]
+    vec![Counting.complete(), Merging.complete()]
 }

@@ -1,14 +1,11 @@
 //! Batches on the GPU: one launch for images, labels and one-hot rows.
 
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn_wgpu::{CubeBackend, KernelSource, SourceTemplate, into_contiguous};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeBackend, SourceTemplate, into_contiguous};
 
 use super::batch::{Packing, Take};
 use super::gather::Gather;
-use crate::gpu::launch::{
-    Labelled, MOST_WORKGROUPS, Shader, WORKGROUP, allocate, dispatch, info_once, shader,
-};
+use crate::gpu::launch::{MOST_WORKGROUPS, Shader, WORKGROUP, Wgsl, allocate, dispatch, info_once, shader};
 
 const SHADER: Shader = shader!("images/gather.wgsl");
 /// Invocations of a workgroup.
@@ -48,29 +45,20 @@ impl Gather for CubeBackend {
 }
 
 /// The kernel; its source depends on constants alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Kernel;
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        SHADER
+    }
+
     fn source(&self) -> SourceTemplate {
         SourceTemplate::new(SHADER.text).register("workgroup", LANES.to_string())
-    }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>()
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
-    fn label(&self) -> String {
-        SHADER.words()
     }
 }
 
 /// The one that there is.
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
-    vec![SHADER.complete(&Kernel)]
+    vec![Kernel.complete()]
 }

@@ -2,13 +2,12 @@
 
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::DType;
-use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeBackend, CubeTensor, SourceTemplate};
 use cubecl::server::Handle;
 
 use super::{Layout, MatrixProduct, product_reference};
 use crate::gpu::launch::{
-    Hardware, Labelled, MOST_WORKGROUPS, Shader, allocate, apart, dispatch, info, operand, profile, shader,
+    Hardware, MOST_WORKGROUPS, Shader, Wgsl, allocate, apart, dispatch, info, operand, profile, shader,
     unroll, unused, upload,
 };
 
@@ -108,7 +107,11 @@ impl Kernel {
     const ALL: [Self; 3] = [Self::Together, Self::Apart, Self::Tiled];
 }
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        SHADER
+    }
+
     fn source(&self) -> SourceTemplate {
         let counts = [
             ("together", u32::from(*self == Self::Together)),
@@ -120,25 +123,11 @@ impl KernelSource for Kernel {
         ];
         SourceTemplate::new(unroll(SHADER.text, &counts)).register("workgroup", LANES.to_string())
     }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(*self)
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
-    fn label(&self) -> String {
-        SHADER.words()
-    }
 }
 
 /// Every variant.
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
-    Kernel::ALL.map(|kernel| SHADER.complete(&kernel)).into()
+    Kernel::ALL.map(|kernel| kernel.complete()).into()
 }
 
 #[cfg(test)]

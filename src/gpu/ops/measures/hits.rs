@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use burn_wgpu::CubeBackend;
 
 use crate::gpu::host::{host_tensor, in_precision, largest};
-use crate::gpu::launch::{Plain, allocate, info, operand, shader, upload};
+use crate::gpu::launch::{Plain, Wgsl, allocate, info, operand, shader, upload};
 
 /// Its source depends on constants alone.
 pub(super) const KERNEL: Plain = Plain { shader: shader!("measures/hits.wgsl"), workgroup: 64 };

@@ -7,7 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 use burn_wgpu::CubeBackend;
 
 use crate::gpu::host::{self, Real, host_tensor, in_precision, largest, log_sum};
-use crate::gpu::launch::{Plain, allocate, apart, info, operand, shader};
+use crate::gpu::launch::{Plain, Wgsl, allocate, apart, info, operand, shader};
 
 /// What the sums need of each sample; its source depends on constants alone.
 pub(super) const SAMPLES: Plain = Plain { shader: shader!("measures/samples.wgsl"), workgroup: 64 };

@@ -4,7 +4,7 @@ use burn::backend::tensor::FloatTensor;
 use burn_wgpu::CubeBackend;
 
 use super::{Noise, NoiseKey};
-use crate::gpu::launch::{Plain, WORKGROUP, allocate, info_once, operand, shader};
+use crate::gpu::launch::{Plain, WORKGROUP, Wgsl, allocate, info_once, operand, shader};
 
 /// Its source depends on constants alone.
 const NOISE: Plain = Plain { shader: shader!("noise.wgsl"), workgroup: WORKGROUP };

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::gpu::autodiff::record;
 use crate::gpu::host::{Real, buffer, host_tensor, in_precision, recycle, sums};
-use crate::gpu::launch::{Plain, allocate, info, operand, shader, unused};
+use crate::gpu::launch::{Plain, Wgsl, allocate, info, operand, shader, unused};
 
 /// Forward and backward; its source depends on constants alone.
 pub(super) const KERNEL: Plain = Plain { shader: shader!("normalization/gradients.wgsl"), workgroup: 64 };

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::gpu::autodiff::Affine;
 use crate::gpu::host::{Real, buffer, host_tensor, in_precision, recycle};
-use crate::gpu::launch::{Plain, allocate, info, operand, shader};
+use crate::gpu::launch::{Plain, Wgsl, allocate, info, operand, shader};
 
 /// Its source depends on constants alone.
 pub(super) const KERNEL: Plain = Plain { shader: shader!("normalization/pixels.wgsl"), workgroup: 64 };

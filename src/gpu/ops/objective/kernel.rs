@@ -6,7 +6,7 @@ use cubecl::server::Handle;
 
 use super::terms::{NO_TERMS, Terms};
 use super::{Objective, ObjectiveGradients, slope, softmax};
-use crate::gpu::launch::{Plain, allocate, info, operand, shader, unused, upload};
+use crate::gpu::launch::{Plain, Wgsl, allocate, info, operand, shader, unused, upload};
 
 /// The value or both gradients; its source depends on constants alone.
 pub(super) const KERNEL: Plain = Plain { shader: shader!("objective/great.wgsl"), workgroup: 64 };

@@ -2,14 +2,13 @@
 
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, Shape};
-use burn_wgpu::{CubeBackend, CubeTensor, KernelSource, SourceTemplate, into_contiguous};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeBackend, CubeTensor, SourceTemplate, into_contiguous};
 
 use super::layout::{ALIGNMENT, layout};
 use super::{Coefficients, Gradients, OptimizerStep};
 use crate::gpu::launch::{
-    Labelled, MOST_WORKGROUPS, Shader, WORKGROUP, allocate, dispatch, info_once, profile, shader, unroll,
-    unused, within,
+    MOST_WORKGROUPS, Shader, WORKGROUP, Wgsl, allocate, dispatch, info_once, profile, shader, unroll, unused,
+    within,
 };
 
 const SHADER: Shader = shader!("optimizer_step.wgsl");
@@ -104,7 +103,11 @@ impl Kernel {
     }
 }
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        SHADER
+    }
+
     fn source(&self) -> SourceTemplate {
         let counts = [("parts", self.parts), ("others", OTHERS)];
         SourceTemplate::new(unroll(SHADER.text, &counts))
@@ -113,25 +116,11 @@ impl KernelSource for Kernel {
             .register("most_parts", MOST_PARTS.to_string())
             .register("begins", BEGINS.to_string())
     }
-
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(*self)
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
-    fn label(&self) -> String {
-        SHADER.words()
-    }
 }
 
 /// For as many buffers as WebGPU promises, and for the most that are made use of.
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
-    [PROMISED - OTHERS, MOST_PARTS].map(|parts| SHADER.complete(&Kernel { parts })).into()
+    [PROMISED - OTHERS, MOST_PARTS].map(|parts| Kernel { parts }.complete()).into()
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 //! coroutine. So nothing goes through workgroup memory; what a subgroup's lanes loaded they pass round in registers.
 //! A step of `cnn-small` takes less than a third of the time there that it takes with the kernels for GPUs.
 
-use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeTensor, SourceTemplate};
 
-use crate::gpu::launch::{LANES, Labelled, Shader, Storage, dispatch, info, shader, unroll, workgroups};
+use crate::gpu::launch::{LANES, Shader, Storage, Wgsl, dispatch, info, shader, unroll, workgroups};
 use crate::gpu::ops::convolution::geometry::{Kind, Sizes};
 
 const OUTPUT: Shader = shader!("convolution/lanes.wgsl");
@@ -50,10 +49,6 @@ impl Kernel {
         Self { is_input: kind == Kind::Input, stride: kind.stride() as u32, kernel, is_wide, storage }
     }
 
-    fn shader(self) -> Shader {
-        if self.is_input { INPUT } else { OUTPUT }
-    }
-
     /// Rows of the output, or its cotangent, in a patch.
     fn rows(self) -> u32 {
         match (self.is_input, self.stride) {
@@ -93,7 +88,11 @@ impl Kernel {
     }
 }
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        if self.is_input { INPUT } else { OUTPUT }
+    }
+
     fn source(&self) -> SourceTemplate {
         let Self { kernel, stride, .. } = *self;
         let counts = [
@@ -120,16 +119,6 @@ impl KernelSource for Kernel {
         counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
     }
 
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(*self)
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
     fn label(&self) -> String {
         let Self { stride, kernel, storage, .. } = self;
         format!("{} stride {stride} kernel {kernel}{}", self.shader().words(), storage.suffix())
@@ -144,7 +133,7 @@ pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
         let storage = Storage::ALL[usize::from(is(0))];
         let convolution =
             Kernel { is_input: false, stride: 1, kernel: if is(1) { 1 } else { 3 }, is_wide: is(2), storage };
-        let mut add = |kernel: Kernel| shaders.push(kernel.shader().complete(&kernel));
+        let mut add = |kernel: Kernel| shaders.push(kernel.complete());
         add(convolution);
         add(Kernel { stride: 2, ..convolution });
         add(Kernel { stride: 2, is_input: true, ..convolution });

@@ -3,10 +3,9 @@
 //! SwiftShader, which computes WebGPU on the processor in Chromium, takes 16 s for the smallest of the others, minutes
 //! for the rest, and gigabytes for all.
 
-use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeTensor, SourceTemplate};
 
-use crate::gpu::launch::{Labelled, MOST_WORKGROUPS, Shader, Storage, dispatch, info, shader};
+use crate::gpu::launch::{MOST_WORKGROUPS, Shader, Storage, Wgsl, dispatch, info, shader};
 use crate::gpu::ops::convolution::geometry::Sizes;
 
 const SHADER: Shader = shader!("convolution/loops.wgsl");
@@ -53,7 +52,11 @@ impl Kernel {
     ];
 }
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        SHADER
+    }
+
     fn source(&self) -> SourceTemplate {
         let [first, second, result] = self.stored;
         // Images are the first operand, so that a kernel of any 16 bits has them there.
@@ -64,16 +67,6 @@ impl KernelSource for Kernel {
             .register("result", result.name())
     }
 
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(*self)
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
     fn label(&self) -> String {
         SHADER.words() + self.stored[0].suffix()
     }
@@ -81,5 +74,5 @@ impl Labelled for Kernel {
 
 /// Every variant that there is.
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
-    Kernel::ALL.map(|kernel| SHADER.complete(&kernel)).into()
+    Kernel::ALL.map(|kernel| kernel.complete()).into()
 }

@@ -6,12 +6,9 @@
 //! added up afterwards.
 //! The constants were chosen on an NVIDIA H200; workgroup memory stays within what WebGPU promises.
 
-use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeTensor, SourceTemplate};
 
-use crate::gpu::launch::{
-    Labelled, MOST_WORKGROUPS, Shader, Storage, allocate, dispatch, info, shader, unroll,
-};
+use crate::gpu::launch::{MOST_WORKGROUPS, Shader, Storage, Wgsl, allocate, dispatch, info, shader, unroll};
 use crate::gpu::ops::convolution::geometry::{Kind, Sizes};
 use crate::gpu::ops::sum_parts::sum_parts;
 
@@ -154,14 +151,6 @@ impl Kernel {
         matches!(self.kind, Kind::Weight { .. }) && self.channels == 1
     }
 
-    fn shader(self) -> Shader {
-        match self.kind {
-            Kind::Output { .. } | Kind::Input => SUMS,
-            Kind::Weight { .. } if self.is_single() => WEIGHT_SINGLE,
-            Kind::Weight { .. } => WEIGHT,
-        }
-    }
-
     /// Rows and columns of a patch.
     fn patch(self) -> [u32; 2] {
         match self.kind {
@@ -246,7 +235,15 @@ impl Kernel {
     }
 }
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        match self.kind {
+            Kind::Output { .. } | Kind::Input => SUMS,
+            Kind::Weight { .. } if self.is_single() => WEIGHT_SINGLE,
+            Kind::Weight { .. } => WEIGHT,
+        }
+    }
+
     fn source(&self) -> SourceTemplate {
         let ([rows, columns], [near_rows, near_columns]) = (self.patch(), self.near());
         let (chunk, [loads, others]) = (self.chunk(), self.loads().0);
@@ -284,16 +281,6 @@ impl KernelSource for Kernel {
         counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
     }
 
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(*self)
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
     fn label(&self) -> String {
         let what = match self.kind {
             Kind::Output { stride } => format!("output stride {stride}"),
@@ -308,7 +295,7 @@ impl Labelled for Kernel {
 pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
     let mut shaders = Vec::new();
     let storages = [(Storage::F32, Storage::F32), (Storage::F16, Storage::F16), (Storage::F16, Storage::F32)];
-    let mut add = |kernel: Kernel| shaders.push(kernel.shader().complete(&kernel));
+    let mut add = |kernel: Kernel| shaders.push(kernel.complete());
     for kernel in [1, 3] {
         for blocks in [1, 2, 4, MOST_BLOCKS] {
             for (storage, written) in storages {

@@ -4,12 +4,11 @@
 //! passed to the others. One input channel is written out, and those of a subgroup take turns in it: a driver compiles that
 //! in a fraction of the time.
 
-use burn_wgpu::{CubeTensor, KernelSource, SourceTemplate};
-use cubecl::prelude::KernelId;
+use burn_wgpu::{CubeTensor, SourceTemplate};
 
 use super::lanes::WORKGROUP;
 use crate::gpu::launch::{
-    LANES, Labelled, Shader, Storage, allocate, dispatch, info, shader, unroll, workgroups,
+    LANES, Shader, Storage, Wgsl, allocate, dispatch, info, shader, unroll, workgroups,
 };
 use crate::gpu::ops::convolution::geometry::Sizes;
 
@@ -46,7 +45,11 @@ struct Kernel {
     storage: Storage,
 }
 
-impl KernelSource for Kernel {
+impl Wgsl for Kernel {
+    fn shader(&self) -> Shader {
+        SHADER
+    }
+
     fn source(&self) -> SourceTemplate {
         let [rows, columns] = PATCH;
         let [near_rows, near_columns] = PATCH.map(|size| (size - 1) * self.stride + self.kernel);
@@ -71,16 +74,6 @@ impl KernelSource for Kernel {
         counts.iter().fold(source, |source, (name, count)| source.register(*name, count.to_string()))
     }
 
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>().info(*self)
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
-    }
-}
-
-impl Labelled for Kernel {
     fn label(&self) -> String {
         let Self { stride, kernel, storage } = self;
         format!("{} stride {stride} kernel {kernel}{}", SHADER.words(), storage.suffix())
@@ -93,7 +86,7 @@ pub(in crate::gpu) fn shaders() -> Vec<(&'static str, String)> {
     for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2)] {
         for storage in Storage::ALL {
             let kernel = Kernel { kernel, stride, storage };
-            shaders.push(SHADER.complete(&kernel));
+            shaders.push(kernel.complete());
         }
     }
     shaders
