@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use great_lab::{
-    config::{Activation, Adversary, AuxiliaryKind, NetworkKind, Normalization},
+    config::{Activation, Adversary, AuxiliaryKind, Normalization, Setup},
     gpu::{NoiseKey, NormForm},
     nn::{
         Layer, Network, WeightSpec, Weights,
@@ -271,7 +271,8 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
     let device = device();
     let interface = Interface { image: [2, 8, 8], classes: 3 };
     let statistics = Statistics { mean: vec![0.4, 0.5], deviation: vec![0.3, 0.2] };
-    let main = Network::main(NetworkKind::CnnSmall, 0.5, Activation::Silu, interface.clone(), &statistics);
+    let setup = Setup { width: 0.5, activation: Activation::Silu, ..Setup::default() };
+    let main = Network::main(setup.architecture(), interface.clone(), &statistics);
     let auxiliary = Network::auxiliary(AuxiliaryKind::GroupNorm, 0.5, interface);
     let mut rng = StdRng::seed_from_u64(13);
     let draw = |specs: &[WeightSpec], rng: &mut StdRng| -> Vec<Vec<f64>> {

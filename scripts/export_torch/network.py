@@ -6,6 +6,7 @@
 """
 
 import json
+import math
 import pathlib
 
 import torch
@@ -41,9 +42,9 @@ class Normalize(nn.Module):
 
 
 class Plain(nn.Module):
-    """3×3 convolutions, each with norm and activation; global average pool; linear head."""
+    """3×3 convolutions, each with norm and activation; linear head on the channels' means, or on all `pixels` of each."""
 
-    def __init__(self, plan, image_channels, classes, activation):
+    def __init__(self, plan, image_channels, classes, activation, pixels):
         super().__init__()
         self.activation = ACTIVATIONS[activation]()
         self.depth = len(plan)
@@ -53,13 +54,14 @@ class Plain(nn.Module):
             self.add_module(f"conv{i}", convolution(inputs, outputs, stride))
             self.add_module(f"norm{i}", group_norm(outputs))
             inputs = outputs
-        self.head = nn.Linear(inputs, classes)
+        self.flat = pixels is not None
+        self.head = nn.Linear(inputs * (pixels or 1), classes)
 
     def forward(self, x):
         x = self.normalize(x)
         for i in range(1, self.depth + 1):
             x = self.activation(getattr(self, f"norm{i}")(getattr(self, f"conv{i}")(x)))
-        return self.head(x.mean((2, 3)))
+        return self.head(x.flatten(1) if self.flat else x.mean((2, 3)))
 
 
 class Shortcut(nn.Module):
@@ -93,9 +95,9 @@ class Block(nn.Module):
 
 
 class Resnet18(nn.Module):
-    """ResNet-18 in its CIFAR form."""
+    """ResNet-18 in its CIFAR form, with such a head."""
 
-    def __init__(self, width, image_channels, classes, activation):
+    def __init__(self, width, image_channels, classes, activation, pixels):
         super().__init__()
         self.activation = ACTIVATIONS[activation]()
         self.normalize = Normalize(image_channels)
@@ -107,32 +109,40 @@ class Resnet18(nn.Module):
             blocks = [Block(inputs, outputs, stride, self.activation), Block(outputs, outputs, 1, self.activation)]
             self.add_module(f"layer{i}", nn.Sequential(*blocks))
             inputs = outputs
-        self.head = nn.Linear(inputs, classes)
+        self.flat = pixels is not None
+        self.head = nn.Linear(inputs * (pixels or 1), classes)
 
     def forward(self, x):
         x = self.activation(self.norm1(self.conv1(self.normalize(x))))
         for i in range(1, 5):
             x = getattr(self, f"layer{i}")(x)
-        return self.head(x.mean((2, 3)))
+        return self.head(x.flatten(1) if self.flat else x.mean((2, 3)))
 
 
-def main_network(kind, width, image_channels, classes, activation="relu"):
-    """The main network of that name."""
+def main_network(kind, width, image_channels, classes, activation="relu", head="pooled", size=None):
+    """The main network of that name; `size` is an image's height and width, which a flat head needs."""
+    pixels = None
+    if head == "flat":
+        shrinks = 8 if kind == "resnet-18" else 4
+        pixels = math.prod(math.ceil(side / shrinks) for side in size)
+    elif head != "pooled":
+        raise KeyError(head)
     if kind == "resnet-18":
-        return Resnet18(width, image_channels, classes, activation)
+        return Resnet18(width, image_channels, classes, activation, pixels)
     plans = {
         "cnn-small": (16, [(1, 1), (2, 2), (3, 1), (4, 2)]),
         "cnn-medium": (32, [(1, 1), (1, 1), (2, 2), (2, 1), (4, 2), (4, 1)]),
     }
     base, plan = plans[kind]
     plan = [(channels(base * multiple, width), stride) for multiple, stride in plan]
-    return Plain(plan, image_channels, classes, activation)
+    return Plain(plan, image_channels, classes, activation, pixels)
 
 
 def load(folder=pathlib.Path(__file__).parent):
     """The network that `network.json` in the folder describes, with the weights of its `weights.pt`."""
     folder = pathlib.Path(folder)
     kept = json.loads((folder / "network.json").read_text())
-    model = main_network(kept["network"], kept["width"], kept["image"][0], len(kept["classes"]), kept["activation"])
+    model = main_network(kept["network"], kept["width"], kept["image"][0], len(kept["classes"]), kept["activation"],
+                         kept["head"], kept["image"][1:])
     model.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
     return model.eval()

@@ -208,6 +208,16 @@ choices! {
 }
 
 choices! {
+    /// What makes logits of the last channels of a main network.
+    HeadKind {
+        /// A linear layer on each channel's mean.
+        Pooled = "pooled",
+        /// A linear layer on every pixel of every channel: logits may grow large, and where an object stands matters.
+        Flat = "flat",
+    }
+}
+
+choices! {
     /// The layers of the auxiliary network.
     AuxiliaryKind {
         /// Three 3×3 convolutions of stride 2, each with GroupNorm, and a linear layer: hardly sees how large a gradient is.

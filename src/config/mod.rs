@@ -20,14 +20,14 @@ pub use begin::examples::{EXAMPLES, Example};
 pub(crate) use choices::choices;
 pub use choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, BUILT_IN_DATA,
-    EpsilonScale, InputTransform, KEPT_TEACHER, NetworkKind, Normalization, OptimizerKind, PenaltyNorm,
-    Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    EpsilonScale, HeadKind, InputTransform, KEPT_TEACHER, NetworkKind, Normalization, OptimizerKind,
+    PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 pub use device::DeviceInfo;
 pub use knob::{KnobError, Section};
 pub use knobs::Knob;
 pub use method::{DistillationMethod, Method, Mode, MultitaskMethod};
-pub use run::Players;
+pub use run::{Architecture, Players};
 pub use seed::{Stream, number_of_name};
 pub use table::{Config, Hyper, KNOBS, Setup};
 pub use threat::{Occasion, Threat};

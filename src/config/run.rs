@@ -1,7 +1,11 @@
 //! What follows from a run's setup and knobs: its method, the weight of its adversary, which devices refuse it.
 
+use serde::{Deserialize, Serialize};
+
 use super::attack::EOT_DRAWS;
-use super::choices::{AlphaSchedule, EpsilonScale, InputTransform, Precision, ScenarioKind};
+use super::choices::{
+    Activation, AlphaSchedule, EpsilonScale, HeadKind, InputTransform, NetworkKind, Precision, ScenarioKind,
+};
 use super::device::DeviceInfo;
 use super::method::Method;
 use super::table::{Hyper, Setup};
@@ -37,7 +41,37 @@ impl Hyper {
     }
 }
 
+/// What a main network is but for its weights and what it reads and says.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// Its layers.
+    pub network: NetworkKind,
+    /// Factor on its channels.
+    pub width: f64,
+    /// Its activation.
+    pub activation: Activation,
+    /// What makes logits of its last channels; files of before it could be chosen say nothing of it.
+    #[serde(default = "pooled")]
+    pub head: HeadKind,
+}
+
+const fn pooled() -> HeadKind {
+    HeadKind::Pooled
+}
+
 impl Setup {
+    /// The main network's.
+    pub const fn architecture(&self) -> Architecture {
+        let Self { network, width, activation, head, .. } = *self;
+        Architecture { network, width, activation, head }
+    }
+
+    /// That of a teacher that the lab trains.
+    pub const fn teacher_architecture(&self) -> Architecture {
+        let Self { teacher_network: network, teacher_width: width, activation, head, .. } = *self;
+        Architecture { network, width, activation, head }
+    }
+
     /// How the main network is trained: the mode of a defence, the method of the others.
     pub const fn method(&self) -> Method {
         match self.scenario {

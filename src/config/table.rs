@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, BUILT_IN_DATA,
-    EpsilonScale, InputTransform, NetworkKind, Normalization, OptimizerKind, PenaltyNorm, Precision, Push,
-    ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    EpsilonScale, HeadKind, InputTransform, NetworkKind, Normalization, OptimizerKind, PenaltyNorm,
+    Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 use super::device::DeviceInfo;
 use super::knob::{
@@ -83,6 +83,7 @@ knobs! { Config:
         network: NetworkKind = NetworkKind::CnnSmall => choice, "network", "", NextRun, [..], Always, "architecture of the main network";
         /// The result is rounded to a multiple of 8.
         width: f64 = 1.0 => real(0.25..=4.0), "width", "times", NextRun, [..], Always, "factor on the main network's channels";
+        head: HeadKind = HeadKind::Pooled => choice, "head", "", NextRun, [Defense Distillation], Always, "what makes logits of the main network's last channels: pooled, a linear layer on their means; flat, one on all their pixels, whose logits may grow large; a teacher that the lab trains has the same";
         activation: Activation = Activation::Relu => choice, "activation", "", NextRun, [..], Always, "of the main network";
         input_transform: InputTransform = InputTransform::None => choice, "input transform", "", NextRun, [..], Always, "what the main network does to an image first: quantize and noise look robust without being so, and turn an audit red";
         /// 0 and 1 among them.

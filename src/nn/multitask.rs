@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::{
     Layer, Network, WeightSpec,
-    network::{Builder, Interface, Statistics, channels},
+    network::{Builder, Interface, Statistics, channels, halvings},
     weights::first_values,
 };
 use crate::config::{Activation, NetworkKind, Stream};
@@ -66,7 +66,7 @@ impl MultitaskNetwork {
             parts.push(begin..builder.specs.len());
         }
         let coded = builder.channels;
-        let halvings = if kind == NetworkKind::Resnet18 { 3 } else { 2 };
+        let halvings = halvings(kind);
         let half = |[height, width]: [usize; 2]| [height.div_ceil(2), width.div_ceil(2)];
         // The image's size, halved again and again.
         let sizes: Vec<[usize; 2]> =

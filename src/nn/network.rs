@@ -1,7 +1,8 @@
 //! The architectures: the main networks and the auxiliary one, and what they compute.
 //!
 //! Convolutions are 3×3 with padding 1 and without bias, each followed by GroupNorm: it is per sample, as every gradient
-//! tensor must be. Only a plain auxiliary network has biases in its place. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for the head.
+//! tensor must be. Only a plain auxiliary network has biases in its place. The head is linear, on the mean of every channel or
+//! on all its pixels. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for the head.
 
 use burn::tensor::Tensor;
 
@@ -11,7 +12,9 @@ use super::{
     layer::{forward, input_vjp},
     weights::Init,
 };
-use crate::config::{Activation, AuxiliaryKind, InputTransform, NetworkKind, Precision, Setup, Stream};
+use crate::config::{
+    Activation, Architecture, AuxiliaryKind, HeadKind, InputTransform, NetworkKind, Precision, Setup, Stream,
+};
 use crate::gpu::{NormForm, logit_gradient};
 
 /// Groups of every GroupNorm; channels are multiples of it.
@@ -57,21 +60,26 @@ pub struct Network {
 
 impl Network {
     /// A main network: normalisation first, so that attacks and `∇x` live in pixel space.
-    pub fn main(
-        kind: NetworkKind,
-        width: f64,
-        activation: Activation,
-        interface: Interface,
-        statistics: &Statistics,
-    ) -> Self {
+    pub fn main(architecture: Architecture, interface: Interface, statistics: &Statistics) -> Self {
+        let Architecture { network, width, activation, head } = architecture;
         let mut builder = Builder::new(interface.image[0], activation);
         builder.layers.push(Layer::Normalize {
             mean: statistics.mean.clone(),
             deviation: statistics.deviation.clone(),
         });
-        builder.trunk(kind, width);
-        builder.layers.push(Layer::GlobalPool);
-        builder.head(builder.channels, interface.classes);
+        builder.trunk(network, width);
+        let features = match head {
+            HeadKind::Pooled => {
+                builder.layers.push(Layer::GlobalPool);
+                builder.channels
+            }
+            HeadKind::Flat => {
+                builder.layers.push(Layer::Flatten);
+                let halved = |size: usize| (0..halvings(network)).fold(size, |size, _| size.div_ceil(2));
+                builder.channels * halved(interface.image[1]) * halved(interface.image[2])
+            }
+        };
+        builder.head(features, interface.classes);
         builder.finish(interface)
     }
 
@@ -89,12 +97,12 @@ impl Network {
     }
 
     /// The same network as it is trained in that precision: with mixed one, what stands between the normalised pixels and
-    /// the last pooling is stored as 16-bit floats, and so are its cotangents.
+    /// the head is stored as 16-bit floats, and so are its cotangents.
     pub fn in_precision(mut self, precision: Precision) -> Self {
         if precision == Precision::Mixed {
             let around = |layer: Layer| match layer {
                 Layer::Normalize { .. } => vec![layer, Layer::Narrow],
-                Layer::GlobalPool => vec![Layer::Widen, layer],
+                Layer::GlobalPool | Layer::Flatten => vec![Layer::Widen, layer],
                 _ => vec![layer],
             };
             self.layers = self.layers.into_iter().flat_map(around).collect();
@@ -208,6 +216,14 @@ impl Network {
 /// `base · width` channels, rounded to a multiple of [`GROUPS`], at least one such.
 pub(super) fn channels(base: usize, width: f64) -> usize {
     ((base as f64 * width / GROUPS as f64).round() as usize).max(1) * GROUPS
+}
+
+/// How many times what a main network makes of an image halves its height and width, rounded up.
+pub(super) fn halvings(kind: NetworkKind) -> usize {
+    match kind {
+        NetworkKind::CnnSmall | NetworkKind::CnnMedium => 2,
+        NetworkKind::Resnet18 => 3,
+    }
 }
 
 /// Puts layers and the specifications of their weights side by side.

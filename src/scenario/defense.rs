@@ -76,8 +76,7 @@ impl Defense {
     ) -> Self {
         let interface = Interface { image: train.shape(), classes: train.classes() };
         let network =
-            Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics)
-                .behind_input_of(setup);
+            Network::main(setup.architecture(), interface.clone(), statistics).behind_input_of(setup);
         let auxiliary = auxiliary_network(setup, interface);
         Self {
             order: BatchOrder::new(train.len(), setup.batch_size, setup.seed),

@@ -71,8 +71,7 @@ impl Distillation {
     ) -> Self {
         let interface = Interface { image: data.shape, classes: data.classes.len() };
         let network =
-            Network::main(setup.network, setup.width, setup.activation, interface.clone(), statistics)
-                .behind_input_of(setup);
+            Network::main(setup.architecture(), interface.clone(), statistics).behind_input_of(setup);
         let auxiliary = auxiliary_network(setup, interface.clone());
         let share =
             stratified_subset(&data.train.labels, setup.fraction, Stream::StudentShare.of(setup.seed));

@@ -48,13 +48,7 @@ impl Teacher {
         statistics: &Statistics,
         device: &Device,
     ) -> Self {
-        let network = Network::main(
-            setup.teacher_network,
-            setup.teacher_width,
-            setup.activation,
-            interface,
-            statistics,
-        );
+        let network = Network::main(setup.teacher_architecture(), interface, statistics);
         let seed = Stream::Teacher.of(setup.seed);
         let order = BatchOrder::new(images.len(), setup.batch_size, seed);
         let course = Course { images, order, steps: setup.teacher_steps, sums: None };

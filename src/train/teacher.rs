@@ -93,7 +93,6 @@ pub fn choose(
     };
     checkpoint.fits(data).map_err(|source| TeacherError::Unfit { path: setup.teacher.clone(), source })?;
     let header = &checkpoint.header;
-    let Setup { network, width, activation, .. } = header.config.setup;
-    let facts = TeacherHeader::new(network, width, activation, &header.statistics());
+    let facts = TeacherHeader::new(header.config.setup.architecture(), &header.statistics());
     Ok(Some((facts, Some(checkpoint.main()))))
 }

@@ -72,13 +72,7 @@ impl Case {
             mean: golden.entries("main.normalize.mean").to_vec(),
             deviation: golden.entries("main.normalize.std").to_vec(),
         };
-        let network = Network::main(
-            golden.setting("network"),
-            golden.setting("width"),
-            golden.setting("activation"),
-            interface,
-            &statistics,
-        );
+        let network = Network::main(golden.architecture(), interface, &statistics);
         let weights = golden.weights("main", &network, device);
         let (images, labels) = (golden.images("x", device), golden.one_hot("y", device));
         Self {

@@ -36,8 +36,7 @@ fn network(golden: &Golden, device: &Device) -> (Network, Weights) {
         mean: golden.entries("main.normalize.mean").to_vec(),
         deviation: golden.entries("main.normalize.std").to_vec(),
     };
-    let (kind, width) = (golden.setting("network"), golden.setting("width"));
-    let network = Network::main(kind, width, golden.setting("activation"), interface, &statistics);
+    let network = Network::main(golden.architecture(), interface, &statistics);
     let weights = golden.weights("main", &network, device);
     (network, weights)
 }

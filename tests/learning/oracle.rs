@@ -25,6 +25,11 @@ fn cnn_small_with_silu() {
 }
 
 #[test]
+fn cnn_small_with_a_flat_head() {
+    checks::check_case("cnn-small-flat", &Device::flex(), TOLERANCE);
+}
+
+#[test]
 fn cnn_medium() {
     checks::check_case("cnn-medium-relu", &Device::flex(), TOLERANCE);
 }

@@ -57,13 +57,7 @@ pub fn statistics(golden: &Golden) -> Statistics {
 }
 
 fn main_network(golden: &Golden) -> Network {
-    Network::main(
-        golden.setting("network"),
-        golden.setting("width"),
-        golden.setting("activation"),
-        interface(golden),
-        &statistics(golden),
-    )
+    Network::main(golden.architecture(), interface(golden), &statistics(golden))
 }
 
 impl Case {

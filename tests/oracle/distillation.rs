@@ -2,7 +2,9 @@
 
 use burn::tensor::{Device, Tensor};
 use great_lab::{
-    config::{DistillationMethod, Hyper, NetworkKind, OptimizerKind, Players, ScenarioKind, Setup},
+    config::{
+        Architecture, DistillationMethod, Hyper, NetworkKind, OptimizerKind, Players, ScenarioKind, Setup,
+    },
     nn::{Network, Optimizer, Weights, network::Statistics},
     scenario::{Distillation, PendingMeasures, Player, Scenario, State},
 };
@@ -50,7 +52,8 @@ fn check_method(golden: &mut Golden, method: DistillationMethod, device: &Device
         mean: golden.entries("teacher.normalize.mean").to_vec(),
         deviation: golden.entries("teacher.normalize.std").to_vec(),
     };
-    let teacher = Network::main(NetworkKind::CnnMedium, 0.25, setup.activation, interface(golden), &teachers);
+    let architecture = Architecture { network: NetworkKind::CnnMedium, width: 0.25, ..golden.architecture() };
+    let teacher = Network::main(architecture, interface(golden), &teachers);
     let taught = golden.weight_values("teacher", &teacher);
     let data = dataset(golden, &setup);
     let mut scenario = Distillation::new(&setup, &data, &statistics, Some((teacher, taught.clone())), device);

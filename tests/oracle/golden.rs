@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use great_lab::config::Architecture;
 use great_lab::nn::{Network, Weights};
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
@@ -54,6 +55,11 @@ impl Golden {
     /// A value that the script was run with.
     pub fn setting<T: DeserializeOwned>(&self, name: &str) -> T {
         serde_json::from_value(self.settings[name].clone()).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The main network's, as the settings have it.
+    pub fn architecture(&self) -> Architecture {
+        serde_json::from_value(self.settings.clone()).unwrap_or_else(|error| panic!("settings: {error}"))
     }
 
     /// A tensor's entries, row by row.

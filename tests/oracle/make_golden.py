@@ -23,6 +23,7 @@ SMALL = {"network": "cnn-small", "width": 0.5, "image_shape": [1, 12, 12], "clas
 CASES = {
     "cnn-small-relu": SMALL | {"activation": "relu"},
     "cnn-small-silu": SMALL | {"activation": "silu"},
+    "cnn-small-flat": SMALL | {"activation": "silu", "head": "flat", "image_shape": [2, 9, 6]},
     "cnn-medium-relu": {"network": "cnn-medium", "width": 0.25, "image_shape": [3, 10, 10], "classes": 4, "batch": 2,
                         "activation": "relu"},
     "resnet-18-relu": {"network": "resnet-18", "width": 0.125, "image_shape": [3, 8, 8], "classes": 4, "batch": 2,
@@ -60,7 +61,8 @@ def draw(network, generator):
 def networks(case, seed):
     """Both networks, and the generator that drew them."""
     generator = torch.Generator().manual_seed(seed)
-    main = main_network(case["network"], case["width"], case["image_shape"][0], case["classes"], case["activation"])
+    main = main_network(case["network"], case["width"], case["image_shape"][0], case["classes"], case["activation"],
+                        case.get("head", "pooled"), case["image_shape"][1:])
     auxiliary = Auxiliary(SETTINGS["auxiliary_width"], case["image_shape"], case["classes"])
     draw(main, generator)
     draw(auxiliary, generator)

@@ -128,7 +128,7 @@ async fn seconds(network: &Network, weights: &Weights, device: &Device, n: usize
 mod tests {
     use super::*;
     use crate::{
-        config::{Activation, NetworkKind},
+        config::Setup,
         nn::{network::Statistics, weights::first_values},
     };
 
@@ -138,7 +138,7 @@ mod tests {
         let network = |side: usize| {
             let interface = Interface { image: [1, side, side], classes: 2 };
             let statistics = Statistics { mean: vec![0.5], deviation: vec![0.5] };
-            Network::main(NetworkKind::CnnSmall, 0.25, Activation::Relu, interface, &statistics)
+            Network::main(Setup { width: 0.25, ..Setup::default() }.architecture(), interface, &statistics)
         };
         let sizes = BatchSizes::default();
         let architecture = Architecture::of(&network(8));

@@ -26,8 +26,8 @@ pub(super) struct Plain {
 impl Plain {
     pub fn new(setup: &Setup, data: &Dataset, statistics: &Statistics, device: &Device) -> Self {
         let interface = Interface { image: data.shape, classes: data.classes.len() };
-        let network = Network::main(setup.network, setup.width, setup.activation, interface, statistics)
-            .in_precision(setup.precision);
+        let network =
+            Network::main(setup.architecture(), interface, statistics).in_precision(setup.precision);
         let values = first_values(&network.specs, setup.seed);
         let optimizer = Optimizer::new(setup.optimizer, &values, device);
         let (pixels, labels) = (&data.train.pixels, &data.train.labels);

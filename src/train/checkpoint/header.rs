@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{CheckpointError, VERSION};
 use crate::{
-    config::{Activation, Config, NetworkKind, ScenarioKind, Setup, knobs},
+    config::{Architecture, Config, ScenarioKind, Setup, knobs},
     data::{self, DataError},
     nn::{
         MultitaskNetwork, Network,
@@ -59,11 +59,8 @@ pub struct Header {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TeacherHeader {
     /// Architecture.
-    pub network: NetworkKind,
-    /// Factor on its channels.
-    pub width: f64,
-    /// Activation.
-    pub activation: Activation,
+    #[serde(flatten)]
+    pub architecture: Architecture,
     /// Mean of the training images by channel that it normalises with.
     pub mean: Vec<f32>,
     /// Their deviation.
@@ -74,20 +71,20 @@ pub struct TeacherHeader {
 
 impl TeacherHeader {
     /// A main network of that setup and these statistics as a teacher.
-    pub fn new(network: NetworkKind, width: f64, activation: Activation, statistics: &Statistics) -> Self {
+    pub fn new(architecture: Architecture, statistics: &Statistics) -> Self {
         let Statistics { mean, deviation } = statistics.clone();
-        Self { network, width, activation, mean, deviation, steps: 0 }
+        Self { architecture, mean, deviation, steps: 0 }
     }
 
     /// The one that the lab trains for a run of `setup`.
     pub fn to_train(setup: &Setup, statistics: &Statistics) -> Self {
-        Self::new(setup.teacher_network, setup.teacher_width, setup.activation, statistics)
+        Self::new(setup.teacher_architecture(), statistics)
     }
 
     /// Its network, without weights.
     pub fn build(&self, interface: Interface) -> Network {
         let statistics = Statistics { mean: self.mean.clone(), deviation: self.deviation.clone() };
-        Network::main(self.network, self.width, self.activation, interface, &statistics)
+        Network::main(self.architecture, interface, &statistics)
     }
 }
 
@@ -169,8 +166,7 @@ impl Header {
             return network.main();
         }
         let setup = &self.config.setup;
-        Network::main(setup.network, setup.width, setup.activation, self.interface(), &self.statistics())
-            .behind_input_of(setup)
+        Network::main(setup.architecture(), self.interface(), &self.statistics()).behind_input_of(setup)
     }
 
     /// The auxiliary network of the checkpoint, without weights.
