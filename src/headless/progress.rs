@@ -217,7 +217,7 @@ fn line(report: &Report, steps: u64) -> String {
         seconds(left),
         figure(report.loss),
         percent(report.accuracy),
-        report.auxiliary_loss,
+        figure(report.auxiliary_loss),
         percent(report.auxiliary_accuracy),
     )
 }
@@ -237,8 +237,10 @@ mod tests {
         report.steps_per_second = 0.0;
         assert!(line(&report, 1000).contains("? left"));
         (report.steps_per_second, report.loss) = (0.0123, 0.000_12);
+        report.auxiliary_loss = 1.692_417_907_714_843_8;
         let text = line(&report, 1000);
         assert!(text.starts_with("0.0123 steps/s") && text.contains("loss 1.2e−4"), "{text}");
+        assert!(text.contains("auxiliary loss 1.69 "), "{text}");
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl Controls {
         self.send(Command::Reset(Box::new(self.config.setup.clone())));
     }
 
-    /// Starts a ready-made run on the data and the network at hand.
+    /// Starts a ready-made run on the data and the network at hand, with the head on which there is something to see of it.
     pub fn begin(&mut self, example: &Example) {
         let Setup { data, network, width, activation, batch_size, seed, .. } = self.config.setup.clone();
         let mut config = example.config();

@@ -1,9 +1,11 @@
 //! Ready-made runs: the rows of the paper's tables, what they are held against, and what there is to see first.
 //!
-//! The settings of the paper's rows stand here and nowhere else. What the paper leaves open is as side experiments had it on
-//! another network; docs/results.md, "Defence", says what comes of it here.
+//! The settings of the paper's rows stand here and nowhere else. What the paper leaves open (Sinha et al. 2018, Algorithm 1:
+//! which push, what the auxiliary network is, at which scale it reads) is as it was where the paper's pattern came out: a
+//! push that sums to nothing, read by a plain auxiliary network off the gradient as it is, and logits that may grow large,
+//! for which they need a flat head. docs/results.md, "Defence", has the figures.
 
-use crate::config::choices::{AuxiliaryKind, Normalization, PenaltyNorm, Push, ScenarioKind};
+use crate::config::choices::{AuxiliaryKind, HeadKind, Normalization, PenaltyNorm, Push, ScenarioKind};
 use crate::config::method::Mode;
 use crate::config::table::{Config, KNOBS};
 
@@ -34,6 +36,8 @@ pub struct Example {
     pub about: &'static str,
     /// Whether it is a row of the paper's tables.
     pub of_paper: bool,
+    /// The head of the network on which there is something to see of it.
+    pub head: HeadKind,
     apply: fn(&mut Config),
 }
 
@@ -50,9 +54,10 @@ impl Example {
             .ok_or_else(|| format!("'{name}' is not one of: {}", names()))
     }
 
-    /// The run with everything else as it is by default.
+    /// The run on the network with its head, with everything else as it is by default.
     pub fn config(&self) -> Config {
         let mut config = Config::default();
+        config.setup.head = self.head;
         self.apply(&mut config);
         config
     }
@@ -88,6 +93,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "GREAT, noisy channel",
         about: "The discriminator reads three quarters of the gradients, until the adversary sets in and it loses them.",
         of_paper: false,
+        head: HeadKind::Pooled,
         apply: |config| {
             let start = Config::start(ScenarioKind::Defense);
             for knob in KNOBS.iter().filter(|knob| knob.read(&start) != knob.default_value()) {
@@ -100,6 +106,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "GREAT + GREACE, one scale",
         about: "What the lab began with before: a discriminator that reads every gradient at the same size is not to be blinded.",
         of_paper: false,
+        head: HeadKind::Pooled,
         apply: |config| config.setup.mode = Mode::GreatGreace,
     },
     Example {
@@ -107,6 +114,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "Baseline",
         about: "Plain training: what all others are held against.",
         of_paper: true,
+        head: HeadKind::Flat,
         apply: |config| config.setup.mode = Mode::Baseline,
     },
     Example {
@@ -114,6 +122,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "Adversarial",
         about: "The paper's adversarial training: on FGSM examples.",
         of_paper: true,
+        head: HeadKind::Flat,
         apply: |config| config.setup.mode = Mode::FgsmAt,
     },
     Example {
@@ -121,6 +130,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "GREACE",
         about: "Pushes down the classes that the gradient is mistaken for. Where logits grow large f32 rounds gradients away: look at Saturation.",
         of_paper: true,
+        head: HeadKind::Flat,
         apply: |config| {
             config.setup.mode = Mode::Greace;
             read_raw(config);
@@ -132,6 +142,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "GREAT",
         about: "Gradient reversal alone, on the gradient as it is.",
         of_paper: true,
+        head: HeadKind::Flat,
         apply: |config| {
             config.setup.mode = Mode::Great;
             config.hyper.alpha = 1.0;
@@ -143,6 +154,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "GRE(AT+CE)",
         about: "Both at once.",
         of_paper: true,
+        head: HeadKind::Flat,
         apply: |config| {
             config.setup.mode = Mode::GreatGreace;
             config.hyper.alpha = 1.0;
@@ -155,6 +167,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "PGD-AT",
         about: "Adversarial training on PGD examples (Madry et al. 2018).",
         of_paper: false,
+        head: HeadKind::Flat,
         apply: |config| config.setup.mode = Mode::PgdAt,
     },
     Example {
@@ -162,6 +175,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "Input-gradient penalty",
         about: "A small penalty on the squared input gradient (Ross & Doshi-Velez 2018): the one to beat.",
         of_paper: false,
+        head: HeadKind::Flat,
         apply: |config| {
             config.setup.mode = Mode::InputGradient;
             config.hyper.input_gradient_weight = 0.03;
@@ -173,6 +187,7 @@ pub static EXAMPLES: [Example; 10] = [
         title: "Baseline, stopped early",
         about: "Plain training for a third of the steps: what a method must beat at equal clean accuracy.",
         of_paper: false,
+        head: HeadKind::Flat,
         apply: |config| {
             config.setup.mode = Mode::Baseline;
             config.setup.steps = (config.setup.steps / 3).max(1);
@@ -206,6 +221,7 @@ mod tests {
             other.setup.steps = Config::default().setup.steps;
             other.hyper.epsilon = Hyper::default().epsilon;
             other.hyper.epsilon_scale = Hyper::default().epsilon_scale;
+            other.setup.head = example.head;
             example.apply(&mut other);
             assert_eq!(other, example.config(), "{}", example.name);
         }

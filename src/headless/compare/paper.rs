@@ -6,7 +6,7 @@ use super::options::{SEEDS, SharedOptions};
 use super::plan::{Cell, Evaluating, Plan, in_order, measured_at_the_end, seeds_from};
 use super::published::{AUTOATTACK, BEHIND, CLEAN, OWN, PaperTable};
 use super::runner::run_plan;
-use crate::config::{Config, EXAMPLES, EpsilonScale, Example, Hyper, Setup};
+use crate::config::{Config, EXAMPLES, EpsilonScale, Example, HeadKind, Hyper, Setup};
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Completed;
 use crate::headless::options::{Given, refuse_unused};
@@ -22,6 +22,9 @@ const QUICK: (u64, u64, u64) = (2, 200, 600);
 const SAMPLES: u64 = 1000;
 /// Images that a run itself attacks at its end, which is not what is read here.
 const GLANCED_AT: usize = 64;
+
+/// Of the networks of every row: the paper's pattern comes with logits that may grow large.
+const HEAD: HeadKind = HeadKind::Flat;
 
 /// Images of which none is left out.
 const ALL: u64 = 1_000_000;
@@ -71,6 +74,9 @@ pub fn paper(options: PaperOptions) -> Result<Completed, HeadlessError> {
     let (mut base, given) = run.base()?;
     if !given.iter().any(|given| given.is("epsilon")) {
         base.hyper.epsilon = table.epsilon();
+    }
+    if is_new && !given.iter().any(|given| given.is("head")) {
+        base.setup.head = HEAD;
     }
     let samples = samples.unwrap_or(if quick { QUICK.1 } else { SAMPLES });
     let rows = chosen(&rows)?;
@@ -122,10 +128,11 @@ fn plan(
 ) -> Plan {
     let mut base = measured_at_the_end(base);
     base.hyper.evaluate_samples = GLANCED_AT;
-    let Setup { data, network, width, steps, batch_size, .. } = &base.setup;
+    let Setup { data, network, width, head, steps, batch_size, .. } = &base.setup;
     let Hyper { epsilon, epsilon_scale, .. } = base.hyper;
-    let title =
-        format!("The paper's rows on {data}: {network} × {width}, {steps} steps of {batch_size} images");
+    let title = format!(
+        "The paper's rows on {data}: {network} × {width}, head {head}, {steps} steps of {batch_size} images"
+    );
     let evaluations = evaluations((epsilon, epsilon_scale), samples, with_autoattack);
     let mut cells = Vec::new();
     for example in rows {
