@@ -6,6 +6,9 @@
 #[path = "../src/data/mod.rs"]
 pub mod data;
 
+#[path = "../src/platform/text.rs"]
+mod text;
+
 /// What the readers name of the lab's settings.
 pub mod config {
     /// Built-in data, which no target reads.
@@ -14,6 +17,7 @@ pub mod config {
 
 /// What the readers name of the platform.
 pub mod platform {
+    pub use crate::text;
     use std::{collections::BTreeMap, rc::Rc};
 
     /// Name and bytes of each file that people gave.

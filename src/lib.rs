@@ -5,7 +5,7 @@
 //! (`tests/layers` checks it):
 //!
 //! ```text
-//! config, platform <- protocol <- show, data, nn, gpu <- attack <- scenario <- train <- { headless, app } <- main
+//! config, platform <- protocol <- show, data, nn, gpu <- runs, attack <- scenario <- train <- { headless, app } <- main
 //! ```
 //!
 //! | module | promise |
@@ -17,6 +17,7 @@
 //! | [`data`] | images and labels from files, and the seeded order in which they come |
 //! | [`nn`] | networks that can be differentiated twice, losses, optimisers |
 //! | [`gpu`] | the device, and each WGSL kernel's binding beside its plain reference |
+//! | [`runs`] | what a kept run consists of: its folder, its record, its tables |
 //! | [`attack`] | adversarial examples, and how many of them a network withstands |
 //! | [`scenario`] | what one training step does |
 //! | [`train`] | the loop, checkpoints |
@@ -39,6 +40,7 @@ pub mod headless;
 pub mod nn;
 pub mod platform;
 pub mod protocol;
+pub mod runs;
 pub mod scenario;
 pub mod show;
 pub mod train;

@@ -1,7 +1,8 @@
-//! All that differs between a native program and a page: memory, threads, breathing, files, links.
+//! All that differs between a native program and a page, or between systems: memory, threads, breathing, files, links, text.
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+pub mod text;
 #[cfg(target_arch = "wasm32")]
 mod web;
 

@@ -13,7 +13,6 @@ pub mod normals;
 pub mod order;
 pub mod scenes;
 pub mod solids;
-pub mod text;
 
 pub use dataset::{Dataset, Images};
 pub use error::DataError;

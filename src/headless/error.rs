@@ -6,10 +6,10 @@ use crate::config::KnobError;
 use crate::data::DataError;
 use crate::gpu::DeviceError;
 use crate::headless::files::charts::ChartError;
-use crate::headless::files::write::FolderError;
 use crate::protocol::Failure;
+use crate::runs::record::RecordError;
+use crate::runs::write::FolderError;
 use crate::train::places::NoTeacher;
-use crate::train::record::RecordError;
 
 /// Exit status of a command that was asked for something impossible.
 pub const BAD_INPUT: u8 = 2;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::headless::error::HeadlessError;
-use crate::train::record::Ended;
+use crate::runs::record::Ended;
 
 /// SIGHUP, SIGINT and SIGTERM, as every Unix numbers them: the terminal is gone, Ctrl-C, somebody wants the program to
 /// end. Elsewhere Ctrl-C counts as SIGINT.

@@ -11,8 +11,8 @@ use crate::config::{Config, EXAMPLES, Example, Knob, Method, NetworkKind, Scenar
 use crate::gpu::{Choice, Opened, open};
 use crate::headless::error::HeadlessError;
 use crate::headless::print::say;
+use crate::runs::record::read_run;
 use crate::train::places;
-use crate::train::record::read_run;
 
 /// What is trained, on what, for how long. Each flag is a shortcut for a `--set`.
 #[derive(clap::Args, Debug, Default)]

@@ -8,7 +8,6 @@ mod measure;
 pub mod places;
 mod probe;
 mod readings;
-pub mod record;
 pub mod saturation;
 mod session;
 mod surrogate;

@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use great_lab::config::{Config, ScenarioKind};
+use great_lab::runs::record::{EvaluationRecord, RunRecord, read_config};
 use great_lab::train::checkpoint::Checkpoint;
-use great_lab::train::record::{EvaluationRecord, RunRecord, read_config};
 use safetensors::SafeTensors;
 use serde_json::Value;
 

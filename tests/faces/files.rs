@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use great_lab::config::{Config, Hyper, KNOBS, Norm};
-use great_lab::headless::files::tables;
 use great_lab::protocol::{Comparison, Places, Saturation, Share, WorstCase, made_up};
+use great_lab::runs::record::{Ended, EvaluationRecord, Expectation, Latest, RunRecord};
+use great_lab::runs::tables;
 use great_lab::show::columns;
-use great_lab::train::record::{Ended, EvaluationRecord, Expectation, Latest, RunRecord};
 use serde_json::Value;
 
 const PAGE: &str = include_str!("../../docs/files.md");

@@ -3,8 +3,8 @@
 use crate::data::{
     error::{Advice, DataError, Place},
     limits::MAX_CLASSES,
-    text,
 };
+use crate::platform::text;
 
 /// Reads a class name a line, class 0 first, blank lines at the end; `name` stands in errors. A byte-order mark, and what
 /// systems end lines with, are no part of a name.

@@ -5,8 +5,8 @@ use std::io::Cursor;
 use crate::data::{
     error::{Advice, DataError, Place},
     limits::MAX_FILE_BYTES,
-    text,
 };
+use crate::platform::text;
 
 use super::cifar::{CLASSES, IMAGE_BYTES, SHAPE};
 

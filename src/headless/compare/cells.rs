@@ -7,18 +7,18 @@ use std::str::FromStr;
 use web_time::{Duration, Instant};
 
 use crate::config::Config;
+use crate::runs::record::Ended;
 use crate::show::number::seconds;
 use crate::train::places;
-use crate::train::record::Ended;
 
 use super::outcome::{evaluated, finished, headline, whole};
 use super::plan::{Cell, Evaluating, PLAN_FILE, Plan};
 use crate::headless::error::HeadlessError;
-use crate::headless::files::rescue::write_anew;
-use crate::headless::files::run_folder::make_folder;
-use crate::headless::files::write::FolderError;
 use crate::headless::interrupt::{Interrupt, is_interruption};
 use crate::headless::progress::Progress;
+use crate::runs::rescue::write_anew;
+use crate::runs::run_folder::make_folder;
+use crate::runs::write::FolderError;
 
 /// Which of a comparison's cells a process runs: part `index` (from 0) of `count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use super::published::{AUTOATTACK, BEHIND, CLEAN, OWN};
 use crate::config::{AttackKind, ScenarioKind, TargetKind, TaskSet};
 use crate::protocol::{Figure, Gain, gain_by_task, loss_over_metrics};
-use crate::train::record::{EvaluationRecord, LastFigures, RunRecord, TaskRecord};
+use crate::runs::record::{EvaluationRecord, LastFigures, RunRecord, TaskRecord};
 
 /// A figure of a run.
 #[derive(Clone, Copy, Debug)]

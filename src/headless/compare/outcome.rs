@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::config::MultitaskMethod;
-use crate::train::record::{EvaluationRecord, RecordError, RunRecord};
+use crate::runs::record::{EvaluationRecord, RecordError, RunRecord};
 
 use super::metrics::Runs;
 use super::plan::{Cell, Evaluating, Plan};

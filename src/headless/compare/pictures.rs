@@ -65,7 +65,7 @@ fn curve(
     for cell in plan.cells.iter().filter(|cell| cell.method == method) {
         let Some(record) = results.evaluation(cell, OWN) else { continue };
         by_radius.entry(0.0f64.to_bits()).or_default().push(record.clean.value);
-        let of_attack = |found: &&crate::train::record::AttackRecord| {
+        let of_attack = |found: &&crate::runs::record::AttackRecord| {
             found.attack == attack && found.target == target && found.epsilon > 0.0
         };
         for found in record.attacks.iter().filter(of_attack) {

@@ -10,11 +10,11 @@ use crate::config::{
 
 use super::metrics::{self, Metric};
 use super::published::{self, PaperTable};
-use crate::data::text;
 use crate::headless::error::HeadlessError;
-use crate::headless::files::run_folder::{RunFolder, make_folder, try_folder};
-use crate::headless::files::write::write_whole;
+use crate::platform::text;
 use crate::protocol::Places;
+use crate::runs::run_folder::{RunFolder, make_folder, try_folder};
+use crate::runs::write::write_whole;
 use crate::train::places;
 
 /// The plan of a comparison in its folder.

@@ -8,11 +8,12 @@ use super::plan::{self, PLAN_FILE, Plan};
 use super::{outcome, pictures, table};
 use crate::config::TargetKind;
 use crate::headless::error::HeadlessError;
-use crate::headless::files::{charts, rescue::Rescue};
+use crate::headless::files::charts;
 use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::print::{print, say};
 use crate::headless::progress::Progress;
-use crate::train::record::Ended;
+use crate::runs::record::Ended;
+use crate::runs::rescue::Rescue;
 
 /// Runs what is missing of this part of `plan`, and publishes the results of the whole where it is complete.
 pub fn run_plan(plan: Plan, running: &Running) -> Result<Completed, HeadlessError> {

@@ -206,7 +206,7 @@ mod tests {
     use super::*;
     use crate::config::{AttackKind, Config, Hyper, Mode, TargetKind};
     use crate::protocol::made_up;
-    use crate::train::record::{AttackRecord, Ended, EvaluationRecord, Latest, RunRecord, ShareRecord};
+    use crate::runs::record::{AttackRecord, Ended, EvaluationRecord, Latest, RunRecord, ShareRecord};
 
     /// The record of a finished run with this accuracy, which PGD brings down to 0.25 at its own radius.
     fn record(accuracy: f64) -> RunRecord {

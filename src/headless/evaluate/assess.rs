@@ -14,12 +14,12 @@ use crate::gpu::images::DeviceImages;
 use crate::gpu::{read, softmax};
 use crate::platform;
 use crate::protocol::{Light, Robustness, Saturation};
+use crate::runs::record::Incomplete;
 use crate::scenario::upload;
 use crate::show::number::figure;
 use crate::train::Surrogate;
 use crate::train::assessment::{Advance, Assessment, Brief, Stage, severity};
 use crate::train::checkpoint::Checkpoint;
-use crate::train::record::Incomplete;
 use crate::train::saturation::margins;
 
 use super::examples::Examples;

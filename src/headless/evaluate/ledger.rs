@@ -18,7 +18,7 @@ use crate::protocol::{Robustness, Share};
 use super::examples::Examples;
 use super::kept::{Kept, Unit};
 use super::report::Gallery;
-use crate::headless::files::rescue::write_anew;
+use crate::runs::rescue::write_anew;
 
 /// Time between two writes of the file, and at least as many times as long as one takes.
 const BETWEEN_WRITES: Duration = Duration::from_secs(30);

@@ -18,14 +18,14 @@ use crate::config::{
 };
 use crate::data::{self, Dataset, proportional_subset};
 use crate::headless::error::HeadlessError;
-use crate::headless::files::tables;
 use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::options::open_device;
 use crate::headless::print::print;
 use crate::headless::progress::Progress;
 use crate::protocol::{Light, Robustness};
+use crate::runs::record::{Ended, Expectation, Incomplete};
+use crate::runs::tables;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::record::{Ended, Expectation, Incomplete};
 use assess::{Found, Job, assess};
 use key::Key;
 use outputs::{Outputs, Results, Wanted};

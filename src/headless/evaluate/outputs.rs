@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::config::Norm;
 use crate::headless::error::HeadlessError;
 use crate::headless::files::charts::png;
-use crate::headless::files::rescue::Rescue;
-use crate::headless::files::run_folder::RunFolder;
-use crate::headless::files::tables;
-use crate::headless::files::write::{FolderError, try_out};
 use crate::protocol::{Light, Robustness};
+use crate::runs::record::{EvaluationRecord, Expectation, Incomplete};
+use crate::runs::rescue::Rescue;
+use crate::runs::run_folder::RunFolder;
+use crate::runs::tables;
+use crate::runs::write::{FolderError, try_out};
 use crate::show::{Table, charts, columns};
-use crate::train::record::{EvaluationRecord, Expectation, Incomplete};
 
 use super::examples::Examples;
 use super::kept::Kept;

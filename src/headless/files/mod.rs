@@ -4,8 +4,4 @@ pub mod charts;
 mod fonts;
 mod legend;
 mod paint;
-pub mod rescue;
-pub mod run_folder;
 pub mod sheet;
-pub mod tables;
-pub mod write;

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use crate::config::{AttackKind, Config, Hyper, Occasion, TargetKind};
 use crate::data::steps_per_epoch;
 use crate::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
-use crate::train::record::Ended;
+use crate::runs::record::Ended;
 
-use super::writer::{FILES, RunWriter};
+use super::writer::{FILES, Pictures as _, RunWriter};
 use crate::headless::error::HeadlessError;
-use crate::headless::files::run_folder::{RunFolder, default_path};
 use crate::headless::interrupt::Interrupt;
 use crate::headless::progress::Progress;
+use crate::runs::run_folder::{RunFolder, default_path};
 
 /// What a run is asked for beyond its configuration.
 pub struct DriveOptions {

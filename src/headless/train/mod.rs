@@ -11,14 +11,14 @@ use crate::config::{NetworkKind, ScenarioKind, TaskSet};
 use crate::data::solids;
 use crate::gpu;
 use crate::headless::error::HeadlessError;
-use crate::headless::files::run_folder::RunFolder;
-use crate::headless::files::tables;
 use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::options::{RunOptions, Shortcut, methods, open_device};
 use crate::headless::print::print;
 use crate::protocol::{Command, Delivery};
+use crate::runs::record::Ended;
+use crate::runs::run_folder::RunFolder;
+use crate::runs::tables;
 use crate::show::number::{decimal, figure, percent, seconds};
-use crate::train::record::Ended;
 use drive::{DriveOptions, drive};
 use writer::RunWriter;
 

@@ -18,6 +18,7 @@ use crate::{
     data::Dataset,
     gpu::read_all,
     nn::{Network, Optimizer, WeightSpec, Weights, channel::Channel, network::Interface},
+    runs::run_folder,
     scenario::State,
 };
 
@@ -84,7 +85,7 @@ pub async fn write(mut header: Header, state: State) -> Result<Vec<u8>, Checkpoi
 
 impl Checkpoint {
     /// The file of a run folder that holds one.
-    pub const FILE: &'static str = "checkpoint.safetensors";
+    pub const FILE: &'static str = run_folder::CHECKPOINT;
 
     /// Reads and checks a checkpoint's file, or that of a run folder.
     ///

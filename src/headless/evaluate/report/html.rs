@@ -6,8 +6,8 @@ use super::draw::{bars, curves, escaped, margins, matrix, picture};
 use super::svg::svg;
 use super::{Contents, Seen};
 use crate::config::{Norm, Threat};
-use crate::headless::files::tables::classes_text;
 use crate::protocol::{Light, Point, Robustness, Saturation, Verdict, WorstCase};
+use crate::runs::tables::classes_text;
 use crate::show::gradients::saturation;
 use crate::show::number::{decimal, figure, interval, percent, standardised};
 

@@ -11,8 +11,8 @@ use crate::config::{Norm, Threat, VERDICT_DRAWS};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
 use crate::protocol::{Light, Robustness, Saturation};
+use crate::runs::record::Incomplete;
 use crate::show::matrix::right;
-use crate::train::record::Incomplete;
 
 pub use html::html;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::data::text::decode;
+use crate::platform::text::decode;
 
 /// Number of the format; a reader refuses larger ones. Files that name none are of format 0.
 pub const VERSION: u32 = 0;

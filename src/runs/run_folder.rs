@@ -6,6 +6,9 @@ use super::rescue::{Rescue, write_anew};
 use super::write::{FolderError, try_out};
 use crate::config::{ScenarioKind, Setup};
 
+/// The file of a run folder that holds the weights.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+
 /// A folder that takes a run's files.
 #[derive(Debug)]
 pub struct RunFolder {
