@@ -3,8 +3,20 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 use crate::gpu::{NoiseKey, noise};
+
+/// Where a stream of noise stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drawn {
+    /// Number of the stream.
+    stream: u64,
+    /// Draws taken.
+    pass: u32,
+    /// Whether all images of a pass meet the same noise.
+    is_shared: bool,
+}
 
 /// A stream of noise, of which each pass through the network takes the next draw. A clone goes on from where it was made,
 /// on its own.
@@ -31,6 +43,21 @@ impl Draws {
         self.stream.store(stream, Relaxed);
         self.pass.store(0, Relaxed);
         self.is_shared.store(is_shared, Relaxed);
+    }
+
+    /// Where it stands.
+    pub fn drawn(&self) -> Drawn {
+        Drawn {
+            stream: self.stream.load(Relaxed),
+            pass: self.pass.load(Relaxed),
+            is_shared: self.is_shared.load(Relaxed),
+        }
+    }
+
+    /// Goes on from where a stream stood.
+    pub fn go_on(&self, Drawn { stream, pass, is_shared }: Drawn) {
+        self.begin(stream, is_shared);
+        self.pass.store(pass, Relaxed);
     }
 
     /// The next draw for images `[N, C, H, W]`, standard normal: `[N, C, H, W]`, or `[1, C, H, W]`.

@@ -13,6 +13,7 @@ pub mod network;
 pub mod optimizer;
 pub mod weights;
 
+pub use draws::Drawn;
 pub use layer::{Layer, Tape};
 pub use multitask::MultitaskNetwork;
 pub use network::Network;

@@ -1,5 +1,7 @@
 //! What a face asks of the trainer, and what the trainer tells its face.
 
+use web_time::Duration;
+
 use super::audit::Audited;
 use super::gradients::{Histograms, Samples};
 use super::probe::Probed;
@@ -7,7 +9,7 @@ use super::robustness::Robustness;
 use super::run::{Preparing, Report, RunId, RunInfo};
 use super::saturation::{Pictures, Saturation};
 use super::tasks::Tasks;
-use crate::config::{Players, Setup, Threat};
+use crate::config::{Hyper, Players, Setup, Threat};
 
 /// What a face asks of the trainer. Obeyed in order.
 #[derive(Clone, Debug)]
@@ -18,7 +20,7 @@ pub enum Command {
     Pause,
     /// Take this many steps, then pause.
     Step(Players, u32),
-    /// Start anew with this setup (and the newest [`Hyper`](crate::config::Hyper)); paused.
+    /// Start anew with this setup (and the newest [`Hyper`]); paused.
     Reset(Box<Setup>),
     /// Attack held-out images with these threats, beside whatever else goes on.
     Evaluate {
@@ -42,8 +44,44 @@ pub enum Command {
     Save,
     /// Take weights, optimiser state, step and config from the bytes of a checkpoint; paused.
     Load(Vec<u8>),
+    /// Go on with a copy of the run at hand as well, with these knobs and from the very step where it stands, in turn and on
+    /// the same batches: the copy is another run, which [`Event::Started`] announces. The newest knobs stay
+    /// those of the run that was there before, and all commands are for it but `Run`, `Pause` and `Step`, which both obey.
+    Fork(Box<Hyper>),
+    /// Go on with the other of two runs alone.
+    GiveUp(RunId),
+    /// From now on tell a checkpoint of the run under way as often as that, as [`Event::Checkpoint`].
+    Checkpoints(Cadence),
     /// End the trainer.
     Quit,
+}
+
+/// How often a run under way tells a checkpoint of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cadence {
+    /// Never.
+    #[default]
+    Never,
+    /// After every so many training steps, of the teacher's too while it is trained.
+    Steps(u64),
+    /// After so much training, and no sooner than the last one has cost one part in [`Self::COSTS_ONE_IN`] of it.
+    Time(Duration),
+}
+
+impl Cadence {
+    /// Of the time of a run at most one part in so many goes into checkpoints that are due by the clock.
+    pub const COSTS_ONE_IN: u32 = 20;
+}
+
+/// A checkpoint of a run under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpointed {
+    /// Which run.
+    pub run: RunId,
+    /// Steps done.
+    pub step: u64,
+    /// Its bytes (safetensors).
+    pub bytes: Vec<u8>,
 }
 
 /// What the trainer tells its face.
@@ -75,6 +113,8 @@ pub enum Event {
     Audited(Box<Audited>),
     /// The bytes of a checkpoint (safetensors).
     Saved(Vec<u8>),
+    /// A checkpoint that was due; all that was measured before it has been told, but for what it says is under way.
+    Checkpoint(Checkpointed),
     /// Something people should know that stops nothing.
     Notice(String),
     /// Something failed; the trainer is paused and still answers.

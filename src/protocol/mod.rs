@@ -18,7 +18,7 @@ mod tasks;
 pub use audit::{Audited, Light, Verdict};
 pub use channel::{Delivery, Local, Remote, connect, end};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
-pub use message::{Activity, Command, Event, Failure, RunState};
+pub use message::{Activity, Cadence, Checkpointed, Command, Event, Failure, RunState};
 pub use probe::{Probed, Readings};
 pub use robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase, balanced};
 pub use run::{Places, Preparing, Report, RunId, RunInfo};

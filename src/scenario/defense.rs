@@ -10,7 +10,7 @@ use super::{
     augmentation,
     images::upload,
     interface::{GradientTensors, Part, Scenario, State},
-    measures::PendingMeasures,
+    measures::{PendingMeasures, Sums},
     player::{Player, auxiliary_network, auxiliary_turns, schedule},
 };
 use crate::{
@@ -36,6 +36,7 @@ use crate::{
 };
 
 /// The scenario.
+#[derive(Clone)]
 pub struct Defense {
     setup: Setup,
     train: DeviceImages,
@@ -343,16 +344,20 @@ impl Scenario for Defense {
 
     fn state(&self) -> State {
         State {
-            main: self.main.optimizer.clone(),
-            auxiliary: self.auxiliary.optimizer.clone(),
-            teacher: None,
-            balance: None,
+            sums: self.sums.clone().map(Sums::whole),
+            draws: self.main.drawn().collect(),
+            ..State::new(self.main.optimizer.clone(), self.auxiliary.optimizer.clone())
         }
     }
 
     fn restore(&mut self, state: State) {
         self.main.restore(state.main);
         self.auxiliary.restore(state.auxiliary);
-        self.sums = None;
+        self.sums = state.sums.and_then(Sums::into_whole);
+        self.main.go_on_drawing(&mut state.draws.into_iter());
+    }
+
+    fn copy(&self) -> Box<dyn Scenario> {
+        Box::new(self.clone())
     }
 }

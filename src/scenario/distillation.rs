@@ -8,7 +8,7 @@ use super::{
     augmentation,
     images::upload,
     interface::{GradientTensors, Part, Scenario, State},
-    measures::PendingMeasures,
+    measures::{PendingMeasures, Sums},
     player::{Player, auxiliary_network, auxiliary_turns, schedule},
     teacher::{Preparation, Teacher},
 };
@@ -33,6 +33,7 @@ use crate::{
 pub const ORIGINS: [&str; 2] = ["student", "teacher"];
 
 /// The scenario. The main network is the student.
+#[derive(Clone)]
 pub struct Distillation {
     setup: Setup,
     /// The student's share.
@@ -303,10 +304,11 @@ impl Scenario for Distillation {
 
     fn state(&self) -> State {
         State {
-            main: self.student.optimizer.clone(),
-            auxiliary: self.auxiliary.optimizer.clone(),
             teacher: Some(self.teacher.player().optimizer.clone()),
-            balance: None,
+            // The student takes its first step when all of the teacher's have been told.
+            sums: self.sums.clone().map(Sums::whole).or_else(|| self.teacher.sums()),
+            draws: self.student.drawn().chain(self.teacher.player().drawn()).collect(),
+            ..State::new(self.student.optimizer.clone(), self.auxiliary.optimizer.clone())
         }
     }
 
@@ -316,6 +318,16 @@ impl Scenario for Distillation {
         if let Some(teacher) = state.teacher {
             self.teacher.restore(teacher);
         }
-        self.sums = None;
+        let of_teacher = self.teacher.preparation().is_some();
+        let (own, teachers) = if of_teacher { (None, state.sums) } else { (state.sums, None) };
+        self.sums = own.and_then(Sums::into_whole);
+        self.teacher.restore_sums(teachers);
+        let mut drawn = state.draws.into_iter();
+        self.student.go_on_drawing(&mut drawn);
+        self.teacher.player().go_on_drawing(&mut drawn);
+    }
+
+    fn copy(&self) -> Box<dyn Scenario> {
+        Box::new(self.clone())
     }
 }

@@ -2,11 +2,16 @@
 
 use burn::tensor::Tensor;
 
-use super::{measures::PendingMeasures, multitask::PendingFigures, player::Player, teacher::Preparation};
+use super::{
+    measures::{PendingMeasures, Sums},
+    multitask::PendingFigures,
+    player::Player,
+    teacher::Preparation,
+};
 use crate::{
     config::{Hyper, Players},
     gpu::images::DeviceImages,
-    nn::{Optimizer, Weights},
+    nn::{Drawn, Optimizer, Weights},
 };
 
 /// A game of two networks that the trainer can play step by step. Nothing here waits for the device.
@@ -73,11 +78,14 @@ pub trait Scenario {
         }
     }
 
-    /// All networks as they stand; cheap, for nothing is copied.
+    /// All that training changes, as it stands; cheap, for nothing is copied.
     fn state(&self) -> State;
 
-    /// Puts all networks back to `state`.
+    /// Puts all that training changes back to `state`.
     fn restore(&mut self, state: State);
+
+    /// Another game at this very step; data and weights on the device are shared for as long as they are the same.
+    fn copy(&self) -> Box<dyn Scenario>;
 }
 
 /// Which images.
@@ -100,6 +108,17 @@ pub struct State {
     pub teacher: Option<Optimizer>,
     /// What a method has learned of several tasks, where there are such: [`balance_specs`](super::multitask::balance_specs).
     pub balance: Option<Weights>,
+    /// What has been summed since the last averages were taken.
+    pub sums: Option<Sums>,
+    /// Where the noise of networks that draw it stands, in the order in which the scenario has them.
+    pub draws: Vec<Drawn>,
+}
+
+impl State {
+    /// Of two networks that are all that changes.
+    pub const fn new(main: Optimizer, auxiliary: Optimizer) -> Self {
+        Self { main, auxiliary, teacher: None, balance: None, sums: None, draws: Vec::new() }
+    }
 }
 
 /// Gradient tensors of `N` images, and what the networks say. The first `N` of the `M` tensors are the main network's,

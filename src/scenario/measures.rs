@@ -21,6 +21,27 @@ pub struct Measures {
     pub confusion: Vec<u32>,
 }
 
+/// What has been summed since the last [`Measures`] were taken, on the device.
+#[derive(Clone, Debug)]
+pub struct Sums {
+    /// The sums, as the scenario has them.
+    pub parts: Vec<Tensor<1>>,
+    /// Steps summed over.
+    pub steps: u64,
+}
+
+impl Sums {
+    /// Sums in one tensor.
+    pub(super) fn whole((sums, steps): (Tensor<1>, u64)) -> Self {
+        Self { parts: vec![sums], steps }
+    }
+
+    /// The tensor of [`Self::whole`].
+    pub(super) fn into_whole(self) -> Option<(Tensor<1>, u64)> {
+        Some((self.parts.into_iter().next()?, self.steps))
+    }
+}
+
 /// [`Measures`] that are still on the device.
 #[derive(Debug)]
 pub struct PendingMeasures {

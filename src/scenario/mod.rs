@@ -14,7 +14,7 @@ pub use defense::Defense;
 pub use distillation::Distillation;
 pub use images::upload;
 pub use interface::{GradientTensors, Part, Scenario, State};
-pub use measures::{Measures, PendingMeasures};
+pub use measures::{Measures, PendingMeasures, Sums};
 pub use multitask::Multitask;
 pub use player::{Player, auxiliary_network};
 pub use teacher::{Preparation, Teacher};

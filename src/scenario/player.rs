@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::{
     config::{Hyper, Players, Precision, ScenarioKind, Schedule, Setup, Stream},
-    nn::{Network, Optimizer, Weights, network::Interface, optimizer::Rates, weights::first_values},
+    nn::{Drawn, Network, Optimizer, Weights, network::Interface, optimizer::Rates, weights::first_values},
 };
 
 /// A network with its weights and its optimiser.
@@ -44,6 +44,18 @@ impl Player {
         // What attacks in training meet, and what is learned from.
         for (network, number) in [(&self.network, 0), (&self.training, 1)] {
             network.draws().into_iter().for_each(|draws| draws.restart(stream ^ number));
+        }
+    }
+
+    /// Where what the network itself draws stands, as it is played with and as it is trained.
+    pub(super) fn drawn(&self) -> impl Iterator<Item = Drawn> {
+        [&self.network, &self.training].into_iter().filter_map(|network| Some(network.draws()?.drawn()))
+    }
+
+    /// Goes on drawing from where `drawn` says; what is left of it is of other networks.
+    pub(super) fn go_on_drawing(&self, drawn: &mut impl Iterator<Item = Drawn>) {
+        for draws in [&self.network, &self.training].into_iter().filter_map(Network::draws) {
+            drawn.next().into_iter().for_each(|drawn| draws.go_on(drawn));
         }
     }
 

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
     augmentation,
-    measures::PendingMeasures,
+    measures::{PendingMeasures, Sums},
     player::{Player, schedule},
 };
 use crate::{
@@ -24,6 +24,7 @@ pub struct Preparation {
 }
 
 /// A network that is imitated.
+#[derive(Clone)]
 pub struct Teacher {
     player: Player,
     /// How it is trained; none where it came trained.
@@ -31,6 +32,7 @@ pub struct Teacher {
 }
 
 /// The training of a teacher.
+#[derive(Clone)]
 struct Course {
     images: DeviceImages,
     order: BatchOrder,
@@ -115,11 +117,20 @@ impl Teacher {
         })
     }
 
+    /// What has been summed since the last call of [`Self::take_measures`].
+    pub fn sums(&self) -> Option<Sums> {
+        self.course.as_ref()?.sums.clone().map(Sums::whole)
+    }
+
     /// Goes on from where `optimizer` stands.
     pub fn restore(&mut self, optimizer: Optimizer) {
         self.player.restore(optimizer);
+    }
+
+    /// Goes on with these sums.
+    pub fn restore_sums(&mut self, sums: Option<Sums>) {
         if let Some(course) = &mut self.course {
-            course.sums = None;
+            course.sums = sums.and_then(Sums::into_whole);
         }
     }
 }

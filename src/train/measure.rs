@@ -3,9 +3,11 @@
 use burn::tensor::{Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng, seq::SliceRandom};
 
+use web_time::Duration;
+
 use crate::protocol::{
-    ClassHistogram, Comparison, Event, Histograms, PERCENTILES, Pictures, RunId, Sample, Samples, Share,
-    Tasks,
+    Checkpointed, ClassHistogram, Comparison, Event, Histograms, PERCENTILES, Pictures, RunId, Sample,
+    Samples, Share, Tasks,
 };
 use crate::{
     attack::{Goal, Recipe, Victim},
@@ -30,6 +32,16 @@ pub enum Answer {
     Tell(Event),
     /// The bytes of a checkpoint of so many steps, to be kept in case the device is lost.
     Kept(u64, Vec<u8>),
+    /// A checkpoint that was due, none where not all of its numbers are finite; after how many steps, and what making it
+    /// took.
+    Checkpoint {
+        /// Steps done.
+        step: u64,
+        /// The checkpoint, or why there is none.
+        checkpoint: Result<Option<Checkpointed>, String>,
+        /// Time that training stood still for it.
+        cost: Duration,
+    },
     /// How a teacher's training goes, to be checked before it is told.
     Prepared {
         /// How far it is.

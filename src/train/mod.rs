@@ -16,14 +16,17 @@ mod trainer;
 
 pub use surrogate::Surrogate;
 
+use web_time::Duration;
+
 use crate::{
-    config::Config,
+    config::{Config, Hyper},
     gpu::Opened,
     platform,
     protocol::{Delivery, Remote, connect},
 };
 
-use trainer::Trainer;
+use checkpoint::Checkpoint;
+use trainer::{Beginning, Trainer};
 
 /// Starts a trainer of `config` on an opened device, on a thread of its own, and gives the end to talk to it.
 ///
@@ -33,8 +36,27 @@ use trainer::Trainer;
 /// # Errors
 /// Where the operating system gives no thread.
 pub fn spawn(config: Config, opened: &Opened, delivery: Delivery) -> std::io::Result<Remote> {
-    let (remote, local) = connect(config.hyper, delivery);
+    start(config.hyper, Beginning::New(Box::new(config)), opened, delivery)
+}
+
+/// The same for the run of a checkpoint, which has been trained for that long: it goes on with the knobs and the steps that
+/// stand in the checkpoint's header, as if it had never ended.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn go_on(
+    checkpoint: Checkpoint,
+    trained: Duration,
+    opened: &Opened,
+    delivery: Delivery,
+) -> std::io::Result<Remote> {
+    let hyper = checkpoint.header.config.hyper;
+    start(hyper, Beginning::Resumed(Box::new(checkpoint), trained), opened, delivery)
+}
+
+fn start(hyper: Hyper, beginning: Beginning, opened: &Opened, delivery: Delivery) -> std::io::Result<Remote> {
+    let (remote, local) = connect(hyper, delivery);
     let (device, info) = (opened.device.clone(), opened.info.clone());
-    platform::spawn("trainer", move || Trainer::new(local, device, info).run(config))?;
+    platform::spawn("trainer", move || Trainer::new(local, device, info).run(beginning))?;
     Ok(remote)
 }

@@ -85,6 +85,11 @@ impl Probe {
         Self { run, step, fresh: fresh.collect(), running: attempt(channel) }
     }
 
+    /// How many turns it takes, the last of which asks what was read.
+    pub fn turns(&self) -> u64 {
+        self.fresh.len() as u64 * STEPS.div_ceil(STEPS_A_TURN) + 1
+    }
+
     /// Goes on for a turn, which only queues work; what was read, once all is done.
     pub fn advance(&mut self) -> Option<impl Future<Output = Result<Answer, String>> + use<>> {
         match self.fresh.iter_mut().find(|(_, pupil)| pupil.step() < STEPS) {

@@ -8,6 +8,8 @@ use std::{
     task::Poll,
 };
 
+use web_time::{Duration, Instant};
+
 use crate::gpu::forget_infos;
 
 /// A read from the device that ends in something to tell.
@@ -75,6 +77,20 @@ pub async fn guarded<T>(future: impl Future<Output = Result<T, String>>) -> Resu
         forget_infos();
     }
     result
+}
+
+/// What `future` ends in, and the time it took while it was polled: that in which its thread could do nothing else.
+pub async fn timed<T>(future: impl Future<Output = T>) -> (T, Duration) {
+    let mut future = std::pin::pin!(future);
+    let mut time = Duration::ZERO;
+    let output = poll_fn(|context| {
+        let begin = Instant::now();
+        let poll = future.as_mut().poll(context);
+        time += begin.elapsed();
+        poll
+    })
+    .await;
+    (output, time)
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -3,29 +3,31 @@
 use burn::tensor::Device;
 use web_time::{Duration, Instant};
 
+mod facts;
+
+use facts::{describe, histogram_images, load, one_of_each_class, statistics};
+
 use super::{
     assessments::{Assessments, Standing},
-    checkpoint::{self, Checkpoint, Header, TeacherHeader, Unfit},
+    checkpoint::{self, Begun, Checkpoint, Header, TeacherHeader, UnderWay},
     measure::{self, Answer},
     places,
     probe::Probe,
-    readings::{Readings, guarded},
+    readings::{Readings, guarded, timed},
     saturation::saturation,
     teacher,
 };
 use crate::{
     config::{
-        Config, DeviceInfo, Hyper, KnobError, Occasion, Players, Precision, ScenarioKind, Setup, Stream,
-        TaskSet, Threat, knobs,
+        Config, DeviceInfo, Hyper, KnobError, Occasion, Players, Precision, ScenarioKind, Setup, Threat,
+        knobs,
     },
-    data::{self, DataError, Dataset, balanced_subset, epochs, proportional_subset, scenes::Scenes},
+    data::epochs,
     nn::{channel::Channel, network::Statistics},
-    protocol::{Event, Failure, Places, Preparing, Report, RunId, RunInfo},
+    protocol::{Cadence, Checkpointed, Event, Failure, Preparing, Report, RunId, RunInfo},
     scenario::{Defense, Distillation, Measures, Multitask, Part, Preparation, Scenario, State},
 };
 
-/// Held-out images whose gradient tensors make the histograms.
-const HISTOGRAM_IMAGES: usize = 256;
 /// Training time between two copies on the host, for the case that the device is lost.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 /// Held-out images shown as samples.
@@ -43,6 +45,8 @@ pub struct Session {
     readings: Readings<Answer>,
     assessments: Assessments,
     probe: Option<Probe>,
+    /// What training began and is not told yet.
+    under_way: UnderWay,
     device: Device,
     histogram_images: Vec<u32>,
     sample_images: Vec<u32>,
@@ -58,13 +62,27 @@ pub struct Session {
 }
 
 /// Time spent training.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Clock {
     trained: Duration,
     /// Time and step of the last report.
     reported: (Duration, u64),
     /// Time of the last copy on the host.
     kept: Duration,
+    /// Time of the last checkpoint that was due, and what one took.
+    checkpoint: Duration,
+    cost: Duration,
+}
+
+/// What a run comes from, beside its config.
+#[derive(Clone, Copy, Default)]
+struct Sources<'a> {
+    /// Its own checkpoint.
+    saved: Option<&'a Checkpoint>,
+    /// Whether it is the run of that checkpoint and no other on data that fit.
+    is_same_run: bool,
+    /// The network that was kept as a teacher.
+    kept: Option<&'a Checkpoint>,
 }
 
 /// The run as it stands, but for the assessments: a method would borrow these too.
@@ -93,7 +111,7 @@ impl Session {
         device_info: DeviceInfo,
         kept: Option<&Checkpoint>,
     ) -> Result<Self, Failure> {
-        Self::build(run, config, device, device_info, (None, kept))
+        Self::build(run, config, device, device_info, Sources { kept, ..Sources::default() })
     }
 
     /// Goes on where a checkpoint left off.
@@ -115,12 +133,89 @@ impl Session {
             let advice = "Choose the data, and reset; or begin where they are.".into();
             Failure { run, what: error.to_string(), advice }
         })?;
-        let mut session = Self::build(run, config, device, info, (Some(checkpoint), None))?;
-        session.scenario.restore(checkpoint.state(device));
-        session.step = checkpoint.header.step;
-        session.good = (session.step, session.scenario.state());
-        session.clock.reported.1 = session.step;
+        let sources = Sources { saved: Some(checkpoint), ..Sources::default() };
+        let mut session = Self::build(run, config, device, info, sources)?;
+        session.restore(checkpoint, Duration::ZERO);
         Ok(session)
+    }
+
+    /// Goes on with the run of a checkpoint, which has been trained for that long, as if it had never ended.
+    ///
+    /// # Errors
+    /// What is wrong with its data or the device, or that the data are others.
+    pub fn go_on(
+        run: RunId,
+        (checkpoint, trained): (&Checkpoint, Duration),
+        device: &Device,
+        info: DeviceInfo,
+    ) -> Result<Self, Failure> {
+        let sources = Sources { saved: Some(checkpoint), is_same_run: true, kept: None };
+        let mut session = Self::build(run, checkpoint.header.config.clone(), device, info, sources)?;
+        session.restore(checkpoint, trained);
+        Ok(session)
+    }
+
+    /// Stands where a checkpoint does.
+    fn restore(&mut self, checkpoint: &Checkpoint, trained: Duration) {
+        self.scenario.restore(checkpoint.state(&self.device));
+        self.step = checkpoint.header.step;
+        self.good = (self.step, self.scenario.state());
+        self.clock = Clock {
+            trained,
+            reported: (trained, self.step),
+            kept: trained,
+            checkpoint: trained,
+            ..Clock::default()
+        };
+        self.begin_again(checkpoint.under_way(&self.device));
+    }
+
+    /// Begins again what was under way, and brings the probe to where it was: a turn of it came with each step.
+    fn begin_again(&mut self, under_way: UnderWay) {
+        let (now, step) = (self.scenario.state(), self.step);
+        if let Some(Begun { step: begun, hyper, state }) = under_way.probe {
+            self.scenario.restore(state);
+            self.step = begun;
+            self.probe(&hyper);
+            (begun..step).for_each(|_| self.advance_probe());
+        }
+        if let Some(Begun { step: begun, hyper, state }) = under_way.attacks {
+            self.scenario.restore(state);
+            self.step = begun;
+            self.attack(&hyper);
+        }
+        self.scenario.restore(now);
+        self.step = step;
+        self.under_way.next_probe = under_way.next_probe;
+    }
+
+    /// A copy of the run at this very step, on the same device and with these knobs. An audit is not copied.
+    pub fn fork(&self, run: RunId, hyper: Hyper) -> Self {
+        let mut info = self.info.clone();
+        info.run = run;
+        info.config.hyper = hyper;
+        let mut fork = Self {
+            info,
+            step: self.step,
+            scenario: self.scenario.copy(),
+            statistics: self.statistics.clone(),
+            teacher: self.teacher.clone(),
+            readings: Readings::default(),
+            assessments: Assessments::default(),
+            probe: None,
+            under_way: UnderWay::default(),
+            device: self.device.clone(),
+            histogram_images: self.histogram_images.clone(),
+            sample_images: self.sample_images.clone(),
+            good: self.good.clone(),
+            kept: self.kept.clone(),
+            saving: false,
+            unrehearsed: self.unrehearsed,
+            clock: self.clock,
+        };
+        fork.learn_from(self);
+        fork.begin_again(self.under_way.clone());
+        fork
     }
 
     fn build(
@@ -128,7 +223,7 @@ impl Session {
         config: Config,
         device: &Device,
         device_info: DeviceInfo,
-        (saved, kept): (Option<&Checkpoint>, Option<&Checkpoint>),
+        Sources { saved, is_same_run, kept }: Sources<'_>,
     ) -> Result<Self, Failure> {
         let failure = |what: String, advice: &str| Failure { run, what, advice: advice.into() };
         knobs::validate(&config)
@@ -139,9 +234,8 @@ impl Session {
         let places = places::of(&config.setup);
         let (data, scenes) = load(&config.setup)
             .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
-        let statistics = statistics(&data, saved).map_err(|unfit| {
-            failure(format!("the checkpoint {unfit}"), "Give the data that the checkpoint was trained on.")
-        })?;
+        let statistics =
+            statistics(&data, saved, is_same_run).map_err(|(what, advice)| failure(what, advice))?;
         let teacher = teacher::choose(&config.setup, &data, &statistics, saved, kept)
             .map_err(|error| failure(error.to_string(), "Choose another teacher, or train, and reset."))?;
         let (teacher, scenario): (_, Box<dyn Scenario>) = match teacher {
@@ -171,6 +265,7 @@ impl Session {
             readings: Readings::default(),
             assessments: Assessments::default(),
             probe: None,
+            under_way: UnderWay::default(),
             device: device.clone(),
             kept: None,
             saving: false,
@@ -262,12 +357,15 @@ impl Session {
         if histograms || (self.is_finished() && hyper.histogram_every_steps > 0) {
             self.show_gradients(hyper);
         }
-        if probe || (self.is_finished() && hyper.probe_every_steps > 0) {
+        let probe = probe || (self.is_finished() && hyper.probe_every_steps > 0);
+        if probe && self.probe.is_none() && self.step >= self.under_way.next_probe {
             self.probe(hyper);
+            // Also where it ends sooner, because the run is paused meanwhile.
+            let turns = self.probe.as_ref().map_or(0, Probe::turns);
+            self.under_way.next_probe = self.step + turns;
         }
         if robustness && !self.assessments.has_attacks() {
-            let threats = Occasion::Running.threats(self.info.config.setup.scenario, &self.in_pixels(hyper));
-            self.evaluate(threats, hyper.evaluate_samples);
+            self.attack(hyper);
         }
         self.clock.trained += begin.elapsed();
     }
@@ -319,6 +417,7 @@ impl Session {
     /// Begins to train a fresh auxiliary network, unless one is in training.
     pub fn probe(&mut self, hyper: &Hyper) {
         if self.probe.is_none() {
+            self.under_way.probe = Some(self.begun(hyper));
             let RunInfo { run, config, origins, .. } = &self.info;
             let (knobs, tested) = ((&config.setup, hyper), &*self.histogram_images);
             self.probe = Some(Probe::new((*run, self.step), &*self.scenario, knobs, tested, origins.len()));
@@ -329,7 +428,7 @@ impl Session {
     pub fn advance_probe(&mut self) {
         if let Some(reading) = self.probe.as_mut().and_then(Probe::advance) {
             self.readings.push(reading);
-            self.probe = None;
+            (self.probe, self.under_way.probe) = (None, None);
         }
     }
 
@@ -341,6 +440,19 @@ impl Session {
     /// Begins to attack held-out images; attacks under way are dropped.
     pub fn evaluate(&mut self, threats: Vec<Threat>, samples: usize) {
         self.assessments.attack(standing!(self), threats, samples);
+        self.under_way.attacks = None;
+    }
+
+    /// Begins the attacks of a run under way.
+    fn attack(&mut self, hyper: &Hyper) {
+        let threats = Occasion::Running.threats(self.info.config.setup.scenario, &self.in_pixels(hyper));
+        self.evaluate(threats, hyper.evaluate_samples);
+        self.under_way.attacks = Some(self.begun(hyper));
+    }
+
+    /// A measurement of the run as it stands.
+    fn begun(&self, hyper: &Hyper) -> Begun {
+        Begun { step: self.step, hyper: *hyper, state: self.scenario.state() }
     }
 
     /// Begins to check whether robustness figures can be trusted; an audit under way is dropped.
@@ -357,6 +469,9 @@ impl Session {
         let begin = Instant::now();
         if let Some(figures) = self.assessments.advance_attacks(standing!(self)).await? {
             self.readings.push(async { Ok(Answer::Tell(Event::Robustness(Box::new(figures.await?)))) });
+        }
+        if !self.assessments.has_attacks() {
+            self.under_way.attacks = None;
         }
         self.clock.trained += begin.elapsed();
         Ok(())
@@ -376,8 +491,44 @@ impl Session {
     /// Asks for the bytes of a checkpoint.
     pub fn save(&mut self) {
         self.saving = true;
-        let bytes = self.checkpoint(self.step, self.scenario.state());
+        let bytes = self.checkpoint((self.step, self.scenario.state()), self.to_go_on_with());
         self.readings.push(async move { Ok(Answer::Tell(Event::Saved(bytes.await?))) });
+    }
+
+    /// Asks for a checkpoint where one is due.
+    pub fn checkpoint_if_due(&mut self, cadence: Cadence, hyper: &Hyper) {
+        let done = self.scenario.preparation().map_or(self.step, |preparation| preparation.done);
+        let is_due = match cadence {
+            Cadence::Never => false,
+            Cadence::Steps(every) => done.is_multiple_of(every.max(1)),
+            Cadence::Time(every) => {
+                self.clock.trained - self.clock.checkpoint
+                    >= every.max(self.clock.cost * Cadence::COSTS_ONE_IN)
+            }
+        };
+        // The end of a run is kept by whoever waits for it.
+        if !is_due || self.is_finished() {
+            return;
+        }
+        let begin = Instant::now();
+        self.remember(hyper);
+        self.clock.checkpoint = self.clock.trained;
+        let (run, step) = (self.info.run, self.step);
+        let made = self.checkpoint((step, self.scenario.state()), self.to_go_on_with());
+        let asked = begin.elapsed();
+        self.readings.push(async move {
+            let made =
+                timed(async { made.await.map(|bytes| checkpoint::is_finite(&bytes).then_some(bytes)) });
+            let (bytes, cost) = made.await;
+            let bytes = bytes.map(|bytes| Some(Checkpointed { run, step, bytes: bytes? }));
+            Ok(Answer::Checkpoint { step, checkpoint: bytes, cost: asked + cost })
+        });
+    }
+
+    /// What is under way, as far as it is gone on with: attacks on the last weights are begun anew by who waits for them.
+    fn to_go_on_with(&self) -> UnderWay {
+        let attacks = self.under_way.attacks.clone().filter(|_| !self.is_finished());
+        UnderWay { attacks, ..self.under_way.clone() }
     }
 
     /// The run as it stands, on the host.
@@ -385,7 +536,7 @@ impl Session {
     /// # Errors
     /// Where the device failed.
     pub async fn copy(&self) -> Result<Checkpoint, String> {
-        let bytes = self.checkpoint(self.step, self.scenario.state()).await?;
+        let bytes = self.checkpoint((self.step, self.scenario.state()), UnderWay::default()).await?;
         Checkpoint::read(&bytes).map_err(|error| error.to_string())
     }
 
@@ -393,19 +544,23 @@ impl Session {
     pub fn keep(&mut self) {
         self.clock.kept = self.clock.trained;
         let (step, state) = self.good.clone();
-        let bytes = self.checkpoint(step, state);
+        let bytes = self.checkpoint((step, state), UnderWay::default());
         self.readings.push(async move { Ok(Answer::Kept(step, bytes.await?)) });
     }
 
-    /// The bytes of a checkpoint of `state` after `step` steps.
-    fn checkpoint(&self, step: u64, state: State) -> impl Future<Output = Result<Vec<u8>, String>> + use<> {
+    /// The bytes of a checkpoint of `state` after `step` steps, in which that is `under_way`.
+    fn checkpoint(
+        &self,
+        (step, state): (u64, State),
+        under_way: UnderWay,
+    ) -> impl Future<Output = Result<Vec<u8>, String>> + use<> {
         let interface = &self.scenario.main().network.interface;
         let (config, classes) = (self.info.config.clone(), self.info.classes.clone());
         let header = Header::new(config, step, interface, classes, &self.statistics)
             .with_places(self.info.places.clone())
             .with_teacher(self.teacher.clone())
             .with_tasks(self.scenario.task_outputs());
-        async move { checkpoint::write(header, state).await.map_err(|error| error.to_string()) }
+        async move { checkpoint::write(header, state, under_way).await.map_err(|error| error.to_string()) }
     }
 
     /// The copy on the host, where a save was asked for and the device failed before it was answered.
@@ -418,6 +573,7 @@ impl Session {
         self.skip_rehearsal();
         self.assessments.clear();
         self.probe = None;
+        self.under_way = UnderWay::default();
         self.readings.clear();
     }
 
@@ -436,6 +592,20 @@ impl Session {
             match self.readings.next(wait).await.transpose()? {
                 None => break None,
                 Some(Answer::Kept(step, bytes)) => self.kept = Some((step, bytes)),
+                Some(Answer::Checkpoint { step, checkpoint, cost }) => {
+                    self.clock.cost = cost;
+                    match checkpoint {
+                        Ok(Some(checkpoint)) => break Some(Event::Checkpoint(checkpoint)),
+                        // A number that is none: the next report says so, and puts the run back.
+                        Ok(None) => {}
+                        Err(what) => {
+                            let notice = format!(
+                                "No checkpoint could be taken at step {step}: {what}. The run goes on."
+                            );
+                            break Some(Event::Notice(notice));
+                        }
+                    }
+                }
                 Some(Answer::Tell(event)) => {
                     self.saving &= !matches!(event, Event::Saved(_));
                     break Some(event);
@@ -525,68 +695,4 @@ impl Session {
             ),
         }
     }
-}
-
-/// The facts of a run on data that were found there.
-fn describe(
-    (run, config, device): (RunId, Config, DeviceInfo),
-    (data, places): (&Dataset, Places),
-    scenario: &dyn Scenario,
-) -> RunInfo {
-    RunInfo {
-        run,
-        config,
-        device,
-        data: data.name.clone(),
-        places,
-        classes: data.classes.clone(),
-        origins: scenario.origins(&data.classes),
-        image_shape: data.shape,
-        input_deviation: scenario.main().network.input_deviation(),
-        train_images: scenario.train().len(),
-        test_images: data.test.len(),
-        main_weights: scenario.main().network.weight_count(),
-        auxiliary_weights: scenario.auxiliary().network.weight_count(),
-        teacher_weights: scenario.teacher().map(|teacher| teacher.network.weight_count()),
-    }
-}
-
-/// The data of a run, with what is known of its scenes where its tasks ask for that.
-fn load(setup: &Setup) -> Result<(Dataset, Option<[Scenes; 2]>), DataError> {
-    if setup.scenario == ScenarioKind::Multitask && setup.tasks == TaskSet::Scenes {
-        data::load_with_scenes(&setup.data).map(|(data, scenes)| (data, Some(scenes)))
-    } else {
-        data::load(&setup.data).map(|data| (data, None))
-    }
-}
-
-/// What the main network normalises with; that of a checkpoint, if it was trained on such data.
-fn statistics(data: &Dataset, saved: Option<&Checkpoint>) -> Result<Statistics, Unfit> {
-    let Some(saved) = saved else {
-        let (mean, deviation) = data.channel_statistics();
-        return Ok(Statistics { mean, deviation });
-    };
-    saved.fits(data)?;
-    Ok(saved.header.statistics())
-}
-
-/// The held-out images whose gradient tensors make the histograms.
-fn histogram_images(scenario: ScenarioKind, labels: &[u8]) -> Vec<u32> {
-    match scenario {
-        // A histogram a class: of each as many images.
-        ScenarioKind::Defense => balanced_subset(labels, HISTOGRAM_IMAGES),
-        // Shares of images are told of them, and no histogram is of a class.
-        ScenarioKind::Distillation | ScenarioKind::Multitask => {
-            proportional_subset(labels, HISTOGRAM_IMAGES, Stream::Sample.number())
-        }
-    }
-}
-
-/// The first image of each class, `n` images at most.
-fn one_of_each_class(labels: &[u8], n: usize) -> Vec<u32> {
-    let mut classes: Vec<u8> = labels.to_vec();
-    classes.sort_unstable();
-    classes.dedup();
-    let first = |class: &u8| labels.iter().position(|label| label == class).map(|index| index as u32);
-    classes.iter().filter_map(first).take(n).collect()
 }

@@ -93,6 +93,7 @@ pub fn choose(
     };
     checkpoint.fits(data).map_err(|source| TeacherError::Unfit { path: setup.teacher.clone(), source })?;
     let header = &checkpoint.header;
-    let facts = TeacherHeader::new(header.config.setup.architecture(), &header.statistics());
+    let setup = &header.config.setup;
+    let facts = TeacherHeader::new(setup.architecture(), &header.statistics()).behind_input_of(setup);
     Ok(Some((facts, Some(checkpoint.main()))))
 }

@@ -4,14 +4,23 @@ use std::collections::VecDeque;
 
 use burn::tensor::{Device, Tensor};
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
+use web_time::Duration;
 
 use super::{checkpoint::Checkpoint, readings::guarded, session::Session};
 use crate::{
     config::{Config, DeviceInfo, Hyper, Players},
     gpu::read,
     platform,
-    protocol::{Activity, Command, Delivery, Event, Failure, Local, RunId, RunState},
+    protocol::{Activity, Cadence, Command, Delivery, Event, Failure, Local, RunId, RunState},
 };
+
+/// What a trainer begins with.
+pub enum Beginning {
+    /// A new run.
+    New(Box<Config>),
+    /// The run of a checkpoint, which has been trained for that long.
+    Resumed(Box<Checkpoint>, Duration),
+}
 
 /// The owner of every tensor.
 pub struct Trainer {
@@ -19,7 +28,12 @@ pub struct Trainer {
     device: Device,
     device_info: DeviceInfo,
     runs: RunId,
+    /// The run at hand, or the last one that could not be set up.
+    at_hand: RunId,
     session: Option<Session>,
+    /// A copy of the run that goes on beside it, and its knobs.
+    fork: Option<(Session, Hyper)>,
+    cadence: Cadence,
     /// The network that was kept as a teacher.
     kept_teacher: Option<Checkpoint>,
     work: Work,
@@ -52,16 +66,22 @@ impl Trainer {
             device,
             device_info,
             runs: 0,
+            at_hand: 0,
             session: None,
+            fork: None,
+            cadence: Cadence::Never,
             kept_teacher: None,
             work: Work::Paused,
             outbox: VecDeque::new(),
         }
     }
 
-    /// Starts a run of `config` and obeys until told to quit, or until no face is left.
-    pub async fn run(mut self, config: Config) {
-        self.begin(config).await;
+    /// Starts a run and obeys until told to quit, or until no face is left.
+    pub async fn run(mut self, beginning: Beginning) {
+        match beginning {
+            Beginning::New(config) => self.begin(*config).await,
+            Beginning::Resumed(checkpoint, trained) => self.go_on((&checkpoint, trained)).await,
+        }
         while self.obey().await == Obeyed::GoOn {
             if let Err(what) = self.guarded_turn().await {
                 self.fail(what).await;
@@ -73,7 +93,7 @@ impl Trainer {
 
     /// Waits until the device has done all that was asked of it: only then may a program end.
     async fn rest(&mut self) {
-        self.session = None;
+        (self.session, self.fork) = (None, None);
         let device = self.device.clone().without_autodiff();
         // A device that failed has nothing left to do.
         let _ = guarded(async { read(Tensor::<1>::zeros([1], &device)).await.map(drop) }).await;
@@ -118,7 +138,9 @@ impl Trainer {
 
     fn has_work(&self) -> bool {
         let busy = |session: &Session| session.is_busy() || session.wants_rehearsal();
-        self.session.as_ref().is_some_and(busy) || matches!(self.work, Work::Running | Work::Steps(..))
+        self.session.as_ref().is_some_and(busy)
+            || self.fork.as_ref().is_some_and(|(fork, _)| busy(fork))
+            || matches!(self.work, Work::Running | Work::Steps(..))
     }
 
     async fn handle(&mut self, command: Command) {
@@ -129,11 +151,12 @@ impl Trainer {
             }
             Command::Load(bytes) => match Checkpoint::read(&bytes) {
                 Ok(checkpoint) => {
-                    self.start(|run, device, info| Session::resume(run, &checkpoint, device, info)).await;
+                    let resume = |run, device: &_, info| Session::resume(run, &checkpoint, device, info);
+                    self.start(true, resume).await;
                 }
                 Err(error) => {
                     let advice = "Choose another file; the run at hand goes on as it was.".into();
-                    self.tell(Event::Failed(Failure { run: self.runs, what: error.to_string(), advice }))
+                    self.tell(Event::Failed(Failure { run: self.at_hand, what: error.to_string(), advice }))
                         .await;
                 }
             },
@@ -170,15 +193,61 @@ impl Trainer {
                     session.save();
                 }
             }
+            Command::Fork(hyper) => self.fork(*hyper).await,
+            Command::GiveUp(run) => self.give_up(run).await,
+            Command::Checkpoints(cadence) => self.cadence = cadence,
             Command::Quit => {}
         }
+    }
+
+    /// A copy of the run at hand that goes on beside it.
+    async fn fork(&mut self, hyper: Hyper) {
+        let Some(session) = self.session.as_ref().filter(|_| self.fork.is_none()) else {
+            let why =
+                if self.fork.is_some() { "Two runs go on already: give one up." } else { "There is no run." };
+            return self.tell(Event::Notice(format!("{why} Nothing was forked."))).await;
+        };
+        self.runs += 1;
+        let fork = session.fork(self.runs, hyper);
+        let (info, state) =
+            (fork.info.clone(), RunState { run: self.runs, activity: self.activity(), step: fork.step });
+        self.fork = Some((fork, hyper));
+        self.tell(Event::Started(Box::new(info))).await;
+        self.tell(Event::State(state)).await;
+    }
+
+    /// Goes on with the other of two runs alone.
+    async fn give_up(&mut self, run: RunId) {
+        let is_fork = self.fork.as_ref().is_some_and(|(fork, _)| fork.info.run == run);
+        let is_own = self.session.as_ref().is_some_and(|session| session.info.run == run);
+        match self.fork.take() {
+            Some(_) if is_fork => {}
+            Some((fork, _)) if is_own => {
+                self.at_hand = fork.info.run;
+                self.session = Some(fork);
+            }
+            fork => {
+                self.fork = fork;
+                self.tell(Event::Notice(format!(
+                    "Run {run} is none of two that go on: nothing was given up."
+                )))
+                .await;
+            }
+        }
+        self.tell_state(self.activity()).await;
     }
 
     /// A new run of `config`.
     async fn begin(&mut self, config: Config) {
         let kept = self.kept_teacher.take();
-        self.start(|run, device, info| Session::start(run, config, device, info, kept.as_ref())).await;
+        self.start(true, |run, device, info| Session::start(run, config, device, info, kept.as_ref())).await;
         self.kept_teacher = kept;
+    }
+
+    /// The run of a checkpoint, which has been trained for that long, as if it had never ended: what can be seen of it as
+    /// it stands has been told.
+    async fn go_on(&mut self, checkpoint: (&Checkpoint, Duration)) {
+        self.start(false, |run, device, info| Session::go_on(run, checkpoint, device, info)).await;
     }
 
     async fn keep_teacher(&mut self) {
@@ -196,10 +265,15 @@ impl Trainer {
         }
     }
 
-    /// Replaces the run at hand, if the new one can be set up.
-    async fn start(&mut self, make: impl FnOnce(RunId, &Device, DeviceInfo) -> Result<Session, Failure>) {
+    /// Replaces the run at hand, if the new one can be set up; `shows` says whether to show it as it stands.
+    async fn start(
+        &mut self,
+        shows: bool,
+        make: impl FnOnce(RunId, &Device, DeviceInfo) -> Result<Session, Failure>,
+    ) {
         self.tell_state(Activity::Preparing).await;
         self.runs += 1;
+        self.at_hand = self.runs;
         let (run, device, info) = (self.runs, self.device.clone(), self.device_info.clone());
         let made = guarded(async { Ok(make(run, &device, info)) }).await;
         match made {
@@ -215,10 +289,15 @@ impl Trainer {
                     session.skip_rehearsal();
                 }
                 self.work = if session.is_finished() { Work::Finished } else { Work::Paused };
-                let hyper = session.info.config.hyper;
                 self.tell(Event::Started(Box::new(session.info.clone()))).await;
-                self.session = Some(session);
-                self.prepare(hyper);
+                let hyper = session.info.config.hyper;
+                self.fork = None;
+                let session = self.session.insert(session);
+                session.keep();
+                // Histograms and samples, so that no pane is empty before the first step.
+                if shows && hyper.histogram_every_steps > 0 {
+                    session.show_gradients(&hyper);
+                }
             }
             Ok(Err(failure)) => self.tell(Event::Failed(failure)).await,
             Err(what) => self.fail(what).await,
@@ -226,48 +305,30 @@ impl Trainer {
         self.tell_state(self.activity()).await;
     }
 
-    /// A copy of a new run on the host; histograms and samples, so that no pane is empty before the first step.
-    fn prepare(&mut self, hyper: Hyper) {
-        let Some(session) = &mut self.session else { return };
-        session.keep();
-        if hyper.histogram_every_steps > 0 {
-            session.show_gradients(&hyper);
-        }
-    }
-
     async fn guarded_turn(&mut self) -> Result<(), String> {
         guarded(self.turn()).await
     }
 
-    /// One turn: a batch of the evaluation, a training step, the answers that are there; a rehearsal of the first step
-    /// where there is nothing else to do.
+    /// One turn of the run, and of its fork: a batch of the evaluation, a training step, the answers that are there; a
+    /// rehearsal of the first step where there is nothing else to do.
     async fn turn(&mut self) -> Result<(), String> {
-        let hyper = self.hyper();
-        let work = self.work;
+        let (hyper, work) = (self.hyper(), self.work);
         let Some(session) = &mut self.session else {
             return self.nothing_to_train().await;
         };
-        session.advance_attacks().await?;
-        let audited = session.advance_audit().await?;
-        session.advance_probe();
-        match work {
-            // The last probe takes its turns too, so that no face waits for the whole of it.
-            Work::Running | Work::Steps(..) if session.is_finished() => {}
-            Work::Running => session.train(&hyper, Players::Both, false),
-            Work::Steps(players, _) => session.train(&hyper, players, true),
-            Work::Paused if session.wants_rehearsal() && !session.is_busy() => {
-                session.rehearse(&hyper).await?
-            }
-            Work::Paused | Work::Finished => {}
+        let mut audited = vec![play(session, work, (&hyper, self.cadence)).await?];
+        if let Some((fork, hyper)) = &mut self.fork {
+            audited.push(play(fork, work, (hyper, self.cadence)).await?);
         }
+        let both = || self.session.iter().chain(self.fork.iter().map(|(fork, _)| fork));
         let next = match work {
-            Work::Running | Work::Steps(..) if session.is_concluded() => Work::Finished,
-            Work::Running | Work::Steps(..) if session.is_finished() => work,
+            Work::Running | Work::Steps(..) if both().all(Session::is_concluded) => Work::Finished,
+            Work::Running | Work::Steps(..) if both().all(Session::is_finished) => work,
             Work::Steps(_, 0 | 1) => Work::Paused,
             Work::Steps(players, steps) => Work::Steps(players, steps - 1),
             other => other,
         };
-        if let Some(audited) = audited {
+        for audited in audited.into_iter().flatten() {
             self.tell(audited).await;
         }
         self.answers(matches!(next, Work::Paused | Work::Finished)).await?;
@@ -283,15 +344,22 @@ impl Trainer {
 
     /// Tells the answers from the device that are there, or all of them.
     async fn answers(&mut self, all: bool) -> Result<(), String> {
-        while let Some(session) = &mut self.session {
-            let Some(event) = session.answer(all).await? else { break };
+        loop {
+            let own = match &mut self.session {
+                Some(session) => session.answer(all).await?,
+                None => None,
+            };
+            let event = match (own, &mut self.fork) {
+                (None, Some((fork, _))) => fork.answer(all).await?,
+                (own, _) => own,
+            };
+            let Some(event) = event else { return Ok(()) };
             let failed = matches!(event, Event::Failed(_));
             self.tell(event).await;
             if failed {
                 self.set_work(Work::Paused).await;
             }
         }
-        Ok(())
     }
 
     async fn nothing_to_train(&mut self) -> Result<(), String> {
@@ -300,7 +368,8 @@ impl Trainer {
     }
 
     async fn set_work(&mut self, work: Work) {
-        let finished = self.session.as_ref().is_some_and(Session::is_finished);
+        let finished = self.session.as_ref().is_some_and(Session::is_finished)
+            && self.fork.as_ref().is_none_or(|(fork, _)| fork.is_finished());
         let wants_steps = matches!(work, Work::Running | Work::Steps(..));
         if wants_steps && finished {
             self.work = Work::Finished;
@@ -319,14 +388,13 @@ impl Trainer {
     /// The device or the computation gave up.
     async fn fail(&mut self, what: String) {
         let rescued = self.session.as_mut().and_then(Session::rescue);
-        if let Some(session) = &mut self.session {
-            session.abandon();
-        }
+        let fork = self.fork.as_mut().map(|(fork, _)| fork);
+        self.session.iter_mut().chain(fork).for_each(Session::abandon);
         self.work = Work::Paused;
         let advice =
             "Save the run if you can, then reset, or choose a smaller batch, another device or --device cpu.";
         let what = in_one_line(&what);
-        self.tell(Event::Failed(Failure { run: self.runs, what, advice: advice.into() })).await;
+        self.tell(Event::Failed(Failure { run: self.at_hand, what, advice: advice.into() })).await;
         if let Some((step, bytes)) = rescued {
             let notice =
                 format!("The device no longer answers. What is saved is the run as it was at step {step}.");
@@ -350,7 +418,10 @@ impl Trainer {
 
     async fn tell_state(&mut self, activity: Activity) {
         let step = self.session.as_ref().map_or(0, |session| session.step);
-        self.tell(Event::State(RunState { run: self.runs, activity, step })).await;
+        let forked = self.fork.as_ref().map(|(fork, _)| (fork.info.run, fork.step));
+        for (run, step) in std::iter::once((self.at_hand, step)).chain(forked) {
+            self.tell(Event::State(RunState { run, activity, step })).await;
+        }
     }
 
     /// Sends an event, in order. What happens when the face is slow is the [`Delivery`]'s to say.
@@ -394,6 +465,32 @@ impl Trainer {
             }
         }
     }
+}
+
+/// One turn of a run; what its audit says, if that is new.
+async fn play(
+    session: &mut Session,
+    work: Work,
+    (hyper, cadence): (&Hyper, Cadence),
+) -> Result<Option<Event>, String> {
+    session.advance_attacks().await?;
+    let audited = session.advance_audit().await?;
+    session.advance_probe();
+    match work {
+        // The last probe takes its turns too, so that no face waits for the whole of it.
+        Work::Running | Work::Steps(..) if session.is_finished() => {}
+        Work::Running | Work::Steps(..) => {
+            let (players, report) = match work {
+                Work::Steps(players, _) => (players, true),
+                Work::Running | Work::Paused | Work::Finished => (Players::Both, false),
+            };
+            session.train(hyper, players, report);
+            session.checkpoint_if_due(cadence, hyper);
+        }
+        Work::Paused if session.wants_rehearsal() && !session.is_busy() => session.rehearse(hyper).await?,
+        Work::Paused | Work::Finished => {}
+    }
+    Ok(audited)
 }
 
 /// The causes that an error of the tensor stack lists, each once, without its backtraces.

@@ -9,7 +9,7 @@ use great_lab::{
     nn::network::Statistics,
     protocol::TaskFigures,
     scenario::{Multitask, Scenario, multitask::Task},
-    train::checkpoint::{self, Checkpoint, Header},
+    train::checkpoint::{self, Checkpoint, Header, UnderWay},
 };
 
 fn setup(method: MultitaskMethod, tasks: TaskSet, steps: u64) -> Setup {
@@ -137,7 +137,7 @@ fn saved(scenario: &Multitask, setup: &Setup) -> Vec<u8> {
     let interface = &scenario.main().network.interface;
     let header = Header::new(config, 0, interface, data.classes.clone(), &statistics(&data))
         .with_tasks(scenario.task_outputs());
-    pollster::block_on(checkpoint::write(header, scenario.state())).unwrap()
+    pollster::block_on(checkpoint::write(header, scenario.state(), UnderWay::default())).unwrap()
 }
 
 #[test]

@@ -355,7 +355,7 @@ pub fn check_trajectory(device: &Device, tolerance: f32) {
         Optimizer::new(OptimizerKind::Adam, &golden.weight_values(prefix, &player.network), device)
     };
     let (main, auxiliary) = (begin(scenario.main(), "main"), begin(scenario.auxiliary(), "auxiliary"));
-    scenario.restore(State { main, auxiliary, teacher: None, balance: None });
+    scenario.restore(State::new(main, auxiliary));
 
     let (mut losses, mut auxiliary_losses) = (Vec::new(), Vec::new());
     for step in 0..setup.steps {

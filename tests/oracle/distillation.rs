@@ -61,7 +61,7 @@ fn check_method(golden: &mut Golden, method: DistillationMethod, device: &Device
         Optimizer::new(OptimizerKind::Sgd, &golden.weight_values(prefix, &player.network), device)
     };
     let (main, auxiliary) = (begin(scenario.main(), "main"), begin(scenario.auxiliary(), "auxiliary"));
-    scenario.restore(State { main, auxiliary, teacher: None, balance: None });
+    scenario.restore(State::new(main, auxiliary));
     let before = [scenario.main().weights.clone(), scenario.auxiliary().weights.clone()];
     scenario.step(0, &hyper, Players::Both);
     let names = [format!("grad_student.{method}"), "grad_auxiliary".to_owned()];

@@ -59,7 +59,7 @@ fn check_method(golden: &mut Golden, method: MultitaskMethod, device: &Device) {
     let names = names
         .chain(["log_variances", "task_weights", "first_losses"].map(|name| format!("x_balance.{name}")));
     let balance = Weights::from_values(names.map(|name| golden.entries(&name).to_vec()), device);
-    scenario.restore(State { main, auxiliary, teacher: None, balance: Some(balance) });
+    scenario.restore(State { balance: Some(balance), ..State::new(main, auxiliary) });
     let before = [scenario.main().weights.clone(), scenario.auxiliary().weights.clone()];
     scenario.step(0, &hyper, Players::Both);
 

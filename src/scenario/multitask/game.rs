@@ -43,6 +43,7 @@ pub enum TaskError {
 }
 
 /// The scenario. The main network is the encoder and the decoder of the first task, which says the class.
+#[derive(Clone)]
 pub struct Multitask {
     pub(super) setup: Setup,
     pub(super) tasks: Vec<Task>,

@@ -9,7 +9,7 @@ use crate::{
     nn::channel::Channel,
     scenario::{
         interface::{GradientTensors, Part, Scenario, State},
-        measures::PendingMeasures,
+        measures::{PendingMeasures, Sums},
         player::Player,
     },
 };
@@ -86,10 +86,12 @@ impl Scenario for Multitask {
 
     fn state(&self) -> State {
         State {
-            main: self.main.optimizer.clone(),
-            auxiliary: self.auxiliary.optimizer.clone(),
-            teacher: None,
             balance: Some(self.balance.state()),
+            sums: self
+                .sums
+                .clone()
+                .map(|(main, auxiliary, steps)| Sums { parts: vec![main, auxiliary], steps }),
+            ..State::new(self.main.optimizer.clone(), self.auxiliary.optimizer.clone())
         }
     }
 
@@ -99,6 +101,13 @@ impl Scenario for Multitask {
         if let Some(balance) = state.balance {
             self.balance.restore(&balance);
         }
-        self.sums = None;
+        self.sums = state.sums.and_then(|sums| {
+            let mut parts = sums.parts.into_iter();
+            Some((parts.next()?, parts.next()?, sums.steps))
+        });
+    }
+
+    fn copy(&self) -> Box<dyn Scenario> {
+        Box::new(self.clone())
     }
 }

@@ -3,23 +3,27 @@
 //! Tensors are named `main.conv1.weight`, `main.optimizer.first.conv1.weight`, `auxiliary.head.bias`, ...; what is not a
 //! tensor stands as JSON in the header's metadata under `great-lab`.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
-use burn::tensor::{Device, Tensor, Transaction};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use burn::tensor::Device;
+use safetensors::{Dtype, SafeTensors};
 
 use super::{
     error::{CheckpointError, METADATA, Unfit},
     header::{Header, TEACHER},
+    progress::{ATTACKS, Beginning, Begun, PROBE, UnderWay},
+    write::{MOST_TABLES, PARTS, TABLES},
 };
 use crate::{
     attack::audit::{Reader, Subject},
     config::{Config, ScenarioKind},
     data::Dataset,
-    gpu::read_all,
-    nn::{Network, Optimizer, WeightSpec, Weights, channel::Channel, network::Interface},
+    nn::{Network, Optimizer, Weights, channel::Channel, network::Interface},
     runs::run_folder,
-    scenario::State,
+    scenario::{State, Sums},
 };
 
 /// A checkpoint in memory, checked to be whole.
@@ -28,59 +32,8 @@ pub struct Checkpoint {
     /// What it says beside its tensors.
     pub header: Header,
     tensors: HashMap<String, Vec<f32>>,
-}
-
-/// What stands in a tensor's name between the player's and the weight's: weights, first moments, second moments.
-const PARTS: [&str; 3] = ["", "optimizer.first.", "optimizer.second."];
-
-/// Every tensor of one player under `prefix`, with its name and shape.
-fn named(prefix: &str, specs: &[WeightSpec], optimizer: &Optimizer) -> Vec<(String, Vec<usize>, Tensor<1>)> {
-    let planes = [optimizer.weights()].into_iter().chain(optimizer.moments());
-    PARTS
-        .into_iter()
-        .zip(planes)
-        .flat_map(|(part, tensors)| {
-            specs.iter().zip(tensors.0).map(move |(spec, tensor)| {
-                (format!("{prefix}.{part}{}", spec.name), spec.shape.clone(), tensor)
-            })
-        })
-        .collect()
-}
-
-/// The bytes of a checkpoint of `state`: one read from the device.
-///
-/// # Errors
-/// [`CheckpointError::Device`].
-pub async fn write(mut header: Header, state: State) -> Result<Vec<u8>, CheckpointError> {
-    header.main_steps = state.main.steps;
-    header.auxiliary_steps = state.auxiliary.steps;
-    if let (Some(header), Some(teacher)) = (&mut header.teacher, &state.teacher) {
-        header.steps = teacher.steps;
-    }
-    let optimizers = [Some(&state.main), Some(&state.auxiliary), state.teacher.as_ref()];
-    let balance = state.balance.map_or(Vec::new(), |Weights(tensors)| tensors);
-    let balanced =
-        header.balance().into_iter().zip(balance).map(|((name, shape), tensor)| (name, shape, tensor));
-    let tensors: Vec<_> = header
-        .networks()
-        .iter()
-        .zip(optimizers.into_iter().flatten())
-        .flat_map(|((prefix, network), optimizer)| named(prefix, &network.specs, optimizer))
-        .chain(balanced)
-        .collect();
-    let read =
-        tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
-    let data = read_all(read).await.map_err(CheckpointError::Device)?;
-    let views = tensors
-        .iter()
-        .zip(&data)
-        .map(|((name, shape, _), data)| {
-            Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data.as_bytes())?))
-        })
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
-    let json =
-        serde_json::to_string(&header).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
-    Ok(safetensors::serialize(views, Some(HashMap::from([(METADATA.to_owned(), json)])))?)
+    /// Rows that the tables of its run had when it was taken, by the names of their files; none where nobody said.
+    pub tables: Option<BTreeMap<String, u64>>,
 }
 
 impl Checkpoint {
@@ -114,13 +67,21 @@ impl Checkpoint {
             .and_then(|entries| entries.get(METADATA))
             .ok_or_else(|| CheckpointError::Metadata("it is missing".into()))?;
         let header = Header::read(json)?;
+        let tables = metadata.metadata().as_ref().and_then(|entries| entries.get(TABLES));
+        let tables: Option<BTreeMap<String, u64>> = tables
+            .map(|json| serde_json::from_str(json))
+            .transpose()
+            .map_err(|error| CheckpointError::Metadata(error.to_string()))?;
+        if tables.as_ref().is_some_and(|tables| tables.len() > MOST_TABLES) {
+            return Err(CheckpointError::Metadata("it names too many tables".into()));
+        }
         let file = SafeTensors::deserialize(bytes)?;
         let mut tensors = HashMap::new();
         for (name, shape) in expected(&header) {
             let entries = entries(&file, &name, &shape)?;
             tensors.insert(name, entries);
         }
-        Ok(Self { header, tensors })
+        Ok(Self { header, tensors, tables })
     }
 
     /// Whether its networks were made for such data.
@@ -151,35 +112,68 @@ impl Checkpoint {
         Subject { network, weights: upload(weights), reader, surrogate: None }
     }
 
-    /// Weights and optimisers of both networks, on `device`.
+    /// All that training had changed, on `device`.
     pub fn state(&self, device: &Device) -> State {
+        let header = &self.header;
         let player = |prefix: &str, network: &Network, steps: u64| {
             // Those that the optimiser does not have, the file does not hold either.
-            let planes = PARTS.map(|part| -> Vec<Vec<f32>> {
-                let values = network
-                    .specs
-                    .iter()
-                    .filter_map(|spec| self.tensors.get(&format!("{prefix}.{part}{}", spec.name)));
-                values.cloned().collect()
-            });
+            let planes = PARTS.map(|part| self.entries(&format!("{prefix}.{part}"), network));
             let planes: Vec<&[Vec<f32>]> =
                 planes.iter().map(Vec::as_slice).filter(|plane| !plane.is_empty()).collect();
-            Optimizer::resumed(self.header.config.setup.optimizer, steps, &planes, device)
+            Optimizer::resumed(header.config.setup.optimizer, steps, &planes, device)
         };
+        let progress = header.progress.as_ref();
         State {
-            main: player("main", &self.header.main_network(), self.header.main_steps),
-            auxiliary: player("auxiliary", &self.header.auxiliary_network(), self.header.auxiliary_steps),
-            teacher: self
-                .header
+            main: player("main", &header.main_network(), header.main_steps),
+            auxiliary: player("auxiliary", &header.auxiliary_network(), header.auxiliary_steps),
+            teacher: header
                 .teacher
                 .as_ref()
-                .map(|teacher| player(TEACHER, &teacher.build(self.header.interface()), teacher.steps)),
-            balance: (!self.header.tasks.is_empty()).then(|| {
-                let values =
-                    self.header.balance().into_iter().filter_map(|(name, _)| self.tensors.get(&name));
-                Weights::from_values(values.cloned(), &device.clone().without_autodiff())
+                .map(|teacher| player(TEACHER, &teacher.build(header.interface()), teacher.steps)),
+            balance: self.balance("", device),
+            sums: progress.and_then(|progress| {
+                let named = progress.sums().map(|(name, _)| self.tensors.get(&name).cloned());
+                let values: Vec<Vec<f32>> = named.collect::<Option<_>>()?;
+                let Weights(parts) = Weights::from_values(values, &device.clone().without_autodiff());
+                Some(Sums { parts, steps: progress.sums.as_ref()?.steps })
             }),
+            draws: progress.map_or(Vec::new(), |progress| progress.draws.clone()),
         }
+    }
+
+    /// What training had begun and not told yet, on `device`; of then there are weights alone, without the moments of
+    /// their optimisers.
+    pub fn under_way(&self, device: &Device) -> UnderWay {
+        let Some(progress) = &self.header.progress else { return UnderWay::default() };
+        let now = || self.state(device);
+        let main =
+            |prefix: &str| self.weights_alone(&format!("{prefix}.main"), &self.header.main_network(), device);
+        let begun = |beginning: &Beginning, state: State| Begun {
+            step: beginning.step,
+            hyper: beginning.hyper(),
+            state: State { draws: beginning.draws.clone(), sums: None, teacher: None, ..state },
+        };
+        let probe = progress.probe.as_ref().map(|beginning| {
+            let network = self.header.auxiliary_network();
+            let auxiliary = self.weights_alone(&format!("{PROBE}.auxiliary"), &network, device);
+            let balance = self.balance(&format!("{PROBE}."), device);
+            begun(beginning, State { main: main(PROBE), auxiliary, balance, ..now() })
+        });
+        let attacks = progress.attacks.as_ref();
+        let attacks = attacks.map(|beginning| begun(beginning, State { main: main(ATTACKS), ..now() }));
+        UnderWay { next_probe: progress.next_probe, probe, attacks }
+    }
+
+    /// What balances several tasks, where there are such; `prefix` stands before the tensors' names.
+    fn balance(&self, prefix: &str, device: &Device) -> Option<Weights> {
+        let names = self.header.balance().into_iter().map(|(name, _)| format!("{prefix}{name}"));
+        let values: Vec<Vec<f32>> = names.filter_map(|name| self.tensors.get(&name).cloned()).collect();
+        (!values.is_empty()).then(|| Weights::from_values(values, &device.clone().without_autodiff()))
+    }
+
+    fn weights_alone(&self, prefix: &str, network: &Network, device: &Device) -> Optimizer {
+        let weights = self.weights(prefix, network);
+        Optimizer::new(self.header.config.setup.optimizer, &weights, device)
     }
 
     /// Network and weights of the teacher in it.
@@ -197,9 +191,13 @@ impl Checkpoint {
     }
 
     fn weights(&self, prefix: &str, network: &Network) -> Vec<Vec<f32>> {
-        let tensors =
-            network.specs.iter().filter_map(|spec| self.tensors.get(&format!("{prefix}.{}", spec.name)));
-        tensors.cloned().collect()
+        self.entries(&format!("{prefix}."), network)
+    }
+
+    /// The tensors of a network whose names have this before the weights'.
+    fn entries(&self, prefix: &str, network: &Network) -> Vec<Vec<f32>> {
+        let named = |name: &String| self.tensors.get(&format!("{prefix}{name}"));
+        network.specs.iter().filter_map(|spec| named(&spec.name)).cloned().collect()
     }
 }
 
@@ -210,20 +208,26 @@ fn expected(header: &Header) -> Vec<(String, Vec<usize>)> {
         Adam => &PARTS[..],
         Sgd => &PARTS[..2],
     };
-    header
-        .networks()
-        .into_iter()
-        .flat_map(|(prefix, network)| {
-            parts.iter().flat_map(move |part| {
-                network
-                    .specs
-                    .clone()
-                    .into_iter()
-                    .map(move |spec| (format!("{prefix}.{part}{}", spec.name), spec.shape))
-            })
-        })
-        .chain(header.balance())
-        .collect()
+    let of = |network: &Network, prefix: &str| -> Vec<(String, Vec<usize>)> {
+        let specs = network.specs.iter();
+        specs.map(|spec| (format!("{prefix}{}", spec.name), spec.shape.clone())).collect()
+    };
+    let mut all: Vec<(String, Vec<usize>)> = Vec::new();
+    for (prefix, network) in header.networks() {
+        all.extend(parts.iter().flat_map(|part| of(&network, &format!("{prefix}.{part}"))));
+    }
+    all.extend(header.balance());
+    let Some(progress) = &header.progress else { return all };
+    all.extend(progress.sums());
+    if progress.probe.is_some() {
+        all.extend(of(&header.main_network(), &format!("{PROBE}.main.")));
+        all.extend(of(&header.auxiliary_network(), &format!("{PROBE}.auxiliary.")));
+        all.extend(header.balance().into_iter().map(|(name, shape)| (format!("{PROBE}.{name}"), shape)));
+    }
+    if progress.attacks.is_some() {
+        all.extend(of(&header.main_network(), &format!("{ATTACKS}.main.")));
+    }
+    all
 }
 
 fn entries(file: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {

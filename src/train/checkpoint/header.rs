@@ -4,16 +4,20 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{CheckpointError, VERSION};
+use super::{
+    error::{CheckpointError, VERSION},
+    progress::Progress,
+};
 use crate::{
-    config::{Architecture, Config, ScenarioKind, Setup, knobs},
+    config::{Architecture, Config, InputTransform, KNOBS, ScenarioKind, Setup, knobs},
     data::{self, DataError},
+    gpu::measures::SCALARS,
     nn::{
         MultitaskNetwork, Network,
         network::{Interface, Statistics},
     },
     protocol::Places,
-    scenario::{auxiliary_network, multitask},
+    scenario::{auxiliary_network, distillation::ORIGINS, multitask},
 };
 
 /// Most outputs of a task.
@@ -53,6 +57,12 @@ pub struct Header {
     pub(super) main_steps: u64,
     /// Steps that the auxiliary network's took.
     pub(super) auxiliary_steps: u64,
+    /// What is under way; none in checkpoints of before it was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) progress: Option<Progress>,
+    /// Knobs whose value JSON does not carry to the last bit, as `KNOB=VALUE`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    exact: Vec<String>,
 }
 
 /// What a teacher is, but for its weights. It reads the images and says the classes that the student does.
@@ -67,13 +77,37 @@ pub struct TeacherHeader {
     pub deviation: Vec<f32>,
     /// Steps that its optimiser took.
     pub steps: u64,
+    /// What it does to an image first, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<TeacherInput>,
+}
+
+/// What a teacher does to an image first.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TeacherInput {
+    /// What it does.
+    pub transform: InputTransform,
+    /// To how many levels it rounds, where it does.
+    pub levels: usize,
+    /// How much noise it adds, where it does.
+    pub noise: f64,
 }
 
 impl TeacherHeader {
     /// A main network of that setup and these statistics as a teacher.
     pub fn new(architecture: Architecture, statistics: &Statistics) -> Self {
         let Statistics { mean, deviation } = statistics.clone();
-        Self { architecture, mean, deviation, steps: 0 }
+        Self { architecture, mean, deviation, steps: 0, input: None }
+    }
+
+    /// The same behind the input transform of `setup`.
+    pub fn behind_input_of(self, setup: &Setup) -> Self {
+        let input = TeacherInput {
+            transform: setup.input_transform,
+            levels: setup.input_levels,
+            noise: setup.transform_noise,
+        };
+        Self { input: (setup.input_transform != InputTransform::None).then_some(input), ..self }
     }
 
     /// The one that the lab trains for a run of `setup`.
@@ -84,7 +118,14 @@ impl TeacherHeader {
     /// Its network, without weights.
     pub fn build(&self, interface: Interface) -> Network {
         let statistics = Statistics { mean: self.mean.clone(), deviation: self.deviation.clone() };
-        Network::main(self.architecture, interface, &statistics)
+        let network = Network::main(self.architecture, interface, &statistics);
+        let Some(TeacherInput { transform, levels, noise }) = self.input else { return network };
+        network.behind_input_of(&Setup {
+            input_transform: transform,
+            input_levels: levels,
+            transform_noise: noise,
+            ..Setup::default()
+        })
     }
 }
 
@@ -110,6 +151,40 @@ impl Header {
             tasks: Vec::new(),
             main_steps: 0,
             auxiliary_steps: 0,
+            progress: None,
+            exact: Vec::new(),
+        }
+    }
+
+    /// The text that [`Self::read`] reads back, to the last bit.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Metadata`].
+    pub(super) fn text(&mut self) -> Result<String, CheckpointError> {
+        let bad = |error: serde_json::Error| CheckpointError::Metadata(error.to_string());
+        // What reads JSON may be off by a last bit.
+        let json = serde_json::to_string(&self.config).map_err(bad)?;
+        let read: Config = serde_json::from_str(&json).map_err(bad)?;
+        let off = KNOBS.iter().filter(|knob| knob.read(&read) != knob.read(&self.config));
+        self.exact =
+            off.map(|knob| format!("{}={}", knob.name, knob.show(&knob.read(&self.config)))).collect();
+        serde_json::to_string(self).map_err(bad)
+    }
+
+    /// Whether it says what is under way, as later versions' checkpoints do: without, the averages of the first report
+    /// after it leave steps out, and measurements that were under way are lost.
+    pub const fn says_what_is_under_way(&self) -> bool {
+        self.progress.is_some()
+    }
+
+    /// The tensors that sums since the last report may be in, by their entries.
+    fn sums(&self) -> Vec<Vec<usize>> {
+        let measures = |origins: usize| SCALARS + origins * origins;
+        match self.config.setup.scenario {
+            ScenarioKind::Defense => vec![vec![measures(self.classes.len())]],
+            // The student's; loss and hits of the teacher.
+            ScenarioKind::Distillation => vec![vec![measures(ORIGINS.len())], vec![2]],
+            ScenarioKind::Multitask => vec![vec![2, measures(self.tasks.len())]],
         }
     }
 
@@ -200,7 +275,11 @@ impl Header {
         if version > VERSION {
             return Err(CheckpointError::Version { found: version });
         }
-        let header: Self = serde_json::from_str(json).map_err(bad)?;
+        let mut header: Self = serde_json::from_str(json).map_err(bad)?;
+        for assignment in &header.exact {
+            knobs::assign(&mut header.config, assignment)
+                .map_err(|error| CheckpointError::Metadata(error.to_string()))?;
+        }
         knobs::validate(&header.config).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
         if header.config.setup.scenario == ScenarioKind::Distillation && header.teacher.is_none() {
             return Err(CheckpointError::Metadata("it is of a distillation and names no teacher".into()));
@@ -213,6 +292,9 @@ impl Header {
             header.tasks.first().is_some_and(|(_, outputs)| *outputs == header.classes.len());
         if is_multitask != begins_with_classes || !header.tasks.iter().all(sound) {
             return Err(CheckpointError::Metadata("its tasks do not fit its scenario and classes".into()));
+        }
+        if let Some(progress) = &header.progress {
+            progress.check(header.step, &header.sums())?;
         }
         let [channels, height, width] = header.image;
         let statistics = header.teacher.iter().flat_map(|teacher| [&teacher.mean, &teacher.deviation]);

@@ -1,9 +1,13 @@
-//! Checkpoints: a run's weights, optimiser state, step and config as one safetensors file.
+//! Checkpoints: all that a run needs to go on, as one safetensors file.
 
 mod error;
 mod file;
 mod header;
+mod progress;
+mod write;
 
 pub use error::{CheckpointError, Unfit};
-pub use file::{Checkpoint, write};
-pub use header::{Header, TeacherHeader};
+pub use file::Checkpoint;
+pub use header::{Header, TeacherHeader, TeacherInput};
+pub use progress::{Begun, UnderWay};
+pub use write::{is_finite, with_tables, write};

@@ -1,4 +1,5 @@
-//! Tests of the loop: the rehearsal happens where it should and leaves no trace, and no turn is a long one.
+//! Tests of the loop: the rehearsal happens where it should and leaves no trace, no turn is a long one, and a fork is the run
+//! that it is a copy of.
 
 #![allow(clippy::disallowed_methods, reason = "a test has nothing else to do than to wait")]
 
@@ -6,6 +7,7 @@ use super::*;
 use crate::{
     config::{DistillationMethod, MultitaskMethod, ScenarioKind, Setup},
     protocol::{Remote, connect},
+    runs::tables,
 };
 
 /// A small run of the data that comes with the lab.
@@ -15,6 +17,23 @@ fn config() -> Config {
     let mut config = Config { setup, ..Config::default() };
     config.hyper.histogram_every_steps = 0;
     config
+}
+
+/// A setup of each scenario, and of what a method learns of several tasks.
+fn setups() -> Vec<Setup> {
+    let balanced =
+        |method| Setup { scenario: ScenarioKind::Multitask, multitask_method: method, ..config().setup };
+    vec![
+        config().setup,
+        Setup {
+            scenario: ScenarioKind::Distillation,
+            method: DistillationMethod::Great,
+            teacher_steps: 1,
+            ..config().setup
+        },
+        balanced(MultitaskMethod::Great),
+        balanced(MultitaskMethod::GradNorm),
+    ]
 }
 
 /// A trainer on the CPU backend that takes it for the one of that name, and its face.
@@ -83,20 +102,7 @@ fn the_cpu_has_nothing_to_rehearse_and_a_command_no_time() {
 
 #[test]
 fn a_rehearsal_leaves_no_trace_in_a_run() {
-    let balanced =
-        |method| Setup { scenario: ScenarioKind::Multitask, multitask_method: method, ..config().setup };
-    let setups = [
-        config().setup,
-        Setup {
-            scenario: ScenarioKind::Distillation,
-            method: DistillationMethod::Great,
-            teacher_steps: 1,
-            ..config().setup
-        },
-        balanced(MultitaskMethod::Great),
-        balanced(MultitaskMethod::GradNorm),
-    ];
-    for setup in setups {
+    for setup in setups() {
         let run = |backend: &str| {
             let (mut trainer, mut remote) = trainer(backend, Delivery::Latest);
             let config = Config { setup: setup.clone(), ..config() };
@@ -145,5 +151,102 @@ fn the_last_probe_is_trained_in_turns_and_comes_before_the_end() {
         let finished =
             place(|event| matches!(event, Event::State(state) if state.activity == Activity::Finished));
         assert!(probed.is_some() && probed < finished, "{probed:?}, {finished:?}");
+    });
+}
+
+/// What goes into the tables of a run, and of which, but for what the clock decides.
+fn figures(event: Event) -> Option<(RunId, String)> {
+    match event {
+        Event::Report(report) => Some((report.run, tables::metrics_row(&report).join(","))),
+        Event::Histograms(mut found) => {
+            found.before.iter_mut().for_each(|before| before.run = 0);
+            let run = std::mem::take(&mut found.run);
+            Some((run, format!("{found:?}")))
+        }
+        Event::Saturation(mut found) => {
+            let run = std::mem::take(&mut found.run);
+            Some((run, format!("{found:?}")))
+        }
+        Event::Probed(found) => Some((found.run, format!("{:?}", found.readings))),
+        Event::Tasks(found) => Some((found.run, format!("{} {:?}", found.step, found.found))),
+        _ => None,
+    }
+}
+
+/// What is told of a run, from its start to its end, and of its fork with such knobs after so many turns.
+fn told(config: &Config, fork: Option<(u32, Hyper)>) -> [Vec<String>; 2] {
+    let (mut trainer, mut remote) = trainer(DeviceInfo::CPU_BACKEND, Delivery::Latest);
+    remote.hyper.send_replace(config.hyper);
+    let mut told = [Vec::new(), Vec::new()];
+    pollster::block_on(async {
+        trainer.begin(config.clone()).await;
+        trainer.handle(Command::Run).await;
+        for turn in 0.. {
+            if let Some((_, hyper)) = fork.filter(|(at, _)| *at == turn) {
+                trainer.handle(Command::Fork(Box::new(hyper))).await;
+            }
+            trainer.turn().await.expect("a turn");
+            while let Ok(event) = remote.events.try_recv() {
+                if let Some((run, figures)) = figures(event) {
+                    told[run as usize - 1].push(figures);
+                }
+            }
+            if trainer.work == Work::Finished {
+                break;
+            }
+        }
+    });
+    told
+}
+
+#[test]
+fn a_fork_without_a_change_is_the_same_run_and_one_with_a_change_leaves_the_other_alone() {
+    for setup in setups() {
+        let mut config = Config { setup: Setup { steps: 9, ..setup }, ..config() };
+        let hyper = &mut config.hyper;
+        (hyper.report_every_steps, hyper.histogram_every_steps, hyper.probe_every_steps) = (4, 3, 5);
+        (hyper.evaluate_every_steps, hyper.gradient_noise) = (0, 0.5);
+        let method = config.setup.method().name();
+        let [alone, none] = told(&config, None);
+        assert!(none.is_empty());
+        // A probe is under way, and so are the averages of the next report.
+        let [own, fork] = told(&config, Some((7, config.hyper)));
+        assert_eq!(own, alone, "{method}");
+        assert!(fork.len() > 3, "{method}: {fork:?}");
+        assert_eq!(fork, alone[alone.len() - fork.len()..], "{method}");
+        let changed = Hyper { learning_rate: 2.0 * config.hyper.learning_rate, ..config.hyper };
+        let [own, other] = told(&config, Some((7, changed)));
+        assert_eq!(own, alone, "{method}");
+        assert!(other.len() == fork.len() && other != fork, "{method}");
+    }
+}
+
+#[test]
+fn of_two_runs_either_can_be_given_up() {
+    pollster::block_on(async {
+        for given_up in [1, 2] {
+            let (mut trainer, mut remote) = trainer(DeviceInfo::CPU_BACKEND, Delivery::Latest);
+            trainer.begin(config()).await;
+            trainer.handle(Command::Fork(Box::new(config().hyper))).await;
+            // There are two already; and there is no third.
+            trainer.handle(Command::Fork(Box::new(config().hyper))).await;
+            trainer.handle(Command::GiveUp(3)).await;
+            assert!(trainer.fork.is_some());
+            trainer.handle(Command::GiveUp(given_up)).await;
+            let left = trainer.session.as_ref().expect("a run").info.run;
+            assert_eq!((left, trainer.fork.is_some()), (3 - given_up, false));
+            trainer.handle(Command::Step(Players::Both, 1)).await;
+            trainer.idle().await;
+            let (mut notices, mut steps) = (0, Vec::new());
+            while let Ok(event) = remote.events.try_recv() {
+                match event {
+                    Event::Notice(_) => notices += 1,
+                    Event::State(state) if state.step == 1 => steps.push(state.run),
+                    _ => {}
+                }
+            }
+            assert_eq!(notices, 2);
+            assert!(!steps.is_empty() && steps.iter().all(|run| *run == left), "{steps:?}");
+        }
     });
 }
