@@ -33,6 +33,8 @@ Examples:
   great-lab train --mode pgd-at --set epsilon=8/255 --set attack_steps=7
   great-lab train --data ~/cifar-10 --network resnet-18 --device gpu
   great-lab train --config runs/a/run.json --seed 2 --out runs/b
+  great-lab train --resume runs/a
+  great-lab train --fork runs/a --set alpha=0.5 --out runs/c
 
 Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
 Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).";

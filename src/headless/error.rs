@@ -6,9 +6,11 @@ use crate::config::KnobError;
 use crate::data::DataError;
 use crate::gpu::DeviceError;
 use crate::headless::files::charts::ChartError;
+use crate::headless::train::refusal::GoingOnError;
 use crate::protocol::Failure;
 use crate::runs::record::RecordError;
 use crate::runs::write::FolderError;
+use crate::runs::writer::EarlierError;
 use crate::train::places::NoTeacher;
 
 /// Exit status of a command that was asked for something impossible.
@@ -78,6 +80,12 @@ pub enum HeadlessError {
     /// The record of a run could not be read.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A run cannot be gone on with.
+    #[error(transparent)]
+    GoingOn(#[from] GoingOnError),
+    /// What a run left cannot be gone on with.
+    #[error(transparent)]
+    Earlier(#[from] EarlierError),
     /// The data is not there or not readable.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -140,6 +148,8 @@ impl HeadlessError {
             | Self::Unreadable { .. }
             | Self::Malformed { .. }
             | Self::Record(_)
+            | Self::GoingOn(_)
+            | Self::Earlier(_)
             | Self::Data(_)
             | Self::Teacher(_)
             | Self::Device(_)

@@ -53,6 +53,11 @@ pub struct RunOptions {
 }
 
 impl Given {
+    /// Which knob it sets.
+    pub const fn knob(&self) -> &'static Knob {
+        self.knob
+    }
+
     /// Whether it sets the knob of that name.
     pub fn is(&self, name: &str) -> bool {
         self.knob.name == name
@@ -147,6 +152,14 @@ impl RunOptions {
         let (linked, given) = self.given(epochs)?;
         refuse_unused(&given, &[&linked.config])?;
         Ok(linked)
+    }
+
+    /// Turns the knobs that these flags set in a run that is there; which these are.
+    ///
+    /// # Errors
+    /// A knob that does not exist, is set twice, refuses its value or is of another scenario.
+    pub fn turn(&self, config: &mut Config) -> Result<Vec<Given>, HeadlessError> {
+        self.flags(None, config)
     }
 
     /// What the runs of a comparison have in common, and which knobs were set by flags: whether any run uses them is

@@ -46,6 +46,27 @@ impl HistogramTable {
         Self { table: Table::new(columns::histogram_header(&first.edges)), edges: first.edges.clone() }
     }
 
+    /// A table with the header of one that was written before; none where that is no such header.
+    pub fn of_header(header: &[String]) -> Option<Self> {
+        let bins = header.iter().filter_map(|name| name.split_once(".."));
+        let ends: Vec<[f32; 2]> =
+            bins.map(|(low, high)| Some([low.parse().ok()?, high.parse().ok()?])).collect::<Option<_>>()?;
+        let edges: Vec<f32> =
+            ends.first().map(|[low, _]| *low).into_iter().chain(ends.iter().map(|[_, high]| *high)).collect();
+        let table = Table::new(columns::histogram_header(&edges));
+        (columns::histogram_header(&edges) == header).then_some(Self { table, edges })
+    }
+
+    /// Adds a row that was written before, of as many cells as the header has.
+    pub fn push_row<'a>(&mut self, cells: impl Iterator<Item = &'a str>) {
+        self.table.push(cells);
+    }
+
+    /// Rows so far.
+    pub const fn rows(&self) -> u64 {
+        self.table.rows()
+    }
+
     /// Adds a row for each class. Counts over other bins than the table's have no column, so their cells stay empty.
     pub fn push(&mut self, histograms: &Histograms, classes: &[String]) {
         self.table.extend(columns::histograms(histograms, &self.edges, classes));

@@ -1,8 +1,13 @@
 //! Writes a run down: gathers its events and puts them into the run folder. Who draws its charts is given.
 
-use web_time::{Duration, Instant, SystemTime};
+mod earlier;
 
-use super::record::{Ended, Latest, RunRecord};
+use std::collections::BTreeMap;
+
+pub use earlier::{Earlier, EarlierError};
+use web_time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::record::{Before, Ended, Latest, RunRecord};
 use super::run_folder::{CHECKPOINT, RunFolder};
 use super::tables::{self, HistogramTable};
 use super::write::FolderError;
@@ -60,7 +65,13 @@ pub struct RunWriter {
     last_saturation: Option<Saturation>,
     probe: Table,
     probes: Vec<Readings>,
+    /// Step and clean accuracy of evaluations before the run was gone on with.
+    held_out: Vec<[f64; 2]>,
+    /// What the record says of then.
+    before_resumed: Option<Before>,
     started: SystemTime,
+    /// When this part of it began.
+    began: Instant,
     last_write: Instant,
 }
 
@@ -87,9 +98,55 @@ impl RunWriter {
             last_saturation: None,
             probe: tables::probe(),
             probes: Vec::new(),
+            held_out: Vec::new(),
+            before_resumed: None,
             started: SystemTime::now(),
+            began: Instant::now(),
             last_write: Instant::now(),
         }
+    }
+
+    /// The same for a run that goes on with what an `earlier` part of it left; `before` is what the record says of that.
+    ///
+    /// # Errors
+    /// [`EarlierError::Malformed`].
+    pub fn going_on(self, earlier: &Earlier, before: Before) -> Result<Self, EarlierError> {
+        let started = before.started_unix_seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+        Ok(Self {
+            metrics: earlier.fill("metrics.csv", self.metrics)?,
+            timing: earlier.fill("timing.csv", self.timing)?,
+            robustness: earlier.fill("robustness.csv", self.robustness)?,
+            comparison: earlier.fill("comparison.csv", self.comparison)?,
+            tasks: earlier.fill("tasks.csv", self.tasks)?,
+            saturation: earlier.fill("saturation.csv", self.saturation)?,
+            probe: earlier.fill("probe.csv", self.probe)?,
+            histograms: earlier.histograms("histograms.csv")?,
+            before: earlier.histograms("histograms_before.csv")?,
+            reports: earlier.reports(&self.info)?,
+            held_out: earlier.held_out(),
+            probes: earlier.probes(),
+            started: started.unwrap_or(self.started),
+            before_resumed: Some(before),
+            ..self
+        })
+    }
+
+    /// Rows that each table has, by the names of their files.
+    pub fn rows(&self) -> BTreeMap<String, u64> {
+        let tables = [
+            ("metrics.csv", &self.metrics),
+            ("timing.csv", &self.timing),
+            ("robustness.csv", &self.robustness),
+            ("comparison.csv", &self.comparison),
+            ("tasks.csv", &self.tasks),
+            ("saturation.csv", &self.saturation),
+            ("probe.csv", &self.probe),
+        ];
+        let histograms = [("histograms.csv", &self.histograms), ("histograms_before.csv", &self.before)];
+        let histograms =
+            histograms.into_iter().filter_map(|(name, table)| Some((name, table.as_ref()?.rows())));
+        let all = tables.map(|(name, table)| (name, table.rows())).into_iter().chain(histograms);
+        all.filter(|(_, rows)| *rows > 0).map(|(name, rows)| (name.to_owned(), rows)).collect()
     }
 
     /// Where it is written to.
@@ -193,6 +250,16 @@ impl RunWriter {
         }
     }
 
+    /// Writes the tables and `run.json`, and then a checkpoint of the run under way: where that is whole, they are too.
+    ///
+    /// # Errors
+    /// [`FolderError::Unwritable`], naming the file; the checkpoint of before is as it was.
+    pub fn write_checkpoint(&mut self, bytes: &[u8]) -> Result<(), FolderError> {
+        self.last_write = Instant::now();
+        self.write_now()?;
+        self.folder.write(CHECKPOINT, bytes)
+    }
+
     fn write_now(&mut self) -> Result<(), FolderError> {
         for (name, bytes) in self.numbers(Ended::Running) {
             self.folder.write(name, &bytes)?;
@@ -244,8 +311,8 @@ impl RunWriter {
                 self.reports.iter().map(|report| [report.step as f64, metric.of(report)]).collect()
             };
             all.push(("losses.png", charts::losses(&points(Metric::Loss), &points(Metric::AuxiliaryLoss))));
-            let held_out: Vec<_> =
-                self.evaluations.iter().map(|found| [found.step as f64, found.clean.value()]).collect();
+            let held_out = self.evaluations.iter().map(|found| [found.step as f64, found.clean.value()]);
+            let held_out: Vec<_> = self.held_out.iter().copied().chain(held_out).collect();
             let accuracies = charts::accuracies(
                 &points(Metric::Accuracy),
                 &points(Metric::AuxiliaryAccuracy),
@@ -305,7 +372,7 @@ impl RunWriter {
     }
 
     fn record(&self, outcome: Ended) -> RunRecord {
-        let time = (self.started, self.started.elapsed().unwrap_or_default());
+        let time = (self.started, self.began.elapsed());
         let latest = Latest {
             report: self.reports.last(),
             histograms: self.last_histograms.as_ref(),
@@ -314,7 +381,11 @@ impl RunWriter {
             saturation: self.last_saturation.as_ref(),
             probe: self.probes.last().copied(),
         };
-        RunRecord::new(outcome, &self.info, latest, &self.notices, time)
+        let record = RunRecord::new(outcome, &self.info, latest, &self.notices, time);
+        match &self.before_resumed {
+            Some(before) => record.going_on(before),
+            None => record,
+        }
     }
 }
 
@@ -415,6 +486,65 @@ mod tests {
         assert_eq!(std::fs::read(place.join("checkpoint.safetensors")).unwrap(), [1, 2, 3]);
         let record = std::fs::read_to_string(place.join("run.json")).unwrap();
         assert!(record.contains("\"finished\""), "{record}");
+    }
+
+    /// Takes what is told at these steps, times 50.
+    fn train(writer: &mut RunWriter, steps: std::ops::RangeInclusive<u64>) {
+        for step in steps.map(|step| 50 * step) {
+            writer.take(&made_up::report(1, step, Hyper::default()).into());
+            let before = Some(made_up::histograms(1, step).into());
+            writer.take(&Histograms { before, ..made_up::histograms(1, step) }.into());
+            writer.take(&made_up::saturation(1, step).into());
+            writer.take(&Event::Probed(made_up::probed(1, step)));
+            writer.take(&made_up::robustness(1, step, true).into());
+        }
+    }
+
+    #[test]
+    fn a_writer_that_goes_on_writes_what_one_that_never_stopped_does() {
+        let scratch = tempfile::tempdir().unwrap();
+        let at = |name: &str| writer(&scratch.path().join(name));
+        let (mut through, mut cut) = (at("through"), at("cut"));
+        train(&mut through, 1..=6);
+        train(&mut cut, 1..=3);
+        let rows = cut.rows();
+        // What came after the checkpoint.
+        train(&mut cut, 4..=4);
+        cut.keep_all(Ended::Running, titled).unwrap();
+        let path = scratch.path().join("cut");
+        for rows in [Some(&rows), None] {
+            let earlier = Earlier::read(&path, 150, rows).unwrap();
+            assert_eq!(earlier.record.as_ref().unwrap().last.as_ref().unwrap().step, 200);
+            let before = Before {
+                started_unix_seconds: Some(7),
+                wall_seconds: 1e6,
+                notices: vec!["once".into()],
+                ..Before::default()
+            };
+            let mut resumed = at("resumed").going_on(&earlier, before).unwrap();
+            assert!(rows.is_none_or(|rows| *rows == resumed.rows()));
+            train(&mut resumed, 4..=6);
+            let tables = |writer: &mut RunWriter| {
+                let files = writer.numbers(Ended::Finished);
+                files.into_iter().filter(|(name, _)| *name != RunRecord::FILE).collect::<Vec<_>>()
+            };
+            assert!(tables(&mut resumed) == tables(&mut through));
+            let charts = |writer: &RunWriter| format!("{:?}", writer.charts());
+            assert_eq!(charts(&resumed), charts(&through));
+            let record = resumed.record(Ended::Finished);
+            assert_eq!((record.started_unix_seconds, record.wall_seconds > 1e6), (7, true));
+            assert_eq!(record.notices, ["once", "no GPU"]);
+            std::fs::remove_dir_all(scratch.path().join("resumed")).unwrap();
+        }
+        let metrics = path.join("metrics.csv");
+        std::fs::write(&metrics, "step,loss\n50,1\n").unwrap();
+        let error = Earlier::read(&path, 150, Some(&rows)).unwrap_err().to_string();
+        assert!(error.contains("metrics.csv has 1 rows, and 3 belong to the checkpoint"), "{error}");
+        let earlier = Earlier::read(&path, 150, None).unwrap();
+        let error = at("resumed").going_on(&earlier, Before::default()).err().unwrap().to_string();
+        assert!(error.contains("metrics.csv is not the table of a run: its columns"), "{error}");
+        let outside = BTreeMap::from([("../through/run.csv".to_owned(), 0), ("/etc/x.csv".to_owned(), 9)]);
+        assert!(Earlier::read(&path, 150, Some(&outside)).is_ok(), "no other folder is looked at");
     }
 
     #[test]

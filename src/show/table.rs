@@ -3,6 +3,7 @@
 /// A table that grows row by row and is a CSV file at any time (RFC 4180, with bare line feeds).
 pub struct Table {
     writer: csv::Writer<Vec<u8>>,
+    rows: u64,
 }
 
 /// Why writing to a [`Table`] cannot fail.
@@ -11,14 +12,20 @@ const IN_MEMORY: &str = "memory takes every byte, and each row has as many cells
 impl Table {
     /// A table of no rows.
     pub fn new<C: AsRef<[u8]>>(header: impl IntoIterator<Item = C>) -> Self {
-        let mut table = Self { writer: csv::Writer::from_writer(Vec::new()) };
+        let mut table = Self { writer: csv::Writer::from_writer(Vec::new()), rows: 0 };
         table.push(header);
-        table
+        Self { rows: 0, ..table }
     }
 
     /// Adds a row of as many cells as the header has.
     pub fn push<C: AsRef<[u8]>>(&mut self, cells: impl IntoIterator<Item = C>) {
         self.writer.write_record(cells).expect(IN_MEMORY);
+        self.rows += 1;
+    }
+
+    /// Rows so far, without the header.
+    pub const fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// The file so far.

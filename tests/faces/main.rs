@@ -20,6 +20,7 @@ mod files;
 mod lost_work;
 mod paths;
 mod protocol;
+mod resume;
 #[cfg(target_os = "linux")]
 mod script;
 

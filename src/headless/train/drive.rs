@@ -2,16 +2,22 @@
 
 use std::path::PathBuf;
 
+use web_time::Instant;
+
 use crate::config::{AttackKind, Config, Hyper, Occasion, TargetKind};
 use crate::data::steps_per_epoch;
-use crate::protocol::{Activity, Command, Event, Failure, Remote, Robustness, RunInfo};
-use crate::runs::record::Ended;
+use crate::protocol::{
+    Activity, Cadence, Checkpointed, Command, Event, Failure, Remote, Robustness, RunInfo,
+};
+use crate::runs::record::{Before, Ended};
 
 use super::writer::{FILES, Pictures as _, RunWriter};
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Interrupt;
 use crate::headless::progress::Progress;
 use crate::runs::run_folder::{RunFolder, default_path};
+use crate::runs::writer::Earlier;
+use crate::train::checkpoint::with_tables;
 
 /// What a run is asked for beyond its configuration.
 pub struct DriveOptions {
@@ -23,6 +29,10 @@ pub struct DriveOptions {
     pub force: bool,
     /// Whether to print nothing but errors.
     pub quiet: bool,
+    /// How often the run under way leaves a checkpoint.
+    pub cadence: Cadence,
+    /// What the run left before, and what its record says of that; none where it begins.
+    pub going_on: Option<(Earlier, Before)>,
 }
 
 /// Drives a run that was just spawned to its end. The first answer is how it ended, the second what wrote it down, whose
@@ -36,15 +46,21 @@ pub fn drive(
     interrupt: &Interrupt,
     notices: Vec<String>,
 ) -> Result<(Ended, RunWriter), HeadlessError> {
-    let mut drive = Drive { remote, interrupt, notices };
+    let mut drive = Drive { remote, interrupt, notices, is_finished: false };
     let info = drive.begin(options.epochs)?;
     let path = options.out.clone().unwrap_or_else(|| default_path(&info.config.setup));
     let folder = RunFolder::create(&path, options.force, &FILES)?;
     let progress = Progress::new(options.quiet, info.config.setup.steps);
-    announce(&progress, &info, &folder, &drive.notices);
+    let last_step = options.going_on.as_ref().map_or(0, |(earlier, _)| earlier.step);
+    announce(&progress, &info, (&folder, last_step), &drive.notices);
     let hyper = info.config.hyper;
-    let writer = RunWriter::new(folder, info, std::mem::take(&mut drive.notices));
-    let mut run = Run { drive, writer, progress, failure: None, last_step: 0 };
+    let mut writer = RunWriter::new(folder, info, std::mem::take(&mut drive.notices));
+    if let Some((earlier, before)) = &options.going_on {
+        writer = writer.going_on(earlier, before.clone())?;
+    }
+    let cadence = options.cadence;
+    let mut run =
+        Run { drive, writer, progress, failure: None, last_step, cadence, is_checkpoint_failing: false };
     let outcome = run.train()?;
     run.keep(outcome, &hyper)?;
     run.progress.finish();
@@ -72,7 +88,7 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 }
 
 /// Says what is about to happen.
-fn announce(progress: &Progress, info: &RunInfo, folder: &RunFolder, notices: &[String]) {
+fn announce(progress: &Progress, info: &RunInfo, (folder, begins): (&RunFolder, u64), notices: &[String]) {
     notices.iter().for_each(|notice| progress.say(notice));
     let Config { setup, .. } = &info.config;
     let left_out = info.train_images as u64 - images_per_epoch(info);
@@ -84,8 +100,9 @@ fn announce(progress: &Progress, info: &RunInfo, folder: &RunFolder, notices: &[
             info.train_images,
         ));
     }
+    let from = if begins > 0 { format!("goes on at step {begins} of ") } else { String::new() };
     progress.say(&format!(
-        "{} · {}, {} images · {}, {} weights · {} steps · {} ({}) · writes to {}",
+        "{} · {}, {} images · {}, {} weights · {from}{} steps · {} ({}) · writes to {}",
         setup.method().name(),
         info.data,
         info.train_images,
@@ -103,6 +120,8 @@ struct Drive<'a> {
     remote: Remote,
     interrupt: &'a Interrupt,
     notices: Vec<String>,
+    /// Whether all steps were done before the run was gone on with.
+    is_finished: bool,
 }
 
 impl Drive<'_> {
@@ -139,8 +158,9 @@ impl Drive<'_> {
         loop {
             match self.next()? {
                 Event::Started(info) => started = Some(info),
-                Event::State(state) if state.activity == Activity::Paused => {
+                Event::State(state) if matches!(state.activity, Activity::Paused | Activity::Finished) => {
                     if let Some(info) = started.take_if(|info| info.run == state.run) {
+                        self.is_finished = state.activity == Activity::Finished;
                         return Ok(info);
                     }
                 }
@@ -159,6 +179,9 @@ struct Run<'a> {
     progress: Progress,
     failure: Option<Failure>,
     last_step: u64,
+    cadence: Cadence,
+    /// Whether the last checkpoint under way could not be written, which is said once.
+    is_checkpoint_failing: bool,
 }
 
 impl Run<'_> {
@@ -179,9 +202,37 @@ impl Run<'_> {
             Event::Report(report) => self.progress.report(report),
             Event::Notice(text) => self.progress.say(text),
             Event::State(state) => self.last_step = state.step,
+            Event::Checkpoint(checkpoint) => self.write_checkpoint(checkpoint)?,
             _ => {}
         }
         Ok(event)
+    }
+
+    /// Writes a checkpoint of the run under way with the tables that belong to it. Where that is impossible the one of
+    /// before stays, and the run goes on.
+    fn write_checkpoint(&mut self, checkpoint: &Checkpointed) -> Result<(), HeadlessError> {
+        let begin = Instant::now();
+        let written = with_tables(&checkpoint.bytes, &self.writer.rows())
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| self.writer.write_checkpoint(&bytes).map_err(|error| error.to_string()));
+        if let Err(why) = &written
+            && !self.is_checkpoint_failing
+        {
+            self.progress.warn(&format!(
+                "warning: no checkpoint of step {}: {why}; the work goes on, the checkpoint of before stays, and this is tried again",
+                checkpoint.step
+            ));
+        }
+        self.is_checkpoint_failing = written.is_err();
+        // Where writing takes long, it is done less often.
+        let least = begin.elapsed() * Cadence::COSTS_ONE_IN;
+        if let Cadence::Time(every) = self.cadence
+            && least > every
+        {
+            self.cadence = Cadence::Time(least);
+            self.drive.send(Command::Checkpoints(self.cadence))?;
+        }
+        Ok(())
     }
 
     /// Trains until the end, an interruption or a failure.
@@ -189,6 +240,10 @@ impl Run<'_> {
         if self.drive.interrupt.is_asked() {
             return Ok(Ended::Interrupted);
         }
+        if self.drive.is_finished {
+            return Ok(Ended::Finished);
+        }
+        self.drive.send(Command::Checkpoints(self.cadence))?;
         self.drive.send(Command::Run)?;
         let mut pause_sent = false;
         loop {
@@ -218,7 +273,7 @@ impl Run<'_> {
         // The numbers are small: where the checkpoint does not fit, they are safe already.
         self.writer.keep_numbers(outcome);
         self.drive.send(Command::Save)?;
-        self.await_checkpoint()?;
+        self.await_checkpoint(outcome)?;
         self.writer.keep(outcome)?;
         self.writer.notice().iter().for_each(|said| self.progress.warn(said));
         if outcome == Ended::Failed || self.last_step == 0 {
@@ -259,10 +314,13 @@ impl Run<'_> {
     }
 
     /// Waits for the checkpoint and writes it; a trainer that cannot save says why.
-    fn await_checkpoint(&mut self) -> Result<(), HeadlessError> {
+    fn await_checkpoint(&mut self, outcome: Ended) -> Result<(), HeadlessError> {
         loop {
             match self.next()? {
                 Event::Saved(bytes) => {
+                    // Whoever goes on with it takes none of what comes now, a last evaluation, for a part of the run.
+                    let belongs = (outcome == Ended::Interrupted).then(|| self.writer.rows());
+                    let bytes = belongs.and_then(|rows| with_tables(&bytes, &rows).ok()).unwrap_or(bytes);
                     self.writer.keep_checkpoint(bytes);
                     return Ok(());
                 }
@@ -361,7 +419,8 @@ mod tests {
     }
 
     fn options(folder: &Path, epochs: Option<u32>) -> DriveOptions {
-        DriveOptions { epochs, out: Some(folder.into()), force: false, quiet: true }
+        let cadence = Cadence::Never;
+        DriveOptions { epochs, out: Some(folder.into()), force: false, quiet: true, cadence, going_on: None }
     }
 
     fn run_json(folder: &Path) -> serde_json::Value {
@@ -378,7 +437,7 @@ mod tests {
         let (outcome, writer) =
             drive(remote, &options(scratch.path(), None), &Interrupt::default(), vec![]).unwrap();
         assert_eq!(outcome, Ended::Finished);
-        assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Evaluate", "Quit"]);
+        assert_eq!(*heard.lock().unwrap(), ["Checkpoints", "Run", "Save", "Evaluate", "Quit"]);
         let evaluation = writer.last_evaluation().unwrap();
         assert_eq!((evaluation.step, evaluation.clean.total), (40, 256), "the stale one does not count");
         assert_eq!(std::fs::read(scratch.path().join("checkpoint.safetensors")).unwrap(), [1, 2, 3]);
@@ -409,7 +468,7 @@ mod tests {
         });
         let (outcome, _) = drive(remote, &options(scratch.path(), None), &interrupt, vec![]).unwrap();
         assert_eq!(outcome, Ended::Interrupted);
-        assert_eq!(*heard.lock().unwrap(), ["Run", "Pause", "Save", "Evaluate", "Quit"]);
+        assert_eq!(*heard.lock().unwrap(), ["Checkpoints", "Run", "Pause", "Save", "Evaluate", "Quit"]);
         assert_eq!(run_json(scratch.path())["outcome"], "interrupted");
     }
 
@@ -436,10 +495,48 @@ mod tests {
         let result = drive(remote, &options(scratch.path(), None), &Interrupt::default(), vec![]);
         let error = result.err().unwrap();
         assert_eq!((error.exit_status(), error.to_string().as_str()), (1, "the loss is NaN; Lower it."));
-        assert_eq!(*heard.lock().unwrap(), ["Run", "Save", "Quit"]);
+        assert_eq!(*heard.lock().unwrap(), ["Checkpoints", "Run", "Save", "Quit"]);
         let json = run_json(scratch.path());
         assert_eq!((&json["outcome"], &json["final"]["step"]), (&"failed".into(), &10.into()));
         assert!(json["notices"][0].as_str().unwrap().contains("NaN"));
+    }
+
+    /// A checkpoint of no tensors.
+    fn checkpointed(step: u64) -> Event {
+        let metadata = std::collections::HashMap::from([("great-lab".to_owned(), "{}".to_owned())]);
+        let nothing = Vec::<(&str, safetensors::tensor::TensorView)>::new();
+        let bytes = safetensors::serialize(nothing, Some(metadata)).unwrap();
+        Event::Checkpoint(Checkpointed { run: 1, step, bytes })
+    }
+
+    #[test]
+    fn a_checkpoint_comes_with_its_rows_and_where_it_finds_no_place_the_run_goes_on() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = scratch.path().join("a");
+        let path = folder.join("checkpoint.safetensors");
+        let (remote, heard) = fake(move |local| {
+            report(local);
+            tell(local, checkpointed(10));
+            while !path.is_file() {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(String::from_utf8_lossy(&bytes).contains(r#"{\"metrics.csv\":1,\"timing.csv\":1}"#));
+            let metrics = std::fs::read_to_string(path.with_file_name("metrics.csv")).unwrap();
+            assert_eq!(metrics.lines().count(), 2, "the rows are there before it");
+            std::fs::remove_file(&path).unwrap();
+            std::fs::create_dir_all(path.join("in its way")).unwrap();
+            tell(local, checkpointed(20));
+            tell(local, checkpointed(30));
+            state(local, Activity::Finished, 40);
+        });
+        let (outcome, writer) =
+            drive(remote, &options(&folder, None), &Interrupt::default(), vec![]).unwrap();
+        assert_eq!((outcome, heard.lock().unwrap().len()), (Ended::Finished, 5));
+        assert!(writer.folder().outcome().is_err(), "the last one lies elsewhere");
+        let rescued = scratch.path().join("a-rescued/checkpoint.safetensors");
+        assert_eq!(std::fs::read(rescued).unwrap(), [1, 2, 3]);
+        assert_eq!(run_json(&folder)["outcome"], "finished");
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! `great-lab train`: from flags to a run folder.
 
 pub mod drive;
+pub mod going_on;
+pub mod refusal;
 pub mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
+use web_time::Duration;
 
 use crate::config::{NetworkKind, ScenarioKind, TaskSet};
 use crate::data::solids;
@@ -14,12 +17,14 @@ use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::options::{RunOptions, Shortcut, methods, open_device};
 use crate::headless::print::print;
-use crate::protocol::{Command, Delivery};
+use crate::protocol::{Cadence, Command, Delivery};
 use crate::runs::record::Ended;
 use crate::runs::run_folder::RunFolder;
 use crate::runs::tables;
+use crate::runs::writer::Earlier;
 use crate::show::number::{decimal, figure, percent, seconds};
 use drive::{DriveOptions, drive};
+use going_on::{GoingOn, fork, resume};
 use writer::RunWriter;
 
 /// The flags of `great-lab train`.
@@ -81,6 +86,17 @@ pub struct Training {
     #[arg(long, value_name = "N", allow_hyphen_values = true, conflicts_with = "steps",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub epochs: Option<u32>,
+    /// Go on with the run in this folder from its last checkpoint, as if it had never ended; live knobs can be set anew, and
+    /// --steps raised
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fork", "out", "force", "epochs", "config", "link", "example"])]
+    pub resume: Option<PathBuf>,
+    /// Begin with a copy of the run in this folder, or of a checkpoint, at its last step; knobs as for --resume
+    #[arg(long, value_name = "DIR[@STEP]", conflicts_with_all = ["epochs", "config", "link", "example"])]
+    pub fork: Option<String>,
+    /// Steps between two checkpoints of the run under way; 0: none [default: by time, half a minute at least and one
+    /// twentieth of the time at most]
+    #[arg(long, value_name = "N")]
+    pub checkpoint_every: Option<u64>,
     /// Folder for the results [default: runs/MODE-DATA-seedSEED]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -124,31 +140,66 @@ pub fn distill(options: DistillOptions) -> Result<Completed, HeadlessError> {
 /// # Errors
 /// As [`train`].
 pub fn multitask(options: MultitaskOptions) -> Result<Completed, HeadlessError> {
-    let run = &options.training.run;
+    let training = &options.training;
+    let is_new = training.resume.is_none() && training.fork.is_none();
+    let takes_default = is_new && training.run.says_nothing_of_data();
     let flags = [
         ("multitask_method", "method", options.method),
         ("tasks", "tasks", options.tasks),
-        ("data", "data", run.says_nothing_of_data().then(|| solids::NAME.into())),
+        ("data", "data", takes_default.then(|| solids::NAME.into())),
         ("scenario", "scenario", Some(ScenarioKind::Multitask.name().into())),
     ];
     let shortcut = |(knob, flag, value): (_, _, Option<String>)| Some(Shortcut { knob, flag, value: value? });
     go(options.training, flags.into_iter().filter_map(shortcut))
 }
 
+/// Time between two checkpoints of a run under way, at least.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(30);
+
 fn go(
     mut options: Training,
     shortcuts: impl IntoIterator<Item = Shortcut>,
 ) -> Result<Completed, HeadlessError> {
     options.run.shortcuts.extend(shortcuts);
-    let config = options.run.config(options.epochs)?;
+    let going_on = match (&options.resume, &options.fork) {
+        (Some(folder), _) => match resume(folder, &options.run)? {
+            Some(going_on) => Some(going_on),
+            None => return finished(folder, options.quiet),
+        },
+        (None, Some(source)) => Some(fork(source, &options.run)?),
+        (None, None) => None,
+    };
+    let config = match &going_on {
+        Some(going_on) => going_on.checkpoint.header.config.clone(),
+        None => options.run.config(options.epochs)?,
+    };
     if let Some(out) = &options.out {
         RunFolder::check(out, options.force)?;
     }
     let opened = open_device(&options.run.device)?;
-    let driving =
-        DriveOptions { epochs: options.epochs, out: options.out, force: options.force, quiet: options.quiet };
-    let notices = opened.info.notice.iter().cloned().collect();
-    let remote = spawn(config, &opened)?;
+    let mut notices: Vec<String> = opened.info.notice.iter().cloned().collect();
+    let (remote, going_on) = match going_on {
+        None => (spawn(config, &opened)?, None),
+        Some(GoingOn { checkpoint, earlier, before, notice }) => {
+            notices.extend(elsewhere(&earlier, &opened).into_iter().chain(notice));
+            let trained = earlier.trained();
+            let remote = crate::train::go_on(checkpoint, trained, &opened, Delivery::Complete)
+                .map_err(|error| HeadlessError::System(error.to_string()))?;
+            (remote, Some((earlier, before)))
+        }
+    };
+    let driving = DriveOptions {
+        epochs: options.epochs,
+        force: options.force || options.resume.is_some(),
+        out: options.resume.or(options.out),
+        quiet: options.quiet,
+        going_on,
+        cadence: match options.checkpoint_every {
+            None => Cadence::Time(BETWEEN_CHECKPOINTS),
+            Some(0) => Cadence::Never,
+            Some(steps) => Cadence::Steps(steps),
+        },
+    };
     let commands = remote.commands.clone();
     // Where the channel is full or closed, the loop sees the flag at its next event.
     let interrupt = Interrupt::listen(move || drop(commands.try_send(Command::Pause)))?;
@@ -159,6 +210,28 @@ fn go(
     }
     kept?;
     Ok(interrupt.completed(outcome))
+}
+
+/// Says that there is nothing to go on with.
+fn finished(folder: &Path, is_quiet: bool) -> Result<Completed, HeadlessError> {
+    if !is_quiet {
+        print(&format!(
+            "{} is finished: all of its steps are done, and nothing was changed; --steps gives it more\n",
+            folder.display()
+        ))?;
+    }
+    Ok(Completed::Finished)
+}
+
+/// That a run goes on elsewhere than it was.
+fn elsewhere(earlier: &Earlier, opened: &gpu::Opened) -> Option<String> {
+    let (before, now) = (&earlier.record.as_ref()?.device, &opened.info);
+    ((&before.name, &before.backend) != (&now.name, &now.backend)).then(|| {
+        format!(
+            "it was trained on {} ({}) and goes on on {} ({}), which rounds otherwise",
+            before.name, before.backend, now.name, now.backend
+        )
+    })
 }
 
 fn spawn(

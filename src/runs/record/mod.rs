@@ -10,7 +10,10 @@ pub use evaluation::{
     WorstRecord,
 };
 pub use file::{RecordError, VERSION};
-pub use run::{DataRecord, Ended, LastFigures, Latest, RunRecord, TaskRecord, read_config, read_run};
+pub use run::{
+    Before, DataRecord, Ended, LastFigures, Latest, Origin, Resumption, RunRecord, TaskRecord, Turned,
+    read_config, read_run,
+};
 pub use saturation::SaturationRecord;
 
 #[cfg(test)]

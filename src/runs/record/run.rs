@@ -87,6 +87,64 @@ pub struct RunRecord {
     pub started_unix_seconds: u64,
     /// How long it took until this was written.
     pub wall_seconds: f64,
+    /// Where it was gone on with, the first first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Resumption>,
+    /// The run that it was forked from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<Origin>,
+}
+
+/// That a run was gone on with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumption {
+    /// Steps done when it was.
+    pub step: u64,
+    /// When, in seconds since 1970.
+    pub unix_seconds: u64,
+    /// Knobs that were turned then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Turned>,
+}
+
+/// Where a forked run comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The folder or the checkpoint of the other run, as an absolute path.
+    pub run: String,
+    /// Steps done when it was forked.
+    pub step: u64,
+    /// Knobs that were turned then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<Turned>,
+}
+
+/// A knob that was turned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turned {
+    /// Which.
+    pub knob: String,
+    /// What it was.
+    pub from: String,
+    /// What it is.
+    pub to: String,
+}
+
+/// What the record of a run that was gone on with says of before.
+#[derive(Clone, Debug, Default)]
+pub struct Before {
+    /// When the run began.
+    pub started_unix_seconds: Option<u64>,
+    /// How long it took until then.
+    pub wall_seconds: f64,
+    /// Where it was gone on with.
+    pub resumed: Vec<Resumption>,
+    /// Where it was forked from.
+    pub forked_from: Option<Origin>,
+    /// What people were told until then.
+    pub notices: Vec<String>,
+    /// The last figures of then, as far as the checkpoint reaches.
+    pub last: Option<LastFigures>,
 }
 
 /// The data of a run in its `run.json`.
@@ -199,6 +257,24 @@ impl RunRecord {
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             started_unix_seconds: time.0.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             wall_seconds: time.1.as_secs_f64(),
+            resumed: Vec::new(),
+            forked_from: None,
+        }
+    }
+
+    /// The same of a run that was gone on with.
+    pub fn going_on(self, before: &Before) -> Self {
+        let last = match (self.last, before.last.clone()) {
+            (Some(now), Some(before)) => Some(now.or(before)),
+            (now, before) => now.or(before),
+        };
+        Self {
+            wall_seconds: self.wall_seconds + before.wall_seconds,
+            resumed: before.resumed.clone(),
+            notices: before.notices.iter().chain(&self.notices).cloned().collect(),
+            forked_from: before.forked_from.clone(),
+            last,
+            ..self
         }
     }
 
@@ -281,6 +357,26 @@ impl DataRecord {
 }
 
 impl LastFigures {
+    /// The same with what was measured `before` and not since.
+    fn or(self, before: Self) -> Self {
+        let is_same_step = self.step == before.step;
+        Self {
+            confusion: if is_same_step && self.confusion.is_empty() {
+                before.confusion
+            } else {
+                self.confusion
+            },
+            histogram_distance: self.histogram_distance.or(before.histogram_distance),
+            histogram_floor: self.histogram_floor.or(before.histogram_floor),
+            comparison: self.comparison.or(before.comparison),
+            evaluation: self.evaluation.or(before.evaluation),
+            tasks: self.tasks.or(before.tasks),
+            saturation: self.saturation.or(before.saturation),
+            probe: self.probe.or(before.probe),
+            ..self
+        }
+    }
+
     fn of(latest: Latest<'_>, origins: usize) -> Option<Self> {
         let report = latest.report?;
         Some(Self {
