@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use great_lab::{
-    config::{Activation, Adversary, AuxiliaryKind, Normalization, Setup},
+    config::{Activation, Adversary, AuxiliaryKind, AuxiliaryReads, Normalization, Setup},
     gpu::{NoiseKey, NormForm},
     nn::{
         Layer, Network, WeightSpec, Weights,
@@ -294,7 +294,13 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
             let objective = |theta: &Weights| {
                 let x = tensor(&x, [2, 2, 8, 8], &device);
                 let (g, logits) = main.input_gradient(theta, x, one_hot.clone());
-                let channel = Channel { normalization, scale: 3.0, batch: 2, noise: 0.1 };
+                let channel = Channel {
+                    reads: AuxiliaryReads::Gradient,
+                    normalization,
+                    scale: 3.0,
+                    batch: 2,
+                    noise: 0.1,
+                };
                 let key = NoiseKey { stream: 5, pass: 0 };
                 let read = channel.noisy(channel.scaled(g.clone()), key);
                 let auxiliary_logits = auxiliary.logits(&phi, read);

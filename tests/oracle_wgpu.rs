@@ -14,6 +14,8 @@ mod distillation;
 mod golden;
 #[path = "oracle/multitask.rs"]
 mod multitask;
+#[path = "oracle/readings.rs"]
+mod readings;
 
 use adapter::gpu;
 
@@ -28,6 +30,7 @@ fn cnn_small_and_three_training_steps() {
     checks::check_trajectory(&device, TOLERANCE);
     checks::check_rivals(&device, TOLERANCE);
     checks::check_knobs(&device, TOLERANCE);
+    readings::check_readings(&device, TOLERANCE);
     distillation::check_distillation(&device, TOLERANCE);
     multitask::check_multitask(&device, TOLERANCE);
 }

@@ -218,12 +218,25 @@ choices! {
 }
 
 choices! {
+    /// Of what the gradient tensor is that the auxiliary network reads.
+    AuxiliaryReads {
+        /// The whole cross-entropy: `∇x J`.
+        Gradient = "gradient",
+        /// The label's logit alone: `∇x a_y`, a reading of the “masked” loss of the paper's Algorithm 1.
+        Masked = "masked",
+    }
+}
+
+choices! {
     /// The layers of the auxiliary network.
     AuxiliaryKind {
         /// Three 3×3 convolutions of stride 2, each with GroupNorm, and a linear layer: hardly sees how large a gradient is.
         GroupNorm = "group-norm",
         /// The same with biases and without norm: what it says fades with the gradient.
         Plain = "plain",
+        /// A 3×3 convolution, ReLU, a 1×1 convolution: a verdict at each place, from the 3×3 places about it (Maninis,
+        /// Radosavovic & Kokkinos 2019).
+        PerPixel = "per-pixel",
     }
 }
 

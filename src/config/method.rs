@@ -194,11 +194,11 @@ macro_rules! rows {
 rows! { Mode ModeRow:
     Baseline: "plain training", "J", "", [],
         alpha: false, beta: false, train_on: TrainOn::Clean, penalty: Penalty::None;
-    Great: "GREAT", "J − α · CE(h(n(g)), y)", GREAT, ["alpha", "adversary_start", "alpha_schedule", "ramp", "adversary_every", "adversary"],
+    Great: "GREAT", "J − α · CE(h(n(g)), y)", GREAT, ["alpha", "alpha_target", "adversary_start", "alpha_schedule", "ramp", "adversary_every", "adversary"],
         alpha: true, beta: false, train_on: TrainOn::Clean, penalty: Penalty::None;
     Greace: "GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j", GREAT, ["beta", "greace_push"],
         alpha: false, beta: true, train_on: TrainOn::Clean, penalty: Penalty::None;
-    GreatGreace: "GREAT with GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j − α · CE(h(n(g)), y)", GREAT, ["alpha", "beta", "greace_push", "adversary_start", "alpha_schedule", "ramp", "adversary_every", "adversary"],
+    GreatGreace: "GREAT with GREACE", "J + β · Σ_{j≠y} sg(softmax(a')_j) · a_j − α · CE(h(n(g)), y)", GREAT, ["alpha", "alpha_target", "beta", "greace_push", "adversary_start", "alpha_schedule", "ramp", "adversary_every", "adversary"],
         alpha: true, beta: true, train_on: TrainOn::Clean, penalty: Penalty::None;
     FgsmAt: "FGSM adversarial training", "J on x + ε · sign(g)", "Goodfellow, Shlens & Szegedy 2015", [],
         alpha: false, beta: false, train_on: TrainOn::Fgsm, penalty: Penalty::None;
@@ -221,9 +221,9 @@ rows! { DistillationMethod DistillationRow:
         alpha: false, soft_targets: true, matches_jacobian: false;
     JacobianMatching: "Jacobian matching", "CE(S(x), y) + λ · ‖∇S_y/‖∇S_y‖ − ∇T_y/‖∇T_y‖‖²", "Srinivas & Fleuret 2018", ["jacobian_matching_weight"],
         alpha: false, soft_targets: false, matches_jacobian: true;
-    Great: "GREAT", "(1 − α) · CE(S(x), y) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "adversary_start", "alpha_schedule", "ramp", "adversary_every"],
+    Great: "GREAT", "(1 − α) · CE(S(x), y) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "alpha_target", "adversary_start", "alpha_schedule", "ramp", "adversary_every"],
         alpha: true, soft_targets: false, matches_jacobian: false;
-    GreatSoftTargets: "GREAT with soft targets", "(1 − α) · (v · CE(S(x), y) + w · τ² · KL(softmax(T(x)/τ) ‖ softmax(S(x)/τ))) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "adversary_start", "alpha_schedule", "ramp", "adversary_every", "temperature", "cross_entropy_weight", "soft_target_weight"],
+    GreatSoftTargets: "GREAT with soft targets", "(1 − α) · (v · CE(S(x), y) + w · τ² · KL(softmax(T(x)/τ) ‖ softmax(S(x)/τ))) + α · CE(h(n(g_S)), teacher)", GREAT, ["alpha", "alpha_target", "adversary_start", "alpha_schedule", "ramp", "adversary_every", "temperature", "cross_entropy_weight", "soft_target_weight"],
         alpha: true, soft_targets: true, matches_jacobian: false;
 }
 
@@ -238,9 +238,9 @@ rows! { MultitaskMethod MultitaskRow:
         aligns: false, combine: Combine::GradNorm;
     PcGrad: "PCGrad", "Σ_k L_k, each g_k projected off those that it conflicts with", "Yu et al. 2020", [],
         aligns: false, combine: Combine::PcGrad;
-    Great: "GREAT", "Σ_k ⟨sg(w_k ⊙ g_k), s⟩, w against CE(h(n(w_k ⊙ g_k)), k)", GREAT, ["alignment_rate"],
+    Great: "GREAT", "Σ_k ⟨sg(w_k ⊙ g_k), s⟩, w against CE(h(n(w_k ⊙ g_k)), k)", GREAT, ["alpha_target", "alignment_rate"],
         aligns: true, combine: Combine::Sum;
-    GreatGradNorm: "GREAT with GradNorm", "Σ_k λ_k ⟨sg(w_k ⊙ g_k), s⟩, w and λ as those of both", GREAT, ["alignment_rate", "gradnorm_rate"],
+    GreatGradNorm: "GREAT with GradNorm", "Σ_k λ_k ⟨sg(w_k ⊙ g_k), s⟩, w and λ as those of both", GREAT, ["alpha_target", "alignment_rate", "gradnorm_rate"],
         aligns: true, combine: Combine::GradNorm;
 }
 
@@ -326,6 +326,8 @@ mod tests {
             for method in Method::all(*scenario) {
                 assert_eq!(method.uses("alpha"), method.alpha(), "{}", method.name());
                 assert_eq!(method.uses("ramp"), method.alpha(), "{}", method.name());
+                let plays = method.alpha() || method.aligns();
+                assert_eq!(method.uses("alpha_target"), plays, "{}", method.name());
                 assert_eq!(method.uses("beta"), method.beta(), "{}", method.name());
                 assert_eq!(method.uses("alignment_rate"), method.aligns(), "{}", method.name());
             }

@@ -19,9 +19,9 @@ pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKi
 pub use begin::examples::{EXAMPLES, Example};
 pub(crate) use choices::choices;
 pub use choices::{
-    Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, BUILT_IN_DATA,
-    EpsilonScale, HeadKind, InputTransform, KEPT_TEACHER, NetworkKind, Normalization, OptimizerKind,
-    PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, AuxiliaryReads,
+    BUILT_IN_DATA, EpsilonScale, HeadKind, InputTransform, KEPT_TEACHER, NetworkKind, Normalization,
+    OptimizerKind, PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 pub use device::DeviceInfo;
 pub use knob::{KnobError, Section};

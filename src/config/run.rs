@@ -139,6 +139,26 @@ impl Setup {
     }
 }
 
+/// The most that α may be: what its knob takes.
+const MOST_ALPHA: f64 = 10.0;
+/// The most that a student's α and the rate of alignment layers may be.
+const MOST_SHARE: f64 = 1.0;
+
+impl Setup {
+    /// What `alpha_target` turns, as it is at `step` before it is turned, and the most that it may become: α, or of tasks
+    /// behind alignment layers the rate of these; 0 where no adversary plays.
+    pub fn adversary(&self, hyper: &Hyper, step: u64) -> (f64, f64) {
+        match self.scenario {
+            ScenarioKind::Defense => (self.alpha(hyper, step), MOST_ALPHA),
+            ScenarioKind::Distillation => (self.alpha(hyper, step), MOST_SHARE),
+            ScenarioKind::Multitask => {
+                let rate = if self.method().aligns() { hyper.alignment_rate } else { 0.0 };
+                (rate, MOST_SHARE)
+            }
+        }
+    }
+}
+
 impl Hyper {
     /// α at `step` of `steps`: 0 before the adversary's start, then rises as its schedule says (algorithms, section 1).
     pub fn ramped_alpha(&self, step: u64, steps: u64) -> f64 {

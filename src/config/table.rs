@@ -5,9 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::choices::{
-    Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, BUILT_IN_DATA,
-    EpsilonScale, HeadKind, InputTransform, NetworkKind, Normalization, OptimizerKind, PenaltyNorm,
-    Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, AuxiliaryReads,
+    BUILT_IN_DATA, EpsilonScale, HeadKind, InputTransform, NetworkKind, Normalization, OptimizerKind,
+    PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
 };
 use super::device::DeviceInfo;
 use super::knob::{
@@ -24,6 +24,7 @@ knobs! { Config:
     #[serde(default, deny_unknown_fields)]
     hyper Hyper live true {
         alpha: f64 = 0.1 => real(0.0..=10.0), "α adversary", "", Adversary, [Defense Distillation], ByMethod, "weight of the adversary in the main loss (GREAT); 0 turns it off; in a distillation at most 1";
+        alpha_target: f64 = 0.0 => real(0.0..=1.0), "α target", "of the gradients read", Adversary, [..], ByMethod, "share of the gradients that the auxiliary network shall read: α (of several tasks the alignment rate) is turned until it does, by at most 100 times up or down; 0: as set";
         beta: f64 = 0.2 => real(0.0..=10.0), "β GREACE", "", Adversary, [Defense], ByMethod, "how hard wrong classes that the gradient is mistaken for are pushed down";
         greace_push: Push = Push::Raw => choice, "GREACE push", "", Adversary, [Defense], ByMethod, "raw: Algorithm 1, which sinks all logits together; centred, log-softmax: what is added to the logits' gradient sums to nothing";
         adversary_start: f64 = 0.0 => real(0.0..=1.0), "adversary start", "of the run", Adversary, [Defense Distillation], ByMethod, "share of all steps before α begins to rise";
@@ -32,6 +33,7 @@ knobs! { Config:
         adversary_every: u64 = 1 => count(1..=1000), "adversary every", "steps", Adversary, [Defense Distillation], ByMethod, "the main network plays against the adversary in one step of so many, and in the others learns its task alone";
         adversary: Adversary = Adversary::Reversal => choice, "adversary", "", Adversary, [Defense], ByMethod, "reversal: −CE, unbounded; confusion: towards the uniform distribution, bounded";
         auxiliary_labels: AuxiliaryLabels = AuxiliaryLabels::True => choice, "auxiliary labels", "", Adversary, [Defense], Always, "shuffled: the auxiliary network is told classes of other images of the batch; a control: what still helps comes from elsewhere";
+        auxiliary_reads: AuxiliaryReads = AuxiliaryReads::Gradient => choice, "auxiliary reads", "", Adversary, [Defense Distillation], Always, "gradient: of the whole cross-entropy; masked: of the label's logit alone, as Algorithm 1 may mean it";
         normalization: Normalization = Normalization::Rms => choice, "gradient normalisation", "", Adversary, [..], Always, "at which scale the auxiliary network reads a gradient tensor: rms, max: each at one scale; batch-mean, batch-rms: all at one scale; constant: times the gradient scale";
         gradient_scale: f64 = 30.0 => real(1e-3..=1e6, log), "gradient scale", "times", Adversary, [..], When(scales_by_no_constant), "what gradient tensors are multiplied by before noise is added";
         gradient_noise: f64 = 0.0 => real(0.0..=100.0), "gradient noise", "standard deviation", Adversary, [..], Always, "of the noise through which the auxiliary network reads scaled gradient tensors, fresh each time; 0: none";
@@ -61,6 +63,7 @@ knobs! { Config:
         histogram_every_steps: u64 = 50 => count(0..=1_000_000), "histograms every", "steps", Measuring, [..], Always, "0 turns them off";
         probe_every_steps: u64 = 500 => count(0..=1_000_000), "fresh probe every", "steps", Measuring, [..], Always, "a new auxiliary network, trained briefly on gradient tensors as they stand: what the running one no longer reads, it may; 0 turns it off";
         evaluate_every_steps: u64 = 200 => count(0..=1_000_000), "robustness every", "steps", Measuring, [..], Always, "0 turns it off";
+        stop_after: u64 = 0 => count(0..=1000), "stop after", "evaluations", Measuring, [..], When(never_evaluates), "early stopping: ends the run once the worst case at ε has not risen for so many evaluations, and goes back to the weights of the best; training waits for each; 0: never";
         evaluate_samples: usize = 256 => count(1..=1_000_000), "robustness samples", "images", Measuring, [..], Always, "held-out images attacked each time, each class as frequent as among all";
     }
     /// What is fixed from the start of a run to its end; it travels only in `Command::Reset`.
@@ -89,7 +92,7 @@ knobs! { Config:
         /// 0 and 1 among them.
         input_levels: usize = 4 => count(2..=256), "input levels", "levels", NextRun, [..], When(does_not_quantize), "that quantize rounds a pixel to";
         transform_noise: f64 = 0.1 => real(0.0..=1.0), "transform noise", "pixels in [0, 1]", NextRun, [..], When(adds_no_noise), "standard deviation of what noise adds in every pass";
-        auxiliary_network: AuxiliaryKind = AuxiliaryKind::GroupNorm => choice, "auxiliary network", "", NextRun, [..], Always, "group-norm: hardly sees how large a gradient is; plain: biases and no norm, so that what it says fades with the gradient";
+        auxiliary_network: AuxiliaryKind = AuxiliaryKind::GroupNorm => choice, "auxiliary network", "", NextRun, [..], Always, "group-norm: hardly sees how large a gradient is; plain: biases and no norm, so that what it says fades with the gradient; per-pixel: a verdict at each place, from the 3×3 places about it, and its accuracy is the share of places";
         /// The result is rounded to a multiple of 8.
         auxiliary_width: f64 = 1.0 => real(0.25..=4.0), "auxiliary width", "times", NextRun, [..], Always, "factor on the auxiliary network's channels";
         /// Attacks and figures are always in `f32`.
@@ -115,6 +118,10 @@ pub struct Config {
 
 fn teacher_is_given(config: &Config) -> Option<&'static str> {
     (config.setup.teacher != TRAIN_TEACHER).then_some("the teacher is a checkpoint")
+}
+
+fn never_evaluates(config: &Config) -> Option<&'static str> {
+    (config.hyper.evaluate_every_steps == 0).then_some("robustness is never evaluated, and it goes by that")
 }
 
 fn does_not_quantize(config: &Config) -> Option<&'static str> {

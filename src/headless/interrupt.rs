@@ -72,7 +72,7 @@ impl Interrupt {
             // A run may be interrupted by a signal that went to it alone.
             (Ended::Interrupted, 0) => Completed::Interrupted(BY_SIGNAL + CTRL_C),
             (Ended::Interrupted, signal) => Completed::Interrupted(BY_SIGNAL + signal),
-            (Ended::Running | Ended::Finished | Ended::Failed, _) => Completed::Finished,
+            (Ended::Running | Ended::Finished | Ended::Stopped | Ended::Failed, _) => Completed::Finished,
         }
     }
 }

@@ -8,17 +8,20 @@ use std::cell::Cell;
 
 use burn::tensor::Tensor;
 
+use super::{Network, Weights};
 use crate::{
-    config::{Hyper, Normalization, Setup, Stream},
-    gpu::{NoiseKey, gradient_normalization::Scale, noise, normalize_gradient},
+    config::{AuxiliaryReads, Hyper, Normalization, Setup, Stream},
+    gpu::{NoiseKey, gradient_normalization::Scale, logit_gradient, noise, normalize_gradient},
 };
 
 /// Keeps the root of a batch's mean square from 0.
 const LEAST_SQUARE: f64 = 1e-12;
 
-/// The way from a gradient tensor to the auxiliary network.
+/// The way from the main network to the auxiliary one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Channel {
+    /// Of what the gradient tensor is.
+    pub reads: AuxiliaryReads,
     /// What the tensor is divided by.
     pub normalization: Normalization,
     /// What it is multiplied by, where that is a constant.
@@ -33,11 +36,38 @@ impl Channel {
     /// That of a run with these knobs, whose training batches have `batch` images.
     pub const fn of(hyper: &Hyper, batch: usize) -> Self {
         Self {
+            reads: hyper.auxiliary_reads,
             batch,
             normalization: hyper.normalization,
             scale: hyper.gradient_scale,
             noise: hyper.gradient_noise,
         }
+    }
+
+    /// From what at the `logits` `[N, K]` the way back to the image begins, at whose end is what is read; `one_hot` `[N, K]`
+    /// holds the labels.
+    pub fn cotangent(&self, logits: Tensor<2>, one_hot: Tensor<2>) -> Tensor<2> {
+        match self.reads {
+            AuxiliaryReads::Gradient => logit_gradient(logits, one_hot),
+            AuxiliaryReads::Masked if logits.is_autodiff() => one_hot.autodiff(),
+            AuxiliaryReads::Masked => one_hot,
+        }
+    }
+
+    /// The same of the whole cross-entropy, where this one is not.
+    pub fn of_loss(&self) -> Option<Self> {
+        (self.reads != AuxiliaryReads::Gradient).then_some(Self { reads: AuxiliaryReads::Gradient, ..*self })
+    }
+
+    /// The gradient tensors `[N, C, H, W]` of images `x` that are read, as they are, and the logits they came with.
+    pub fn gradient(
+        &self,
+        (network, weights): (&Network, &Weights),
+        x: Tensor<4>,
+        one_hot: Tensor<2>,
+    ) -> (Tensor<4>, Tensor<2>) {
+        let (logits, tapes) = network.forward(weights, x);
+        (network.input_vjp(tapes, self.cotangent(logits.clone(), one_hot)), logits)
     }
 
     /// Per-sample gradient tensors `[N, C, H, W]` at the scale that is read, without noise.
@@ -74,7 +104,8 @@ impl Channel {
 /// The channel in a training step: each time something is read, the noise is another.
 #[derive(Debug)]
 pub struct Reading {
-    channel: Channel,
+    /// What is read, and how.
+    pub channel: Channel,
     stream: u64,
     pass: Cell<u32>,
 }
@@ -114,8 +145,13 @@ mod tests {
         Tensor::from_data(TensorData::new(values, [20, 1, 10, 10]), device)
     }
 
-    const PLAIN: Channel =
-        Channel { normalization: Normalization::Constant, scale: 3.0, batch: 20, noise: 0.0 };
+    const PLAIN: Channel = Channel {
+        reads: AuxiliaryReads::Gradient,
+        normalization: Normalization::Constant,
+        scale: 3.0,
+        batch: 20,
+        noise: 0.0,
+    };
 
     #[test]
     fn noise_is_added_after_the_scale_and_has_its_deviation() {

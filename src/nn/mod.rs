@@ -11,6 +11,7 @@ pub mod loss;
 pub mod multitask;
 pub mod network;
 pub mod optimizer;
+pub mod verdict;
 pub mod weights;
 
 pub use draws::Drawn;

@@ -1,8 +1,9 @@
 //! The architectures: the main networks and the auxiliary one, and what they compute.
 //!
 //! Convolutions are 3×3 with padding 1 and without bias, each followed by GroupNorm: it is per sample, as every gradient
-//! tensor must be. Only a plain auxiliary network has biases in its place. The head is linear, on the mean of every channel or
-//! on all its pixels. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for the head.
+//! tensor must be. Only plain and per-pixel auxiliary networks have biases in its place. The head is linear, on the mean of
+//! every channel or on all its pixels. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for
+//! the head.
 
 use burn::tensor::Tensor;
 
@@ -130,6 +131,7 @@ impl Network {
             match kind {
                 AuxiliaryKind::GroupNorm => builder.block(index + 1, out, 2),
                 AuxiliaryKind::Plain => builder.plain_block(index + 1, out, 2),
+                AuxiliaryKind::PerPixel => return builder.per_pixel(channels(32, width), interface),
             }
         }
         builder.layers.push(Layer::Flatten);
@@ -139,11 +141,20 @@ impl Network {
         builder.finish(interface)
     }
 
-    /// Logits `[N, K]` of `x` `[N, C, H, W]`, and the tape for [`Self::input_vjp`].
+    /// Places of an image at each of which it says something: 1 where it says something of the whole.
+    pub fn places(&self) -> usize {
+        let is_whole = |layer: &Layer| matches!(layer, Layer::Flatten | Layer::GlobalPool);
+        let [_, height, width] = self.interface.image;
+        if self.layers.iter().any(is_whole) { 1 } else { height * width }
+    }
+
+    /// Logits `[N, K]` of `x` `[N, C, H, W]`, and the tape for [`Self::input_vjp`]. Where it says something at each of P
+    /// places, `[N · P, K]`, sample by sample.
     pub fn forward(&self, weights: &Weights, x: Tensor<4>) -> (Tensor<2>, Vec<Tape>) {
-        let n = x.dims()[0];
         let (y, tapes) = forward(&self.layers, weights, x);
-        (y.reshape([n, self.interface.classes]), tapes)
+        let [n, classes, height, width] = y.dims();
+        let y = if height * width == 1 { y } else { y.permute([0, 2, 3, 1]) };
+        (y.reshape([n * height * width, classes]), tapes)
     }
 
     /// Logits `[N, K]` alone.
@@ -312,6 +323,18 @@ impl Builder {
         let weight = self.weight(format!("conv{index}.bias"), vec![out], Init::Constant(0.0));
         self.layers.extend([conv, Layer::Bias { weight, channels: out }, Layer::Activation(self.activation)]);
         self.channels = out;
+    }
+
+    /// A plain block of stride 1, and a verdict at each place.
+    fn per_pixel(mut self, out: usize, interface: Interface) -> Network {
+        self.plain_block(1, out, 1);
+        let shape = [interface.classes, out, 1, 1];
+        let deviation = (1.0 / out as f32).sqrt();
+        let weight = self.weight("head.weight".into(), shape.to_vec(), Init::Normal(deviation));
+        let bias = self.weight("head.bias".into(), vec![interface.classes], Init::Constant(0.0));
+        let verdicts = Layer::Conv { weight, shape, stride: 1 };
+        self.layers.extend([verdicts, Layer::Bias { weight: bias, channels: interface.classes }]);
+        self.finish(interface)
     }
 
     /// The basic block of He et al. (2016): two convolutions and a shortcut.

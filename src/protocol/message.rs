@@ -5,7 +5,7 @@ use web_time::Duration;
 use super::audit::Audited;
 use super::gradients::{Histograms, Samples};
 use super::probe::Probed;
-use super::robustness::Robustness;
+use super::robustness::{Robustness, Stopped};
 use super::run::{Preparing, Report, RunId, RunInfo};
 use super::saturation::{Pictures, Saturation};
 use super::tasks::Tasks;
@@ -115,6 +115,8 @@ pub enum Event {
     Saved(Vec<u8>),
     /// A checkpoint that was due; all that was measured before it has been told, but for what it says is under way.
     Checkpoint(Checkpointed),
+    /// Early stopping ended a run, which is back at its best weights.
+    Stopped(RunId, Stopped),
     /// Something people should know that stops nothing.
     Notice(String),
     /// Something failed; the trainer is paused and still answers.

@@ -20,7 +20,7 @@ pub use channel::{Delivery, Local, Remote, connect, end};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
 pub use message::{Activity, Cadence, Checkpointed, Command, Event, Failure, RunState};
 pub use probe::{Probed, Readings};
-pub use robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase, balanced};
+pub use robustness::{Curve, Mistakes, Point, Robustness, Share, Stopped, WorstCase, balanced};
 pub use run::{Places, Preparing, Report, RunId, RunInfo};
 pub use saturation::{
     CERTAIN_MARGIN, ImageMargin, MARGIN_BARS, MARGIN_EDGES, Mass, NoiseLevel, Pictures, Saturation,

@@ -33,6 +33,17 @@ impl Share {
     }
 }
 
+/// How early stopping ended a run: at the weights of an earlier evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// Steps that were done.
+    pub at: u64,
+    /// Steps after which the weights were that are kept.
+    pub best: u64,
+    /// Held-out images that withstood every attack of the evaluation of those.
+    pub worst_case: Share,
+}
+
 /// Robust accuracy on held-out images, attack by attack.
 #[derive(Clone, Debug)]
 pub struct Robustness {

@@ -93,7 +93,8 @@ pub struct Report {
     pub steps_per_second: f64,
     /// The knobs of the last step.
     pub hyper: Hyper,
-    /// α of the last step, ramp included.
+    /// α of the last step, ramp and `alpha_target` included; of tasks whose alignment rate `alpha_target` turns, that rate,
+    /// and of other tasks 0.
     pub alpha: f64,
     /// Cross-entropy `J` of the main network on what it was trained on.
     pub loss: f64,

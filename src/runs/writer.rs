@@ -13,7 +13,7 @@ use super::tables::{self, HistogramTable};
 use super::write::FolderError;
 use crate::config::{Hyper, ScenarioKind};
 use crate::protocol::{
-    Comparison, Event, Histograms, Readings, Report, Robustness, RunInfo, Saturation, Tasks,
+    Comparison, Event, Histograms, Readings, Report, Robustness, RunInfo, Saturation, Stopped, Tasks,
 };
 use crate::show::columns::{self, Metric};
 use crate::show::gradients::{gradients, probe, saturation};
@@ -65,6 +65,7 @@ pub struct RunWriter {
     last_saturation: Option<Saturation>,
     probe: Table,
     probes: Vec<Readings>,
+    stopped: Option<Stopped>,
     /// Step and clean accuracy of evaluations before the run was gone on with.
     held_out: Vec<[f64; 2]>,
     /// What the record says of then.
@@ -98,6 +99,7 @@ impl RunWriter {
             last_saturation: None,
             probe: tables::probe(),
             probes: Vec::new(),
+            stopped: None,
             held_out: Vec::new(),
             before_resumed: None,
             started: SystemTime::now(),
@@ -228,6 +230,7 @@ impl RunWriter {
                 self.robustness.extend(columns::robustness(evaluation));
                 self.evaluations.push(Robustness::clone(evaluation));
             }
+            Event::Stopped(_, stopped) => self.stopped = Some(*stopped),
             Event::Notice(text) => self.notices.push(text.clone()),
             Event::Failed(failure) => self.notices.push(format!("{}; {}", failure.what, failure.advice)),
             _ => {}
@@ -320,7 +323,10 @@ impl RunWriter {
                 &self.probes,
                 self.info.origins.len(),
             );
-            all.push(("accuracies.png", accuracies));
+            let target = self.reports.last().map_or(0.0, |report| report.hyper.alpha_target);
+            let controlled = charts::controlled(&points(Metric::Alpha), target);
+            let marks = [accuracies.marks, controlled].concat();
+            all.push(("accuracies.png", Chart { marks, ..accuracies }));
         }
         if let Some(histograms) = &self.last_histograms {
             let title = match self.scenario() {
@@ -380,6 +386,7 @@ impl RunWriter {
             tasks: self.last_tasks.as_ref(),
             saturation: self.last_saturation.as_ref(),
             probe: self.probes.last().copied(),
+            stopped: self.stopped,
         };
         let record = RunRecord::new(outcome, &self.info, latest, &self.notices, time);
         match &self.before_resumed {

@@ -8,30 +8,31 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::{
     augmentation,
+    controller::Controller,
     images::upload,
     interface::{GradientTensors, Part, Scenario, State},
-    measures::{PendingMeasures, Sums},
-    player::{Player, auxiliary_network, auxiliary_turns, schedule},
+    measures::{PendingMeasures, Sums, add_step},
+    player::{Player, auxiliary_network, auxiliary_turns, is_watched, played, schedule},
 };
 use crate::{
     attack::{Goal, Recipe, Victim, uniform_noise},
     config::{
-        Adversary, AuxiliaryLabels, Hyper, Norm, PenaltyNorm, Players, Setup, Stream,
+        Adversary, AuxiliaryLabels, AuxiliaryReads, Hyper, Norm, PenaltyNorm, Players, Setup, Stream,
         method::{ModeRow, Penalty, TrainOn},
     },
     data::{BatchOrder, Dataset},
     gpu::{
-        add_measures,
         images::{Batch, DeviceImages},
         logit_gradient,
         measures::Measured,
     },
     nn::{
-        Network, Weights,
+        Network, Tape, Weights,
         channel::{Channel, Reading},
         loss,
         network::{Interface, Statistics},
         optimizer::Rates,
+        verdict,
     },
 };
 
@@ -44,6 +45,7 @@ pub struct Defense {
     order: BatchOrder,
     main: Player,
     auxiliary: Player,
+    control: Controller,
     sums: Option<(Tensor<1>, u64)>,
 }
 
@@ -86,6 +88,7 @@ impl Defense {
             main: Player::new(network, setup, setup.seed, device).in_precision(setup.precision),
             auxiliary: Player::new(auxiliary, setup, Stream::Auxiliary.of(setup.seed), device),
             setup: setup.clone(),
+            control: Controller::default(),
             sums: None,
         }
     }
@@ -159,8 +162,7 @@ impl Defense {
         let theta = self.main.weights.tracked();
         let images = self.training_images(batch, step, hyper);
         let (logits, tapes) = network.forward(&theta, images);
-        let ModeRow { train_on, penalty: kind, .. } = self.setup.mode.row();
-        let needs_second_derivative = alpha > 0.0 || *kind == Penalty::InputGradient;
+        let ModeRow { penalty: kind, .. } = self.setup.mode.row();
         let mut penalty = match kind {
             Penalty::Divergence => Some(self.divergence(&theta, batch, &logits, step, hyper)),
             Penalty::Jacobian => {
@@ -173,32 +175,53 @@ impl Defense {
             // That of the gradient tensor follows below.
             Penalty::None | Penalty::InputGradient => None,
         };
-        let gradient = if needs_second_derivative {
-            network.input_vjp(tapes, logit_gradient(logits.clone(), batch.one_hot.clone()))
-        } else if *train_on != TrainOn::Clean {
-            // The gradient tensor is that of the clean image, in every mode.
-            network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone()).0
-        } else {
-            let tapes = tapes.into_iter().map(crate::nn::Tape::untracked).collect();
-            let cotangent = logit_gradient(logits.clone().without_autodiff(), batch.one_hot.clone());
-            network.input_vjp(tapes, cotangent)
-        };
-        if *kind == Penalty::InputGradient {
+        let penalised = (*kind == Penalty::InputGradient)
+            .then(|| network.input_vjp(tapes.clone(), logit_gradient(logits.clone(), batch.one_hot.clone())));
+        if let Some(gradient) = penalised.clone() {
             let norm = match hyper.input_gradient_norm {
-                PenaltyNorm::L2 => loss::squared_norm(gradient.clone()),
-                PenaltyNorm::L1 => loss::absolute_norm(gradient.clone()),
+                PenaltyNorm::L2 => loss::squared_norm(gradient),
+                PenaltyNorm::L1 => loss::absolute_norm(gradient),
             };
             penalty = Some(norm * hyper.input_gradient_weight);
         }
-        let scaled = Channel::of(hyper, self.setup.batch_size).scaled(gradient.clone());
+        let channel = Channel::of(hyper, self.setup.batch_size);
+        let gradient = match (penalised, channel.reads) {
+            (Some(gradient), AuxiliaryReads::Gradient) => gradient,
+            (Some(_), AuxiliaryReads::Masked) | (None, _) => {
+                self.gradient_tensor(batch, (logits.clone(), tapes), alpha > 0.0, &channel)
+            }
+        };
+        let scaled = channel.scaled(gradient.clone());
         Forward { theta, logits, gradient, scaled, penalty }
+    }
+
+    /// What the auxiliary network reads of the batch, as it is; `logits` with their tapes are those that are trained on. In
+    /// their graph where it `is_tracked`.
+    fn gradient_tensor(
+        &self,
+        batch: &Batch,
+        (logits, tapes): (Tensor<2>, Vec<Tape>),
+        is_tracked: bool,
+        channel: &Channel,
+    ) -> Tensor<4> {
+        let network = &self.main.training;
+        let one_hot = batch.one_hot.clone();
+        if is_tracked {
+            network.input_vjp(tapes, channel.cotangent(logits, one_hot))
+        } else if self.setup.mode.row().train_on != TrainOn::Clean {
+            // The gradient tensor is that of the clean image, in every mode.
+            channel.gradient((network, &self.main.weights), batch.images.clone(), one_hot).0
+        } else {
+            let tapes = tapes.into_iter().map(Tape::untracked).collect();
+            network.input_vjp(tapes, channel.cotangent(logits.without_autodiff(), one_hot))
+        }
     }
 
     /// One step of the auxiliary network on gradient tensors as it reads them; its logits before the step.
     fn auxiliary_step(&mut self, normalized: &Tensor<4>, origins: &Tensor<2>, rates: Rates) -> Tensor<2> {
         let phi = self.auxiliary.weights.tracked();
         let logits = self.auxiliary.network.logits(&phi, normalized.clone());
-        let objective = loss::cross_entropy(logits.clone(), origins.clone());
+        let objective = verdict::cross_entropy(logits.clone(), origins);
         self.auxiliary.descend(&phi, objective, origins.dims()[0], rates);
         logits.without_autodiff()
     }
@@ -240,23 +263,36 @@ impl Defense {
         labels: AuxiliaryLabels,
     ) -> Tensor<1> {
         let one_hot = batch.one_hot.clone();
-        match (labels, terms.adversary) {
+        let [rows, classes] = auxiliary_logits.dims();
+        let (others, has_places) = (loss::Terms { alpha: 0.0, ..terms }, rows != one_hot.dims()[0]);
+        // What is pushed down is what the tensors as wholes are taken for.
+        let said = verdict::of_tensors(auxiliary_logits.clone(), one_hot.dims()[0]);
+        if terms.alpha == 0.0 {
+            return loss::great_objective(logits, said, one_hot, others);
+        }
+        let against = match (labels, terms.adversary) {
             // The reversed cross-entropy is to what the auxiliary network was told; all else is about the classes.
             (AuxiliaryLabels::Shuffled, Adversary::Reversal) => {
-                let reversed = loss::cross_entropy(auxiliary_logits.clone(), told.clone()) * -terms.alpha;
-                let others = loss::Terms { alpha: 0.0, ..terms };
-                loss::great_objective(logits, auxiliary_logits, one_hot, others) + reversed
+                verdict::cross_entropy(auxiliary_logits.clone(), told) * -terms.alpha
+            }
+            (AuxiliaryLabels::True, Adversary::Reversal) if has_places => {
+                verdict::cross_entropy(auxiliary_logits.clone(), &one_hot) * -terms.alpha
+            }
+            (_, Adversary::Confusion) if has_places => {
+                let uniform = Tensor::full([rows, classes], 1.0 / classes as f64, &one_hot.device());
+                loss::cross_entropy(auxiliary_logits.clone(), uniform) * terms.alpha
             }
             (AuxiliaryLabels::True, _) | (AuxiliaryLabels::Shuffled, Adversary::Confusion) => {
-                loss::great_objective(logits, auxiliary_logits, one_hot, terms)
+                return loss::great_objective(logits, auxiliary_logits, one_hot, terms);
             }
-        }
+        };
+        loss::great_objective(logits, said, one_hot, others) + against
     }
 
     /// Adds this step to the running sums; everything stays on the device.
     fn measure(&mut self, measured: Measured) {
         let (sums, steps) = self.sums.take().unzip();
-        self.sums = Some((add_measures(sums, measured), steps.unwrap_or(0) + 1));
+        self.sums = Some((add_step(sums, measured), steps.unwrap_or(0) + 1));
     }
 }
 
@@ -278,7 +314,8 @@ impl Scenario for Defense {
         let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
         let batch = self.noisy(batch, step, hyper);
         let told = self.told(&batch, step, hyper);
-        let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha_played(hyper, step) };
+        self.control.begin_step(hyper);
+        let alpha = played(&self.setup, hyper, (step, players), &self.control);
         let forward = self.forward(&batch, step, hyper, alpha);
         let factor = schedule(self.setup.schedule, step, self.setup.steps);
         let reading = Reading::of(hyper, &self.setup, step);
@@ -289,6 +326,10 @@ impl Scenario for Defense {
         });
         let auxiliary_logits = before
             .unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, reading.noisy(scaled)));
+        if is_watched(hyper, players) {
+            let (_, right) = verdict::right(auxiliary_logits.clone(), &batch.one_hot);
+            self.control.watch(right, auxiliary_logits.dims()[0]);
+        }
         self.measure(Measured {
             logits: forward.logits.clone().without_autodiff(),
             auxiliary_logits,
@@ -304,16 +345,23 @@ impl Scenario for Defense {
     fn take_measures(&mut self) -> Option<PendingMeasures> {
         let (sums, steps) = self.sums.take()?;
         let batch_size = self.setup.batch_size.min(self.train.len());
-        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: batch_size })
+        let gradient_tensors = batch_size * self.auxiliary.network.places();
+        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors })
     }
 
     fn gradient_tensors(&self, of: Part, indices: &[u32], hyper: &Hyper) -> GradientTensors {
         let images = self.images(of);
         let batch = images.gather(indices);
-        let (gradients, logits) =
-            self.main.network.input_gradient(&self.main.weights, batch.images.clone(), batch.one_hot.clone());
-        let read = Channel::of(hyper, self.setup.batch_size).looked_at(gradients.clone());
-        let auxiliary_logits = self.auxiliary.network.logits(&self.auxiliary.weights, read);
+        let channel = Channel::of(hyper, self.setup.batch_size);
+        let (network, weights) = (&self.main.network, &self.main.weights);
+        let of = |channel: &Channel| {
+            channel.gradient((network, weights), batch.images.clone(), batch.one_hot.clone())
+        };
+        let (gradients, logits) = of(&channel);
+        let loss_gradients = channel.of_loss().map(|channel| of(&channel).0);
+        let read = channel.looked_at(gradients.clone());
+        let said = self.auxiliary.network.logits(&self.auxiliary.weights, read);
+        let auxiliary_logits = verdict::of_tensors(said, indices.len());
         GradientTensors {
             images: batch.images,
             one_hot: batch.one_hot,
@@ -321,6 +369,7 @@ impl Scenario for Defense {
             teacher_logits: None,
             before: None,
             gradients,
+            loss_gradients,
             origins: indices.iter().map(|index| images.labels()[*index as usize]).collect(),
             auxiliary_logits,
         }
@@ -332,6 +381,10 @@ impl Scenario for Defense {
 
     fn auxiliary(&self) -> &Player {
         &self.auxiliary
+    }
+
+    fn controller(&mut self) -> &mut Controller {
+        &mut self.control
     }
 
     fn train(&self) -> &DeviceImages {
@@ -346,6 +399,7 @@ impl Scenario for Defense {
         State {
             sums: self.sums.clone().map(Sums::whole),
             draws: self.main.drawn().collect(),
+            control: self.control.clone(),
             ..State::new(self.main.optimizer.clone(), self.auxiliary.optimizer.clone())
         }
     }
@@ -353,6 +407,7 @@ impl Scenario for Defense {
     fn restore(&mut self, state: State) {
         self.main.restore(state.main);
         self.auxiliary.restore(state.auxiliary);
+        self.control = state.control;
         self.sums = state.sums.and_then(Sums::into_whole);
         self.main.go_on_drawing(&mut state.draws.into_iter());
     }

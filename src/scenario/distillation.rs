@@ -6,10 +6,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{
     augmentation,
+    controller::Controller,
     images::upload,
     interface::{GradientTensors, Part, Scenario, State},
     measures::{PendingMeasures, Sums},
-    player::{Player, auxiliary_network, auxiliary_turns, schedule},
+    player::{Player, auxiliary_network, auxiliary_turns, is_watched, played, schedule},
     teacher::{Preparation, Teacher},
 };
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
     gpu::{
         hits,
         images::{Batch, DeviceImages},
-        logit_gradient,
     },
     nn::{
         Network, Tape, Weights,
@@ -26,6 +26,7 @@ use crate::{
         loss,
         network::{Interface, Statistics},
         optimizer::Rates,
+        verdict,
     },
 };
 
@@ -43,6 +44,7 @@ pub struct Distillation {
     student: Player,
     auxiliary: Player,
     teacher: Teacher,
+    control: Controller,
     sums: Option<(Tensor<1>, u64)>,
 }
 
@@ -90,28 +92,28 @@ impl Distillation {
             auxiliary: Player::new(auxiliary, setup, Stream::Auxiliary.of(setup.seed), device),
             teacher,
             setup: setup.clone(),
+            control: Controller::default(),
             sums: None,
         }
     }
 
     /// `alpha` is the ramped weight, 0 where the method does not use it.
-    fn forward(&self, batch: &Batch, alpha: f64) -> Forward {
+    fn forward(&self, batch: &Batch, alpha: f64, reading: &Reading) -> Forward {
         let network = &self.student.training;
         let theta = self.student.weights.tracked();
         let (logits, tapes) = network.forward(&theta, batch.images.clone());
         let gradient = if alpha > 0.0 {
-            let cotangent = logit_gradient(logits.clone(), batch.one_hot.clone());
+            let cotangent = reading.channel.cotangent(logits.clone(), batch.one_hot.clone());
             network.input_vjp(tapes.clone(), cotangent)
         } else {
-            let cotangent = logit_gradient(logits.clone().without_autodiff(), batch.one_hot.clone());
+            let logits = logits.clone().without_autodiff();
+            let cotangent = reading.channel.cotangent(logits, batch.one_hot.clone());
             let tapes = tapes.iter().cloned().map(Tape::untracked).collect();
             network.input_vjp(tapes, cotangent)
         };
-        let (teacher_gradient, teacher_logits) = self.teacher.player().network.input_gradient(
-            self.teacher.weights(),
-            batch.images.clone(),
-            batch.one_hot.clone(),
-        );
+        let teacher = (&self.teacher.player().network, self.teacher.weights());
+        let (images, one_hot) = (batch.images.clone(), batch.one_hot.clone());
+        let (teacher_gradient, teacher_logits) = reading.channel.gradient(teacher, images, one_hot);
         Forward { theta, logits, tapes, gradient, teacher_gradient, teacher_logits }
     }
 
@@ -127,7 +129,7 @@ impl Distillation {
         let phi = self.auxiliary.weights.tracked();
         let logits = self.read(&phi, normalized.clone());
         // Twice the mean over both networks' tensors is the sum of the two means.
-        let objective = loss::cross_entropy(logits.clone(), origins.clone()) * 2.0;
+        let objective = verdict::cross_entropy(logits.clone(), origins) * 2.0;
         self.auxiliary.descend(&phi, objective, origins.dims()[0], rates);
         logits.without_autodiff()
     }
@@ -182,10 +184,11 @@ impl Distillation {
         said: (Tensor<2>, Tensor<2>),
     ) {
         let (auxiliary_logits, origins) = said;
-        let n = logits.dims()[0];
+        // Of each network.
+        let n = auxiliary_logits.dims()[0] / 2;
         let right = hits(logits.clone(), batch.one_hot.clone()).count;
         let loss = loss::cross_entropy(logits, batch.one_hot.clone());
-        let of_origin = hits(auxiliary_logits.clone(), origins.clone()).each.reshape([2, n]).sum_dim(1);
+        let of_origin = verdict::right(auxiliary_logits.clone(), &origins).0.reshape([2, n]).sum_dim(1);
         let (students, teachers) =
             (of_origin.clone().narrow(0, 0, 1).reshape([1]), of_origin.narrow(0, 1, 1).reshape([1]));
         let wrong = |right: &Tensor<1>| -right.clone() + n as f64;
@@ -193,7 +196,7 @@ impl Distillation {
             vec![
                 loss,
                 right,
-                loss::cross_entropy(auxiliary_logits, origins),
+                verdict::cross_entropy(auxiliary_logits, &origins),
                 students.clone() + teachers.clone(),
                 (gradient.clone() * gradient).mean(),
                 students.clone(),
@@ -228,13 +231,14 @@ impl Scenario for Distillation {
         self.student.begin_step(seed, step);
         self.teacher.player().begin_step(Stream::Teacher.of(seed), step);
         let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
-        let alpha = if players == Players::Auxiliary { 0.0 } else { self.setup.alpha_played(hyper, step) };
-        let forward = self.forward(&batch, alpha);
+        self.control.begin_step(hyper);
+        let alpha = played(&self.setup, hyper, (step, players), &self.control);
+        let reading = Reading::of(hyper, &self.setup, step);
+        let forward = self.forward(&batch, alpha, &reading);
         let factor = schedule(self.setup.schedule, step, steps);
         let n = batch.images.dims()[0];
         let gradient = forward.gradient.clone().without_autodiff();
         let both = Tensor::cat(vec![gradient.clone(), forward.teacher_gradient.clone()], 0);
-        let reading = Reading::of(hyper, &self.setup, step);
         let scaled = reading.scaled(both);
         let origins = origins(n, n, &batch.images.device());
 
@@ -242,6 +246,9 @@ impl Scenario for Distillation {
             self.auxiliary_step(&reading.noisy(scaled.clone()), &origins, rates)
         });
         let said = before.unwrap_or_else(|| self.read(&self.auxiliary.weights, reading.noisy(scaled)));
+        if is_watched(hyper, players) {
+            self.control.watch(verdict::right(said.clone(), &origins).1, said.dims()[0]);
+        }
         self.measure(forward.logits.clone().without_autodiff(), &batch, gradient, (said, origins));
         if players != Players::Auxiliary {
             let rates = Player::rates(hyper, factor);
@@ -254,25 +261,33 @@ impl Scenario for Distillation {
             return self.teacher.take_measures(ORIGINS.len());
         };
         let batch_size = self.order.batch_size();
-        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: ORIGINS.len() * batch_size })
+        let gradient_tensors = ORIGINS.len() * batch_size * self.auxiliary.network.places();
+        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors })
     }
 
     fn gradient_tensors(&self, of: Part, indices: &[u32], hyper: &Hyper) -> GradientTensors {
         let batch = self.images(of).gather(indices);
-        let of = |player: &Player| {
-            player.network.input_gradient(&player.weights, batch.images.clone(), batch.one_hot.clone())
+        let channel = Channel::of(hyper, self.setup.batch_size);
+        let of = |player: &Player, channel: &Channel| {
+            let player = (&player.network, &player.weights);
+            channel.gradient(player, batch.images.clone(), batch.one_hot.clone())
         };
-        let (gradient, logits) = of(&self.student);
-        let (teacher_gradient, teacher_logits) = of(self.teacher.player());
+        let (gradient, logits) = of(&self.student, &channel);
+        let loss_gradients = channel.of_loss().map(|channel| of(&self.student, &channel).0);
+        let (teacher_gradient, teacher_logits) = of(self.teacher.player(), &channel);
         let gradients = Tensor::cat(vec![gradient, teacher_gradient], 0);
-        let read = Channel::of(hyper, self.setup.batch_size).looked_at(gradients.clone());
+        let read = channel.looked_at(gradients.clone());
         GradientTensors {
-            auxiliary_logits: self.read(&self.auxiliary.weights, read),
+            auxiliary_logits: verdict::of_tensors(
+                self.read(&self.auxiliary.weights, read),
+                2 * indices.len(),
+            ),
             images: batch.images,
             one_hot: batch.one_hot,
             logits,
             teacher_logits: Some(teacher_logits),
             gradients,
+            loss_gradients,
             before: None,
             origins: [vec![0; indices.len()], vec![1; indices.len()]].concat(),
         }
@@ -294,6 +309,10 @@ impl Scenario for Distillation {
         ORIGINS.map(String::from).to_vec()
     }
 
+    fn controller(&mut self) -> &mut Controller {
+        &mut self.control
+    }
+
     fn train(&self) -> &DeviceImages {
         &self.train
     }
@@ -305,6 +324,7 @@ impl Scenario for Distillation {
     fn state(&self) -> State {
         State {
             teacher: Some(self.teacher.player().optimizer.clone()),
+            control: self.control.clone(),
             // The student takes its first step when all of the teacher's have been told.
             sums: self.sums.clone().map(Sums::whole).or_else(|| self.teacher.sums()),
             draws: self.student.drawn().chain(self.teacher.player().drawn()).collect(),
@@ -315,6 +335,7 @@ impl Scenario for Distillation {
     fn restore(&mut self, state: State) {
         self.student.restore(state.main);
         self.auxiliary.restore(state.auxiliary);
+        self.control = state.control;
         if let Some(teacher) = state.teacher {
             self.teacher.restore(teacher);
         }

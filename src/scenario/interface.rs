@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::{
+    controller::Controller,
     measures::{PendingMeasures, Sums},
     multitask::PendingFigures,
     player::Player,
@@ -64,6 +65,9 @@ pub trait Scenario {
         classes.to_vec()
     }
 
+    /// What turns the adversary's weight.
+    fn controller(&mut self) -> &mut Controller;
+
     /// The images that the main network is trained on.
     fn train(&self) -> &DeviceImages;
 
@@ -108,6 +112,8 @@ pub struct State {
     pub teacher: Option<Optimizer>,
     /// What a method has learned of several tasks, where there are such: [`balance_specs`](super::multitask::balance_specs).
     pub balance: Option<Weights>,
+    /// What turns the adversary's weight.
+    pub control: Controller,
     /// What has been summed since the last averages were taken.
     pub sums: Option<Sums>,
     /// Where the noise of networks that draw it stands, in the order in which the scenario has them.
@@ -116,8 +122,16 @@ pub struct State {
 
 impl State {
     /// Of two networks that are all that changes.
-    pub const fn new(main: Optimizer, auxiliary: Optimizer) -> Self {
-        Self { main, auxiliary, teacher: None, balance: None, sums: None, draws: Vec::new() }
+    pub fn new(main: Optimizer, auxiliary: Optimizer) -> Self {
+        Self {
+            main,
+            auxiliary,
+            teacher: None,
+            balance: None,
+            control: Controller::default(),
+            sums: None,
+            draws: Vec::new(),
+        }
     }
 }
 
@@ -133,8 +147,10 @@ pub struct GradientTensors {
     pub logits: Tensor<2>,
     /// The teacher's logits, `[N, K]`, where there is one.
     pub teacher_logits: Option<Tensor<2>>,
-    /// `∇x J`, `[M, C, H, W]`.
+    /// What the auxiliary network reads, as it is: `∇x J`, or what `auxiliary_reads` says, `[M, C, H, W]`.
     pub gradients: Tensor<4>,
+    /// `∇x J` of the main network, `[N, C, H, W]`, where the tensors are of something else.
+    pub loss_gradients: Option<Tensor<4>>,
     /// The same before the alignment layers, where a method of several tasks has such.
     pub before: Option<Tensor<4>>,
     /// Where each came from, `M` of them: its class, which network, or which task.

@@ -1,8 +1,36 @@
 //! Averages over training steps, summed on the device and read once.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
-use crate::gpu::{measures::SCALARS, read};
+use crate::{
+    gpu::{
+        Layout, add_measures, matrix_product,
+        measures::{Measured, SCALARS},
+        read,
+    },
+    nn::{loss, verdict},
+};
+
+/// [`add_measures`] of a step in which the auxiliary network may have said something at each of several places of each
+/// gradient tensor, `[N · P, K]`: its mean cross-entropy and its counts are then those of the places.
+pub(super) fn add_step(sums: Option<Tensor<1>>, measured: Measured) -> Tensor<1> {
+    let [n, k] = measured.one_hot.dims();
+    let said = measured.auxiliary_logits.clone();
+    if said.dims()[0] == n {
+        return add_measures(sums, measured);
+    }
+    let of = verdict::origins(&measured.one_hot, said.dims()[0]);
+    let whole =
+        add_measures(None, Measured { auxiliary_logits: verdict::of_tensors(said.clone(), n), ..measured });
+    let classes = Tensor::<1, Int>::arange(0..k as i64, &said.device()).reshape([1, k]);
+    let chosen = said.clone().argmax(1).equal(classes).float(); // [N · P, K]
+    let confusion = matrix_product(of.clone(), chosen.clone(), Layout::Tn).reshape([k * k]);
+    let right = (of.clone() * chosen).sum();
+    let loss = loss::cross_entropy(said, of);
+    let [main, square] = [(0, 2), (4, 1)].map(|(from, count)| whole.clone().narrow(0, from, count));
+    let own = Tensor::cat(vec![main, loss, right, square, confusion], 0);
+    sums.map_or(own.clone(), |sums| sums + own)
+}
 
 /// Averages over some steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +80,7 @@ pub struct PendingMeasures {
     pub steps: u64,
     /// Images in each step's batch.
     pub batch_size: usize,
-    /// Gradient tensors that the auxiliary network reads in each step.
+    /// Verdicts of the auxiliary network in each step: one for each gradient tensor, or for each of its places.
     pub gradient_tensors: usize,
 }
 

@@ -1,6 +1,7 @@
 //! What one training step does, scenario by scenario.
 
 mod augmentation;
+mod controller;
 pub mod defense;
 pub mod distillation;
 mod images;
@@ -10,6 +11,7 @@ pub mod multitask;
 mod player;
 pub mod teacher;
 
+pub use controller::{CONTROL_EVERY, Control, Controller, OutOfReach};
 pub use defense::Defense;
 pub use distillation::Distillation;
 pub use images::upload;

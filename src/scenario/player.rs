@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::controller::Controller;
 use crate::{
     config::{Hyper, Players, Precision, ScenarioKind, Schedule, Setup, Stream},
     nn::{Drawn, Network, Optimizer, Weights, network::Interface, optimizer::Rates, weights::first_values},
@@ -112,6 +113,25 @@ pub fn auxiliary_network(setup: &Setup, interface: Interface) -> Network {
         ScenarioKind::Distillation => 1,
     };
     Network::auxiliary(setup.auxiliary_network, setup.auxiliary_width, Interface { classes, ..interface })
+}
+
+/// Weight α with which the main network plays at `step`, as its controller turns it: 0 where the auxiliary one plays alone.
+pub(super) fn played(
+    setup: &Setup,
+    hyper: &Hyper,
+    (step, players): (u64, Players),
+    control: &Controller,
+) -> f64 {
+    if players == Players::Auxiliary {
+        return 0.0;
+    }
+    let (_, most) = setup.adversary(hyper, step);
+    control.turned(setup.alpha_played(hyper, step), most)
+}
+
+/// Whether the controller takes note of such a step.
+pub(super) fn is_watched(hyper: &Hyper, players: Players) -> bool {
+    hyper.alpha_target > 0.0 && players == Players::Both
 }
 
 /// Factor on both learning rates at `step` of `steps`.

@@ -29,6 +29,29 @@ pub fn losses(main: &[[f64; 2]], auxiliary: &[[f64; 2]]) -> Chart {
     }
 }
 
+/// Between these α is drawn, from the bottom of a chart of shares to its top.
+const ALPHAS: [f64; 2] = [1e-3, 10.0];
+
+/// What a controller does of which these are α by step, on a chart of shares: the `target` of the auxiliary network's
+/// accuracy, and α itself on a scale of its own. Nothing without a target.
+pub fn controlled(alpha: &[[f64; 2]], target: f64) -> Vec<Mark> {
+    let (Some(first), Some(last)) = (alpha.first(), alpha.last()) else { return Vec::new() };
+    if target == 0.0 {
+        return Vec::new();
+    }
+    let ends = [first, last].map(|[step, _]| [*step, target]).to_vec();
+    let [least, most] = ALPHAS.map(f64::ln);
+    let place = |alpha: f64| ((alpha.max(ALPHAS[0]).ln() - least) / (most - least)).min(1.0);
+    let points = alpha.iter().map(|[step, alpha]| [*step, place(*alpha)]).collect();
+    vec![
+        Mark::new(Shape::Dashes, ends, Role::Auxiliary)
+            .faint(0.7)
+            .named(format!("target, {}", short_percent(target))),
+        Mark::new(Shape::Line(2), points, Role::Adversary)
+            .named("α, 0.001 at 0 % to 10 at 100 %, logarithmic"),
+    ]
+}
+
 /// The accuracies of both networks, by step, with what chance gives among `origins` origins, and the main network's on
 /// held-out images; and what fresh auxiliary networks read.
 pub fn accuracies(
@@ -221,6 +244,16 @@ mod tests {
         assert_eq!(chance.name.as_deref(), Some("chance, 10 %"));
         let fresh = &chart.marks[chart.marks.len() - 2];
         assert_eq!((fresh.role, fresh.points[0][0]), (Role::Adversary, 50.0), "with noise there are two");
+    }
+
+    #[test]
+    fn what_a_controller_does_is_drawn_where_there_is_one() {
+        let alpha = [[0.0, 0.0], [10.0, 0.1], [20.0, 1.0], [30.0, 10.0]];
+        assert!(controlled(&alpha, 0.0).is_empty() && controlled(&[], 0.5).is_empty());
+        let [target, alphas] = &controlled(&alpha, 0.25)[..] else { panic!("two marks") };
+        assert_eq!((target.name.as_deref(), target.points[1]), (Some("target, 25 %"), [30.0, 0.25]));
+        let places: Vec<f64> = alphas.points.iter().map(|[_, place]| (1e6 * place).round() / 1e6).collect();
+        assert_eq!(places, [0.0, 0.5, 0.75, 1.0]);
     }
 
     #[test]

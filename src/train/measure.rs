@@ -57,6 +57,8 @@ pub enum Answer {
         step: u64,
         /// The knobs of the last step.
         hyper: Hyper,
+        /// What the adversary weighed in it.
+        alpha: f64,
         /// The averages.
         measures: Measures,
         /// What the last step started from: steps done, and all networks.

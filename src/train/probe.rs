@@ -102,9 +102,11 @@ impl Probe {
     }
 
     fn conclude(&self) -> impl Future<Output = Result<Answer, String>> + use<> {
-        let running = self.running.reader.right(&self.running.reader.weights, &self.running.test);
-        let fresh =
-            self.fresh.iter().map(|(attempt, pupil)| attempt.reader.right(&pupil.weights(), &attempt.test));
+        let running = self.running.reader.right_verdicts(&self.running.reader.weights, &self.running.test);
+        let fresh = self
+            .fresh
+            .iter()
+            .map(|(attempt, pupil)| attempt.reader.right_verdicts(&pupil.weights(), &attempt.test));
         let reading = std::iter::once(running)
             .chain(fresh)
             .flatten()

@@ -18,7 +18,10 @@ pub fn saturation(
     (indices, labels): (&[u32], &[u8]),
     channel: &Channel,
 ) -> impl Future<Output = Result<Answer, String>> + use<> {
-    let own = tensors.gradients.clone().narrow(0, 0, indices.len());
+    let own = match &tensors.loss_gradients {
+        Some(own) => own.clone(),
+        None => tensors.gradients.clone().narrow(0, 0, indices.len()),
+    };
     let mut reading = margins_reading(tensors.logits.clone(), own);
     reading = reading.register(softmax(tensors.auxiliary_logits.clone()));
     let deviation = channel.noise;
@@ -142,7 +145,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::Normalization,
+        config::{AuxiliaryReads, Normalization},
         gpu::logit_gradient,
         protocol::{CERTAIN_MARGIN, Event, Share, VANISHED_MARGIN},
     };
@@ -180,6 +183,7 @@ mod tests {
             logits,
             teacher_logits: None,
             gradients,
+            loss_gradients: None,
             before: None,
             origins: origins.to_vec(),
         }
@@ -191,8 +195,13 @@ mod tests {
         *found
     }
 
-    const QUIET: Channel =
-        Channel { normalization: Normalization::Constant, scale: 30.0, batch: 64, noise: 0.0 };
+    const QUIET: Channel = Channel {
+        reads: AuxiliaryReads::Gradient,
+        normalization: Normalization::Constant,
+        scale: 30.0,
+        batch: 64,
+        noise: 0.0,
+    };
 
     /// Largest first, in `f64`.
     fn plain_margin(row: &[f32], label: usize) -> f64 {

@@ -1,11 +1,14 @@
-//! One run: its scenario, where it stands, and what it is measuring. Turn by turn; nothing here loops, and only an attack waits.
+//! One run: its scenario, where it stands, and what it is measuring. Turn by turn; nothing here loops, and only attacks and
+//! the controller of α wait.
 
 use burn::tensor::Device;
 use web_time::{Duration, Instant};
 
 mod facts;
+mod stopping;
 
 use facts::{describe, histogram_images, load, one_of_each_class, statistics};
+use stopping::{Back, Stopping};
 
 use super::{
     assessments::{Assessments, Standing},
@@ -19,19 +22,27 @@ use super::{
 };
 use crate::{
     config::{
-        Config, DeviceInfo, Hyper, KnobError, Occasion, Players, Precision, ScenarioKind, Setup, Threat,
-        knobs,
+        Config, DeviceInfo, Hyper, KnobError, Occasion, Players, Precision, Push, ScenarioKind, Setup,
+        Threat, knobs,
     },
     data::epochs,
+    gpu::read,
     nn::{channel::Channel, network::Statistics},
-    protocol::{Cadence, Checkpointed, Event, Failure, Preparing, Report, RunId, RunInfo},
-    scenario::{Defense, Distillation, Measures, Multitask, Part, Preparation, Scenario, State},
+    protocol::{Cadence, Checkpointed, Event, Failure, Preparing, Report, Robustness, RunId, RunInfo},
+    scenario::{
+        CONTROL_EVERY, Defense, Distillation, Measures, Multitask, OutOfReach, Part, Preparation, Scenario,
+        State,
+    },
+    show::number::{figure, percent, short, short_percent, whole_percent},
 };
 
 /// Training time between two copies on the host, for the case that the device is lost.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 /// Held-out images shown as samples.
 const SAMPLE_IMAGES: usize = 10;
+
+/// From this mean logit on `f32` tells logits apart in steps of 1/128 at best: they have sunk, or risen, too far.
+const FAR_LOGIT: f64 = 65_536.0;
 
 /// A run under way.
 pub struct Session {
@@ -59,6 +70,13 @@ pub struct Session {
     /// Whether the first step is still to be rehearsed.
     unrehearsed: bool,
     clock: Clock,
+    /// The α target that was told to be out of reach.
+    out_of_reach: Option<f64>,
+    stopping: Stopping,
+    /// Whether it was told how far the logits are from 0.
+    told_logits: bool,
+    /// The knobs of the last step.
+    played: Hyper,
 }
 
 /// Time spent training.
@@ -211,8 +229,14 @@ impl Session {
             kept: self.kept.clone(),
             saving: false,
             unrehearsed: self.unrehearsed,
+            out_of_reach: self.out_of_reach,
+            stopping: self.stopping.clone(),
+            told_logits: self.told_logits,
+            played: self.played,
             clock: self.clock,
         };
+        // An evaluation that training waits for is not copied: it is asked for anew.
+        fork.stopping.displace();
         fork.learn_from(self);
         fork.begin_again(self.under_way.clone());
         fork
@@ -254,6 +278,7 @@ impl Session {
         let (kind, labels) = (info.config.setup.scenario, &data.test.labels);
         Ok(Self {
             unrehearsed: info.device.compiles(),
+            played: info.config.hyper,
             info,
             step: 0,
             good: (0, scenario.state()),
@@ -270,12 +295,16 @@ impl Session {
             kept: None,
             saving: false,
             clock: Clock::default(),
+            out_of_reach: None,
+            stopping: Stopping::resumed(saved.and_then(|saved| saved.header.stopped)),
+            told_logits: false,
         })
     }
 
-    /// Whether all steps are done.
+    /// Whether all steps are done, or early stopping ended it.
     pub fn is_finished(&self) -> bool {
-        self.step >= self.info.config.setup.steps
+        let is_through = self.step >= self.info.config.setup.steps && !self.stopping.is_awaiting();
+        is_through || self.stopping.ended().is_some()
     }
 
     /// Whether all steps are done and the probe that follows the last is too: whoever waits for the end of a run gets both.
@@ -347,7 +376,7 @@ impl Session {
             return;
         }
         self.scenario.step(self.step, &self.in_pixels(hyper), players);
-        self.step += 1;
+        (self.step, self.played) = (self.step + 1, *hyper);
         let due = |every: u64| every > 0 && self.step.is_multiple_of(every);
         let (histograms, robustness) = (due(hyper.histogram_every_steps), due(hyper.evaluate_every_steps));
         let probe = due(hyper.probe_every_steps);
@@ -364,10 +393,94 @@ impl Session {
             let turns = self.probe.as_ref().map_or(0, Probe::turns);
             self.under_way.next_probe = self.step + turns;
         }
-        if robustness && !self.assessments.has_attacks() {
+        if hyper.stop_after > 0 && hyper.evaluate_every_steps > 0 {
+            if robustness || self.is_finished() {
+                self.stopping.wait_for(self.step);
+            }
+        } else if robustness && !self.assessments.has_attacks() {
             self.attack(hyper);
         }
         self.clock.trained += begin.elapsed();
+    }
+
+    /// Whether training waits for an evaluation by which it may end; begins it where nothing else attacks.
+    pub fn waits(&mut self, hyper: &Hyper) -> bool {
+        if hyper.stop_after == 0 {
+            self.stopping.forget();
+        }
+        let is_free = !self.assessments.has_attacks() && self.readings.is_empty();
+        if is_free && self.stopping.ask(hyper) {
+            let threats = Occasion::Running.threats(self.info.config.setup.scenario, &self.in_pixels(hyper));
+            self.assessments.attack(standing!(self), threats, hyper.evaluate_samples);
+        }
+        self.stopping.is_awaiting()
+    }
+
+    /// Takes what an evaluation found: where early stopping goes by it, the run may end, at an earlier state.
+    fn judge(&mut self, found: &Robustness) {
+        let is_last = self.step >= self.info.config.setup.steps;
+        let back = self.stopping.judge(found, self.scenario.state(), is_last);
+        let Some(Back { stopped, state, hyper }) = back else { return };
+        let run = self.info.run;
+        self.scenario.restore(state.clone());
+        self.step = stopped.best;
+        self.good = (stopped.best, state);
+        self.clock.reported.1 = stopped.best;
+        let notice = format!(
+            "Stopped early after step {}: the worst case was best at step {}, {} of the held-out images, and the network is back there.",
+            stopped.at,
+            stopped.best,
+            percent(stopped.worst_case.value())
+        );
+        for event in [Event::Stopped(run, stopped), Event::Notice(notice)] {
+            self.readings.push(async { Ok(Answer::Tell(event)) });
+        }
+        if hyper.histogram_every_steps > 0 {
+            self.show_gradients(&hyper);
+        }
+        if hyper.probe_every_steps > 0 {
+            self.probe(&hyper);
+        }
+    }
+
+    /// Where it is due after a step, turns the adversary's weight by what the auxiliary network has read since the last
+    /// time, which is waited for: so the run does not depend on when it is there. What should be known of that.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn steer(&mut self, hyper: &Hyper) -> Result<Option<Event>, String> {
+        let target = hyper.alpha_target;
+        if target == 0.0 || !self.step.is_multiple_of(CONTROL_EVERY) {
+            return Ok(None);
+        }
+        let Some(reading) = self.scenario.controller().take() else { return Ok(None) };
+        let begin = Instant::now();
+        let share = reading.await?;
+        let setup = &self.info.config.setup;
+        let played = setup.adversary(hyper, self.step.saturating_sub(1));
+        let out_of_reach = self.scenario.controller().turn(share, target, played);
+        self.clock.trained += begin.elapsed();
+        let Some(OutOfReach { accuracy, bound }) = out_of_reach else { return Ok(None) };
+        if self.out_of_reach.replace(target) == Some(target) {
+            return Ok(None);
+        }
+        let what = if setup.method().aligns() { "the alignment rate" } else { "α" };
+        Ok(Some(Event::Notice(format!(
+            "{what} is at its bound, {}, and the auxiliary network reads {} of the gradients: the target of {} cannot be reached.",
+            short(bound),
+            whole_percent(accuracy),
+            short_percent(target)
+        ))))
+    }
+
+    /// What the adversary weighs at `step`, as the controller turns it; without one α.
+    fn adversary(&mut self, hyper: &Hyper, step: u64) -> f64 {
+        let setup = &self.info.config.setup;
+        if hyper.alpha_target == 0.0 {
+            return setup.alpha(hyper, step);
+        }
+        let (weight, most) = setup.adversary(hyper, step);
+        self.scenario.controller().turned(weight, most)
     }
 
     /// One step of the teacher's training, which stood at `preparation`.
@@ -392,9 +505,11 @@ impl Session {
     fn report(&mut self, hyper: &Hyper, measured: (u64, State)) {
         let Some(pending) = self.scenario.take_measures() else { return };
         let (step, hyper) = (self.step, *hyper);
+        let alpha = self.adversary(&hyper, step.saturating_sub(1));
         let read = pending.read();
-        self.readings
-            .push(async move { Ok(Answer::Measured { step, hyper, measures: read.await?, measured }) });
+        self.readings.push(async move {
+            Ok(Answer::Measured { step, hyper, alpha, measures: read.await?, measured })
+        });
     }
 
     /// Asks for histograms of the gradient tensors, and for samples.
@@ -439,6 +554,7 @@ impl Session {
 
     /// Begins to attack held-out images; attacks under way are dropped.
     pub fn evaluate(&mut self, threats: Vec<Threat>, samples: usize) {
+        self.stopping.displace();
         self.assessments.attack(standing!(self), threats, samples);
         self.under_way.attacks = None;
     }
@@ -559,7 +675,8 @@ impl Session {
         let header = Header::new(config, step, interface, classes, &self.statistics)
             .with_places(self.info.places.clone())
             .with_teacher(self.teacher.clone())
-            .with_tasks(self.scenario.task_outputs());
+            .with_tasks(self.scenario.task_outputs())
+            .with_stopped(self.stopping.ended());
         async move { checkpoint::write(header, state, under_way).await.map_err(|error| error.to_string()) }
     }
 
@@ -572,6 +689,7 @@ impl Session {
     pub fn abandon(&mut self) {
         self.skip_rehearsal();
         self.assessments.clear();
+        self.stopping.forget();
         self.probe = None;
         self.under_way = UnderWay::default();
         self.readings.clear();
@@ -608,13 +726,19 @@ impl Session {
                 }
                 Some(Answer::Tell(event)) => {
                     self.saving &= !matches!(event, Event::Saved(_));
+                    match &event {
+                        Event::Robustness(found) => self.judge(found),
+                        Event::Saturation(found) => self.watch_logits(found.mean_logit),
+                        _ => {}
+                    }
                     break Some(event);
                 }
                 Some(Answer::Prepared { preparation, measures, measured }) => {
                     break Some(self.prepared(preparation, &measures, measured));
                 }
-                Some(Answer::Measured { step, hyper, measures, measured }) => {
-                    break Some(self.measured(step, hyper, measures, measured));
+                Some(Answer::Measured { step, hyper, alpha, measures, measured }) => {
+                    let event = self.measured(step, (hyper, alpha), measures, measured);
+                    break Some(self.explained(event).await?);
                 }
             }
         };
@@ -641,7 +765,13 @@ impl Session {
         })
     }
 
-    fn measured(&mut self, step: u64, hyper: Hyper, measures: Measures, measured: (u64, State)) -> Event {
+    fn measured(
+        &mut self,
+        step: u64,
+        (hyper, alpha): (Hyper, f64),
+        measures: Measures,
+        measured: (u64, State),
+    ) -> Event {
         if !(measures.loss.is_finite()
             && measures.auxiliary_loss.is_finite()
             && measures.gradient_rms.is_finite())
@@ -663,7 +793,7 @@ impl Session {
             elapsed,
             steps_per_second: (step - reported) as f64 / (elapsed - time).as_secs_f64().max(1e-9),
             hyper,
-            alpha: setup.alpha(&hyper, step.saturating_sub(1)),
+            alpha,
             loss: measures.loss,
             accuracy: measures.accuracy,
             auxiliary_loss: measures.auxiliary_loss,
@@ -671,6 +801,50 @@ impl Session {
             gradient_rms: measures.gradient_rms,
             confusion: measures.confusion,
         }))
+    }
+
+    /// Says once where the logits have gone so far that `f32` rounds the differences between them.
+    fn watch_logits(&mut self, mean: f64) {
+        if self.told_logits || !mean.is_finite() || mean.abs() < FAR_LOGIT {
+            return;
+        }
+        self.told_logits = true;
+        let notice = format!(
+            "The mean logit is {}: f32 tells such logits apart in steps of {} only, and ends at 3.4e38.{}",
+            figure(mean),
+            figure(mean.abs() * f64::from(f32::EPSILON)),
+            self.sinking()
+        );
+        self.readings.push(async { Ok(Answer::Tell(Event::Notice(notice))) });
+    }
+
+    /// What sinks the logits, where that is known, as a sentence with a blank before it.
+    fn sinking(&self) -> &'static str {
+        let is_pushed = self.info.config.setup.method().beta() && self.played.greace_push == Push::Raw;
+        if is_pushed { " GREACE's raw push sinks them: lower β, or set greace_push=centred." } else { "" }
+    }
+
+    /// The same of a run that was put back, with the mean logit of its last good state where that is what left `f32`.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    async fn explained(&self, event: Event) -> Result<Event, String> {
+        let Event::Failed(failure) = event else { return Ok(event) };
+        let (player, images) = (self.scenario.main(), self.scenario.held_out());
+        let batch = images.gather(&self.sample_images);
+        let logits = player.network.logits(&player.weights, batch.images);
+        let mean = read(logits.mean()).await?.first().map_or(0.0, |mean| f64::from(*mean));
+        if mean.abs() < FAR_LOGIT {
+            return Ok(Event::Failed(failure));
+        }
+        let what = format!(
+            "{}; the logits had run away: their mean was {} at step {}",
+            failure.what,
+            figure(mean),
+            self.step
+        );
+        let advice = format!("{}{}", failure.advice, self.sinking());
+        Ok(Event::Failed(Failure { what, advice, ..failure }))
     }
 
     /// Goes back to the last good state after a loss that is no number.
@@ -683,8 +857,11 @@ impl Session {
         Failure {
             run: self.info.run,
             what: format!(
-                "{what}: loss {}, auxiliary loss {}, gradient {}",
-                measures.loss, measures.auxiliary_loss, measures.gradient_rms
+                "{what}, where {} left f32: loss {}, auxiliary loss {}, gradient {}",
+                lost(measures),
+                measures.loss,
+                measures.auxiliary_loss,
+                measures.gradient_rms
             ),
             advice: format!(
                 "It was put back to step {good_step}, which can be saved. Lower the learning rate, α or β, then run on{}.",
@@ -695,4 +872,16 @@ impl Session {
             ),
         }
     }
+}
+
+/// Which of the figures are no numbers, as a list.
+fn lost(measures: &Measures) -> String {
+    let figures = [
+        ("the loss", measures.loss),
+        ("the auxiliary loss", measures.auxiliary_loss),
+        ("the gradient", measures.gradient_rms),
+    ];
+    let lost: Vec<&str> =
+        figures.iter().filter(|(_, value)| !value.is_finite()).map(|(name, _)| *name).collect();
+    lost.join(" and ")
 }

@@ -316,22 +316,25 @@ impl Trainer {
         let Some(session) = &mut self.session else {
             return self.nothing_to_train().await;
         };
-        let mut audited = vec![play(session, work, (&hyper, self.cadence)).await?];
+        let played = play(session, work, (&hyper, self.cadence)).await?;
+        let (mut told, mut waits) = (played.told, played.waits);
         if let Some((fork, hyper)) = &mut self.fork {
-            audited.push(play(fork, work, (hyper, self.cadence)).await?);
+            let played = play(fork, work, (hyper, self.cadence)).await?;
+            told.extend(played.told);
+            waits |= played.waits;
         }
         let both = || self.session.iter().chain(self.fork.iter().map(|(fork, _)| fork));
         let next = match work {
             Work::Running | Work::Steps(..) if both().all(Session::is_concluded) => Work::Finished,
-            Work::Running | Work::Steps(..) if both().all(Session::is_finished) => work,
+            Work::Running | Work::Steps(..) if waits || both().all(Session::is_finished) => work,
             Work::Steps(_, 0 | 1) => Work::Paused,
             Work::Steps(players, steps) => Work::Steps(players, steps - 1),
             other => other,
         };
-        for audited in audited.into_iter().flatten() {
-            self.tell(audited).await;
+        for event in told {
+            self.tell(event).await;
         }
-        self.answers(matches!(next, Work::Paused | Work::Finished)).await?;
+        self.answers(waits || matches!(next, Work::Paused | Work::Finished)).await?;
         if self.work == work && next != work {
             // A failed report may have paused the run meanwhile.
             self.work = next;
@@ -467,18 +470,27 @@ impl Trainer {
     }
 }
 
-/// One turn of a run; what its audit says, if that is new.
+/// What came of a turn of a run.
+struct Played {
+    /// What its audit says and what should be known of its controller, if that is new.
+    told: Vec<Event>,
+    /// Whether training waits for an evaluation.
+    waits: bool,
+}
+
+/// One turn of a run.
 async fn play(
     session: &mut Session,
     work: Work,
     (hyper, cadence): (&Hyper, Cadence),
-) -> Result<Option<Event>, String> {
+) -> Result<Played, String> {
     session.advance_attacks().await?;
     let audited = session.advance_audit().await?;
     session.advance_probe();
+    let waits = matches!(work, Work::Running | Work::Steps(..)) && session.waits(hyper);
     match work {
         // The last probe takes its turns too, so that no face waits for the whole of it.
-        Work::Running | Work::Steps(..) if session.is_finished() => {}
+        Work::Running | Work::Steps(..) if waits || session.is_finished() => {}
         Work::Running | Work::Steps(..) => {
             let (players, report) = match work {
                 Work::Steps(players, _) => (players, true),
@@ -490,7 +502,8 @@ async fn play(
         Work::Paused if session.wants_rehearsal() && !session.is_busy() => session.rehearse(hyper).await?,
         Work::Paused | Work::Finished => {}
     }
-    Ok(audited)
+    let steered = session.steer(hyper).await?;
+    Ok(Played { told: audited.into_iter().chain(steered).collect(), waits })
 }
 
 /// The causes that an error of the tensor stack lists, each once, without its backtraces.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use great_lab::config::{Config, Hyper, KNOBS, Norm};
-use great_lab::protocol::{Comparison, Places, Saturation, Share, WorstCase, made_up};
+use great_lab::protocol::{Comparison, Places, Saturation, Share, Stopped, WorstCase, made_up};
 use great_lab::runs::record::{Ended, EvaluationRecord, Expectation, Latest, RunRecord};
 use great_lab::runs::tables;
 use great_lab::show::columns;
@@ -115,6 +115,7 @@ fn every_key_of_a_record_is_explained() {
         tasks: Some(&tasks),
         saturation: Some(&saturation),
         probe: Some(made_up::probed(1, 10).readings),
+        stopped: Some(Stopped { at: 20, best: 10, worst_case: share }),
     };
     let time = (web_time::SystemTime::now(), std::time::Duration::ZERO);
     explains_json("run.json", &RunRecord::new(Ended::Finished, &info, latest, &[], time).text());

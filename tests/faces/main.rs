@@ -14,8 +14,10 @@ mod common;
 mod before;
 mod command_line;
 mod compare;
+mod controller;
 mod data;
 mod files;
+mod logits;
 #[cfg(unix)]
 mod lost_work;
 mod paths;
@@ -23,6 +25,8 @@ mod protocol;
 mod resume;
 #[cfg(target_os = "linux")]
 mod script;
+mod stopping;
+mod verdicts;
 
 /// A command that hears all signals, though whoever runs the tests ignores some: under `nohup`, or behind a shell's `&`.
 #[cfg(unix)]

@@ -10,11 +10,11 @@ use great_lab::{
 
 /// Runs a future as a test: the one place here that waits.
 #[allow(clippy::disallowed_methods, reason = "a test has nothing else to do")]
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
     pollster::block_on(future)
 }
 
-fn activity(wanted: Activity) -> impl FnMut(Event) -> Option<RunState> {
+pub fn activity(wanted: Activity) -> impl FnMut(Event) -> Option<RunState> {
     move |event| match event {
         Event::State(state) if state.activity == wanted => Some(state),
         Event::Failed(failure) => panic!("{failure:?}"),
@@ -30,12 +30,15 @@ fn report(event: Event) -> Option<Report> {
     }
 }
 
-async fn tell(remote: &Remote, command: Command) {
+pub async fn tell(remote: &Remote, command: Command) {
     remote.commands.send(command).await.expect("the trainer lives");
 }
 
 /// A trainer of the tiny data, changed by `change`, paused at step 0.
-async fn paused(delivery: Delivery, change: impl FnOnce(&mut Config)) -> (Remote, Config, tempfile::TempDir) {
+pub async fn paused(
+    delivery: Delivery,
+    change: impl FnOnce(&mut Config),
+) -> (Remote, Config, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut config = tiny_config(&tiny_data(folder.path()));
     change(&mut config);
@@ -59,7 +62,7 @@ fn a_run_starts_paused_steps_one_by_one_and_pauses_again() {
 }
 
 /// The events of a run from its first step to its last.
-async fn to_its_end(remote: &mut Remote) -> Vec<Event> {
+pub async fn to_its_end(remote: &mut Remote) -> Vec<Event> {
     tell(remote, Command::Run).await;
     let mut events = Vec::new();
     loop {

@@ -6,6 +6,8 @@ mod checks;
 mod distillation;
 #[path = "../oracle/multitask.rs"]
 mod multitask;
+#[path = "../oracle/readings.rs"]
+mod readings;
 
 use crate::golden;
 
@@ -47,6 +49,11 @@ fn competitors() {
 #[test]
 fn what_the_paper_leaves_open() {
     checks::check_knobs(&Device::flex(), TOLERANCE);
+}
+
+#[test]
+fn what_the_auxiliary_network_reads() {
+    readings::check_readings(&Device::flex(), TOLERANCE);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use great_lab::{
     attack::{Assault, Goal, Pace, Start, Victim},
     config::{
-        Adversary, AttackKind, AuxiliaryKind, Hyper, Mode, Normalization, OptimizerKind, Players, Push,
-        Setup, TargetKind, Threat,
+        Adversary, AttackKind, AuxiliaryKind, AuxiliaryReads, Hyper, Mode, Normalization, OptimizerKind,
+        Players, Push, Setup, TargetKind, Threat,
     },
     data::{BatchOrder, Dataset, Images},
     gpu::softmax,
@@ -112,7 +112,13 @@ impl Case {
 
     /// Without noise, of which PyTorch would draw another.
     fn channel(&self, normalization: Normalization) -> Channel {
-        Channel { normalization, scale: 30.0, batch: self.images.dims()[0], noise: 0.0 }
+        Channel {
+            reads: AuxiliaryReads::Gradient,
+            normalization,
+            scale: 30.0,
+            batch: self.images.dims()[0],
+            noise: 0.0,
+        }
     }
 
     /// The gradient of the GREAT+GREACE objective with respect to the main weights.
@@ -260,7 +266,13 @@ pub fn check_knobs(device: &Device, tolerance: f32) {
     let [labels, told] = ["y", "told"].map(|name| golden.one_hot(name, device));
     let normalization = Normalization::Constant;
     let scale = golden.setting("gradient_scale");
-    let channel = Channel { normalization, scale, batch: images.dims()[0], noise: 0.0 };
+    let channel = Channel {
+        reads: AuxiliaryReads::Gradient,
+        normalization,
+        scale,
+        batch: images.dims()[0],
+        noise: 0.0,
+    };
     let [alpha, beta] = ["alpha", "beta"].map(|name| golden.setting(name));
 
     let tracked = phi.tracked();

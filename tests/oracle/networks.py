@@ -51,6 +51,20 @@ class PlainAuxiliary(nn.Module):
         return self.head(g.flatten(1))
 
 
+class PlaceAuxiliary(nn.Module):
+    """A verdict at each place, `[N, K, H, W]`: from 3×3 places, by a 3×3 and a 1×1 convolution (ASTMT's shape)."""
+
+    def __init__(self, width, channels_in, classes):
+        super().__init__()
+        self.activation = nn.ReLU()
+        outputs = channels(32, width)
+        self.conv1 = nn.Conv2d(channels_in, outputs, 3, 1, 1)
+        self.head = nn.Conv2d(outputs, classes, 1)
+
+    def forward(self, g):
+        return self.head(self.activation(self.conv1(g)))
+
+
 def normalized(g, how="rms", scale=30.0):
     """`n(g)`, sample by sample; the last three are one scale for all."""
     if how == "none":
@@ -66,11 +80,12 @@ def normalized(g, how="rms", scale=30.0):
     return g / g.abs().amax((1, 2, 3), keepdim=True)
 
 
-def gradient_tensor(main, x, y, create_graph=False):
-    """Logits, and `∇x` of the summed cross-entropy."""
+def gradient_tensor(main, x, y, create_graph=False, masked=False):
+    """Logits, and `∇x` of the summed cross-entropy, or of the labels' logits alone."""
     x = x.detach().requires_grad_()
     logits = main(x)
-    (g,) = torch.autograd.grad(F.cross_entropy(logits, y, reduction="sum"), x, create_graph=create_graph)
+    read = logits.gather(1, y[:, None]).sum() if masked else F.cross_entropy(logits, y, reduction="sum")
+    (g,) = torch.autograd.grad(read, x, create_graph=create_graph)
     return logits, g
 
 

@@ -57,6 +57,14 @@ impl Pane for Discriminator {
                 .history
                 .chance()
                 .map_or(String::new(), |c| format!("read · chance {}", number::short_percent(c)));
+            let chance = match report.hyper.alpha_target {
+                0.0 => chance,
+                target => format!(
+                    "{chance} · target {} · α {}",
+                    number::short_percent(target),
+                    number::short(report.alpha)
+                ),
+            };
             ui.add(egui::Label::new(RichText::new(chance).size(11.0).color(palette.weak)).truncate());
         });
         probe_ui(&mut plot_ui, scope, area.height() < LOW);
@@ -131,6 +139,8 @@ fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
             chart::point_label(position, |step| format!("step {}", count(step as u64)), percent)
         });
     let raw = history.points(Metric::AuxiliaryAccuracy, false);
+    let alpha = history.points(Metric::Alpha, false);
+    let target = history.latest.as_ref().map_or(0.0, |report| report.hyper.alpha_target);
     plot.show(ui, |plot| {
         if let Some(chance) = history.chance() {
             let style = LineStyle::dashed_dense();
@@ -138,6 +148,7 @@ fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
         }
         let marks = charts::smoothed(&raw, SMOOTHING, Role::Auxiliary, "auxiliary accuracy");
         chart::marks_ui(plot, palette, marks);
+        chart::marks_ui(plot, palette, charts::controlled(&alpha, target));
         for (role, name, share) in charts::fresh() {
             let read =
                 history.probes.iter().filter_map(|found| Some([found.step as f64, share(found)?.value()]));

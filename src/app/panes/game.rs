@@ -8,7 +8,7 @@ use crate::app::draw::arrows;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
-use crate::config::{ScenarioKind, Setup};
+use crate::config::{AuxiliaryReads, Hyper, ScenarioKind, Setup};
 use crate::protocol::{Activity, Readings};
 use crate::show::Table;
 use crate::show::gradients::probe;
@@ -98,8 +98,12 @@ impl Words {
 }
 
 /// What the auxiliary network reads: of an image, or of what the encoder makes of it.
-fn gradient_name(setup: &Setup) -> &'static str {
-    if setup.scenario == ScenarioKind::Multitask { "∇s L" } else { "∇x J" }
+fn gradient_name(setup: &Setup, hyper: &Hyper) -> &'static str {
+    match (setup.scenario, hyper.auxiliary_reads) {
+        (ScenarioKind::Multitask, _) => "∇s L",
+        (ScenarioKind::Defense | ScenarioKind::Distillation, AuxiliaryReads::Gradient) => "∇x J",
+        (ScenarioKind::Defense | ScenarioKind::Distillation, AuxiliaryReads::Masked) => "∇x a_y",
+    }
 }
 
 /// Where things stand in the drawing.
@@ -236,7 +240,8 @@ impl Game {
         let pictures = self.pictures.as_ref();
         picture(painter, palette, layout.input, pictures.map(|p| &p.image), "x");
         let gradient = pictures.map(|p| &p.gradient);
-        picture(painter, palette, layout.gradient, gradient, gradient_name(setup));
+        let hyper = report.map_or(scope.controls.config.hyper, |report| report.hyper);
+        picture(painter, palette, layout.gradient, gradient, gradient_name(setup, &hyper));
     }
 }
 
@@ -256,7 +261,9 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, layout: &Layout, setup: &Setup) {
     flow(&[layout.auxiliary.left_center(), layout.guess.right_center()], palette.auxiliary, true);
     let rms = report.map_or(String::new(), |report| format!("rms {}", figure(report.gradient_rms)));
     let beside = layout.loss.center_bottom().lerp(layout.gradient.center_top(), 0.5) - vec2(7.0, 0.0);
-    label(painter, beside - vec2(0.0, 6.0), Align2::RIGHT_CENTER, gradient_name(setup), palette.text);
+    let hyper = report.map_or(scope.controls.config.hyper, |report| report.hyper);
+    let name = gradient_name(setup, &hyper);
+    label(painter, beside - vec2(0.0, 6.0), Align2::RIGHT_CENTER, name, palette.text);
     // Where the drawing is narrow, α stands there.
     if layout.loss.left() - layout.main.right() > 18.0 {
         label(painter, beside + vec2(0.0, 6.0), Align2::RIGHT_CENTER, &rms, palette.weak);
@@ -269,9 +276,9 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, layout: &Layout, setup: &Setup) {
     let method = setup.method();
     let is_fed_back = method.alpha() || method.aligns();
     flow(&[from, to], palette.adversary, is_fed_back);
-    let hyper = report.map_or(scope.controls.config.hyper, |report| report.hyper);
     let alpha = report.map_or(0.0, |report| report.alpha);
     let alpha = match (method.aligns(), method.alpha()) {
+        (true, _) if hyper.alpha_target > 0.0 => format!("rate {}", short(alpha)),
         (true, _) => "aligned".into(),
         (_, true) => format!("α = {}", short(alpha)),
         _ => "not in this mode".into(),

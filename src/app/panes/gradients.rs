@@ -438,6 +438,7 @@ fn rows(table: &mut Table, history: &History, histograms: &Histograms, alignment
 fn tensor(history: &History) -> &'static str {
     match history.info.as_ref().map(|info| info.config.setup.scenario) {
         Some(ScenarioKind::Multitask) => "∇s L",
+        _ if history.reads_masked() => "∇x a_y",
         _ => "∇x J",
     }
 }

@@ -15,10 +15,13 @@ use crate::show::palette::Ground;
 use crate::show::picture::largest;
 
 /// Titles over a sample's pictures: image, gradient tensor, adversarial image, their difference.
-const TITLES: [&str; 4] = ["x", "∇x J", "attacked", "change"];
+const TITLES: [&str; 4] = ["x", LOSS, "attacked", "change"];
 /// The same where there is a teacher, whose gradient tensor stands beside the student's.
-const TITLES_WITH_TEACHER: [&str; 5] = ["x", "∇x J", TEACHERS, "attacked", "change"];
+const TITLES_WITH_TEACHER: [&str; 5] = ["x", LOSS, TEACHERS, "attacked", "change"];
 const TEACHERS: &str = "teacher’s";
+/// The gradient tensor: of the loss, or of the label's logit alone.
+const LOSS: &str = "∇x J";
+const LABELS: &str = "∇x a_y";
 
 /// The pane of samples.
 #[derive(Default)]
@@ -68,7 +71,7 @@ impl Pane for SamplesPane {
         let titles = titles(samples);
         let side = ((ui.available_width() - 24.0) * 0.46 / titles.len() as f32).clamp(40.0, 96.0);
         let gap = 4.0;
-        header_ui(ui, &palette, samples, side, gap);
+        header_ui(ui, (&palette, scope.history), samples, side, gap);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 5.0;
             for (index, sample) in samples.samples.iter().enumerate() {
@@ -133,16 +136,21 @@ fn titles(samples: &Samples) -> &'static [&'static str] {
     if has_teacher { &TITLES_WITH_TEACHER } else { &TITLES }
 }
 
-fn header_ui(ui: &mut Ui, palette: &Palette, samples: &Samples, side: f32, gap: f32) {
+fn header_ui(ui: &mut Ui, (palette, history): (&Palette, &History), samples: &Samples, side: f32, gap: f32) {
+    let shown = |title: &'static str| match title {
+        LOSS if history.reads_masked() => LABELS,
+        title => title,
+    };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = gap;
-        for title in titles(samples) {
+        for title in titles(samples).iter().map(|title| shown(title)) {
             let (rect, response) = ui.allocate_exact_size(vec2(side, 13.0), Sense::hover());
             let at = rect.center_bottom();
             ui.painter().text(at, egui::Align2::CENTER_BOTTOM, title, tiny(), palette.weak);
-            response.on_hover_text(match *title {
+            response.on_hover_text(match title {
                 "x" => "A held-out image.",
-                "∇x J" => "Its gradient tensor: blue lowers the loss, orange raises it; scaled to its largest entry.",
+                LABELS => "The gradient of its label's logit, which the auxiliary network reads: blue lowers the logit, orange raises it; scaled to its largest entry.",
+                LOSS => "Its gradient tensor: blue lowers the loss, orange raises it; scaled to its largest entry.",
                 TEACHERS => "The teacher's gradient tensor of the same image, drawn like the student's.",
                 "attacked" => "The image after PGD (L∞) at the set ε.",
                 _ => "What the attack changed: full colour is ε.",

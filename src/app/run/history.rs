@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::app::run::series::{Row, Series};
-use crate::config::{Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
+use crate::config::{AuxiliaryReads, Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
 use crate::platform;
 use crate::protocol::{
     Activity, Audited, Event, Failure, Histograms, Pictures, Preparing, Readings, Report, Robustness, RunId,
@@ -221,6 +221,11 @@ impl History {
     /// The points of a metric: x by step or by seconds.
     pub fn points(&self, metric: Metric, by_time: bool) -> Vec<[f64; 2]> {
         column(&self.reports, metric as usize, by_time)
+    }
+
+    /// Whether the auxiliary network reads the gradient of the label's logit alone.
+    pub fn reads_masked(&self) -> bool {
+        self.latest.as_ref().is_some_and(|report| report.hyper.auxiliary_reads == AuxiliaryReads::Masked)
     }
 
     /// Puts the newest complete evaluation aside to compare with.

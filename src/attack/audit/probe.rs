@@ -169,7 +169,7 @@ fn tensors(
 ) -> Tensors {
     let of = |indices: &[u32]| {
         let batch = images.gather(indices);
-        let (gradient, _) = network.input_gradient(weights, batch.images, batch.one_hot.clone());
+        let (gradient, _) = reader.channel.gradient((network, weights), batch.images, batch.one_hot.clone());
         (reader.channel.scaled(gradient), batch.one_hot)
     };
     indices.chunks(BATCH_SIZE).map(of).collect()

@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 use crate::{
     config::{OptimizerKind, Stream},
     data::BatchOrder,
-    gpu::{NoiseKey, hits},
-    nn::{Network, Optimizer, Weights, channel::Channel, loss, optimizer::Rates, weights::first_values},
+    gpu::NoiseKey,
+    nn::{Network, Optimizer, Weights, channel::Channel, optimizer::Rates, verdict, weights::first_values},
 };
 
 const LEARNING_RATE: f64 = 2e-3;
@@ -35,24 +35,47 @@ pub struct Pupil {
 }
 
 impl Reader {
-    /// What it says with `weights` of what it reads, a column for each origin: the one output of a network that tells two
+    /// What it says with `weights` of what it reads, a row for each verdict and a column for each origin: the one output of a network that tells two
     /// origins apart is the second's, and the first's is 0.
     pub fn logits(&self, weights: &Weights, read: Tensor<4>) -> Tensor<2> {
         let said = self.network.logits(weights, read);
         if said.dims()[1] == 1 { Tensor::cat(vec![said.zeros_like(), said], 1) } else { said }
     }
 
-    /// Whether the origin of each tensor is read with `weights`, `[N]`: through the same noise each time. None of no
-    /// tensors.
-    pub fn right(&self, weights: &Weights, tensors: &Tensors) -> Option<Tensor<1>> {
-        let of = |(batch, (gradients, origins)): (usize, &(Tensor<4>, Tensor<2>))| {
-            let key = NoiseKey { stream: Stream::Look.number(), pass: batch as u32 };
-            let read = self.channel.noisy(gradients.clone(), key);
-            hits(self.logits(weights, read), origins.clone()).each
-        };
-        let each: Vec<Tensor<1>> = tensors.iter().enumerate().map(of).collect();
-        (!each.is_empty()).then(|| Tensor::cat(each, 0))
+    /// What it says of gradient tensors `[N, C, H, W]` that are only looked at, as they are: `[N, K]`.
+    pub fn says(&self, gradients: Tensor<4>) -> Tensor<2> {
+        let n = gradients.dims()[0];
+        verdict::of_tensors(self.logits(&self.weights, self.channel.looked_at(gradients)), n)
     }
+
+    /// Whether the origin of each tensor is read with `weights`, `[N]`, by the mean over its places where there are verdicts
+    /// of several: through the same noise each time. None of no tensors.
+    pub fn right(&self, weights: &Weights, tensors: &Tensors) -> Option<Tensor<1>> {
+        let each = tensors.iter().enumerate().map(|(batch, (gradients, origins))| {
+            let said = self.verdicts(weights, batch, gradients);
+            verdict::right(verdict::of_tensors(said, origins.dims()[0]), origins).0
+        });
+        joined(each.collect())
+    }
+
+    /// The same of each verdict, `[N · P]`: what the accuracy of the running network counts.
+    pub fn right_verdicts(&self, weights: &Weights, tensors: &Tensors) -> Option<Tensor<1>> {
+        let each = tensors.iter().enumerate().map(|(batch, (gradients, origins))| {
+            verdict::right(self.verdicts(weights, batch, gradients), origins).0
+        });
+        joined(each.collect())
+    }
+
+    /// What it says of a batch of tensors, of that number, through its noise.
+    fn verdicts(&self, weights: &Weights, batch: usize, gradients: &Tensor<4>) -> Tensor<2> {
+        let key = NoiseKey { stream: Stream::Look.number(), pass: batch as u32 };
+        self.logits(weights, self.channel.noisy(gradients.clone(), key))
+    }
+}
+
+/// All of them, where there are any.
+fn joined(each: Vec<Tensor<1>>) -> Option<Tensor<1>> {
+    (!each.is_empty()).then(|| Tensor::cat(each, 0))
 }
 
 impl Pupil {
@@ -81,7 +104,7 @@ impl Pupil {
             let phi = self.optimizer.weights().tracked();
             let key = NoiseKey { stream: self.stream, pass: self.step as u32 };
             let logits = reader.logits(&phi, reader.channel.noisy(gradients.clone(), key));
-            let mut slopes = loss::cross_entropy(logits, origins.clone()).backward();
+            let mut slopes = verdict::cross_entropy(logits, origins).backward();
             let rates = Rates { learning_rate: LEARNING_RATE, weight_decay: 0.0, momentum: 0.0 };
             self.optimizer.step(&phi.gradients(&mut slopes), rates);
             self.step += 1;

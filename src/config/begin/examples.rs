@@ -10,7 +10,7 @@ use crate::config::method::Mode;
 use crate::config::table::{Config, KNOBS};
 
 /// The live knobs that are not part of how a run is trained: an example leaves them.
-const KEPT: [&str; 12] = [
+const KEPT: [&str; 13] = [
     "learning_rate",
     "auxiliary_learning_rate",
     "weight_decay",
@@ -22,6 +22,7 @@ const KEPT: [&str; 12] = [
     "histogram_every_steps",
     "evaluate_every_steps",
     "evaluate_samples",
+    "stop_after",
     "probe_every_steps",
 ];
 

@@ -300,10 +300,15 @@ async fn weigh(
     let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
     for indices in indices.chunks(WEIGHED_AT_ONCE) {
         let batch = held_out.gather(indices);
+        let (images_of, one_hot) = (batch.images, batch.one_hot);
+        let network = (&subject.network, &subject.weights);
         let (gradient, logits) =
-            subject.network.input_gradient(&subject.weights, batch.images, batch.one_hot);
+            subject.network.input_gradient(&subject.weights, images_of.clone(), one_hot.clone());
         if let Some(reader) = &subject.reader {
-            let said = reader.network.logits(&reader.weights, reader.channel.looked_at(gradient.clone()));
+            let is_of_loss = reader.channel.of_loss().is_none();
+            let tensor = || reader.channel.gradient(network, images_of.clone(), one_hot.clone()).0;
+            let tensor = if is_of_loss { gradient.clone() } else { tensor() };
+            let said = reader.says(tensor);
             probabilities.extend(read(softmax(said)).await?);
             labels.extend(indices.iter().map(|index| usize::from(held_out.labels()[*index as usize])));
         }

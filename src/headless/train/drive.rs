@@ -510,6 +510,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test has nothing else to do than to wait")]
     fn a_checkpoint_comes_with_its_rows_and_where_it_finds_no_place_the_run_goes_on() {
         let scratch = tempfile::tempdir().unwrap();
         let folder = scratch.path().join("a");

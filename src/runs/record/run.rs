@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::{AttackKind, Config, DeviceInfo, TargetKind, knobs::validate},
     protocol::{
-        Comparison, Figure, Histograms, Places, Readings, Report, Robustness, RunInfo, Saturation,
+        Comparison, Figure, Histograms, Places, Readings, Report, Robustness, RunInfo, Saturation, Stopped,
         TaskFigures, Tasks, nullable,
     },
 };
@@ -26,6 +26,8 @@ pub enum Ended {
     Running,
     /// All steps are done.
     Finished,
+    /// Early stopping ended it, at its best weights.
+    Stopped,
     /// Somebody ended it.
     Interrupted,
     /// It failed.
@@ -47,6 +49,8 @@ pub struct Latest<'a> {
     pub saturation: Option<&'a Saturation>,
     /// What a fresh auxiliary network read last.
     pub probe: Option<Readings>,
+    /// How early stopping ended the run, where it did.
+    pub stopped: Option<Stopped>,
 }
 
 /// A `run.json`.
@@ -75,6 +79,9 @@ pub struct RunRecord {
     /// What was measured last; none before the first report.
     #[serde(rename = "final")]
     pub last: Option<LastFigures>,
+    /// How early stopping ended the run, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
     /// What people were told on the way.
     pub notices: Vec<String>,
     /// The command, word by word.
@@ -242,7 +249,10 @@ impl RunRecord {
     ) -> Self {
         Self {
             version: VERSION,
-            outcome,
+            outcome: match latest.stopped {
+                Some(_) if outcome == Ended::Finished => Ended::Stopped,
+                _ => outcome,
+            },
             config: info.config.clone(),
             device: info.device.clone(),
             data: DataRecord::of(info),
@@ -251,6 +261,7 @@ impl RunRecord {
             auxiliary_weights: info.auxiliary_weights,
             teacher_weights: info.teacher_weights,
             last: LastFigures::of(latest, info.origins.len()),
+            stopped: latest.stopped,
             notices: notices.to_vec(),
             command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
             versions: versions(),
@@ -294,9 +305,9 @@ impl RunRecord {
         file::text(self)
     }
 
-    /// Whether the run is complete: all steps done, and evaluated.
+    /// Whether the run is complete: all steps done or stopped early, and evaluated.
     pub fn is_finished(&self) -> bool {
-        self.outcome == Ended::Finished && self.evaluation().is_some()
+        matches!(self.outcome, Ended::Finished | Ended::Stopped) && self.evaluation().is_some()
     }
 
     /// The last finished evaluation.

@@ -4,7 +4,7 @@ use web_time::{Duration, SystemTime};
 
 use super::*;
 use crate::config::{AttackKind, Config, Hyper, Norm};
-use crate::protocol::{Comparison, Places, Saturation, Share, WorstCase, made_up};
+use crate::protocol::{Comparison, Places, Saturation, Share, Stopped, WorstCase, made_up};
 
 /// The record of a made-up run of several tasks beside a teacher, with all that a record may hold.
 fn full() -> RunRecord {
@@ -24,6 +24,7 @@ fn full() -> RunRecord {
         tasks: Some(&tasks),
         saturation: Some(&saturation),
         probe: Some(made_up::probed(1, 10).readings),
+        stopped: None,
     };
     let time = (SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000), Duration::from_millis(1500));
     RunRecord::new(Ended::Finished, &info, latest, &["no GPU".into()], time)
@@ -52,6 +53,17 @@ fn a_record_reads_back_as_it_was_written() {
     assert!(record.figure("class", "error").is_some() && record.figure("class", "depth").is_none());
     let unfinished = RunRecord { outcome: Ended::Interrupted, ..record };
     assert!(!unfinished.is_finished());
+    let share = Share { hits: 3, total: 4 };
+    let stopped = Stopped { at: 3000, best: 2000, worst_case: share };
+    let latest = Latest { stopped: Some(stopped), ..Latest::default() };
+    let time = (SystemTime::UNIX_EPOCH, Duration::ZERO);
+    let info = made_up::info(1, made_up::config());
+    let of = |outcome| RunRecord::new(outcome, &info, latest, &[], time);
+    assert_eq!(of(Ended::Failed).outcome, Ended::Failed);
+    let record = of(Ended::Finished);
+    assert_eq!((record.outcome, record.stopped), (Ended::Stopped, Some(stopped)));
+    assert!(record.text().contains("\"outcome\": \"stopped\""));
+    assert_eq!(through_text(&record), record);
 }
 
 #[test]

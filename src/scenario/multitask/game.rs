@@ -13,7 +13,7 @@ use crate::{
     config::{Augmentation, Hyper, Players, Setup, Stream},
     data::{BatchOrder, Dataset, scenes::Scenes},
     gpu::{
-        add_measures, hits,
+        hits,
         images::{Batch, DeviceImages},
         measures::Measured,
     },
@@ -21,14 +21,16 @@ use crate::{
         MultitaskNetwork, Optimizer, Weights,
         channel::Reading,
         layer::forward,
-        loss,
         network::{Interface, Statistics},
         optimizer::Rates,
+        verdict,
     },
     scenario::{
         augmentation,
+        controller::Controller,
         images::upload,
-        player::{Player, auxiliary_turns, schedule},
+        measures::add_step,
+        player::{Player, auxiliary_turns, is_watched, schedule},
     },
 };
 
@@ -58,6 +60,7 @@ pub struct Multitask {
     pub(super) main: Player,
     pub(super) auxiliary: Player,
     pub(super) balance: Balance,
+    pub(super) control: Controller,
     /// Total loss and images whose class is right; what [`add_measures`] makes of the auxiliary network; steps.
     pub(super) sums: Option<(Tensor<1>, Tensor<1>, u64)>,
 }
@@ -119,6 +122,7 @@ impl Multitask {
             outputs: names,
             network,
             setup: setup.clone(),
+            control: Controller::default(),
             sums: None,
         })
     }
@@ -226,24 +230,24 @@ impl Multitask {
     fn auxiliary_step(&mut self, normalized: &Tensor<4>, origins: &Tensor<2>, rates: Rates) -> Tensor<2> {
         let phi = self.auxiliary.weights.tracked();
         let logits = self.auxiliary.network.logits(&phi, normalized.clone());
-        let mut gradients = loss::cross_entropy(logits.clone(), origins.clone()).backward();
+        let mut gradients = verdict::cross_entropy(logits.clone(), origins).backward();
         self.auxiliary.update(phi.gradients(&mut gradients), rates);
         logits.without_autodiff()
     }
 
-    /// One step of the alignment layers against the auxiliary network as it stands: uphill along its loss.
-    fn align(&mut self, gradients: &[Tensor<4>], origins: &Tensor<2>, hyper: &Hyper, reading: &Reading) {
+    /// One step of the alignment layers against the auxiliary network as it stands: uphill along its loss, at that rate.
+    fn align(&mut self, gradients: &[Tensor<4>], origins: &Tensor<2>, rate: f64, reading: &Reading) {
         let read = Self::stacked(&self.aligned(gradients)).autodiff().require_grad();
         let noisy = reading.noisy(reading.scaled(read.clone()));
         let logits = self.auxiliary.network.logits(&self.auxiliary.weights, noisy);
-        let mut found = loss::cross_entropy(logits, origins.clone()).backward();
+        let mut found = verdict::cross_entropy(logits, origins).backward();
         let Some(errors) = read.grad_remove(&mut found) else { return };
         let n = gradients[0].dims()[0];
         let slope = |(task, gradient): (usize, &Tensor<4>)| {
             Alignment::weight_gradient(gradient.clone(), errors.clone().narrow(0, task * n, n))
         };
         let slopes = gradients.iter().enumerate().map(slope).collect();
-        self.balance.alignment = self.balance.alignment.ascend(slopes, hyper.alignment_rate);
+        self.balance.alignment = self.balance.alignment.ascend(slopes, rate);
     }
 
     /// One step of the encoders and decoders.
@@ -306,10 +310,16 @@ impl Multitask {
         });
         let said = before
             .unwrap_or_else(|| self.auxiliary.network.logits(&self.auxiliary.weights, reading.noisy(scaled)));
+        self.control.begin_step(hyper);
+        if is_watched(hyper, players) {
+            self.control.watch(verdict::right(said.clone(), &origins).1, said.dims()[0]);
+        }
         self.measure(&tapped.decoded, &batch, (stacked, said, origins.clone()));
         if players != Players::Auxiliary {
             if self.setup.multitask_method.row().aligns {
-                self.align(&tapped.gradients, &origins, hyper, &reading);
+                let (rate, most) = self.setup.adversary(hyper, step);
+                let rate = self.control.turned(rate, most);
+                self.align(&tapped.gradients, &origins, rate, &reading);
             }
             self.main_step(step, &theta, shared, &tapped, hyper);
         }
@@ -325,8 +335,8 @@ impl Multitask {
         let right = hits(decoded.said[0].clone().reshape(batch.one_hot.dims()), batch.one_hot.clone()).count;
         let total = Tensor::cat(decoded.losses.clone(), 0).sum();
         let own = Tensor::cat(vec![total, right], 0);
-        let measured = Measured { logits: auxiliary_logits.clone(), auxiliary_logits, one_hot, gradient };
-        let auxiliary = add_measures(auxiliary, measured);
+        let logits = verdict::of_tensors(auxiliary_logits.clone(), one_hot.dims()[0]);
+        let auxiliary = add_step(auxiliary, Measured { logits, auxiliary_logits, one_hot, gradient });
         self.sums = Some((main.map_or(own.clone(), |main| main + own), auxiliary, steps + 1));
     }
 }

@@ -6,8 +6,9 @@ use super::{figures::PendingFigures, game::Multitask};
 use crate::{
     config::{Hyper, Players},
     gpu::images::DeviceImages,
-    nn::channel::Channel,
+    nn::{channel::Channel, verdict},
     scenario::{
+        controller::Controller,
         interface::{GradientTensors, Part, Scenario, State},
         measures::{PendingMeasures, Sums},
         player::Player,
@@ -24,7 +25,8 @@ impl Scenario for Multitask {
         let rest = auxiliary.dims()[0] - 2;
         let sums = Tensor::cat(vec![main, auxiliary.narrow(0, 2, rest)], 0);
         let batch_size = self.order.batch_size();
-        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors: self.tasks.len() * batch_size })
+        let gradient_tensors = self.tasks.len() * batch_size * self.auxiliary.network.places();
+        Some(PendingMeasures { sums, steps, batch_size, gradient_tensors })
     }
 
     fn gradient_tensors(&self, of: Part, indices: &[u32], hyper: &Hyper) -> GradientTensors {
@@ -32,14 +34,16 @@ impl Scenario for Multitask {
         let batch = self.images(of).gather(indices);
         let gradients = Self::stacked(&aligned);
         let read = Channel::of(hyper, self.setup.batch_size).looked_at(gradients.clone());
+        let said = self.auxiliary.network.logits(&self.auxiliary.weights, read);
         GradientTensors {
-            auxiliary_logits: self.auxiliary.network.logits(&self.auxiliary.weights, read),
+            auxiliary_logits: verdict::of_tensors(said, self.tasks.len() * indices.len()),
             logits: self.main.network.logits(&self.main.weights, batch.images.clone()),
             images: batch.images,
             one_hot: batch.one_hot,
             teacher_logits: None,
             before: self.setup.multitask_method.row().aligns.then(|| Self::stacked(&before)),
             gradients,
+            loss_gradients: None,
             origins: (0..self.tasks.len()).flat_map(|task| vec![task as u8; indices.len()]).collect(),
         }
     }
@@ -76,6 +80,10 @@ impl Scenario for Multitask {
         self.tasks.iter().map(|task| task.name().into()).collect()
     }
 
+    fn controller(&mut self) -> &mut Controller {
+        &mut self.control
+    }
+
     fn train(&self) -> &DeviceImages {
         &self.train
     }
@@ -87,6 +95,7 @@ impl Scenario for Multitask {
     fn state(&self) -> State {
         State {
             balance: Some(self.balance.state()),
+            control: self.control.clone(),
             sums: self
                 .sums
                 .clone()
@@ -98,6 +107,7 @@ impl Scenario for Multitask {
     fn restore(&mut self, state: State) {
         self.main.restore(state.main);
         self.auxiliary.restore(state.auxiliary);
+        self.control = state.control;
         if let Some(balance) = state.balance {
             self.balance.restore(&balance);
         }

@@ -23,7 +23,7 @@ use crate::{
     data::Dataset,
     nn::{Network, Optimizer, Weights, channel::Channel, network::Interface},
     runs::run_folder,
-    scenario::{State, Sums},
+    scenario::{Controller, State, Sums},
 };
 
 /// A checkpoint in memory, checked to be whole.
@@ -138,6 +138,7 @@ impl Checkpoint {
                 Some(Sums { parts, steps: progress.sums.as_ref()?.steps })
             }),
             draws: progress.map_or(Vec::new(), |progress| progress.draws.clone()),
+            control: Controller::resumed(header.control, device),
         }
     }
 

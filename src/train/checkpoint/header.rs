@@ -16,8 +16,8 @@ use crate::{
         MultitaskNetwork, Network,
         network::{Interface, Statistics},
     },
-    protocol::Places,
-    scenario::{auxiliary_network, distillation::ORIGINS, multitask},
+    protocol::{Places, Stopped},
+    scenario::{Control, auxiliary_network, distillation::ORIGINS, multitask},
 };
 
 /// Most outputs of a task.
@@ -53,6 +53,12 @@ pub struct Header {
     /// Name and outputs of each task of a multi-task run; what balances them is named `balance.alignment.class`, ...
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<(String, usize)>,
+    /// How early stopping ended its run, if it did: then the weights are those of the best evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
+    /// Where the controller of the adversary stood, if it had turned anything.
+    #[serde(default, skip_serializing_if = "Control::is_neutral")]
+    pub control: Control,
     /// Steps that the main network's optimiser took.
     pub(super) main_steps: u64,
     /// Steps that the auxiliary network's took.
@@ -149,6 +155,8 @@ impl Header {
             deviation: statistics.deviation.clone(),
             teacher: None,
             tasks: Vec::new(),
+            stopped: None,
+            control: Control::default(),
             main_steps: 0,
             auxiliary_steps: 0,
             progress: None,
@@ -209,6 +217,11 @@ impl Header {
     /// The same, of a run of several tasks.
     pub fn with_tasks(self, tasks: Vec<(String, usize)>) -> Self {
         Self { tasks, ..self }
+    }
+
+    /// The same, of a run that early stopping ended, if it did.
+    pub fn with_stopped(self, stopped: Option<Stopped>) -> Self {
+        Self { stopped, ..self }
     }
 
     /// The network of several tasks, where there are such.
@@ -283,6 +296,9 @@ impl Header {
         knobs::validate(&header.config).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
         if header.config.setup.scenario == ScenarioKind::Distillation && header.teacher.is_none() {
             return Err(CheckpointError::Metadata("it is of a distillation and names no teacher".into()));
+        }
+        if !header.control.is_sound() {
+            return Err(CheckpointError::Metadata("its controller of α is out of range".into()));
         }
         let is_multitask = header.config.setup.scenario == ScenarioKind::Multitask;
         let sound = |(name, outputs): &(String, usize)| {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     gpu::read_all,
     nn::{Optimizer, WeightSpec, Weights},
-    scenario::State,
+    scenario::{Control, State},
 };
 
 /// What stands in a tensor's name between the player's and the weight's: weights, first moments, second moments.
@@ -97,7 +97,10 @@ pub async fn write(
     header.progress = Some(Progress::of(&state, &under_way));
     let read =
         tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
-    let data = read_all(read).await.map_err(CheckpointError::Device)?;
+    let data = read_all(state.control.right().into_iter().fold(read, Transaction::register)).await;
+    let data = data.map_err(CheckpointError::Device)?;
+    let right = data.get(tensors.len()).and_then(|data| data.iter::<f32>().next());
+    header.control = Control { right: right.unwrap_or(0.0), ..state.control.control() };
     let views = tensors
         .iter()
         .zip(&data)
