@@ -177,6 +177,24 @@ fn nothing_in_the_documents_leads_nowhere() {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
+/// The lines in which a merge was left to be finished.
+fn unfinished(text: &str) -> Vec<usize> {
+    let is_mark = |line: &str| ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark));
+    (1..).zip(text.lines()).filter(|(_, line)| is_mark(line)).map(|(number, _)| number).collect()
+}
+
+#[test]
+fn no_merge_was_left_unfinished() {
+    let kinds = ["md", "toml", "html", "yml", "wgsl", "py", "mjs"];
+    let texts = kinds.iter().flat_map(|kind| files(root(), kind)).chain(SOURCES.iter().cloned());
+    let left: Vec<_> = texts
+        .map(|path| (unfinished(&fs::read_to_string(&path).unwrap()), path))
+        .filter(|(lines, _)| !lines.is_empty())
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(unfinished(&format!("a\n{} HEAD\nb\n{0}{0}", "<".repeat(7))), [2]);
+}
+
 #[test]
 fn the_readme_fits_one_look() {
     let bytes = fs::metadata(root().join("README.md")).unwrap().len();
