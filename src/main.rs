@@ -18,8 +18,8 @@ fn main() -> std::process::ExitCode {
         .init();
     tell_panics_once();
     match headless::parse(std::env::args_os()) {
-        Ok(headless::CommandLine { command: Some(command), .. }) => headless::run(command),
-        Ok(headless::CommandLine { command: None, window: options }) => window(&options),
+        Ok(headless::CommandLine { command: Some(command), .. }) => headless::run(command, window),
+        Ok(headless::CommandLine { command: None, window: options }) => window(&options, Vec::new()),
         Err(status) => status,
     }
 }
@@ -46,9 +46,13 @@ fn tell_panics_once() {
     }));
 }
 
-/// Opens the window, where there is a display to open it on. It shares its device with the trainer.
+/// Opens the window, where there is a display to open it on, with the charts of the runs at these paths. It shares its
+/// device with the trainer.
 #[cfg(not(target_arch = "wasm32"))]
-fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCode {
+fn window(
+    options: &great_lab::headless::WindowOptions,
+    open: Vec<std::path::PathBuf>,
+) -> std::process::ExitCode {
     use great_lab::{
         app::{Lab, Options},
         headless::{complain, error::HeadlessError, has_display, options::open_device},
@@ -74,7 +78,12 @@ fn window(options: &great_lab::headless::WindowOptions) -> std::process::ExitCod
         Err(error) => return complain(&error),
     };
     let commands = remote.commands.clone();
-    let lab = Options { run_at_once: options.run || linked.run, exit_after: options.exit_after() };
+    let lab = Options {
+        run_at_once: options.run || linked.run,
+        exit_after: options.exit_after(),
+        runs: options.runs(),
+        open,
+    };
     let ended = eframe::run_native(
         "GREAT Lab",
         native_options(opened.setup),

@@ -79,6 +79,8 @@ fn the_window_opens_trains_and_shows_it() {
         Command::new(env!("CARGO_BIN_EXE_great-lab"))
             .args(["--run", "--device", "cpu", "--data", &data, "--steps", "100000"])
             .args(["--set", "batch_size=16", "--set", "width=0.5", "--set", "histogram_every_steps=20"])
+            .arg("--runs")
+            .arg(folder.path().join("runs"))
             .env("DISPLAY", &display)
             .env_remove("WAYLAND_DISPLAY")
             .spawn()
@@ -101,4 +103,8 @@ fn the_window_opens_trains_and_shows_it() {
         let share = busy(&picture, columns, 0..8);
         assert!(share > 0.05, "the {name} column is blank: {share}");
     }
+    // The run has been kept since its first step.
+    let runs = std::fs::read_dir(folder.path().join("runs")).expect("a library");
+    let records = runs.filter(|run| run.as_ref().is_ok_and(|run| run.path().join("run.json").is_file()));
+    assert_eq!(records.count(), 1);
 }

@@ -75,6 +75,12 @@ impl Board {
         self.enlarged = None;
     }
 
+    /// Lets a pane fill the window, or puts it back.
+    pub fn toggle(&mut self, name: &str) {
+        let pane = self.panes.iter().map(|pane| pane.about().name).find(|known| *known == name);
+        self.enlarged = pane.filter(|pane| self.enlarged != Some(*pane));
+    }
+
     /// Puts an enlarged pane back; whether there was one.
     pub fn restore(&mut self) -> bool {
         self.enlarged.take().is_some()
@@ -85,7 +91,8 @@ impl Board {
 fn arrangement(panes: &[Box<dyn Pane>]) -> Tree<Name> {
     let mut tiles = Tiles::default();
     let columns = Column::ALL.map(|column| {
-        let of_column = panes.iter().map(|pane| pane.about()).filter(|about| about.column == column);
+        let of_column =
+            panes.iter().map(|pane| pane.about()).filter(|about| about.column == column && about.share > 0.0);
         let children: Vec<_> = of_column.map(|about| (tiles.insert_pane(about.name), about.share)).collect();
         (linear(&mut tiles, LinearDir::Vertical, &children), column.share())
     });

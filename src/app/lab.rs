@@ -1,5 +1,7 @@
 //! The window itself, frame by frame: what came in, what is wanted, the picture.
 
+use std::path::{Path, PathBuf};
+
 use egui::{Context, Frame, Margin, Panel, Rect, Ui, ViewportCommand};
 use tokio::sync::mpsc;
 use web_time::{Duration, Instant};
@@ -8,13 +10,18 @@ use crate::app::bars::{shortcuts, status, toolbar};
 use crate::app::board::Board;
 use crate::app::draw::theme::{self, Palette};
 use crate::app::pane::{About, Scope};
+use crate::app::panes;
 use crate::app::run::controls::Controls;
 use crate::app::run::export::Exports;
 use crate::app::run::history::{Consequence, History};
 use crate::app::run::script;
+use crate::app::run::shelf::{News, Shelf};
 use crate::config::{Config, link};
 use crate::platform::{self, FileAnswer};
 use crate::protocol::{Activity, Command, Event, Failure, Remote};
+use crate::runs::bundle::EXTENSION;
+use crate::runs::librarian::{Ask, Source};
+use crate::runs::recording;
 
 /// Time between frames where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
 /// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.
@@ -25,16 +32,25 @@ const ANSWERING: Duration = Duration::from_millis(100);
 const IDLE: Duration = Duration::from_millis(500);
 /// Time between two changes of a page's address: browsers refuse more than about six a second.
 const REMEMBER_AFTER: Duration = Duration::from_millis(400);
+/// Time between two checkpoints of a run, to be kept with it, while it rests and while it goes on: each is a read of all
+/// weights.
+const BETWEEN_CHECKPOINTS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(60)];
+/// How long a closed window waits for what is kept of its run.
+const CLOSING: Duration = Duration::from_secs(5);
 /// Events taken in one frame at most, so that a flood cannot freeze the window.
 const EVENTS_A_FRAME: usize = 1024;
 
 /// How the window starts and ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// Train as soon as the run is ready.
     pub run_at_once: bool,
     /// Close the window after so long; for tests and demonstrations.
     pub exit_after: Option<Duration>,
+    /// Where runs are kept; none are where there is no place.
+    pub runs: Option<PathBuf>,
+    /// Runs to open: the first is shown, the others beside it.
+    pub open: Vec<PathBuf>,
 }
 
 /// The window of the lab.
@@ -44,6 +60,9 @@ pub struct Lab {
     history: History,
     board: Board,
     exports: Exports,
+    shelf: Shelf,
+    /// The step and the time of the last checkpoint that was asked for to be kept with the run.
+    kept: Option<(u64, Instant)>,
     options: Options,
     opened: Instant,
     shortcuts_open: bool,
@@ -57,8 +76,11 @@ pub struct Lab {
 
 impl Lab {
     /// A window on the trainer at the other end of `remote`, which was started with `config`.
-    pub fn new(ctx: &Context, remote: Remote, config: Config, options: Options) -> Self {
+    pub fn new(ctx: &Context, remote: Remote, config: Config, mut options: Options) -> Self {
         theme::install(ctx);
+        let wake = ctx.clone();
+        let open = std::mem::take(&mut options.open);
+        let shelf = Shelf::new(options.runs.take(), open, move || wake.request_repaint());
         let remembered = (link::write(&config), Instant::now());
         Self {
             events: remote.events,
@@ -66,6 +88,8 @@ impl Lab {
             history: History::default(),
             board: Board::default(),
             exports: Exports::default(),
+            shelf,
+            kept: None,
             options,
             opened: Instant::now(),
             shortcuts_open: false,
@@ -115,6 +139,7 @@ impl Lab {
     /// What came in, and when to look again; also where the window is hidden and nothing is drawn.
     fn listen(&mut self, ctx: &Context) {
         self.drain();
+        self.keep();
         self.take_files(ctx);
         self.controls.flush();
         self.tell_page();
@@ -155,6 +180,8 @@ impl Lab {
             history: &mut self.history,
             controls: &mut self.controls,
             exports: &mut self.exports,
+            shelf: &mut self.shelf,
+            is_kept: false,
             palette,
         };
         shortcuts::handle(&ctx, &mut scope, &mut self.board, &mut self.shortcuts_open);
@@ -168,6 +195,9 @@ impl Lab {
         self.shortcuts_open ^= wanted.shortcuts;
         if wanted.arrange {
             self.board.arrange();
+        }
+        if wanted.runs {
+            self.board.toggle(panes::RUNS);
         }
         let notice = scope.history.info.as_ref().and_then(|info| info.device.notice.clone());
         if let Some(notice) = notice.filter(|notice| self.notice_dismissed.as_ref() != Some(notice)) {
@@ -185,10 +215,51 @@ impl Lab {
             panel.show(ui, |ui| status::failures_ui(ui, &mut scope));
         }
         let frame = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(6, 0));
-        egui::CentralPanel::default().frame(frame).show(ui, |ui| self.board.ui(ui, &mut scope));
         shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open);
+        self.panes_ui(ui, bar, frame, palette);
         drop_hint(&ctx, &palette);
         self.controls.flush();
+    }
+
+    /// The panes, of the present run or of one that was kept.
+    fn panes_ui(&mut self, ui: &mut Ui, bar: Frame, frame: Frame, palette: Palette) {
+        // A pane may put it away, and needs the shelf meanwhile.
+        let shown = self.shelf.shown.take();
+        let Some(mut kept) = shown else {
+            let mut scope = Scope {
+                history: &mut self.history,
+                controls: &mut self.controls,
+                exports: &mut self.exports,
+                shelf: &mut self.shelf,
+                is_kept: false,
+                palette,
+            };
+            egui::CentralPanel::default().frame(frame).show(ui, |ui| self.board.ui(ui, &mut scope));
+            return;
+        };
+        let line = bar.fill(palette.shade(palette.main, 0.14));
+        let panel = Panel::top("kept run").frame(line).exact_size(26.0).show_separator_line(false);
+        let is_closed = panel.show(ui, |ui| status::kept_ui(ui, &palette, &kept)).inner;
+        let ctx = ui.ctx().clone();
+        kept.history.look_at_names(|name| theme::can_draw(&ctx, name));
+        // What is held against a run, and what is said, are the window's.
+        std::mem::swap(&mut kept.history.baseline, &mut self.history.baseline);
+        let mut scope = Scope {
+            history: &mut kept.history,
+            controls: &mut kept.controls,
+            exports: &mut self.exports,
+            shelf: &mut self.shelf,
+            is_kept: true,
+            palette,
+        };
+        egui::CentralPanel::default().frame(frame).show(ui, |ui| self.board.ui(ui, &mut scope));
+        std::mem::swap(&mut kept.history.baseline, &mut self.history.baseline);
+        if let Some(notice) = kept.history.notice.take() {
+            self.history.notice = Some(notice);
+        }
+        if !is_closed && self.shelf.shown.is_none() {
+            self.shelf.shown = Some(kept);
+        }
     }
 
     /// What each pane says of itself, column by column.
@@ -209,20 +280,51 @@ impl Lab {
     fn drain(&mut self) {
         for _ in 0..EVENTS_A_FRAME {
             let Ok(event) = self.events.try_recv() else { break };
+            if let Some(keeper) = self.shelf.keeper() {
+                keeper.take(&event);
+            }
             match self.history.accept(event) {
                 Some(Consequence::Started(config)) => {
+                    self.kept = None;
+                    self.shelf.begin(self.history.run());
                     self.controls.started(*config);
                     if std::mem::take(&mut self.options.run_at_once) {
                         self.controls.send(Command::Run);
                     }
                 }
-                Some(Consequence::Save(bytes)) => {
+                Some(Consequence::Save(bytes)) if self.controls.is_saved() => {
                     let name = format!("great-lab-step-{}.safetensors", self.history.step());
                     self.exports.await_answer(platform::save_bytes(&name, bytes));
                 }
-                Some(Consequence::Failed) => self.controls.load_failed(),
-                None => {}
+                Some(Consequence::Failed) => self.controls.failed(),
+                Some(Consequence::Save(_)) | None => {}
             }
+        }
+    }
+
+    /// Has the run kept: what came of the library, and from time to time a checkpoint.
+    fn keep(&mut self) {
+        for news in self.shelf.advance() {
+            match news {
+                News::Notice(notice) => self.history.notice = Some(notice),
+                News::Trouble(what, advice) => {
+                    self.history.fail(Failure { run: self.history.run(), what, advice });
+                }
+                News::Save(name, bytes) => self.exports.await_answer(platform::save_bytes(&name, bytes)),
+            }
+        }
+        if std::mem::take(&mut self.shelf.has_opened) {
+            self.board.restore();
+        }
+        // Before the first step nothing is kept, and so no checkpoint.
+        let (step, is_running) = (self.history.step(), self.history.activity() == Activity::Running);
+        let (last, at) = *self.kept.get_or_insert_with(|| (step, Instant::now()));
+        if self.shelf.keeper().is_some()
+            && step > last
+            && at.elapsed() > BETWEEN_CHECKPOINTS[usize::from(is_running)]
+        {
+            self.kept = Some((step, Instant::now()));
+            self.controls.keep();
         }
     }
 
@@ -236,7 +338,17 @@ impl Lab {
         for answer in self.exports.advance(ctx) {
             match answer {
                 FileAnswer::Saved(name) => self.history.notice = Some(format!("Saved {name}.")),
+                FileAnswer::Opened(name, bytes) if name.ends_with(&format!(".{EXTENSION}")) => {
+                    // Where there is no library to take it into, it can be looked at all the same.
+                    match self.shelf.absent {
+                        None => self.shelf.ask(Ask::Import(name, bytes)),
+                        Some(_) => self.shelf.show(Source::Bundle(name, bytes)),
+                    }
+                }
                 FileAnswer::Opened(_, bytes) => self.controls.send(Command::Load(bytes)),
+                FileAnswer::Folder(folder) if Path::new(&folder).join(recording::FILE).is_file() => {
+                    self.shelf.show(Source::Path(folder.into()));
+                }
                 FileAnswer::Folder(folder) => self.controls.open_data(folder),
                 FileAnswer::Nothing => {
                     self.history.notice = Some(platform::NO_FILE.into());
@@ -257,7 +369,8 @@ impl Lab {
             || self.history.auditing();
         let answers = self.history.activity() == Activity::Preparing
             || self.controls.awaits_answer()
-            || self.exports.is_busy();
+            || self.exports.is_busy()
+            || self.shelf.is_busy();
         ctx.request_repaint_after(match (works, answers) {
             (true, _) if self.history.computes_on_gpu() => platform::FRAME_ON_GPU,
             (_, true) => ANSWERING,
@@ -286,6 +399,16 @@ fn drop_hint(ctx: &Context, palette: &Palette) {
         egui::FontId::proportional(20.0),
         palette.text,
     );
+}
+
+impl Drop for Lab {
+    /// What is kept of the run is whole when the window is gone.
+    fn drop(&mut self) {
+        self.drain();
+        if let Some(keeper) = self.shelf.keeper() {
+            keeper.end(CLOSING);
+        }
+    }
 }
 
 impl eframe::App for Lab {

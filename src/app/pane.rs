@@ -6,6 +6,7 @@ use crate::app::draw::theme::Palette;
 use crate::app::run::controls::Controls;
 use crate::app::run::export::Exports;
 use crate::app::run::history::History;
+use crate::app::run::shelf::Shelf;
 use crate::config::ScenarioKind;
 use crate::show::Table;
 
@@ -47,7 +48,7 @@ pub struct About {
     pub scenarios: &'static [ScenarioKind],
     /// Where it stands at first.
     pub column: Column,
-    /// Its share of the column's height.
+    /// Its share of the column's height; a pane without one lies in no column and fills the window when it is asked for.
     pub share: f32,
 }
 
@@ -71,6 +72,10 @@ pub struct Scope<'a> {
     pub controls: &'a mut Controls,
     /// Files being asked for.
     pub exports: &'a mut Exports,
+    /// Runs that were kept.
+    pub shelf: &'a mut Shelf,
+    /// Whether `history` and `controls` are those of a run that was kept: nothing can be asked of it.
+    pub is_kept: bool,
     /// The colours.
     pub palette: Palette,
 }

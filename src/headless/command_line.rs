@@ -1,6 +1,7 @@
 //! What people may type: every command, its flags and examples, and how a refusal reads.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -8,10 +9,11 @@ use clap::error::ErrorKind;
 
 use crate::headless::bench::BenchOptions;
 use crate::headless::compare::CompareOptions;
-use crate::headless::error::BAD_INPUT;
+use crate::headless::error::{BAD_INPUT, HeadlessError};
 use crate::headless::evaluate::EvaluateOptions;
 use crate::headless::options::{RunOptions, knobs_help};
 use crate::headless::print::say;
+use crate::headless::runs::{RunsOptions, library};
 use crate::headless::train::{DistillOptions, MultitaskOptions, TrainOptions};
 
 const LAB_EXAMPLES: &str = "\
@@ -23,6 +25,8 @@ Examples:
   great-lab distill --fraction 0.05          train a student beside a teacher
   great-lab multitask --method great         train tasks over a shared encoder
   great-lab evaluate runs/a                  attack what was trained
+  great-lab runs                             what the window has kept
+  great-lab open runs/a                      look at a run again
   great-lab bench                            how fast a step is here
   great-lab devices                          what there is to compute on";
 
@@ -95,6 +99,27 @@ Examples:
 The images are noise: no step's time depends on what it sees. First step: from the start of a process of its own.
 Memory: what burn reserved on a GPU, the most that was resident on a CPU.";
 
+const RUNS_EXAMPLES: &str = "\
+Examples:
+  great-lab runs
+  great-lab runs list great alpha=0.3
+  great-lab runs rename great+greace-fashion-mnist-seed1 'wider, longer'
+  great-lab runs tag great+greace-fashion-mnist-seed1 paper table-2
+  great-lab runs delete great-fashion-mnist-seed1-2
+  great-lab runs undelete great-fashion-mnist-seed1-2
+  great-lab runs export 'wider, longer' --out wider.greatlab
+  great-lab runs import ~/Downloads/wider.greatlab
+  great-lab runs --runs runs --json          what 'train' has written, for programs
+
+The window keeps each of its runs by itself. Exit status: 0 done, 1 failed, 2 bad input.";
+
+const OPEN_EXAMPLES: &str = "\
+Examples:
+  great-lab open runs/a
+  great-lab open wider.greatlab narrower.greatlab
+
+Several are shown one over the other. Nothing is trained, and a bundle is not taken into the library by it.";
+
 /// GREAT Lab: gradient adversarial training of neural networks, to watch and to steer.
 ///
 /// Without a command it opens the window.
@@ -118,6 +143,9 @@ pub struct WindowOptions {
     /// Close the window after this number of seconds
     #[arg(long, value_name = "SECONDS", hide = true)]
     exit_after: Option<u64>,
+    /// Where the window keeps its runs [default: a folder among this system's for what programs keep]
+    #[arg(long, value_name = "DIR")]
+    runs: Option<PathBuf>,
     /// What a run is.
     #[command(flatten)]
     pub options: RunOptions,
@@ -127,6 +155,35 @@ impl WindowOptions {
     /// When the window closes by itself: for tests and demonstrations.
     pub fn exit_after(&self) -> Option<std::time::Duration> {
         self.exit_after.map(std::time::Duration::from_secs)
+    }
+
+    /// Where its runs are kept; none where the system has no place, and none is named.
+    pub fn runs(&self) -> Option<PathBuf> {
+        library(self.runs.as_deref()).ok().map(|library| library.root().to_path_buf())
+    }
+}
+
+/// The flags of `great-lab open`.
+#[derive(clap::Args, Debug)]
+pub struct OpenOptions {
+    /// Run folders, or bundles
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Of the window.
+    #[command(flatten)]
+    pub window: WindowOptions,
+}
+
+impl OpenOptions {
+    /// Whether there is something at every path; what it is the window says.
+    ///
+    /// # Errors
+    /// [`HeadlessError::Unreadable`], of the first that is not there.
+    pub fn sources(&self) -> Result<(), HeadlessError> {
+        let unreadable = |path: &PathBuf| {
+            path.metadata().err().map(|source| HeadlessError::Unreadable { path: path.clone(), source })
+        };
+        self.paths.iter().find_map(unreadable).map_or(Ok(()), Err)
     }
 }
 
@@ -150,6 +207,12 @@ pub enum Command {
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
     Evaluate(Box<EvaluateOptions>),
+    /// List, rename, delete, pass on the runs that the window has kept
+    #[command(after_help = RUNS_EXAMPLES)]
+    Runs(RunsOptions),
+    /// Open the window on the charts of runs that were kept
+    #[command(after_help = OPEN_EXAMPLES)]
+    Open(Box<OpenOptions>),
     /// Measure a training step: time, memory, and where the time goes
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchOptions),

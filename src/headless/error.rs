@@ -8,6 +8,7 @@ use crate::gpu::DeviceError;
 use crate::headless::files::charts::ChartError;
 use crate::headless::train::refusal::GoingOnError;
 use crate::protocol::Failure;
+use crate::runs::library::LibraryError;
 use crate::runs::record::RecordError;
 use crate::runs::write::FolderError;
 use crate::runs::writer::EarlierError;
@@ -106,6 +107,9 @@ pub enum HeadlessError {
     /// The run folder could not be made or written.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Something cannot be done in the library of runs.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
     /// A chart could not be drawn.
     #[error(transparent)]
     Chart(#[from] ChartError),
@@ -155,6 +159,8 @@ impl HeadlessError {
             | Self::Device(_)
             | Self::Flag { .. }
             | Self::NotStarted(_) => BAD_INPUT,
+            Self::Library(LibraryError::Refused { .. } | LibraryError::Folder(_)) => FAILED,
+            Self::Library(_) => BAD_INPUT,
             Self::Folder(error) if error.is_refusal() => BAD_INPUT,
             Self::Folder(_)
             | Self::Chart(_)

@@ -11,8 +11,10 @@ pub mod interrupt;
 pub mod options;
 mod print;
 pub mod progress;
+pub mod runs;
 pub mod train;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 pub use command_line::{Command, CommandLine, WindowOptions, has_display, parse};
@@ -21,8 +23,8 @@ use error::HeadlessError;
 use interrupt::Completed;
 use print::{print, say};
 
-/// Obeys `command` and says what went wrong, if anything, in one line.
-pub fn run(command: Command) -> ExitCode {
+/// Obeys `command` and says what went wrong, if anything, in one line; what needs the window is done by `window`.
+pub fn run(command: Command, window: impl FnOnce(&WindowOptions, Vec<PathBuf>) -> ExitCode) -> ExitCode {
     let outcome = match command {
         Command::Train(options) => train::train(*options),
         Command::Distill(options) => train::distill(*options),
@@ -31,6 +33,11 @@ pub fn run(command: Command) -> ExitCode {
         Command::Evaluate(options) => evaluate::evaluate(&options),
         Command::Bench(options) => match bench::bench(&options) {
             Ok(status) => return status,
+            Err(error) => Err(error),
+        },
+        Command::Runs(options) => runs::runs(options),
+        Command::Open(options) => match options.sources() {
+            Ok(()) => return window(&options.window, options.paths),
             Err(error) => Err(error),
         },
         Command::Devices => print(&devices::list()).map(|()| Completed::Finished),

@@ -62,7 +62,7 @@ async fn show(runner: &WebRunner) -> Result<(), JsValue> {
     platform::listen_for_drops()?;
     let remote =
         spawn(linked.config.clone(), &opened, Delivery::Latest).map_err(|error| error.to_string())?;
-    let options = Options { run_at_once: linked.run, exit_after: None };
+    let options = Options { run_at_once: linked.run, ..Options::default() };
     let to_time = opened.clone();
     let create = move |context: &CreationContext<'_>| {
         let mut lab = Lab::new(&context.egui_ctx, remote, linked.config, options);

@@ -78,7 +78,8 @@ pub fn pick_folder() -> Asked {
 }
 
 /// What dropping something onto the window is good for.
-pub const DROP_HINT: &str = "Drop a folder to train on its data, or a checkpoint to load it.";
+pub const DROP_HINT: &str =
+    "Drop a folder to train on its data, a checkpoint to load it, or a kept run to look at it.";
 
 /// Takes what was dropped onto the window: folders as they are, files with what is in them. Never blocks.
 pub fn open_dropped(paths: Vec<std::path::PathBuf>) -> Vec<Asked> {
@@ -143,6 +144,40 @@ pub fn system_font() -> Option<Vec<u8>> {
 /// What gives the lab a font for more characters.
 pub const FONT_ADVICE: &str =
     "Install a font that has them, such as fonts-noto-cjk, or name a font's file in GREAT_LAB_FONT.";
+
+/// Where this system keeps what programs leave behind, in a folder of the lab's own; none where it does not say where a
+/// person's files are.
+pub fn data_folder() -> Option<std::path::PathBuf> {
+    let folder = |variable: &str| {
+        let path = std::env::var_os(variable).map(std::path::PathBuf::from)?;
+        // What is not absolute would be another folder for each folder that the lab is started in.
+        path.is_absolute().then_some(path)
+    };
+    let base = if cfg!(target_os = "windows") {
+        folder("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        folder("XDG_DATA_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/share")))
+    };
+    base.map(|base| base.join("great-lab"))
+}
+
+/// Why no runs are kept.
+pub const NO_RUNS: &str = "No folder is known in which runs could be kept: name one with --runs.";
+
+/// Runs `work` on a thread of its own, named after `name`, beside all else.
+///
+/// # Errors
+/// Where the operating system gives no thread.
+pub fn aside(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    spawn_blocking(name, work)
+}
+
+/// A number that tells this process from others that run.
+pub fn process() -> u32 {
+    std::process::id()
+}
 
 /// What people pass on to share the run that `fragment` describes: it goes behind a page's address, or after `--link`.
 pub fn share(fragment: &str) -> String {

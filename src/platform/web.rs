@@ -105,6 +105,27 @@ async fn macrotask() {
     channel.port1().close();
 }
 
+/// Where runs would be kept: nowhere yet.
+pub fn data_folder() -> Option<PathBuf> {
+    None
+}
+
+/// Why no runs are kept.
+pub const NO_RUNS: &str = "A page keeps no runs yet; the program does.";
+
+/// What would run beside all else: a page has one thread.
+///
+/// # Errors
+/// Always.
+pub fn aside(_name: &str, _work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    Err(std::io::Error::other("a page has one thread"))
+}
+
+/// A number that would tell this process from others.
+pub fn process() -> u32 {
+    0
+}
+
 /// What it means that no file came.
 pub const NO_FILE: &str = "No file was chosen.";
 

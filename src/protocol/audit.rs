@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::exact;
 use super::run::RunId;
 
 /// One check of whether the figures of a robustness report can be trusted (Athalye et al. 2018; Carlini et al. 2019).
@@ -32,7 +33,7 @@ pub enum Verdict {
 }
 
 /// Whether robustness figures can be trusted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Audited {
     /// Which run.
     pub run: RunId,
@@ -41,6 +42,7 @@ pub struct Audited {
     /// Whether this is the last of the audit.
     pub complete: bool,
     /// Share of the work done, in [0, 1].
+    #[serde(with = "exact")]
     pub progress: f64,
     /// Check by check, in the order in which they are shown.
     pub lights: Vec<Light>,

@@ -1,5 +1,6 @@
 //! What a face asks of the trainer, and what the trainer tells its face.
 
+use serde::{Deserialize, Serialize};
 use web_time::Duration;
 
 use super::audit::Audited;
@@ -74,7 +75,7 @@ impl Cadence {
 }
 
 /// A checkpoint of a run under way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpointed {
     /// Which run.
     pub run: RunId,
@@ -85,7 +86,8 @@ pub struct Checkpointed {
 }
 
 /// What the trainer tells its face.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// A run is set up and about to begin, paused.
     Started(Box<RunInfo>),
@@ -172,7 +174,8 @@ impl From<Audited> for Event {
 }
 
 /// What the trainer is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Activity {
     /// Reading data, making networks, compiling.
     Preparing,
@@ -185,7 +188,7 @@ pub enum Activity {
 }
 
 /// What the trainer is doing, and where it stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunState {
     /// Which run.
     pub run: RunId,
@@ -196,7 +199,7 @@ pub struct RunState {
 }
 
 /// What failed, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Which run; 0 where none had begun.
     pub run: RunId,

@@ -4,6 +4,7 @@
 
 mod audit;
 mod channel;
+pub mod exact;
 mod gradients;
 #[doc(hidden)]
 pub mod made_up;

@@ -7,7 +7,7 @@ use super::run::RunId;
 
 /// How often the origin of a held-out gradient tensor is read: what the running auxiliary network no longer reads, a new
 /// one may still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probed {
     /// Which run.
     pub run: RunId,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::exact;
 use super::run::RunId;
 use crate::config::{AttackKind, Norm, TargetKind};
 
@@ -45,7 +46,7 @@ pub struct Stopped {
 }
 
 /// Robust accuracy on held-out images, attack by attack.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Robustness {
     /// Which run.
     pub run: RunId,
@@ -54,15 +55,18 @@ pub struct Robustness {
     /// Whether this is the last of the evaluation.
     pub complete: bool,
     /// Share of the work done, in [0, 1].
+    #[serde(with = "exact")]
     pub progress: f64,
     /// Accuracy without attack.
     pub clean: Share,
     /// The same balanced over the classes; see [`balanced`].
+    #[serde(with = "exact")]
     pub clean_balanced: f64,
     /// Images attacked of each class.
     pub class_images: Vec<u32>,
     /// The standard deviation of the network's inputs, pixels in [0, 1], the mean over their channels: what turns an ε into
     /// that of standardised inputs. None where it is not known, or nothing varies.
+    #[serde(with = "exact")]
     pub input_deviation: Option<f64>,
     /// Attack by attack, in the order asked for.
     pub curves: Vec<Curve>,
@@ -141,13 +145,14 @@ impl WorstCase {
 }
 
 /// What one threat had classes taken for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mistakes {
     /// The attack.
     pub attack: AttackKind,
     /// What it aims at.
     pub target: TargetKind,
     /// Its radius.
+    #[serde(with = "exact")]
     pub epsilon: f64,
     /// Images by true class (row) and what was said (column), `K × K`.
     pub confusion: Vec<u32>,
@@ -155,7 +160,7 @@ pub struct Mistakes {
 
 /// Accuracy against ε where each image counts as wrong if any attack of one norm, at ε or below, or none at all, makes it
 /// so.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WorstCase {
     /// The geometry of ε.
     pub norm: Norm,
@@ -163,14 +168,16 @@ pub struct WorstCase {
     pub points: Vec<Point>,
     /// The median over the images of the smallest radius that fooled them, among those attacked with; 0 where they are
     /// wrong without attack, none where half of them never were fooled.
+    #[serde(with = "exact")]
     pub median: Option<f64>,
     /// The smallest distance at which an attack of that norm had each image misclassified: 0 without attack, infinite where
     /// it never was. An upper bound of the smallest there is.
+    #[serde(with = "exact")]
     pub smallest: Vec<f64>,
 }
 
 /// Accuracy against ε for one attack and target.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// The attack.
     pub attack: AttackKind,
@@ -181,13 +188,15 @@ pub struct Curve {
 }
 
 /// One radius of a [`Curve`].
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// The radius.
+    #[serde(with = "exact")]
     pub epsilon: f64,
     /// Images still classified correctly.
     pub robust: Share,
     /// The same balanced over the classes; see [`balanced`].
+    #[serde(with = "exact")]
     pub balanced: f64,
     /// Images predicted as the attack's target; none for untargeted attacks.
     pub fooled: Share,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use web_time::Duration;
 
+use super::exact;
 use crate::config::{Config, DeviceInfo, Hyper};
 
 /// Number of a run, counted from 1 by the trainer at each start or reset; events of an older run are stale.
@@ -29,7 +30,7 @@ impl Places {
 }
 
 /// The facts of a run that do not change.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunInfo {
     /// Which run.
     pub run: RunId,
@@ -50,6 +51,7 @@ pub struct RunInfo {
     pub image_shape: [usize; 3],
     /// The standard deviation of the main network's inputs, pixels in [0, 1], the mean over the channels; none where they
     /// do not vary.
+    #[serde(with = "exact")]
     pub input_deviation: Option<f64>,
     /// Images that the main network is trained on.
     pub train_images: usize,
@@ -64,7 +66,7 @@ pub struct RunInfo {
 }
 
 /// How far the training of a teacher is; loss and accuracy are averages since the last one of these.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preparing {
     /// Which run.
     pub run: RunId,
@@ -73,38 +75,48 @@ pub struct Preparing {
     /// Of how many.
     pub steps: u64,
     /// Its cross-entropy on the training images.
+    #[serde(with = "exact")]
     pub loss: f64,
     /// Share of the training batches that it gets right.
+    #[serde(with = "exact")]
     pub accuracy: f64,
 }
 
 /// Averages over the steps since the last report.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Report {
     /// Which run.
     pub run: RunId,
     /// Steps done.
     pub step: u64,
     /// Passes over the training data done.
+    #[serde(with = "exact")]
     pub epoch: f64,
     /// Time spent training since the run began.
     pub elapsed: Duration,
     /// Training steps a second since the last report.
+    #[serde(with = "exact")]
     pub steps_per_second: f64,
     /// The knobs of the last step.
     pub hyper: Hyper,
     /// α of the last step, ramp and `alpha_target` included; of tasks whose alignment rate `alpha_target` turns, that rate,
     /// and of other tasks 0.
+    #[serde(with = "exact")]
     pub alpha: f64,
     /// Cross-entropy `J` of the main network on what it was trained on.
+    #[serde(with = "exact")]
     pub loss: f64,
     /// Share of the training batch that the main network gets right.
+    #[serde(with = "exact")]
     pub accuracy: f64,
     /// Cross-entropy of the auxiliary network on the gradient tensors, before its step.
+    #[serde(with = "exact")]
     pub auxiliary_loss: f64,
     /// Share of gradient tensors whose origin the auxiliary network reads.
+    #[serde(with = "exact")]
     pub auxiliary_accuracy: f64,
     /// Root mean square of the gradient tensors, over batch and pixels.
+    #[serde(with = "exact")]
     pub gradient_rms: f64,
     /// Gradient tensors by true origin (row) and what the auxiliary network said (column), row by row.
     pub confusion: Vec<u32>,

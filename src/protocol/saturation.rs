@@ -1,6 +1,9 @@
 //! What is left of the gradients of held-out images: how far `f32` rounds them away, and how far they stand above the noise
 //! through which the auxiliary network reads them.
 
+use serde::{Deserialize, Serialize};
+
+use super::exact;
 use super::robustness::Share;
 use super::run::RunId;
 
@@ -42,7 +45,7 @@ pub const MARGIN_BARS: usize = MARGIN_EDGES.len() + 1;
 
 /// What is left of the gradients of some held-out images. Of several tasks it is the class's gradient at the shared
 /// representation, and behind the alignment layers.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Saturation {
     /// Which run.
     pub run: RunId,
@@ -51,6 +54,7 @@ pub struct Saturation {
     /// Image by image.
     pub images: Vec<ImageMargin>,
     /// Mean over images and classes of the main logits: a push on all of them shows here, and softmax does not see it.
+    #[serde(with = "exact")]
     pub mean_logit: f64,
     /// Origin by origin, in the order of the confusion: what the auxiliary network takes gradient tensors for.
     pub masses: Vec<Mass>,
@@ -59,7 +63,7 @@ pub struct Saturation {
 }
 
 /// How sure the main network is of an image.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImageMargin {
     /// Its number among the held-out images.
     pub index: u32,
@@ -68,30 +72,37 @@ pub struct ImageMargin {
     /// What the network says.
     pub said: u8,
     /// The label's logit less the largest other one.
+    #[serde(with = "exact")]
     pub margin: f32,
     /// Probability of the label, as the softmax in `f32` rounds it.
+    #[serde(with = "exact")]
     pub probability: f32,
     /// Whether every entry of its gradient tensor is exactly 0.
     pub is_zero: bool,
 }
 
 /// The share of `S = softmax(a')` that lies on one origin; those of all origins sum to 1.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mass {
     /// On gradient tensors that come from there.
+    #[serde(with = "exact")]
     pub right: f64,
     /// On others: with GREACE, β times this is how hard the class's logit is pushed down.
+    #[serde(with = "exact")]
     pub wrong: f64,
 }
 
 /// Gradients beside the noise that is added to them once they are scaled.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoiseLevel {
     /// Its standard deviation.
+    #[serde(with = "exact")]
     pub deviation: f64,
     /// The same in the units of a gradient tensor's entries, before they are scaled.
+    #[serde(with = "exact")]
     pub in_gradient: f64,
     /// Root mean square of the scaled gradient tensors of each origin over the noise's deviation.
+    #[serde(with = "exact")]
     pub signal: Vec<f64>,
 }
 
@@ -145,7 +156,7 @@ impl ImageMargin {
 }
 
 /// Held-out images, to be looked at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pictures {
     /// Which run.
     pub run: RunId,
@@ -154,6 +165,7 @@ pub struct Pictures {
     /// `[C, H, W]` of each.
     pub shape: [usize; 3],
     /// Pixels in [0, 1], image by image, `C × H × W`, row by row.
+    #[serde(with = "exact")]
     pub pixels: Vec<f32>,
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::exact;
 use super::nullable;
 use super::run::RunId;
 
@@ -58,19 +59,22 @@ impl Figure {
 }
 
 /// How well several tasks are learned, on held-out images.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskFigures {
     /// Names of the tasks, `M` of them.
     pub tasks: Vec<String>,
     /// The figures of each on all held-out images; the first of a task is its test error.
     pub figures: Vec<Vec<Figure>>,
     /// Norms of the tasks' gradients at the shared representation, before and behind the alignment layers, over a batch.
+    #[serde(with = "exact")]
     pub norms: [Vec<f64>; 2],
     /// Cosines of the angles between them, `M × M`, before and behind.
+    #[serde(with = "exact")]
     pub cosines: [Vec<f64>; 2],
     /// Height and width of the representation.
     pub map: [usize; 2],
     /// The weights of each task's alignment layer, averaged over the channels: `[H', W']`.
+    #[serde(with = "exact")]
     pub alignment: Vec<Vec<f32>>,
     /// A few images.
     pub shown: Vec<TaskSample>,
@@ -109,16 +113,18 @@ impl TaskFigures {
 }
 
 /// An image, what was to be said of it, and what was said.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskSample {
     /// What the encoder read, `[H, W]`.
+    #[serde(with = "exact")]
     pub input: Vec<f32>,
     /// For each task what is so and what was said: `[C, H, W]`, `K` numbers of a class.
+    #[serde(with = "exact")]
     pub tasks: Vec<[Vec<f32>; 2]>,
 }
 
 /// The figures of several tasks at a step of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Tasks {
     /// Which run.
     pub run: RunId,

@@ -44,7 +44,12 @@ impl RunFolder {
             return Err(FolderError::IsAFolder(folder));
         }
         try_folder(path)?;
-        Ok(Self { path: path.into(), rescue: Rescue::default(), was_gone: false, is_said: false })
+        Ok(Self::at(path.into()))
+    }
+
+    /// A folder that somebody else has made, or will make: nothing is tried.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path, rescue: Rescue::default(), was_gone: false, is_said: false }
     }
 
     /// Where it is.
@@ -93,8 +98,8 @@ impl RunFolder {
     }
 }
 
-/// The first folder of `runs/<mode>-<data>-seed<seed>`, `…-2`, `…-3` that is not there.
-pub fn default_path(setup: &Setup) -> PathBuf {
+/// What a run is called unless somebody says otherwise: `<mode>-<data>-seed<seed>`.
+pub fn default_name(setup: &Setup) -> String {
     let data = Path::new(&setup.data).file_name().map(|name| name.to_string_lossy().into_owned());
     let data: String = data
         .unwrap_or_else(|| "data".into())
@@ -106,7 +111,12 @@ pub fn default_path(setup: &Setup) -> PathBuf {
         ScenarioKind::Distillation => "distillation-",
         ScenarioKind::Multitask => "multitask-",
     };
-    let stem = format!("runs/{scenario}{}-{data}-seed{}", setup.method().name(), setup.seed);
+    format!("{scenario}{}-{data}-seed{}", setup.method().name(), setup.seed)
+}
+
+/// The first folder of `runs/<name>`, `…-2`, `…-3` that is not there, by the [`default_name`].
+pub fn default_path(setup: &Setup) -> PathBuf {
+    let stem = format!("runs/{}", default_name(setup));
     std::iter::once(stem.clone())
         .chain((2_u64..).map(|n| format!("{stem}-{n}")))
         .map(PathBuf::from)

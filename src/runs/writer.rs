@@ -3,11 +3,13 @@
 mod earlier;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub use earlier::{Earlier, EarlierError};
 use web_time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::record::{Before, Ended, Latest, RunRecord};
+use super::recording::{self, Recording};
 use super::run_folder::{CHECKPOINT, RunFolder};
 use super::tables::{self, HistogramTable};
 use super::write::FolderError;
@@ -23,9 +25,10 @@ use crate::show::{Chart, Table, charts};
 const BETWEEN_WRITES: Duration = Duration::from_secs(30);
 
 /// All files that a run may leave.
-pub const FILES: [&str; 17] = [
+pub const FILES: [&str; 18] = [
     RunRecord::FILE,
     CHECKPOINT,
+    recording::FILE,
     "metrics.csv",
     "timing.csv",
     "robustness.csv",
@@ -48,6 +51,8 @@ pub struct RunWriter {
     folder: RunFolder,
     /// The last checkpoint: what was written may be removed before the run ends.
     checkpoint: Option<Vec<u8>>,
+    /// Whether it is newer than what is in the folder.
+    is_checkpoint_due: bool,
     info: Box<RunInfo>,
     reports: Vec<Report>,
     evaluations: Vec<Robustness>,
@@ -65,6 +70,7 @@ pub struct RunWriter {
     last_saturation: Option<Saturation>,
     probe: Table,
     probes: Vec<Readings>,
+    recording: Recording,
     stopped: Option<Stopped>,
     /// Step and clean accuracy of evaluations before the run was gone on with.
     held_out: Vec<[f64; 2]>,
@@ -81,7 +87,9 @@ impl RunWriter {
     pub fn new(folder: RunFolder, info: Box<RunInfo>, notices: Vec<String>) -> Self {
         Self {
             folder,
+            recording: Recording::new(&info),
             checkpoint: None,
+            is_checkpoint_due: false,
             info,
             reports: Vec::new(),
             evaluations: Vec::new(),
@@ -127,6 +135,7 @@ impl RunWriter {
             reports: earlier.reports(&self.info)?,
             held_out: earlier.held_out(),
             probes: earlier.probes(),
+            recording: earlier.recording(&self.info),
             started: started.unwrap_or(self.started),
             before_resumed: Some(before),
             ..self
@@ -149,6 +158,32 @@ impl RunWriter {
             histograms.into_iter().filter_map(|(name, table)| Some((name, table.as_ref()?.rows())));
         let all = tables.map(|(name, table)| (name, table.rows())).into_iter().chain(histograms);
         all.filter(|(_, rows)| *rows > 0).map(|(name, rows)| (name.to_owned(), rows)).collect()
+    }
+
+    /// Goes on in another folder: nothing of it is there before it is written.
+    pub fn move_to(&mut self, path: PathBuf) {
+        self.folder = RunFolder::at(path);
+    }
+
+    /// Writes the tables, `run.json`, and the checkpoint where it is newer than what is there; nothing goes elsewhere.
+    ///
+    /// # Errors
+    /// [`FolderError::Unwritable`], naming the file.
+    pub fn write(&mut self, outcome: Ended) -> Result<(), FolderError> {
+        self.write_numbers(outcome)?;
+        if let Some(bytes) = &self.checkpoint
+            && (self.is_checkpoint_due || !self.folder.has(CHECKPOINT))
+        {
+            self.folder.write(CHECKPOINT, bytes)?;
+            self.is_checkpoint_due = false;
+        }
+        Ok(())
+    }
+
+    /// Takes a checkpoint, to be written next time.
+    pub fn take_checkpoint(&mut self, bytes: Vec<u8>) {
+        self.checkpoint = Some(bytes);
+        self.is_checkpoint_due = true;
     }
 
     /// Where it is written to.
@@ -198,6 +233,7 @@ impl RunWriter {
 
     /// Takes note of an event.
     pub fn take(&mut self, event: &Event) {
+        self.recording.take(event);
         match event {
             Event::Report(report) => {
                 self.metrics.push(tables::metrics_row(report));
@@ -244,7 +280,7 @@ impl RunWriter {
             return None;
         }
         self.last_write = Instant::now();
-        match self.write_now() {
+        match self.write_numbers(Ended::Running) {
             Ok(()) => self.folder.notice(),
             Err(error) => {
                 let again = BETWEEN_WRITES.as_secs();
@@ -259,12 +295,12 @@ impl RunWriter {
     /// [`FolderError::Unwritable`], naming the file; the checkpoint of before is as it was.
     pub fn write_checkpoint(&mut self, bytes: &[u8]) -> Result<(), FolderError> {
         self.last_write = Instant::now();
-        self.write_now()?;
+        self.write_numbers(Ended::Running)?;
         self.folder.write(CHECKPOINT, bytes)
     }
 
-    fn write_now(&mut self) -> Result<(), FolderError> {
-        for (name, bytes) in self.numbers(Ended::Running) {
+    fn write_numbers(&mut self, outcome: Ended) -> Result<(), FolderError> {
+        for (name, bytes) in self.numbers(outcome) {
             self.folder.write(name, &bytes)?;
         }
         Ok(())
@@ -373,6 +409,7 @@ impl RunWriter {
         all.push(("histograms.csv", histograms));
         all.push(("saturation.csv", self.saturation.bytes().to_vec()));
         all.push(("probe.csv", self.probe.bytes().to_vec()));
+        all.push((recording::FILE, self.recording.bytes()));
         all.push((RunRecord::FILE, self.record(outcome).text().into_bytes()));
         all
     }

@@ -83,7 +83,7 @@ impl Controller {
     pub fn resumed(control: Control, device: &Device) -> Self {
         let right = (control.tensors > 0.0)
             .then(|| Tensor::from_data([control.right], &device.clone().without_autodiff()));
-        Self { control, right, stuck: 0 }
+        Self { control: Control { right: 0.0, ..control }, right, stuck: 0 }
     }
 
     /// Where it stands, but for what is on the device: [`Self::right`].

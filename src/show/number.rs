@@ -164,6 +164,34 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
+/// The day of a time in seconds since 1970, in the calendar that all have: `2026-11-29`.
+pub fn date(unix_seconds: u64) -> String {
+    // Eras of 400 years that begin on the first of March (Hinnant, "chrono-compatible low-level date algorithms").
+    let days = unix_seconds / DAY + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
+    let year = 400 * era + year + u64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02}")
+}
+
+/// How long before `now` that was, both in seconds since 1970, and after a week its [`date`]: `just now`, `5 min ago`,
+/// `3 h ago`, `2 d ago`.
+pub fn ago(unix_seconds: u64, now: u64) -> String {
+    match now.saturating_sub(unix_seconds) {
+        0..60 => "just now".into(),
+        passed @ 60..3_600 => format!("{} min ago", passed / 60),
+        passed @ 3_600..DAY => format!("{} h ago", passed / 3_600),
+        passed if passed < 7 * DAY => format!("{} d ago", passed / DAY),
+        _ => date(unix_seconds),
+    }
+}
+
 /// The text, or where it has more than `most` characters its beginning and an ellipsis, `most` in all; a wide character
 /// (Chinese, Japanese, Korean) takes the room of two.
 pub fn shortened(text: &str, most: usize) -> String {
@@ -197,6 +225,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        for (seconds, day) in [
+            (0, "1970-01-01"),
+            (951_782_399, "2000-02-28"),
+            (951_782_400, "2000-02-29"),
+            (951_868_800, "2000-03-01"),
+            (1_798_761_599, "2026-12-31"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
+            assert_eq!(date(seconds), day);
+        }
+        let now = 1_798_761_599;
+        let before = |seconds: u64| ago(now - seconds, now);
+        assert_eq!([0, 61, 7_300, 200_000].map(before), ["just now", "1 min ago", "2 h ago", "2 d ago"]);
+        assert_eq!((before(8 * 86_400), ago(now + 5, now)), ("2026-12-23".into(), "just now".into()));
+    }
 
     proptest! {
         #[test]

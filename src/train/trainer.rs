@@ -431,7 +431,14 @@ impl Trainer {
     async fn tell(&mut self, event: Event) {
         match self.local.delivery {
             // No face left: the next look at the commands says so too.
-            Delivery::Complete => drop(self.local.events.send(event).await),
+            Delivery::Complete => {
+                let events = &self.local.events;
+                if matches!(event, Event::Checkpoint(_)) {
+                    // They are large: none waits behind another that is not written yet.
+                    drop(events.reserve_many(events.max_capacity()).await);
+                }
+                drop(events.send(event).await);
+            }
             Delivery::Latest => {
                 self.flush();
                 let measurement = matches!(

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use great_lab::config::{Config, ScenarioKind};
 use great_lab::runs::record::{EvaluationRecord, RunRecord, read_config};
 use great_lab::train::checkpoint::Checkpoint;
@@ -71,6 +72,10 @@ fn a_checkpoint_holds_what_it_held() {
     assert_eq!((&checkpoint.header.config, checkpoint.header.step), (&record.config, 2));
     let (network, weights) = checkpoint.main();
     assert_eq!(weights.iter().map(Vec::len).sum::<usize>(), record.main_weights);
+    assert!(!checkpoint.header.says_what_is_under_way() && checkpoint.tables.is_none());
+    let (state, under_way) = (checkpoint.state(&Device::flex()), checkpoint.under_way(&Device::flex()));
+    assert!(state.sums.is_none() && under_way.probe.is_none() && under_way.attacks.is_none());
+    assert_eq!(state.main.steps, 2, "it goes on from there all the same");
     let file = SafeTensors::deserialize(&bytes).unwrap();
     for (spec, values) in network.specs.iter().zip(&weights) {
         let stored = file.tensor(&format!("main.{}", spec.name)).unwrap();

@@ -23,6 +23,7 @@ mod lost_work;
 mod paths;
 mod protocol;
 mod resume;
+mod runs;
 #[cfg(target_os = "linux")]
 mod script;
 mod stopping;

@@ -141,6 +141,22 @@ fn a_distillation_stopped_anywhere_ends_as_if_nothing_had_been() {
 }
 
 #[test]
+fn a_teacher_that_rounds_its_input_first_does_so_when_its_student_goes_on() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut teacher = config(&tiny_data(scratch.path()), ScenarioKind::Defense);
+    (teacher.setup.steps, teacher.setup.input_transform) = (2, InputTransform::Quantize);
+    let trained = pollster::block_on(to_its_end(trainer(&teacher, Delivery::Complete), Cadence::Never));
+    let path = scratch.path().join("teacher.safetensors");
+    std::fs::write(&path, trained.last).unwrap();
+    let runs = |data: &str| {
+        let mut config = config(data, ScenarioKind::Distillation);
+        config.setup.teacher = path.display().to_string();
+        vec![config]
+    };
+    stopped(runs, 2);
+}
+
+#[test]
 fn several_tasks_stopped_anywhere_end_as_if_nothing_had_been() {
     let runs = |data: &str| {
         let by = |method| {

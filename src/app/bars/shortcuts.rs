@@ -5,8 +5,9 @@ use egui::{Context, Key, RichText};
 use crate::app::bars::toolbar;
 use crate::app::board::Board;
 use crate::app::pane::Scope;
+use crate::app::panes;
 use crate::config::Players;
-use crate::protocol::{Activity, Command};
+use crate::protocol::Activity;
 
 /// What a key does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,7 @@ enum Deed {
     Evaluate,
     Save,
     CopyLink,
+    Runs,
     Sheet,
     Back,
 }
@@ -31,6 +33,7 @@ const TABLE: &[(Key, &str, Deed, &str)] = &[
     (Key::E, "E", Deed::Evaluate, "evaluate robustness now"),
     (Key::S, "S", Deed::Save, "save a checkpoint"),
     (Key::L, "L", Deed::CopyLink, "copy a link to this run"),
+    (Key::O, "O", Deed::Runs, "show or hide the runs that were kept"),
     (Key::F1, "F1 or ?", Deed::Sheet, "show or hide this sheet"),
     (Key::Questionmark, "", Deed::Sheet, ""),
     (Key::Escape, "Esc", Deed::Back, "put an enlarged pane back, close this sheet"),
@@ -45,6 +48,7 @@ const MOUSE: &[(&str, &str)] = &[
     ("Ctrl + scroll", "zoom a chart"),
     ("drop data", "train on it"),
     ("drop a checkpoint", "load it"),
+    ("drop a run", "look at it"),
 ];
 
 /// Does what keys ask for. Before any widget sees them: Space must not also press a focused button.
@@ -69,8 +73,9 @@ pub fn handle(ctx: &Context, scope: &mut Scope<'_>, board: &mut Board, sheet: &m
             Deed::Reset => scope.controls.reset(),
             Deed::Evaluate if scope.history.info.is_some() => scope.controls.evaluate(scope.history),
             Deed::Evaluate => {}
-            Deed::Save => scope.controls.send(Command::Save),
+            Deed::Save => scope.controls.save(),
             Deed::CopyLink => toolbar::copy_link(ctx, scope),
+            Deed::Runs => board.toggle(panes::RUNS),
             Deed::Sheet => *sheet = !*sheet,
             Deed::Back => {
                 let restored = board.restore();

@@ -5,9 +5,10 @@ use web_time::Duration;
 
 use crate::app::draw::chart;
 use crate::app::draw::icons::{self, Icon};
-use crate::app::draw::theme::{small, tiny};
+use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::pane::Scope;
 use crate::app::run::history::History;
+use crate::app::run::shelf::Kept;
 use crate::protocol::Activity;
 use crate::show::number::{count, duration, percent, short, whole_percent};
 
@@ -63,6 +64,33 @@ pub fn device_notice_ui(ui: &mut Ui, scope: &Scope<'_>, notice: &str) -> bool {
     dismissed
 }
 
+/// What stands above the panes while they show a run that was kept; whether the present one is wanted back.
+pub fn kept_ui(ui: &mut Ui, palette: &Palette, kept: &Kept) -> bool {
+    let mut is_closed = false;
+    ui.horizontal_centered(|ui| {
+        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.spacing_mut().button_padding = egui::vec2(8.0, 1.0);
+            let button =
+                egui::Button::new(RichText::new("Back to the present run").color(egui::Color32::WHITE));
+            is_closed = ui.add(button.fill(palette.accent)).clicked();
+            ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                ui.label(RichText::new(format!("Kept run: {}", kept.title)).strong());
+                let setup = kept.history.info.as_ref().map(|info| &info.config.setup);
+                let method = setup.map_or("", |setup| setup.method().name());
+                let step = count(kept.history.step());
+                let text =
+                    format!("{method}, as it was at step {step}; it can be looked at, and is not trained.");
+                ui.label(RichText::new(text).font(small()).color(palette.weak));
+                if let Some(problem) = &kept.problem {
+                    let text = RichText::new(format!("Not all of it is there: {problem}")).font(small());
+                    ui.add(egui::Label::new(text.color(palette.bad)).truncate());
+                }
+            });
+        });
+    });
+    is_closed
+}
+
 /// The line itself.
 pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let palette = scope.palette;
@@ -109,7 +137,7 @@ fn spinner(ui: &mut Ui, color: egui::Color32) {
     ui.painter().add(egui::Shape::line(arc, egui::Stroke::new(1.8, color)));
 }
 
-fn activity_color(history: &History, palette: &crate::app::draw::theme::Palette) -> egui::Color32 {
+fn activity_color(history: &History, palette: &Palette) -> egui::Color32 {
     match history.activity() {
         Activity::Running => palette.good,
         Activity::Finished => palette.main,

@@ -10,6 +10,7 @@ use crate::config::{
 };
 use crate::platform;
 use crate::protocol::{Activity, Command};
+use crate::runs::bundle::EXTENSION;
 use crate::show::number::{count, figure};
 
 /// What was chosen that only the whole window can do.
@@ -19,6 +20,8 @@ pub struct Wanted {
     pub shortcuts: bool,
     /// Put the panes back.
     pub arrange: bool,
+    /// Show or hide the runs that were kept.
+    pub runs: bool,
 }
 
 /// Draws the top line.
@@ -53,8 +56,11 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         if ui.button("Load checkpoint…").clicked() {
             scope.exports.await_answer(platform::open_bytes("checkpoint", &["safetensors"]));
         }
+        if ui.button("Open a kept run…").on_hover_text("One that somebody passed on").clicked() {
+            scope.exports.await_answer(platform::open_bytes("run of the lab", &[EXTENSION]));
+        }
         if ui.add(egui::Button::new("Save checkpoint…").shortcut_text("S")).clicked() {
-            scope.controls.send(Command::Save);
+            scope.controls.save();
         }
         let teach = ui.button("Make it the teacher").on_hover_text(
             "Keep the main network as it is now, and let the next run be a distillation that imitates it",
@@ -75,6 +81,8 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         .on_hover_text(
             "Ready-made runs: the paper's rows and what they are held against, on the data at hand",
         );
+        let runs = ui.add(egui::Button::new("Runs").shortcut_text("O"));
+        wanted.runs |= runs.on_hover_text("The runs that were kept, by name, knob or figure").clicked();
         let about = "Data, network, seed and every knob that differs from its default";
         let copy = ui.add(egui::Button::new("Copy link").shortcut_text("L"));
         if copy.on_hover_text(about).clicked() {
@@ -230,6 +238,9 @@ fn right_ui(ui: &mut Ui, scope: &Scope<'_>, wanted: &mut Wanted) {
     };
     if icons::quiet_button(ui, Icon::Theme, name).clicked() {
         ui.ctx().set_theme(theme);
+    }
+    if icons::quiet_button(ui, Icon::Runs, "Runs").clicked() {
+        wanted.runs = true;
     }
     ui.add_space(2.0);
     let Some(info) = &scope.history.info else { return };

@@ -23,6 +23,8 @@ pub enum Icon {
     Restore,
     /// More actions.
     More,
+    /// Runs that were kept.
+    Runs,
     /// Close, dismiss.
     Close,
 }
@@ -69,6 +71,12 @@ impl Icon {
             Self::More => {
                 for x in [0.15, 0.5, 0.85] {
                     painter.circle_filled(pen.at((x, 0.5)), 1.4, color);
+                }
+            }
+            Self::Runs => {
+                for (y, width) in [(0.15, 0.95), (0.5, 0.7), (0.85, 0.82)] {
+                    painter.circle_filled(pen.at((0.08, y)), 1.2, color);
+                    pen.line(&[(0.28, y), (width, y)]);
                 }
             }
             Self::Close => {

@@ -1,6 +1,7 @@
 //! How the window draws: theme, charts, textures, arrows, icons.
 
 pub mod arrows;
+pub mod beside;
 pub mod chart;
 pub mod fields;
 pub mod icons;

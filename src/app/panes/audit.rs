@@ -34,7 +34,7 @@ impl Pane for AuditPane {
             ui.spacing_mut().button_padding = vec2(7.0, 1.0);
             let busy = scope.history.auditing();
             let text = if busy { "Audit anew" } else { "Audit now" };
-            let button = ui.button(RichText::new(text).font(small()));
+            let button = ui.add_enabled(!scope.is_kept, egui::Button::new(RichText::new(text).font(small())));
             let about = "Attacks that must order themselves in a certain way, and a fresh discriminator, on held-out images. Takes a while beside training.";
             if button.on_hover_text(about).clicked() {
                 let samples = scope.controls.config.hyper.evaluate_samples;

@@ -5,8 +5,8 @@ use egui_plot::{
     Corner, Legend, Line, LineStyle, PlotPoint, PlotPoints, PlotResponse, PlotUi, Points, VLine,
 };
 
-use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small};
+use crate::app::draw::{beside, chart};
 use crate::app::pane::{About, Column, Pane, Scope, split_width};
 use crate::app::run::history::{History, column};
 use crate::config::ScenarioKind;
@@ -55,8 +55,8 @@ impl Pane for Curves {
         let size = split_width(ui, 2, 8.0);
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = 8.0;
-            ui.allocate_ui(size, |ui| self.losses_ui(ui, scope.history, &scope.palette));
-            ui.allocate_ui(size, |ui| self.accuracies_ui(ui, scope.history, &scope.palette));
+            ui.allocate_ui(size, |ui| self.losses_ui(ui, scope));
+            ui.allocate_ui(size, |ui| self.accuracies_ui(ui, scope));
         });
     }
 
@@ -98,9 +98,13 @@ impl Curves {
         });
     }
 
-    fn losses_ui(&self, ui: &mut Ui, history: &History, palette: &Palette) {
+    fn losses_ui(&self, ui: &mut Ui, scope: &Scope<'_>) {
+        let (history, palette) = (&*scope.history, &scope.palette);
         let y = chart::y_axis(palette, "cross-entropy, nats", chart::figure_tick);
         let response = self.plot(palette, "losses", y, figure).include_y(0.0).show(ui, |plot| {
+            beside::curves_ui(plot, palette, &scope.shelf.beside, self.smoothing, |history| {
+                history.points(Metric::Loss, self.by_time)
+            });
             self.curve(plot, (palette, history), Metric::Loss, Role::Main, "main J");
             self.curve(plot, (palette, history), Metric::AuxiliaryLoss, Role::Auxiliary, "auxiliary");
             self.edits(plot, palette, history);
@@ -108,11 +112,17 @@ impl Curves {
         self.hover_edit(history, response);
     }
 
-    fn accuracies_ui(&self, ui: &mut Ui, history: &History, palette: &Palette) {
+    fn accuracies_ui(&self, ui: &mut Ui, scope: &Scope<'_>) {
+        let (history, palette) = (&*scope.history, &scope.palette);
         let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
         let plot = self.plot(palette, "accuracies", y, percent).include_y(0.0).include_y(1.0);
         let plot = plot.y_grid_spacer(chart::percent_marks(ui.available_height()));
         let response = plot.show(ui, |plot| {
+            // On the same images for all of them, where there are such.
+            beside::curves_ui(plot, palette, &scope.shelf.beside, self.smoothing, |history| {
+                let held_out = column(&history.held_out, 0, self.by_time);
+                if held_out.len() > 1 { held_out } else { history.points(Metric::Accuracy, self.by_time) }
+            });
             self.curve(plot, (palette, history), Metric::Accuracy, Role::Main, "training");
             let held_out = column(&history.held_out, 0, self.by_time);
             if !held_out.is_empty() {

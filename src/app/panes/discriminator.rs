@@ -3,8 +3,8 @@
 use egui::{Align2, Rect, RichText, Sense, Stroke, Ui, pos2, vec2};
 use egui_plot::{HLine, LineStyle};
 
-use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::draw::{beside, chart};
 use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
@@ -68,7 +68,7 @@ impl Pane for Discriminator {
             ui.add(egui::Label::new(RichText::new(chance).size(11.0).color(palette.weak)).truncate());
         });
         probe_ui(&mut plot_ui, scope, area.height() < LOW);
-        accuracy_ui(&mut plot_ui, scope.history, &palette);
+        accuracy_ui(&mut plot_ui, scope);
         let right = area.with_min_x(area.right() - matrix_width);
         confusion_ui(ui, scope.history, &palette, right, names);
     }
@@ -97,7 +97,7 @@ fn probe_ui(ui: &mut Ui, scope: &mut Scope<'_>, is_low: bool) {
         let is_under_way = scope.history.awaits_probe;
         let text = RichText::new(if is_under_way { "Probing" } else { "Probe now" }).font(tiny());
         let about = "Trains a new auxiliary network for a few steps on the gradients as they stand, beside training: what the running one no longer reads, it may still.";
-        if ui.add_enabled(!is_under_way, egui::Button::new(text)).on_hover_text(about).clicked() {
+        if ui.add_enabled(!is_under_way && !scope.is_kept, egui::Button::new(text)).on_hover_text(about).clicked() {
             scope.history.awaits_probe = true;
             scope.controls.send(Command::Probe);
         }
@@ -127,7 +127,8 @@ fn probe_ui(ui: &mut Ui, scope: &mut Scope<'_>, is_low: bool) {
     });
 }
 
-fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
+fn accuracy_ui(ui: &mut Ui, scope: &Scope<'_>) {
+    let (history, palette) = (&*scope.history, &scope.palette);
     let x = chart::x_axis(palette, "step", chart::count_tick);
     let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
     let plot = chart::chart("discriminator accuracy", palette, x, y)
@@ -146,6 +147,9 @@ fn accuracy_ui(ui: &mut Ui, history: &History, palette: &Palette) {
             let style = LineStyle::dashed_dense();
             plot.hline(HLine::new("chance", chance).color(palette.weak).width(1.0).style(style));
         }
+        beside::curves_ui(plot, palette, &scope.shelf.beside, SMOOTHING, |history| {
+            history.points(Metric::AuxiliaryAccuracy, false)
+        });
         let marks = charts::smoothed(&raw, SMOOTHING, Role::Auxiliary, "auxiliary accuracy");
         chart::marks_ui(plot, palette, marks);
         chart::marks_ui(plot, palette, charts::controlled(&alpha, target));

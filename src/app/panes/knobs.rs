@@ -32,6 +32,10 @@ impl Pane for Knobs {
     }
 
     fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        if scope.is_kept {
+            // They say what the run had; nobody is there to read them.
+            ui.disable();
+        }
         changes_ui(ui, scope);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 2.0;

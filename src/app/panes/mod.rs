@@ -9,9 +9,12 @@ mod game;
 mod gradients;
 mod knobs;
 mod robustness;
+mod runs;
 mod samples;
 mod saturation;
 mod tasks;
+
+pub use runs::NAME as RUNS;
 
 use crate::app::pane::Pane;
 
@@ -28,5 +31,6 @@ pub fn all() -> Vec<Box<dyn Pane>> {
         Box::<audit::AuditPane>::default(),
         Box::<samples::SamplesPane>::default(),
         Box::<tasks::TasksPane>::default(),
+        Box::<runs::RunsPane>::default(),
     ]
 }

@@ -3,8 +3,8 @@
 use egui::{RichText, Ui};
 use egui_plot::{HLine, Line, LineStyle, PlotUi, Points, VLine};
 
-use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::draw::{beside, chart};
 use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::panes::fooled;
 use crate::config::threat::headline_radius;
@@ -223,6 +223,7 @@ impl RobustnessPane {
                     VLine::new("", epsilon).color(palette.weak).width(1.0).style(style).allow_hover(false),
                 );
             }
+            beside_ui(plot, scope, norm);
             if let Some(baseline) = &scope.history.baseline {
                 let curves = self.visible(&baseline.robustness, norm);
                 let style = Some(LineStyle::dashed_loose());
@@ -259,6 +260,15 @@ fn set_epsilon(scope: &Scope<'_>, evaluation: &Robustness) -> f64 {
     scope.controls.config.hyper.in_pixels(evaluation.input_deviation).epsilon
 }
 
+/// The headlines of other runs: eight of each attack's curves could not be told apart.
+fn beside_ui(plot: &mut PlotUi<'_>, scope: &Scope<'_>, norm: Norm) {
+    beside::curves_ui(plot, &scope.palette, &scope.shelf.beside, 0.0, |history| {
+        let found = history.complete_evaluation();
+        let case = found.and_then(|found| Some((found, found.worst_in(norm)?)));
+        case.map_or(Vec::new(), |(found, case)| charts::values(&charts::from_clean(found, &case.points)))
+    });
+}
+
 /// Another evaluation to compare with, faint or dashed, without intervals.
 fn reference(
     plot: &mut PlotUi<'_>,
@@ -290,7 +300,7 @@ fn state_ui(ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
 }
 
 fn buttons_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
-    let ready = scope.history.info.is_some();
+    let ready = scope.history.info.is_some() && !scope.is_kept;
     let text = RichText::new("Evaluate now").font(small());
     let hover = "Attack held-out images with the weights as they are (E)";
     if ui.add_enabled(ready, egui::Button::new(text)).on_hover_text(hover).clicked() {

@@ -87,7 +87,7 @@ impl Pane for SaturationPane {
             Some(bar) => {
                 let images = found.in_bar(bar);
                 let wanted: Vec<u32> = images.iter().take(SHOWN).map(|image| image.index).collect();
-                if wanted != self.asked {
+                if wanted != self.asked && !scope.is_kept {
                     scope.controls.send(Command::Show(wanted.clone()));
                     self.asked = wanted;
                 }

@@ -8,7 +8,7 @@ use web_time::{Duration, Instant};
 
 use crate::app::run::history::History;
 use crate::config::{Config, Example, Hyper, Occasion, Players, ScenarioKind, Setup};
-use crate::protocol::{Activity, Command};
+use crate::protocol::{Activity, Command, Delivery, connect};
 
 /// How long after a command the window looks out for its answer as often as while training.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -25,6 +25,10 @@ pub struct Controls {
     waiting: VecDeque<Command>,
     /// Whether the next start brings a config of its own, a checkpoint's.
     loading: bool,
+    /// Whether somebody wants a file of the next checkpoint.
+    saving: bool,
+    /// Checkpoints that nobody asked for, to be kept with the run.
+    keeping: u32,
     last_sent: Option<Instant>,
 }
 
@@ -32,7 +36,46 @@ impl Controls {
     /// The way to the trainer, with the config it was started with.
     pub fn new(config: Config, hyper: watch::Sender<Hyper>, commands: mpsc::Sender<Command>) -> Self {
         let entered = config.setup.scenario;
-        Self { config, hyper, entered, commands, waiting: VecDeque::new(), loading: false, last_sent: None }
+        Self {
+            config,
+            hyper,
+            entered,
+            commands,
+            waiting: VecDeque::new(),
+            loading: false,
+            saving: false,
+            keeping: 0,
+            last_sent: None,
+        }
+    }
+
+    /// The knobs of a run that is over: nobody is at the other end.
+    pub fn of_kept(config: Config) -> Self {
+        let (remote, _) = connect(config.hyper, Delivery::Latest);
+        Self::new(config, remote.hyper, remote.commands)
+    }
+
+    /// Asks for a checkpoint that somebody wants as a file.
+    pub fn save(&mut self) {
+        self.saving = true;
+        self.send(Command::Save);
+    }
+
+    /// Asks for a checkpoint to be kept with the run, unless one is under way.
+    pub fn keep(&mut self) {
+        if !self.saving && self.keeping == 0 {
+            self.keeping += 1;
+            self.send(Command::Save);
+        }
+    }
+
+    /// A checkpoint came: whether somebody wants a file of it.
+    pub fn is_saved(&mut self) -> bool {
+        // What nobody asked for is what the trainer could still save when the device gave up.
+        let is_wanted = self.saving || self.keeping == 0;
+        self.keeping = self.keeping.saturating_sub(u32::from(!self.saving));
+        self.saving = false;
+        is_wanted
     }
 
     /// Sends a command, now or as soon as there is room.
@@ -89,9 +132,9 @@ impl Controls {
         self.config = config;
     }
 
-    /// Something failed; if it was a checkpoint, the next start is not its.
-    pub fn load_failed(&mut self) {
-        self.loading = false;
+    /// Something failed; if it was a checkpoint, the next start is not its, and the next checkpoint is one that somebody wants.
+    pub fn failed(&mut self) {
+        (self.loading, self.keeping) = (false, 0);
     }
 
     /// Whether the next run would differ from this one.

@@ -9,6 +9,7 @@ use crate::protocol::{
     Activity, Audited, Event, Failure, Histograms, Pictures, Preparing, Readings, Report, Robustness, RunId,
     RunInfo, RunState, Samples, Saturation, Tasks,
 };
+use crate::runs::recording::Replay;
 use crate::show::columns::Metric;
 
 /// A knob that was turned during the run.
@@ -117,6 +118,22 @@ pub enum Consequence {
 }
 
 impl History {
+    /// What is known of a run that was kept. `pictures` is a number that no other history counts its pictures from, so that
+    /// textures tell them apart.
+    pub fn of(replay: Replay, pictures: u64) -> Self {
+        let mut history = Self {
+            samples_received: pictures,
+            tasks_received: pictures,
+            pictures_received: pictures,
+            ..Self::default()
+        };
+        history.accept(Event::Started(Box::new(replay.info)));
+        for event in replay.events {
+            history.accept(event);
+        }
+        history
+    }
+
     /// The current run; 0 before the first.
     pub fn run(&self) -> RunId {
         self.info.as_ref().map_or(0, |info| info.run)
@@ -424,6 +441,7 @@ mod tests {
     use super::*;
     use crate::config::DeviceInfo;
     use crate::protocol::Places;
+    use crate::runs::recording::Recording;
     use web_time::Duration;
 
     fn started(run: RunId) -> Event {
@@ -521,6 +539,35 @@ mod tests {
         history.accept(started(2));
         history.look_at_names(|_| true);
         assert_eq!(history.class_name(1), "b");
+    }
+
+    #[test]
+    fn a_recording_makes_the_same_charts() {
+        let events = crate::protocol::made_up::a_run(1, 1240);
+        let Event::Started(info) = &events[0] else { panic!("a run begins so") };
+        let mut recording = Recording::new(info);
+        let mut lived = History::default();
+        for event in events {
+            recording.take(&event);
+            lived.accept(event);
+        }
+        let replay = Replay::unpack(&*recording.bytes()).unwrap();
+        let kept = History::of(replay, 1 << 32);
+        assert_eq!(kept.reports.rows(), lived.reports.rows());
+        assert_eq!(kept.distances.rows(), lived.distances.rows());
+        assert_eq!(kept.saturations.rows(), lived.saturations.rows());
+        assert_eq!(kept.held_out.rows(), lived.held_out.rows());
+        assert!(kept.edits == lived.edits && kept.probes == lived.probes && kept.edits.len() == 1);
+        let last = |history: &History| {
+            let History { latest, histograms, saturation, samples, evaluation, previous, audited, .. } =
+                history;
+            format!(
+                "{latest:?} {histograms:?} {saturation:?} {samples:?} {evaluation:?} {previous:?} {audited:?}"
+            )
+        };
+        assert!(last(&kept) == last(&lived), "what came last is there with all its details");
+        assert_eq!((kept.step(), kept.activity()), (1240, Activity::Paused));
+        assert!(kept.samples_received > 1 << 32, "no other history's pictures are taken for its own");
     }
 
     #[test]

@@ -5,3 +5,4 @@ pub mod export;
 pub mod history;
 pub mod script;
 pub mod series;
+pub mod shelf;

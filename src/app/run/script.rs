@@ -97,7 +97,7 @@ pub fn obey(line: &str, history: &History, controls: &mut Controls) -> Result<Ve
             controls.send(Command::Step(Players::Both, steps));
         }
         ("reset", "") => controls.reset(),
-        ("save", "") => controls.send(Command::Save),
+        ("save", "") => controls.save(),
         ("evaluate", "") => controls.evaluate(history),
         ("set", assignment) => {
             knobs::assign(&mut controls.config, assignment).map_err(|error| error.to_string())?;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use csv::StringRecord;
 use web_time::Duration;
 
-use crate::protocol::{Readings, Report, RunInfo, Share};
+use crate::protocol::{Event, Readings, Report, RunInfo, Share};
 use crate::runs::record::{RecordError, RunRecord};
+use crate::runs::recording::{Recording, Replay};
 use crate::runs::tables::HistogramTable;
 use crate::show::Table;
 use crate::show::columns::Metric;
@@ -186,6 +187,36 @@ impl Earlier {
         let number = |row: &StringRecord, column: usize| row.get(column)?.parse::<f64>().ok();
         let clean = rows.iter().filter(|row| row.get(1) == Some("none"));
         clean.filter_map(|row| Some([number(row, 0)?, number(row, 6)?])).collect()
+    }
+
+    /// The recording of what belongs to the checkpoint, of a run of these facts: an empty one where none can be read.
+    pub(super) fn recording(&self, info: &RunInfo) -> Recording {
+        let mut recording = Recording::new(info);
+        let Ok(replay) = Replay::open(&self.folder) else { return recording };
+        // Those that were under way at the checkpoint are told again.
+        let (mut evaluations, mut probes) = (self.held_out().len(), self.probes().len());
+        let is_one_of = |left: &mut usize| {
+            let is_one = *left > 0;
+            *left = left.saturating_sub(1);
+            is_one
+        };
+        for event in replay.events {
+            let (step, belongs) = match &event {
+                Event::Report(found) => (found.step, true),
+                Event::Histograms(found) => (found.step, true),
+                Event::Samples(found) => (found.step, true),
+                Event::Saturation(found) => (found.step, true),
+                Event::Tasks(found) => (found.step, true),
+                Event::Audited(found) => (found.step, true),
+                Event::Robustness(found) => (found.step, is_one_of(&mut evaluations)),
+                Event::Probed(found) => (found.readings.step, is_one_of(&mut probes)),
+                _ => (0, false),
+            };
+            if belongs && step <= self.step {
+                recording.take(&event);
+            }
+        }
+        recording
     }
 
     /// What its fresh auxiliary networks read.

@@ -61,7 +61,7 @@ pub struct Multitask {
     pub(super) auxiliary: Player,
     pub(super) balance: Balance,
     pub(super) control: Controller,
-    /// Total loss and images whose class is right; what [`add_measures`] makes of the auxiliary network; steps.
+    /// Total loss and images whose class is right; what is summed of the auxiliary network; steps.
     pub(super) sums: Option<(Tensor<1>, Tensor<1>, u64)>,
 }
 

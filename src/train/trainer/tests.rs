@@ -199,26 +199,44 @@ fn told(config: &Config, fork: Option<(u32, Hyper)>) -> [Vec<String>; 2] {
     told
 }
 
+/// A fork without a change is the same run, and one with a change leaves the other alone.
+fn fork(setup: Setup) {
+    let mut config = Config { setup: Setup { steps: 9, ..setup }, ..config() };
+    let hyper = &mut config.hyper;
+    (hyper.report_every_steps, hyper.histogram_every_steps, hyper.probe_every_steps) = (4, 3, 5);
+    (hyper.evaluate_every_steps, hyper.gradient_noise) = (0, 0.5);
+    let method = config.setup.method().name();
+    let [alone, none] = told(&config, None);
+    assert!(none.is_empty());
+    // A probe is under way, and so are the averages of the next report.
+    let [own, fork] = told(&config, Some((7, config.hyper)));
+    assert_eq!(own, alone, "{method}");
+    assert!(fork.len() > 3, "{method}: {fork:?}");
+    assert_eq!(fork, alone[alone.len() - fork.len()..], "{method}");
+    let changed = Hyper { learning_rate: 2.0 * config.hyper.learning_rate, ..config.hyper };
+    let [own, other] = told(&config, Some((7, changed)));
+    assert_eq!(own, alone, "{method}");
+    assert!(other.len() == fork.len() && other != fork, "{method}");
+}
+
 #[test]
-fn a_fork_without_a_change_is_the_same_run_and_one_with_a_change_leaves_the_other_alone() {
-    for setup in setups() {
-        let mut config = Config { setup: Setup { steps: 9, ..setup }, ..config() };
-        let hyper = &mut config.hyper;
-        (hyper.report_every_steps, hyper.histogram_every_steps, hyper.probe_every_steps) = (4, 3, 5);
-        (hyper.evaluate_every_steps, hyper.gradient_noise) = (0, 0.5);
-        let method = config.setup.method().name();
-        let [alone, none] = told(&config, None);
-        assert!(none.is_empty());
-        // A probe is under way, and so are the averages of the next report.
-        let [own, fork] = told(&config, Some((7, config.hyper)));
-        assert_eq!(own, alone, "{method}");
-        assert!(fork.len() > 3, "{method}: {fork:?}");
-        assert_eq!(fork, alone[alone.len() - fork.len()..], "{method}");
-        let changed = Hyper { learning_rate: 2.0 * config.hyper.learning_rate, ..config.hyper };
-        let [own, other] = told(&config, Some((7, changed)));
-        assert_eq!(own, alone, "{method}");
-        assert!(other.len() == fork.len() && other != fork, "{method}");
-    }
+fn a_fork_of_a_defence_is_the_same_run() {
+    fork(setups().swap_remove(0));
+}
+
+#[test]
+fn a_fork_of_a_distillation_is_the_same_run() {
+    fork(setups().swap_remove(1));
+}
+
+#[test]
+fn a_fork_of_several_tasks_is_the_same_run() {
+    fork(setups().swap_remove(2));
+}
+
+#[test]
+fn a_fork_of_several_tasks_in_balance_is_the_same_run() {
+    fork(setups().swap_remove(3));
 }
 
 #[test]

@@ -1,0 +1,331 @@
+//! What the window knows of its library: the list of runs as far as it was read, and what was asked for.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+
+use web_time::{Duration, Instant};
+
+use crate::app::run::controls::Controls;
+use crate::app::run::history::History;
+use crate::platform;
+use crate::protocol::RunId;
+use crate::runs::keeper::{Keeper, Said};
+use crate::runs::librarian::{self, Answer, Ask, Entry, Librarian, Opened, Source};
+use crate::runs::{Library, Summary};
+
+/// Time between two looks at what there is, while the list is on screen.
+const REFRESH: Duration = Duration::from_secs(2);
+/// Runs that are held against each other at most.
+pub const MOST_TICKED: usize = 8;
+/// Pictures that a run can have; histories count theirs so far apart.
+const PICTURES: u64 = 1 << 32;
+
+/// A run of the list.
+pub struct Row {
+    /// Its folder's name.
+    pub id: String,
+    /// What is known of it, or why nothing is; none before it was read.
+    pub summary: Option<Result<Summary, String>>,
+    /// Who writes it at the moment.
+    pub holder: Option<String>,
+}
+
+impl Row {
+    /// What is known of it.
+    pub fn known(&self) -> Option<&Summary> {
+        self.summary.as_ref()?.as_ref().ok()
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        self.known().and_then(|summary| summary.label.name.as_deref()).unwrap_or(&self.id)
+    }
+}
+
+/// A run that was opened.
+pub struct Kept {
+    /// What it is called.
+    pub title: String,
+    /// Its folder's name, where it is in the library.
+    pub id: Option<String>,
+    /// What was heard of it.
+    pub history: History,
+    /// Its knobs, which turn nothing.
+    pub controls: Controls,
+    /// Why it is not all there, where it is not.
+    pub problem: Option<String>,
+}
+
+/// What came of something.
+#[derive(Debug)]
+pub enum News {
+    /// Something to say.
+    Notice(String),
+    /// Something that went wrong, and what to do.
+    Trouble(String, String),
+    /// Bytes to be saved under a name that people choose.
+    Save(String, Vec<u8>),
+}
+
+fn trouble(why: &str) -> News {
+    News::Trouble(format!("{}.", why.trim_end_matches('.')), "Nothing else is affected.".into())
+}
+
+/// The library, as the window sees it.
+#[derive(Default)]
+pub struct Shelf {
+    /// Why there is none; nothing where there is one.
+    pub absent: Option<String>,
+    /// The runs, the last that changed first.
+    pub rows: Vec<Row>,
+    /// Counts the changes of `rows`.
+    pub version: u64,
+    /// Whether it is known what there is.
+    pub is_listed: bool,
+    /// The run that was deleted last: its name, and the one it has in the trash.
+    pub deleted: Option<(String, String)>,
+    /// The folder of the present run, once it has one.
+    pub present: Option<String>,
+    /// Runs whose curves are drawn beside, in the order in which they were ticked.
+    pub beside: Vec<Kept>,
+    /// The run that is shown in place of the present one.
+    pub shown: Option<Kept>,
+    /// Whether it has come since the window asked last.
+    pub has_opened: bool,
+    librarian: Option<Librarian>,
+    keeper: Option<Keeper>,
+    root: PathBuf,
+    refreshed: Option<Instant>,
+    /// Runs that were asked for, to be drawn beside.
+    ticked: BTreeSet<String>,
+    /// Counts the runs that were opened.
+    count: u64,
+    outstanding: u32,
+    /// What was answered at once, where there is nobody to ask.
+    immediate: Vec<Answer>,
+    is_behind_said: bool,
+    /// The number of the present run.
+    run: RunId,
+}
+
+impl Shelf {
+    /// On the library in this folder, where the runs of this window are kept; `wake` is called when there is news.
+    pub fn new(root: Option<PathBuf>, open: Vec<PathBuf>, wake: impl Fn() + Send + 'static) -> Self {
+        let mut shelf = Self::default();
+        let library = root.clone().map(Library::at);
+        if root.is_some() || !open.is_empty() {
+            match Librarian::spawn(library.clone(), wake) {
+                Ok(librarian) => shelf.librarian = Some(librarian),
+                Err(error) => shelf.absent = Some(format!("Runs cannot be kept here: {error}.")),
+            }
+        }
+        match library.map(Keeper::spawn) {
+            Some(Ok(keeper)) => shelf.keeper = Some(keeper),
+            Some(Err(error)) => shelf.absent = Some(format!("Runs cannot be kept here: {error}.")),
+            None => shelf.absent = Some(platform::NO_RUNS.into()),
+        }
+        shelf.root = root.unwrap_or_default();
+        for (index, path) in open.into_iter().enumerate() {
+            shelf.ask(Ask::Open(Source::Path(path), index > 0));
+        }
+        shelf
+    }
+
+    /// A run has begun: it has no folder yet.
+    pub fn begin(&mut self, run: RunId) {
+        (self.run, self.present) = (run, None);
+    }
+
+    /// What writes the present run down, where something does.
+    pub fn keeper(&mut self) -> Option<&mut Keeper> {
+        self.keeper.as_mut()
+    }
+
+    /// Where the library is.
+    pub fn root(&self) -> &std::path::Path {
+        &self.root
+    }
+
+    /// Asks for something.
+    pub fn ask(&mut self, ask: Ask) {
+        match (&self.librarian, ask) {
+            (Some(librarian), ask) => {
+                let is_answered = !matches!(ask, Ask::Look(_));
+                self.outstanding += u32::from(librarian.ask(ask) && is_answered);
+            }
+            // A page has one thread, and reads what it was given.
+            (None, Ask::Open(source, is_beside)) => {
+                let answer = librarian::open(&Library::at(PathBuf::new()), &source).map_or_else(
+                    |why| Answer::Unopened(source.clone(), why),
+                    |opened| Answer::Opened(Box::new(Opened { is_beside, ..opened })),
+                );
+                self.immediate.push(answer);
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// Asks for what there is, if that was long ago. While the list is on screen.
+    pub fn refresh(&mut self) {
+        if self.refreshed.is_none_or(|refreshed| refreshed.elapsed() > REFRESH) {
+            self.refreshed = Some(Instant::now());
+            self.ask(Ask::Refresh);
+        }
+    }
+
+    /// Whether an answer is under way.
+    pub fn is_busy(&self) -> bool {
+        self.outstanding > 0
+    }
+
+    /// Whether that run's curves are drawn beside, or will be.
+    pub fn is_ticked(&self, id: &str) -> bool {
+        self.ticked.contains(id)
+    }
+
+    /// How many runs are.
+    pub fn ticked(&self) -> usize {
+        self.ticked.len()
+    }
+
+    /// Draws a run's curves beside, or no more.
+    pub fn tick(&mut self, id: &str, is_ticked: bool) {
+        if is_ticked && self.ticked.len() < MOST_TICKED {
+            if self.ticked.insert(id.into()) {
+                self.ask(Ask::Open(Source::Kept(id.into()), true));
+            }
+        } else if !is_ticked {
+            self.ticked.remove(id);
+            self.beside.retain(|kept| kept.id.as_deref() != Some(id));
+        }
+    }
+
+    /// Draws no other run's curves.
+    pub fn untick_all(&mut self) {
+        self.ticked.clear();
+        self.beside.clear();
+    }
+
+    /// Asks for a run to be shown in place of the present one.
+    pub fn show(&mut self, source: Source) {
+        self.ask(Ask::Open(source, false));
+    }
+
+    /// What came since the last time.
+    pub fn advance(&mut self) -> Vec<News> {
+        let mut news = Vec::new();
+        while let Some(answer) = self.librarian.as_ref().and_then(Librarian::answer) {
+            if !matches!(answer, Answer::Read(_)) {
+                self.outstanding = self.outstanding.saturating_sub(1);
+            }
+            news.extend(self.take(answer));
+        }
+        for answer in std::mem::take(&mut self.immediate) {
+            news.extend(self.take(answer));
+        }
+        let Some(keeper) = &mut self.keeper else { return news };
+        while let Some(said) = keeper.said() {
+            match said {
+                Said::Keeps(run, id) => {
+                    // What was said of the run before may come late.
+                    if run == self.run {
+                        self.present = Some(id);
+                    }
+                    self.refreshed = None;
+                }
+                Said::Recovered => news.push(News::Notice("The run is being kept again.".into())),
+                Said::Trouble(what) => news.push(News::Trouble(
+                    format!("This run is not being kept: {what}."),
+                    "Training goes on, and this is tried again; save a checkpoint (S) if it must not be lost.".into(),
+                )),
+            }
+        }
+        if keeper.is_behind() && !std::mem::replace(&mut self.is_behind_said, true) {
+            news.push(News::Trouble(
+                "The disk does not answer: what is kept of this run has gaps.".into(),
+                "Training goes on; save a checkpoint (S) if it must not be lost.".into(),
+            ));
+        }
+        news
+    }
+
+    fn take(&mut self, answer: Answer) -> Option<News> {
+        match answer {
+            Answer::Listed(found) => {
+                let mut known: HashMap<String, Row> =
+                    self.rows.drain(..).map(|row| (row.id.clone(), row)).collect();
+                // What was read before is shown until it is read again.
+                self.rows = found
+                    .into_iter()
+                    .map(|found| match known.remove(&found.id) {
+                        Some(row) => row,
+                        None => Row { id: found.id, summary: None, holder: None },
+                    })
+                    .collect();
+                (self.is_listed, self.version) = (true, self.version + 1);
+                None
+            }
+            Answer::Read(entries) => {
+                self.read(entries);
+                None
+            }
+            Answer::Deleted(id, there) => {
+                self.tick(&id, false);
+                self.deleted = Some((id.clone(), there));
+                self.refreshed = None;
+                Some(News::Notice(format!("Deleted {id}.")))
+            }
+            Answer::Restored(id) => {
+                (self.deleted, self.refreshed) = (None, None);
+                Some(News::Notice(format!("{id} is back.")))
+            }
+            Answer::Opened(opened) => {
+                self.opened(*opened);
+                None
+            }
+            Answer::Unopened(source, why) => {
+                if let Source::Kept(id) = source {
+                    self.tick(&id, false);
+                }
+                Some(trouble(&why))
+            }
+            Answer::Shared(name, bytes) => Some(News::Save(name, bytes)),
+            Answer::Imported(id) => {
+                self.refreshed = None;
+                self.show(Source::Kept(id.clone()));
+                Some(News::Notice(format!("{id} is in the library now.")))
+            }
+            Answer::Refused(why) => Some(trouble(&why)),
+        }
+    }
+
+    fn read(&mut self, entries: Vec<Entry>) {
+        let mut entries: HashMap<String, Entry> =
+            entries.into_iter().map(|entry| (entry.found.id.clone(), entry)).collect();
+        for row in &mut self.rows {
+            if let Some(Entry { summary, holder, .. }) = entries.remove(&row.id) {
+                (row.summary, row.holder) = (Some(summary), holder);
+            }
+        }
+        self.version += 1;
+    }
+
+    /// A run came: the one that is to be shown, or one to be drawn beside.
+    fn opened(&mut self, opened: Opened) {
+        let Opened { title, id, replay, is_beside } = opened;
+        let (mut config, problem) = (replay.info.config.clone(), replay.problem.clone());
+        self.count += 1;
+        let history = History::of(replay, self.count * PICTURES);
+        config.hyper = history.latest.as_ref().map_or(config.hyper, |report| report.hyper);
+        let kept = Kept { title, id, history, controls: Controls::of_kept(config), problem };
+        if !is_beside {
+            (self.shown, self.has_opened) = (Some(kept), true);
+            return;
+        }
+        let is_wanted = kept.id.as_ref().is_none_or(|id| self.ticked.contains(id));
+        let is_known = kept.id.is_some() && self.beside.iter().any(|known| known.id == kept.id);
+        if is_wanted && !is_known && self.beside.len() < MOST_TICKED {
+            self.beside.push(kept);
+        }
+    }
+}

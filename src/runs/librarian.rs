@@ -1,0 +1,299 @@
+//! Does in a library what a window asks for, on a thread of its own: lists first, then reads what is looked at, then the rest.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+
+use web_time::Duration;
+
+use super::bundle::{self, Bundle};
+use super::label::{Label, LabelError};
+use super::library::{Found, Library};
+use super::recording::{self, Replay};
+use super::summary::Summary;
+use crate::platform;
+
+/// Runs read before it is looked whether something more urgent was asked for.
+const AT_ONCE: usize = 16;
+/// Questions and answers under way.
+const UNDER_WAY: usize = 1024;
+
+/// Where a run is that is to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In the library, in the folder of that name.
+    Kept(String),
+    /// A run folder, a file in one, or a bundle.
+    Path(PathBuf),
+    /// The bytes of a bundle, and what its file is called.
+    Bundle(String, Vec<u8>),
+}
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// What there is now; what has changed is read.
+    Refresh,
+    /// These runs are on screen: they are read first.
+    Look(Vec<String>),
+    /// A run's name; an empty one is none.
+    Rename(String, String),
+    /// A run's tags, between commas.
+    Retag(String, String),
+    /// Whether a run stands above others.
+    Pin(String, bool),
+    /// Into the trash.
+    Delete(String),
+    /// Back from the trash, by the name there.
+    Undelete(String),
+    /// Its recording, to be shown, or drawn beside another.
+    Open(Source, bool),
+    /// A bundle of it.
+    Share(String),
+    /// A bundle's run, into the library.
+    Import(String, Vec<u8>),
+}
+
+/// A run as the list shows it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Which, and when it changed.
+    pub found: Found,
+    /// What is known of it, or why nothing is.
+    pub summary: Result<Summary, String>,
+    /// Who writes it at the moment.
+    pub holder: Option<String>,
+}
+
+/// A run whose charts can be drawn.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// What it is called.
+    pub title: String,
+    /// Its folder's name, where it is in the library.
+    pub id: Option<String>,
+    /// What came while it went.
+    pub replay: Replay,
+    /// Whether it is to be drawn beside another.
+    pub is_beside: bool,
+}
+
+/// What comes of a question.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// What there is, the last that changed first.
+    Listed(Vec<Found>),
+    /// Some of it, read.
+    Read(Vec<Entry>),
+    /// A run is in the trash: its name before, and there.
+    Deleted(String, String),
+    /// A run is back, under this name.
+    Restored(String),
+    /// A run, to be shown.
+    Opened(Box<Opened>),
+    /// A run that cannot be shown, and why.
+    Unopened(Source, String),
+    /// A bundle: what to call it, and its bytes.
+    Shared(String, Vec<u8>),
+    /// A bundle's run is in the library, under this name.
+    Imported(String),
+    /// Something could not be done: why, in a sentence.
+    Refused(String),
+}
+
+/// The window's end.
+pub struct Librarian {
+    asks: SyncSender<Ask>,
+    answers: Receiver<Answer>,
+}
+
+impl Librarian {
+    /// Works in `library`, if there is one, and calls `wake` whenever there is an answer.
+    ///
+    /// # Errors
+    /// Where there is no thread to do it on, as on a page.
+    pub fn spawn(library: Option<Library>, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+        let (asks, inbox) = sync_channel(UNDER_WAY);
+        let (outbox, answers) = sync_channel(UNDER_WAY);
+        platform::aside("librarian", move || {
+            let mut work = Work {
+                library: library.unwrap_or_else(|| Library::at(PathBuf::new())),
+                answers: outbox,
+                wake: Box::new(wake),
+                known: HashMap::new(),
+                held: HashSet::new(),
+                unread: VecDeque::new(),
+            };
+            while work.turn(&inbox).is_some() {}
+        })?;
+        Ok(Self { asks, answers })
+    }
+
+    /// Asks for something; whether that was possible.
+    pub fn ask(&self, ask: Ask) -> bool {
+        self.asks.try_send(ask).is_ok()
+    }
+
+    /// The next answer, if there is one.
+    pub fn answer(&self) -> Option<Answer> {
+        self.answers.try_recv().ok()
+    }
+}
+
+struct Work {
+    library: Library,
+    answers: SyncSender<Answer>,
+    wake: Box<dyn Fn() + Send>,
+    /// When each run that was read had changed.
+    known: HashMap<String, Duration>,
+    /// Runs that somebody wrote when they were read.
+    held: HashSet<String>,
+    unread: VecDeque<Found>,
+}
+
+impl Work {
+    /// Does what is asked, or reads on; none where nobody listens any more.
+    fn turn(&mut self, inbox: &Receiver<Ask>) -> Option<()> {
+        let ask = if self.unread.is_empty() {
+            Some(inbox.recv().ok()?)
+        } else {
+            match inbox.try_recv() {
+                Ok(ask) => Some(ask),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return None,
+            }
+        };
+        match ask {
+            Some(Ask::Look(ids)) => {
+                let (first, rest): (Vec<_>, Vec<_>) =
+                    self.unread.drain(..).partition(|found| ids.contains(&found.id));
+                self.unread = first.into_iter().chain(rest).collect();
+                Some(())
+            }
+            Some(ask) => {
+                let answer = self.obey(ask).unwrap_or_else(Answer::Refused);
+                self.tell(answer)
+            }
+            None => self.read(),
+        }
+    }
+
+    fn tell(&self, answer: Answer) -> Option<()> {
+        self.answers.send(answer).ok()?;
+        (self.wake)();
+        Some(())
+    }
+
+    /// Reads some of what is unread.
+    fn read(&mut self) -> Option<()> {
+        let count = self.unread.len().min(AT_ONCE);
+        let entries: Vec<Entry> = self
+            .unread
+            .drain(..count)
+            .map(|found| Entry {
+                summary: self.library.summary(&found.id),
+                holder: self.library.holder(&found.id),
+                found,
+            })
+            .collect();
+        for entry in &entries {
+            self.known.insert(entry.found.id.clone(), entry.found.changed);
+            if entry.holder.is_some() {
+                self.held.insert(entry.found.id.clone());
+            }
+        }
+        self.tell(Answer::Read(entries))
+    }
+
+    fn obey(&mut self, ask: Ask) -> Result<Answer, String> {
+        let said = |error: super::library::LibraryError| error.to_string();
+        match ask {
+            Ask::Refresh => self.list(),
+            Ask::Look(_) => self.list(),
+            Ask::Rename(id, name) => self.relabel(&id, |label| label.rename(&name)),
+            Ask::Retag(id, tags) => self.relabel(&id, |label| label.retag(&tags)),
+            Ask::Pin(id, pinned) => self.relabel(&id, |label| {
+                label.pinned = pinned;
+                Ok(())
+            }),
+            Ask::Delete(id) => self.library.delete(&id).map(|there| Answer::Deleted(id, there)).map_err(said),
+            Ask::Undelete(id) => self.library.undelete(&id).map(Answer::Restored).map_err(said),
+            Ask::Open(source, is_beside) => Ok(match open(&self.library, &source) {
+                Ok(opened) => Answer::Opened(Box::new(Opened { is_beside, ..opened })),
+                Err(why) => Answer::Unopened(source, why),
+            }),
+            Ask::Share(id) => {
+                self.library.bundle(&id).map(|(name, bytes)| Answer::Shared(name, bytes)).map_err(said)
+            }
+            Ask::Import(name, bytes) => {
+                self.library.import(&name, Cursor::new(bytes)).map(Answer::Imported).map_err(said)
+            }
+        }
+    }
+
+    fn relabel(
+        &mut self,
+        id: &str,
+        change: impl FnOnce(&mut Label) -> Result<(), LabelError>,
+    ) -> Result<Answer, String> {
+        self.library.relabel(id, change).map_err(|error| error.to_string())?;
+        self.list()
+    }
+
+    /// What there is; what has changed, and what somebody wrote when it was read, is read again.
+    fn list(&mut self) -> Result<Answer, String> {
+        let listed = self.library.list().map_err(|error| error.to_string())?;
+        let held = std::mem::take(&mut self.held);
+        let is_new =
+            |found: &&Found| self.known.get(&found.id) != Some(&found.changed) || held.contains(&found.id);
+        self.unread = listed.iter().filter(is_new).cloned().collect();
+        Ok(Answer::Listed(listed))
+    }
+}
+
+/// Reads what a run's charts are drawn from.
+///
+/// # Errors
+/// Why it cannot be shown, in a sentence.
+pub fn open(library: &Library, source: &Source) -> Result<Opened, String> {
+    match source {
+        Source::Kept(id) => {
+            open_folder(&library.folder(id)).map(|opened| Opened { id: Some(id.clone()), ..opened })
+        }
+        Source::Path(path) if path.is_dir() => open_folder(path),
+        Source::Path(path) => {
+            let is_bundle = path.extension().is_some_and(|extension| extension == bundle::EXTENSION);
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+            match path.parent().filter(|folder| folder.join(recording::FILE).is_file()) {
+                _ if is_bundle => open_bundle(&name, std::fs::File::open(path).map_err(unreadable)?),
+                Some(folder) => open_folder(folder),
+                None => Err(format!(
+                    "{} is no run folder, no file in one, and no .{} bundle",
+                    path.display(),
+                    bundle::EXTENSION
+                )),
+            }
+        }
+        Source::Bundle(name, bytes) => open_bundle(name, Cursor::new(bytes)),
+    }
+}
+
+fn open_folder(folder: &Path) -> Result<Opened, String> {
+    let replay =
+        Replay::open(folder).map_err(|error| format!("cannot show {}: {error}", folder.display()))?;
+    let name = Label::read(folder).ok().and_then(|label| label.name);
+    let of_folder = || folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
+    Ok(Opened { title: name.unwrap_or_else(of_folder), id: None, replay, is_beside: false })
+}
+
+fn open_bundle(name: &str, reader: impl std::io::Read + std::io::Seek) -> Result<Opened, String> {
+    let said = |error: &dyn std::fmt::Display| format!("cannot show {name}: {error}");
+    let mut bundle = Bundle::open(reader).map_err(|error| said(&error))?;
+    let bytes = bundle.read(recording::FILE).map_err(|error| said(&error))?;
+    let bytes = bytes.ok_or_else(|| said(&recording::RecordingError::Missing))?;
+    let replay = Replay::unpack(&*bytes).map_err(|error| said(&error))?;
+    let stem = Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    Ok(Opened { title: stem.unwrap_or_else(|| name.into()), id: None, replay, is_beside: false })
+}

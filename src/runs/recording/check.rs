@@ -1,0 +1,157 @@
+//! Whether an event could have come from a run: who draws it counts on lists of the lengths that belong together.
+
+use web_time::Duration;
+
+use crate::config::knobs::validate;
+use crate::protocol::{
+    Event, Histograms, Report, Robustness, RunInfo, Sample, Samples, Saturation, TaskFigures, TaskSample,
+};
+
+/// Classes or origins at most.
+const MOST_CLASSES: usize = 1000;
+/// Pixels along a side of an image at most, images shown at most, tasks at most: pictures of them lie side by side in
+/// textures, whose sides have limits.
+const MOST_PIXELS: usize = 128;
+/// See [`MOST_PIXELS`].
+const MOST_SHOWN: usize = 64;
+/// See [`MOST_PIXELS`].
+const MOST_TASKS: usize = 24;
+/// The task whose numbers are no picture.
+const CLASS: &str = "class";
+/// A run takes no longer: thirty years.
+const LONGEST: Duration = Duration::from_secs(1 << 30);
+
+type Checked = Result<(), String>;
+
+/// That it holds, or that this is wrong.
+fn must(holds: bool, wrong: &str) -> Checked {
+    if holds { Ok(()) } else { Err(wrong.into()) }
+}
+
+/// Whether these can be the facts of a run.
+pub(super) fn facts(info: &RunInfo) -> Checked {
+    validate(&info.config).map_err(|error| error.to_string())?;
+    must((1..=MOST_CLASSES).contains(&info.classes.len()), "the number of classes")?;
+    must((1..=MOST_CLASSES).contains(&info.origins.len()), "the number of origins")?;
+    shape(&info.image_shape).map(|_| ())
+}
+
+/// Whether this can be an event of a run with these facts.
+pub(super) fn event(event: &Event, info: &RunInfo) -> Checked {
+    let of_run = |run| must(run == info.run, "the number of the run");
+    match event {
+        Event::State(state) => of_run(state.run),
+        Event::Report(found) => of_run(found.run).and(report(found, info)),
+        Event::Histograms(found) => of_run(found.run).and(histograms(found, info)),
+        Event::Samples(found) => of_run(found.run).and(samples(found, info)),
+        Event::Saturation(found) => of_run(found.run).and(saturation(found, info)),
+        Event::Tasks(found) => of_run(found.run).and(tasks(&found.found)),
+        Event::Robustness(found) => of_run(found.run).and(robustness(found, info)),
+        Event::Audited(found) => of_run(found.run).and(must(found.complete, "an audit that is not complete")),
+        Event::Probed(found) => of_run(found.run),
+        Event::Started(_)
+        | Event::Preparing(_)
+        | Event::Pictures(_)
+        | Event::Saved(_)
+        | Event::Checkpoint(_)
+        | Event::Stopped(..)
+        | Event::Notice(_)
+        | Event::Failed(_) => Err("such an event is not recorded".into()),
+    }
+}
+
+/// How many numbers a picture of `[C, H, W]` has.
+fn shape(shape: &[usize; 3]) -> Result<usize, String> {
+    let [channels, sides @ ..] = shape;
+    let is_shape = matches!(channels, 1 | 3) && sides.iter().all(|side| (1..=MOST_PIXELS).contains(side));
+    must(is_shape, "the shape of an image")?;
+    Ok(shape.iter().product())
+}
+
+fn report(report: &Report, info: &RunInfo) -> Checked {
+    let origins = info.origins.len();
+    must(
+        report.confusion.is_empty() || report.confusion.len() == origins * origins,
+        "the confusion of a report",
+    )?;
+    must(report.elapsed <= LONGEST, "the time of a report")
+}
+
+fn histograms(found: &Histograms, info: &RunInfo) -> Checked {
+    must(found.classes.is_empty() || found.classes.len() == info.origins.len(), "the number of histograms")?;
+    let bins = found.edges.len().saturating_sub(1);
+    must(found.classes.iter().all(|class| class.counts.len() == bins), "the counts of a histogram")?;
+    must(found.edges.windows(2).all(|pair| pair[0] < pair[1]), "the edges of a histogram")?;
+    must(found.edges.iter().all(|edge| edge.is_finite()), "the edges of a histogram")?;
+    match &found.before {
+        Some(before) if before.before.is_some() => Err("histograms inside histograms".into()),
+        Some(before) => histograms(before, info),
+        None => Ok(()),
+    }
+}
+
+fn samples(samples: &Samples, info: &RunInfo) -> Checked {
+    let numbers = shape(&samples.shape)?;
+    must(samples.samples.len() <= MOST_SHOWN, "the number of samples")?;
+    let (classes, origins) = (info.classes.len(), info.origins.len());
+    let is_sound = |sample: &Sample| {
+        let pictures = [&sample.image, &sample.gradient, &sample.adversarial];
+        let teacher = sample.teacher_gradient.iter();
+        let said = [&sample.clean_probabilities, &sample.adversarial_probabilities];
+        sample.label < classes
+            && pictures.into_iter().chain(teacher).all(|picture| picture.len() == numbers)
+            && said.into_iter().chain(&sample.teacher_probabilities).all(|said| said.len() == classes)
+            && sample.auxiliary_probabilities.len() == origins
+    };
+    must(samples.samples.iter().all(is_sound), "a sample")
+}
+
+fn saturation(found: &Saturation, info: &RunInfo) -> Checked {
+    let (classes, origins) = (info.classes.len(), info.origins.len());
+    let is_class = |class: u8| usize::from(class) < classes;
+    must(
+        found.images.iter().all(|image| is_class(image.label) && is_class(image.said)),
+        "the class of an image",
+    )?;
+    must(found.masses.is_empty() || found.masses.len() == origins, "the masses of the origins")?;
+    must(found.noise.as_ref().is_none_or(|noise| noise.signal.len() == origins), "the signals of the origins")
+}
+
+fn tasks(found: &TaskFigures) -> Checked {
+    let count = found.tasks.len();
+    must((1..=MOST_TASKS).contains(&count) && found.figures.len() == count, "the number of tasks")?;
+    must(found.figures.iter().all(|figures| !figures.is_empty()), "the figures of a task")?;
+    must(found.norms.iter().all(|norms| norms.len() == count), "the norms of the tasks")?;
+    must(found.cosines.iter().all(|cosines| cosines.len() == count * count), "the cosines of the tasks")?;
+    let [rows, columns] = found.map;
+    let map = rows.checked_mul(columns);
+    must(found.alignment.iter().all(|weights| Some(weights.len()) == map), "an alignment layer")?;
+    must(found.alignment.is_empty() || found.alignment.len() == count, "the alignment layers")?;
+    let [height, width] = found.size;
+    let pixels = shape(&[1, height, width])?;
+    let is_picture =
+        |task: &String, numbers: usize| task == CLASS || numbers > 0 && numbers.is_multiple_of(pixels);
+    let is_sound = |sample: &TaskSample| {
+        let mut pairs = found.tasks.iter().zip(&sample.tasks);
+        sample.input.len() == pixels
+            && sample.tasks.len() == count
+            && pairs.all(|(task, pair)| pair.iter().all(|numbers| is_picture(task, numbers.len())))
+    };
+    must(found.shown.len() <= MOST_SHOWN && found.shown.iter().all(is_sound), "an image of the tasks")
+}
+
+fn robustness(found: &Robustness, info: &RunInfo) -> Checked {
+    let classes = info.classes.len();
+    must(found.complete, "an evaluation that is not complete")?;
+    must(found.class_images.len() <= classes, "the images of the classes")?;
+    must(
+        found.mistakes.iter().all(|mistakes| mistakes.confusion.len() == classes * classes),
+        "the mistakes",
+    )?;
+    let counted = |share: &crate::protocol::Share| share.hits <= share.total;
+    let points = found.curves.iter().flat_map(|curve| &curve.points);
+    let points = points.chain(found.worst.iter().flat_map(|case| &case.points));
+    must(points.clone().all(|point| counted(&point.robust) && counted(&point.fooled)), "a share above 1")?;
+    must(points.clone().all(|point| point.epsilon.is_finite() && point.epsilon >= 0.0), "a radius")?;
+    must(counted(&found.clean), "a share above 1")
+}
