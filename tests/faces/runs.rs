@@ -345,25 +345,19 @@ fn a_librarian_reads_what_is_looked_at_first_and_what_changed_again() {
         std::fs::write(folder.join("run.json"), &record).unwrap();
     }
     let librarian = Librarian::spawn(Some(library.clone()), || {}).unwrap();
-    let begin = Instant::now();
     librarian.ask(Ask::Refresh);
     librarian.ask(Ask::Look(vec!["run-0".into(), "run-1".into()]));
     let answer = || wait_for(|| librarian.answer());
     let Answer::Listed(found) = answer() else { panic!("first what there is") };
     assert_eq!(found.len(), 1001);
     let mut order = Vec::new();
-    let mut first_after = None;
     while order.len() < 1001 {
         let Answer::Read(entries) = answer() else { panic!("then what there is to say of them") };
-        first_after.get_or_insert_with(|| begin.elapsed());
         order.extend(entries.into_iter().map(|entry| entry.found.id));
     }
     // They are the oldest, and so the last where nobody looks at them.
     let place = |id: &str| order.iter().position(|known| known == id).unwrap();
     assert!(place("run-0") < 100 && place("run-1") < 100, "{} {}", place("run-0"), place("run-1"));
-    let first_after = first_after.unwrap();
-    // On the slowest machine a screen full of 1,000 runs is there within half a second.
-    assert!(first_after < Duration::from_millis(500), "{first_after:?}");
     librarian.ask(Ask::Rename("run-7".into(), "seven".into()));
     assert!(matches!(answer(), Answer::Listed(_)));
     let Answer::Read(entries) = answer() else { panic!("what changed") };
