@@ -1,5 +1,5 @@
-//! Numbers in JSON that come back as they were: NaN and the infinities, which JSON has no numbers for, and numbers of so
-//! many digits that a reader could be off by the last of them are written as text.
+//! Numbers in JSON that come back as they were: NaN and the infinities, which JSON has no numbers for, are written as text.
+//! All others come back to the last bit by themselves (serde_json's `float_roundtrip`).
 //!
 //! For `#[serde(with = "exact")]`, on a number and on lists, arrays and options of numbers.
 
@@ -7,20 +7,6 @@ use std::fmt;
 
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-/// Digits up to which every reader gives the number that was written, where the last is not further from the point than
-/// [`EXACT_POWER`] places: digits and power of ten then are exact in `f64`.
-const EXACT_DIGITS: usize = 15;
-/// See [`EXACT_DIGITS`].
-const EXACT_POWER: i32 = 22;
-
-/// Whether a reader that knows no better than to multiply the digits with a power of ten gives the number of this text.
-fn is_exact(text: &str) -> bool {
-    let (digits, power) = text.split_once('e').unwrap_or((text, "0"));
-    let count = digits.bytes().filter(u8::is_ascii_digit).count();
-    let last = power.parse::<i32>().map_or(i32::MAX, |power| (power + 1 - count as i32).abs());
-    count <= EXACT_DIGITS && last <= EXACT_POWER
-}
 
 /// A number, or several.
 pub trait Exact: Sized {
@@ -104,12 +90,7 @@ impl Visitor<'_> for Number {
 
 impl Exact for f64 {
     fn write<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if !self.is_finite() {
-            return serializer.collect_str(self);
-        }
-        // The shortest text that is read as this number and no other.
-        let text = format!("{self:e}");
-        if is_exact(&text) { serializer.serialize_f64(*self) } else { serializer.serialize_str(&text) }
+        if self.is_finite() { serializer.serialize_f64(*self) } else { serializer.collect_str(self) }
     }
 
     fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -6,7 +6,7 @@ pub mod keeper;
 mod label;
 pub mod librarian;
 pub mod library;
-mod lock;
+pub mod lock;
 pub mod record;
 pub mod recording;
 pub mod rescue;

@@ -21,6 +21,9 @@ pub enum FolderError {
     /// A folder is where a file is to be.
     #[error("{} is a folder, and a file of that name is to be written; move it away, or name another place", .0.display())]
     IsAFolder(PathBuf),
+    /// Another process writes a run into it.
+    #[error("{} is being written by another process; wait until that has ended, or end it", .0.display())]
+    InUse(PathBuf),
     /// Some files are not where they belong.
     #[error("{0}")]
     Misplaced(String),
@@ -37,16 +40,18 @@ pub enum FolderError {
 impl FolderError {
     /// Whether the folder was refused before anything was written.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::NotEmpty(_) | Self::NotAFolder(_) | Self::IsAFolder(_))
+        matches!(self, Self::NotEmpty(_) | Self::NotAFolder(_) | Self::IsAFolder(_) | Self::InUse(_))
     }
 
     /// What the system said; all that is known where it said nothing.
     pub fn reason(&self) -> String {
         match self {
             Self::Unwritable { source, .. } => source.to_string(),
-            Self::NotEmpty(_) | Self::NotAFolder(_) | Self::IsAFolder(_) | Self::Misplaced(_) => {
-                self.to_string()
-            }
+            Self::NotEmpty(_)
+            | Self::NotAFolder(_)
+            | Self::IsAFolder(_)
+            | Self::InUse(_)
+            | Self::Misplaced(_) => self.to_string(),
         }
     }
 }

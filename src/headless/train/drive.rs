@@ -1,6 +1,7 @@
 //! Drives one run to its end through the protocol, and has what it leaves behind written.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use web_time::Instant;
 
@@ -15,7 +16,9 @@ use super::writer::{FILES, Pictures as _, RunWriter};
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Interrupt;
 use crate::headless::progress::Progress;
+use crate::runs::lock::Lock;
 use crate::runs::run_folder::{RunFolder, default_path};
+use crate::runs::write::FolderError;
 use crate::runs::writer::Earlier;
 use crate::train::checkpoint::with_tables;
 
@@ -50,6 +53,7 @@ pub fn drive(
     let info = drive.begin(options.epochs)?;
     let path = options.out.clone().unwrap_or_else(|| default_path(&info.config.setup));
     let folder = RunFolder::create(&path, options.force, &FILES)?;
+    let _lock = lock(&path)?;
     let progress = Progress::new(options.quiet, info.config.setup.steps);
     let last_step = options.going_on.as_ref().map_or(0, |(earlier, _)| earlier.step);
     announce(&progress, &info, (&folder, last_step), &drive.notices);
@@ -71,6 +75,16 @@ pub fn drive(
             Err(HeadlessError::Stopped(failure))
         }
         None => Ok((outcome, run.writer)),
+    }
+}
+
+/// Takes the folder for this process, so that a run is not gone on with while it goes on.
+fn lock(path: &Path) -> Result<Option<Lock>, FolderError> {
+    match Lock::take(path) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Err(FolderError::InUse(path.into())),
+        // What can be written into a folder that takes no lock is the writer's to say.
+        Err(_) => Ok(None),
     }
 }
 
@@ -344,7 +358,6 @@ impl Run<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::sync::{Arc, Mutex};
 
     use super::*;
@@ -538,6 +551,21 @@ mod tests {
         let rescued = scratch.path().join("a-rescued/checkpoint.safetensors");
         assert_eq!(std::fs::read(rescued).unwrap(), [1, 2, 3]);
         assert_eq!(run_json(&folder)["outcome"], "finished");
+    }
+
+    #[test]
+    fn a_folder_that_another_process_writes_is_refused_and_free_afterwards() {
+        let scratch = tempfile::tempdir().unwrap();
+        let theirs = Lock::take(scratch.path()).unwrap();
+        let start = || {
+            let (remote, _) = fake(|local| state(local, Activity::Finished, 40));
+            let options = DriveOptions { force: true, ..options(scratch.path(), None) };
+            drive(remote, &options, &Interrupt::default(), vec![])
+        };
+        let error = start().err().unwrap();
+        assert!(error.exit_status() == 2 && error.to_string().contains("another process"), "{error}");
+        drop(theirs);
+        assert!(start().is_ok() && !scratch.path().join(crate::runs::lock::FILE).exists());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     progress::Progress,
 };
 use crate::{
-    config::{Architecture, Config, InputTransform, KNOBS, ScenarioKind, Setup, knobs},
+    config::{Architecture, Config, InputTransform, ScenarioKind, Setup, knobs},
     data::{self, DataError},
     gpu::measures::SCALARS,
     nn::{
@@ -66,9 +66,6 @@ pub struct Header {
     /// What is under way; none in checkpoints of before it was written down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) progress: Option<Progress>,
-    /// Knobs whose value JSON does not carry to the last bit, as `KNOB=VALUE`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    exact: Vec<String>,
 }
 
 /// What a teacher is, but for its weights. It reads the images and says the classes that the student does.
@@ -160,7 +157,6 @@ impl Header {
             main_steps: 0,
             auxiliary_steps: 0,
             progress: None,
-            exact: Vec::new(),
         }
     }
 
@@ -168,14 +164,8 @@ impl Header {
     ///
     /// # Errors
     /// [`CheckpointError::Metadata`].
-    pub(super) fn text(&mut self) -> Result<String, CheckpointError> {
+    pub(super) fn text(&self) -> Result<String, CheckpointError> {
         let bad = |error: serde_json::Error| CheckpointError::Metadata(error.to_string());
-        // What reads JSON may be off by a last bit.
-        let json = serde_json::to_string(&self.config).map_err(bad)?;
-        let read: Config = serde_json::from_str(&json).map_err(bad)?;
-        let off = KNOBS.iter().filter(|knob| knob.read(&read) != knob.read(&self.config));
-        self.exact =
-            off.map(|knob| format!("{}={}", knob.name, knob.show(&knob.read(&self.config)))).collect();
         serde_json::to_string(self).map_err(bad)
     }
 
@@ -288,11 +278,7 @@ impl Header {
         if version > VERSION {
             return Err(CheckpointError::Version { found: version });
         }
-        let mut header: Self = serde_json::from_str(json).map_err(bad)?;
-        for assignment in &header.exact {
-            knobs::assign(&mut header.config, assignment)
-                .map_err(|error| CheckpointError::Metadata(error.to_string()))?;
-        }
+        let header: Self = serde_json::from_str(json).map_err(bad)?;
         knobs::validate(&header.config).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
         if header.config.setup.scenario == ScenarioKind::Distillation && header.teacher.is_none() {
             return Err(CheckpointError::Metadata("it is of a distillation and names no teacher".into()));
