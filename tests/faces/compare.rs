@@ -118,6 +118,10 @@ fn what_makes_no_comparison_is_refused() {
             "--set beta=1: not used with baseline: greace and great+greace use it, and no other run compared does",
         ),
         ("compare defense --modes great --set trades_weight=1", "not used with great: trades uses it"),
+        ("compare defense --modes baseline --vary alpha=0.1", "--vary alpha=0.1: not used with baseline"),
+        ("compare defense --vary alpha=0.1 --set alpha=0.2", "twice"),
+        ("compare defense --vary alpha=0.1,high", "alpha"),
+        ("compare defense --vary seed=1,2", "seed is not varied: --seeds says how many"),
         ("compare distillation --teacher x --teacher-steps 9", "not used: the teacher is a checkpoint"),
     ] {
         let output = lab(line, folder).output().unwrap();
@@ -141,14 +145,25 @@ fn defences_are_compared_under_attack() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
     data(folder);
-    let line = "compare defense --modes baseline,great,baseline --seeds 2 --steps 4 --device cpu --set batch_size=16 --set width=0.5 --set attack_steps=2 --data data --out out";
+    let line = "compare defense --modes baseline,great,baseline --vary alpha=0.1,0.5 --seeds 2 --steps 4 --device cpu --set batch_size=16 --set width=0.5 --set attack_steps=2 --data data --out out";
     run(line, folder);
     let table = read(folder.join("out/table.md"));
-    for expected in ["PGD at ε", "| baseline | 2 |", "| great | 2 |", "accuracy − baseline (95 %)"] {
+    for expected in [
+        "PGD at ε",
+        "| baseline | 2 |",
+        "| great alpha=0.1 | 2 |",
+        "| great alpha=0.5 | 2 |",
+        "accuracy − baseline (95 %)",
+    ] {
         assert!(table.contains(expected), "{expected}: {table}");
     }
     assert!(!table.contains("–"), "every figure is there: {table}");
     explains_folder(&folder.join("out"));
+    let seed = great_lab::config::Config::default().setup.seed;
+    let varied = read(folder.join(format!("out/great-seed{seed}-alpha0.5/run.json")));
+    let varied: serde_json::Value = serde_json::from_str(&varied).unwrap();
+    assert_eq!(varied["config"]["hyper"]["alpha"], 0.5);
+    assert!(folder.join("out/pareto.png").metadata().unwrap().len() > 5000);
     let json: serde_json::Value = serde_json::from_str(&read(folder.join("out/table.json"))).unwrap();
     assert!(json["rows"].as_array().unwrap().iter().all(|row| row["n"] == 2), "{json}");
 }
@@ -231,9 +246,13 @@ fn the_papers_rows_stand_beside_its_figures() {
     assert!(!channel.contains('('), "the paper says nothing of it: {channel}");
     assert_eq!(read(out.join("cells.csv")).lines().count(), 1 + 3, "what is named twice is run once");
     explains_folder(&out);
-    for picture in
-        ["figure4_untargeted.png", "figure4_random.png", "figure4_least-likely.png", "saliency.png"]
-    {
+    for picture in [
+        "figure4_untargeted.png",
+        "figure4_random.png",
+        "figure4_least-likely.png",
+        "saliency.png",
+        "pareto.png",
+    ] {
         assert!(out.join(picture).metadata().unwrap().len() > 5000, "{picture}");
     }
     let rows: serde_json::Value =

@@ -11,6 +11,7 @@ mod published;
 mod runner;
 mod statistics;
 mod table;
+mod vary;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -28,6 +29,7 @@ use options::{SEEDS, SharedOptions};
 pub use paper::PaperOptions;
 use plan::Plan;
 use runner::{merge, run_plan};
+use vary::refuse_twice;
 
 /// The flags of `great-lab compare`.
 #[derive(clap::Args, Debug)]
@@ -125,12 +127,14 @@ pub fn compare(options: CompareOptions) -> Result<Completed, HeadlessError> {
 fn defense(options: DefenseOptions) -> Result<Completed, HeadlessError> {
     let DefenseOptions { modes, shared } = options;
     let seeds = shared.seeds.unwrap_or(SEEDS);
+    let varied = shared.vary.clone();
     let (running, mut run) = shared.split();
     leave_to(&run, "mode", "--modes")?;
     let value = ScenarioKind::Defense.name().to_owned();
     run.shortcuts.push(Shortcut { knob: "scenario", flag: "scenario", value });
     let (base, given) = run.base()?;
-    let plan = Plan::defense(base, &chosen::<Mode>(&modes), seeds);
+    refuse_twice(&varied, &given)?;
+    let plan = Plan::defense(base, &chosen::<Mode>(&modes), seeds).varied(&varied)?;
     refuse_unused(&given, &plan.configs())?;
     run_plan(plan, &running)
 }
@@ -138,6 +142,7 @@ fn defense(options: DefenseOptions) -> Result<Completed, HeadlessError> {
 fn distillation(options: DistillationOptions) -> Result<Completed, HeadlessError> {
     let DistillationOptions { methods, fractions, teacher, teacher_network, teacher_steps, shared } = options;
     let seeds = shared.seeds.unwrap_or(SEEDS);
+    let varied = shared.vary.clone();
     let (running, mut run) = shared.split();
     leave_to(&run, "method", "--methods")?;
     leave_to(&run, "fraction", "--fractions")?;
@@ -160,7 +165,8 @@ fn distillation(options: DistillationOptions) -> Result<Completed, HeadlessError
         })
         .collect::<Result<Vec<_>, _>>()?;
     let (base, given) = run.base()?;
-    let plan = Plan::distillation(base, &chosen(&methods), &fractions, seeds);
+    refuse_twice(&varied, &given)?;
+    let plan = Plan::distillation(base, &chosen(&methods), &fractions, seeds).varied(&varied)?;
     refuse_unused(&given, &plan.configs())?;
     run_plan(plan, &running)
 }
@@ -168,6 +174,7 @@ fn distillation(options: DistillationOptions) -> Result<Completed, HeadlessError
 fn multitask(options: MultitaskOptions) -> Result<Completed, HeadlessError> {
     let MultitaskOptions { methods, tasks, shared } = options;
     let seeds = shared.seeds.unwrap_or(SEEDS);
+    let varied = shared.vary.clone();
     let (running, mut run) = shared.split();
     leave_to(&run, "multitask_method", "--methods")?;
     let data = run.says_nothing_of_data().then(|| solids::NAME.to_owned());
@@ -178,7 +185,8 @@ fn multitask(options: MultitaskOptions) -> Result<Completed, HeadlessError> {
         run.shortcuts.extend(value.map(|value| Shortcut { knob, flag, value }));
     }
     let (base, given) = run.base()?;
-    let plan = Plan::multitask(base, &chosen(&methods), seeds);
+    refuse_twice(&varied, &given)?;
+    let plan = Plan::multitask(base, &chosen(&methods), seeds).varied(&varied)?;
     refuse_unused(&given, &plan.configs())?;
     run_plan(plan, &running)
 }

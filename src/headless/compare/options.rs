@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::cells::Part;
+use super::vary::Varied;
 use crate::headless::options::RunOptions;
 
 /// The flags that every comparison has.
@@ -12,6 +13,9 @@ pub struct SharedOptions {
     /// method
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: Option<u64>,
+    /// A knob that is gone through, by every method that uses it, or by the one before the colon; more than one: every pair
+    #[arg(long, value_name = "[METHOD:]KNOB=V,V,…", allow_hyphen_values = true)]
+    pub vary: Vec<Varied>,
     /// Folder for the runs and the tables; one that holds a part of this comparison is gone on with
     #[arg(long, value_name = "DIR", default_value = "runs/compare")]
     pub out: PathBuf,

@@ -8,6 +8,7 @@ use crate::runs::record::{EvaluationRecord, RecordError, RunRecord};
 
 use super::metrics::Runs;
 use super::plan::{Cell, Evaluating, Plan};
+use super::vary::{family, is_beside};
 use crate::headless::error::HeadlessError;
 use crate::show::number::percent;
 
@@ -64,7 +65,8 @@ pub fn read(plan: &Plan, folders: &[&Path]) -> Result<Results, HeadlessError> {
         let is_alone = |other: &&Cell| {
             other.setting == cell.setting
                 && other.seed == cell.seed
-                && other.method == MultitaskMethod::SingleTask.name()
+                && family(&other.method) == MultitaskMethod::SingleTask.name()
+                && is_beside(&other.method, &cell.method)
         };
         let alone = plan.cells.iter().find(is_alone).and_then(|other| records.get(&other.name));
         let runs = Runs { own, alone: alone.map(|(record, _)| record), evaluations };

@@ -6,6 +6,7 @@ use super::options::{SEEDS, SharedOptions};
 use super::plan::{Cell, Evaluating, Plan, in_order, measured_at_the_end, seeds_from};
 use super::published::{AUTOATTACK, BEHIND, CLEAN, OWN, PaperTable};
 use super::runner::run_plan;
+use super::vary::refuse_twice;
 use crate::config::{Config, EXAMPLES, EpsilonScale, Example, HeadKind, Hyper, Setup};
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Completed;
@@ -58,6 +59,7 @@ pub fn paper(options: PaperOptions) -> Result<Completed, HeadlessError> {
     let PaperOptions { table, rows, samples, quick, shared } = options;
     let table = PaperTable::new(table);
     let seeds = shared.seeds.unwrap_or(if quick { QUICK.0 } else { SEEDS });
+    let varied = shared.vary.clone();
     let (running, mut run) = shared.split();
     if run.example.is_some() {
         let problem = "--rows says which ready-made runs are compared; leave it out".into();
@@ -80,7 +82,8 @@ pub fn paper(options: PaperOptions) -> Result<Completed, HeadlessError> {
     }
     let samples = samples.unwrap_or(if quick { QUICK.1 } else { SAMPLES });
     let rows = chosen(&rows)?;
-    let plan = plan(base, &rows, seeds, (table, samples, !quick));
+    refuse_twice(&varied, &given)?;
+    let plan = plan(base, &rows, seeds, (table, samples, !quick)).varied(&varied)?;
     refuse_overruled(&given, &plan)?;
     refuse_unused(&given, &plan.configs())?;
     run_plan(plan, &running)

@@ -91,6 +91,9 @@ fn publish(plan: &Plan, results: &outcome::Results, folders: &[&Path]) -> Result
     ] {
         rescue.keep(&out.join(name), bytes);
     }
+    if let Some(chart) = pictures::pareto(plan, results) {
+        rescue.keep(&out.join("pareto.png"), &charts::png(&chart)?);
+    }
     if plan.paper.is_some() {
         for target in TargetKind::ALL {
             let (name, chart) = pictures::figure(plan, results, *target);
