@@ -165,6 +165,9 @@ choices! {
         Rms = "rms",
         /// `g / max|g|`.
         Max = "max",
+        /// Each place of `g` divided by the length of the vector that its channels make there, `sqrt(Σ_c g² + 1e-12)`, as
+        /// Maninis et al. (2019, ASTMT) read tasks' gradients; of one channel only the signs are left.
+        Pixel = "pixel",
         /// `g / N`, N images in the batch: the gradient of the mean loss, as frameworks give it.
         BatchMean = "batch-mean",
         /// `g / sqrt(mean(g²) + 1e-12)`, the mean over the whole batch: how large gradients are beside each other is seen.

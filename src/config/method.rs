@@ -238,9 +238,9 @@ rows! { MultitaskMethod MultitaskRow:
         aligns: false, combine: Combine::GradNorm;
     PcGrad: "PCGrad", "Σ_k L_k, each g_k projected off those that it conflicts with", "Yu et al. 2020", [],
         aligns: false, combine: Combine::PcGrad;
-    Great: "GREAT", "Σ_k ⟨sg(w_k ⊙ g_k), s⟩, w against CE(h(n(w_k ⊙ g_k)), k)", GREAT, ["alpha_target", "alignment_rate"],
+    Great: "GREAT", "Σ_k ⟨sg(w_k ⊙ g_k), s⟩, w against CE(h(n(w_k ⊙ g_k)), k)", GREAT, ["alpha_target", "alignment_rate", "decoder_alpha"],
         aligns: true, combine: Combine::Sum;
-    GreatGradNorm: "GREAT with GradNorm", "Σ_k λ_k ⟨sg(w_k ⊙ g_k), s⟩, w and λ as those of both", GREAT, ["alpha_target", "alignment_rate", "gradnorm_rate"],
+    GreatGradNorm: "GREAT with GradNorm", "Σ_k λ_k ⟨sg(w_k ⊙ g_k), s⟩, w and λ as those of both", GREAT, ["alpha_target", "alignment_rate", "decoder_alpha", "gradnorm_rate"],
         aligns: true, combine: Combine::GradNorm;
 }
 
@@ -329,7 +329,9 @@ mod tests {
                 let plays = method.alpha() || method.aligns();
                 assert_eq!(method.uses("alpha_target"), plays, "{}", method.name());
                 assert_eq!(method.uses("beta"), method.beta(), "{}", method.name());
-                assert_eq!(method.uses("alignment_rate"), method.aligns(), "{}", method.name());
+                for knob in ["alignment_rate", "decoder_alpha"] {
+                    assert_eq!(method.uses(knob), method.aligns(), "{}", method.name());
+                }
             }
         }
         for mode in Mode::ALL {

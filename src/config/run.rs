@@ -137,6 +137,12 @@ impl Setup {
             ScenarioKind::Distillation => ramped.min(1.0),
         }
     }
+
+    /// Weight with which the decoders of several tasks play against the auxiliary network, beside alignment layers; 0 where
+    /// there are none.
+    pub fn decoder_alpha(&self, hyper: &Hyper) -> f64 {
+        if self.method().aligns() { hyper.decoder_alpha } else { 0.0 }
+    }
 }
 
 /// The most that α may be: what its knob takes.

@@ -14,7 +14,7 @@ use crate::{
     gpu::{NoiseKey, gradient_normalization::Scale, logit_gradient, noise, normalize_gradient},
 };
 
-/// Keeps the root of a batch's mean square from 0.
+/// Keeps the root of a batch's mean square, and a pixel's length, from 0.
 const LEAST_SQUARE: f64 = 1e-12;
 
 /// The way from the main network to the auxiliary one.
@@ -76,6 +76,10 @@ impl Channel {
             Normalization::None => gradient,
             Normalization::Rms => normalize_gradient(gradient, Scale::RootMeanSquare),
             Normalization::Max => normalize_gradient(gradient, Scale::Largest),
+            Normalization::Pixel => {
+                let square = (gradient.clone() * gradient.clone()).sum_dim(1) + LEAST_SQUARE;
+                gradient / square.sqrt()
+            }
             // However many are looked at at once.
             Normalization::BatchMean => gradient / self.batch as f64,
             Normalization::BatchRms => {
@@ -190,6 +194,28 @@ mod tests {
         let slopes = channel.noisy(channel.scaled(g.clone()), key).sum().backward();
         let slope = values(g.grad(&slopes).expect("it is tracked"));
         assert!(slope.iter().all(|slope| *slope == 3.0));
+    }
+
+    #[test]
+    fn a_pixel_is_read_as_the_direction_of_its_channels() {
+        let device = Device::flex().autodiff();
+        let channel = Channel { normalization: Normalization::Pixel, ..PLAIN };
+        let from =
+            |values: &[f32]| Tensor::<4>::from_data(TensorData::new(values.to_vec(), [1, 2, 1, 3]), &device);
+        // Three pixels of two channels: (3, 4), (0, 0), (-1, 0).
+        let g = from(&[3.0, 0.0, -1.0, 4.0, 0.0, 0.0]).require_grad();
+        let scaled = channel.scaled(g.clone());
+        let read = values(scaled.clone().without_autodiff());
+        for (read, expected) in read.iter().zip([0.6, 0.0, -1.0, 0.8, 0.0, 0.0]) {
+            assert!((read - expected).abs() < 1e-6, "{read} {expected}");
+        }
+        // (c − u ⟨u, c⟩) / ‖g‖ for the cotangent c = (1, 2): of (3, 4) with u = (0.6, 0.8), ⟨u, c⟩ = 2.2.
+        let cotangent = from(&[1.0, 0.0, 1.0, 2.0, 0.0, 2.0]);
+        let mut slopes = (scaled * cotangent).sum().backward();
+        let slope = values(g.grad_remove(&mut slopes).expect("it is tracked"));
+        for (slope, expected) in slope.iter().zip([-0.064, 0.0, 0.0, 0.048, 0.0, 2.0]) {
+            assert!((slope - expected).abs() < 1e-5, "{slope} {expected}");
+        }
     }
 
     #[test]

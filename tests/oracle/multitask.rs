@@ -19,12 +19,32 @@ pub fn check_multitask(device: &Device, tolerance: f32) {
     let mut golden = Golden::load("multitask", tolerance);
     assert_eq!(conflict_orders(4, 1, 0), ORDERS.map(Vec::from), "the golden file is of other orders");
     for method in MultitaskMethod::ALL {
-        check_method(&mut golden, *method, device);
+        check_method(&mut golden, *method, 0.0, device);
     }
+    golden.finish();
+    // The same with reversal into the decoders.
+    let mut golden = Golden::load("decoders", tolerance);
+    let alpha = golden.setting("decoder_alpha");
+    check_method(&mut golden, MultitaskMethod::Great, alpha, device);
     golden.finish();
 }
 
-fn check_method(golden: &mut Golden, method: MultitaskMethod, device: &Device) {
+/// Plain gradient descent.
+fn hyper(golden: &Golden, decoder_alpha: f64) -> Hyper {
+    Hyper {
+        learning_rate: golden.setting("sgd_rate"),
+        auxiliary_learning_rate: golden.setting("auxiliary_sgd_rate"),
+        momentum: 0.0,
+        input_noise: 0.0,
+        alignment_rate: golden.setting("alignment_rate"),
+        gradnorm_rate: golden.setting("gradnorm_rate"),
+        decoder_alpha,
+        normalization: golden.setting("normalization"),
+        ..Hyper::default()
+    }
+}
+
+fn check_method(golden: &mut Golden, method: MultitaskMethod, decoder_alpha: f64, device: &Device) {
     let setup = Setup {
         scenario: ScenarioKind::Multitask,
         multitask_method: method,
@@ -38,16 +58,8 @@ fn check_method(golden: &mut Golden, method: MultitaskMethod, device: &Device) {
         seed: 1,
         ..Setup::default()
     };
-    let rates: [f64; 2] = [golden.setting("sgd_rate"), golden.setting("auxiliary_sgd_rate")];
-    let hyper = Hyper {
-        learning_rate: rates[0],
-        auxiliary_learning_rate: rates[1],
-        momentum: 0.0,
-        input_noise: 0.0,
-        alignment_rate: golden.setting("alignment_rate"),
-        gradnorm_rate: golden.setting("gradnorm_rate"),
-        ..Hyper::default()
-    };
+    let hyper = hyper(golden, decoder_alpha);
+    let rates = [hyper.learning_rate, hyper.auxiliary_learning_rate];
     let data = dataset(golden, &setup);
     let mut scenario = Multitask::new(&setup, &data, None, &statistics(golden), device).unwrap();
     let begin = |player: &Player, prefix: &str| {

@@ -66,7 +66,7 @@ class PlaceAuxiliary(nn.Module):
 
 
 def normalized(g, how="rms", scale=30.0):
-    """`n(g)`, sample by sample; the last three are one scale for all."""
+    """`n(g)`, sample by sample or at each pixel; the last three that the lab names are one scale for all."""
     if how == "none":
         return g
     if how == "constant":
@@ -77,6 +77,8 @@ def normalized(g, how="rms", scale=30.0):
         return g / (g.square().mean() + 1e-12).sqrt()
     if how == "rms":
         return g / (g.square().mean((1, 2, 3), keepdim=True) + 1e-12).sqrt()
+    if how == "pixel":
+        return g / (g.square().sum(1, keepdim=True) + 1e-12).sqrt()
     return g / g.abs().amax((1, 2, 3), keepdim=True)
 
 

@@ -6,9 +6,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::{
     alignment::Alignment,
-    gradnorm::{GRADNORM_ALPHA, gradnorm},
     pcgrad::{compass, conflict_orders, pcgrad},
-    uncertainty::{FIRST_LOG_VARIANCE, uncertainty},
+    weighing::{FIRST_LOG_VARIANCE, GRADNORM_ALPHA, gradnorm, uncertainty},
 };
 use crate::config::{Hyper, method::Combine};
 use crate::nn::Weights;

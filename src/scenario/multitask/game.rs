@@ -250,13 +250,13 @@ impl Multitask {
         self.balance.alignment = self.balance.alignment.ascend(slopes, rate);
     }
 
-    /// One step of the encoders and decoders.
+    /// One step of the encoders and decoders; `reversed` is added to the gradients of their weights.
     fn main_step(
         &mut self,
         step: u64,
-        theta: &Weights,
-        shared: Vec<Tensor<4>>,
+        (theta, shared): (&Weights, Vec<Tensor<4>>),
         tapped: &Tapped,
+        reversed: Option<Weights>,
         hyper: &Hyper,
     ) {
         let combine = self.setup.multitask_method.row().combine;
@@ -279,9 +279,12 @@ impl Multitask {
                 (Some(task), Some(scales)) => decoder.clone() * scales.clone().narrow(0, task, 1),
             }
         });
-        let gradients = Weights(gradients.collect());
+        let gradients = match reversed {
+            None => gradients.collect(),
+            Some(Weights(reversed)) => gradients.zip(reversed).map(|(own, more)| own + more).collect(),
+        };
         let factor = schedule(self.setup.schedule, step, self.setup.steps);
-        self.main.update(gradients, Player::rates(hyper, factor));
+        self.main.update(Weights(gradients), Player::rates(hyper, factor));
     }
 
     /// Training step number `step`.
@@ -321,7 +324,10 @@ impl Multitask {
                 let rate = self.control.turned(rate, most);
                 self.align(&tapped.gradients, &origins, rate, &reading);
             }
-            self.main_step(step, &theta, shared, &tapped, hyper);
+            let alpha = self.setup.decoder_alpha(hyper);
+            let reversed =
+                (alpha > 0.0).then(|| self.reversed(&shared, &targets, (&origins, &reading), alpha));
+            self.main_step(step, (&theta, shared), &tapped, reversed, hyper);
         }
     }
 

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 
 use crate::config::{TaskSet, choices};
+use crate::gpu::logit_gradient;
 use crate::nn::loss;
 
 /// What is added under a root, so that it has a derivative at 0.
@@ -78,38 +79,137 @@ impl Target {
 impl Task {
     /// The mean loss `[1]` of what a decoder says; each image's part of it depends on that image alone.
     pub fn loss(self, said: Tensor<4>, target: Target) -> Tensor<1> {
-        let n = said.dims()[0];
-        let rows = |x: Tensor<4>| -> Tensor<2> {
-            let entries = x.dims()[1..].iter().product();
-            x.reshape([n, entries])
-        };
         match self {
             Self::Class => loss::cross_entropy(rows(said), rows(target.wanted)),
             Self::Normals => {
-                let dot = |a: &Tensor<4>, b: &Tensor<4>| (a.clone() * b.clone()).sum_dim(1);
-                let length = (dot(&said, &said) + EPSILON).sqrt();
-                let off = -(dot(&said, &target.wanted) / length).abs() + 1.0; // [N, 1, H, W]
+                let off = -cosine(&said, &target.wanted).abs() + 1.0; // [N, 1, H, W]
                 match target.known {
                     None => rows(off).mean(),
-                    Some(known) => {
-                        let count = rows(known.clone()).sum_dim(1).clamp_min(1.0);
-                        (rows(off * known).sum_dim(1) / count).mean()
-                    }
+                    Some(known) => (rows(off * known.clone()).sum_dim(1) / count(&known)).mean(),
+                }
+            }
+            Self::Color | Self::Edge | Self::Denoise | Self::Depth | Self::KeyPoints => {
+                (mean_square(&(said - target.wanted), target.known.as_ref()) + EPSILON).sqrt().mean()
+            }
+        }
+    }
+
+    /// The derivative `[N, C, H, W]` of each image's loss, of which [`Self::loss`] is the mean, with respect to what a
+    /// decoder says of it: an expression that can itself be differentiated.
+    pub fn slope(self, said: Tensor<4>, target: Target) -> Tensor<4> {
+        let [n, _, height, width] = said.dims();
+        let column = |x: Tensor<2>| x.reshape([n, 1, 1, 1]);
+        let Target { wanted, known } = target;
+        match self {
+            Self::Class => {
+                let shape = said.dims();
+                logit_gradient(rows(said), rows(wanted)).reshape(shape)
+            }
+            Self::Normals => {
+                let cosine = cosine(&said, &wanted);
+                let length = length(&said);
+                let of_cosine = wanted / length.clone() - said * (cosine.clone() / (length.clone() * length));
+                let slope = -(of_cosine * cosine.sign());
+                match known {
+                    None => slope / (height * width) as f64,
+                    Some(known) => slope * known.clone() / column(count(&known)),
                 }
             }
             Self::Color | Self::Edge | Self::Denoise | Self::Depth | Self::KeyPoints => {
                 let channels = said.dims()[1] as f64;
-                let off = said - target.wanted;
-                let square = off.clone() * off;
-                let mean = match target.known {
-                    None => rows(square).mean_dim(1),
-                    Some(known) => {
-                        let count = rows(known.clone()).sum_dim(1).clamp_min(1.0) * channels;
-                        rows(square * known).sum_dim(1) / count
-                    }
-                };
-                (mean + EPSILON).sqrt().mean()
+                let off = said - wanted;
+                let size = column((mean_square(&off, known.as_ref()) + EPSILON).sqrt());
+                match known {
+                    None => off / size / (channels * (height * width) as f64),
+                    Some(known) => off * known.clone() / (size * column(count(&known)) * channels),
+                }
             }
         }
+    }
+}
+
+/// `[N, C, H, W]` as `[N, CHW]`.
+fn rows(x: Tensor<4>) -> Tensor<2> {
+    let [n, channels, height, width] = x.dims();
+    x.reshape([n, channels * height * width])
+}
+
+/// Pixels of each image of which something is known, at least 1, `[N, 1]`.
+fn count(known: &Tensor<4>) -> Tensor<2> {
+    rows(known.clone()).sum_dim(1).clamp_min(1.0)
+}
+
+/// Mean square over the known pixels of each image and all channels, `[N, 1]`.
+fn mean_square(off: &Tensor<4>, known: Option<&Tensor<4>>) -> Tensor<2> {
+    let channels = off.dims()[1] as f64;
+    let square = off.clone() * off.clone();
+    match known {
+        None => rows(square).mean_dim(1),
+        Some(known) => rows(square * known.clone()).sum_dim(1) / (count(known) * channels),
+    }
+}
+
+/// The length of the vector at each pixel, `[N, 1, H, W]`.
+fn length(x: &Tensor<4>) -> Tensor<4> {
+    ((x.clone() * x.clone()).sum_dim(1) + EPSILON).sqrt()
+}
+
+/// The cosine of what is said and the unit vector that is wanted, `[N, 1, H, W]`.
+fn cosine(said: &Tensor<4>, wanted: &Tensor<4>) -> Tensor<4> {
+    (said.clone() * wanted.clone()).sum_dim(1) / length(said)
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test waits for what it checks")]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    /// `[3, C, 4, 5]` of numbers in [−1, 1) that look random.
+    fn numbers(channels: usize, salt: f32, device: &Device) -> Tensor<4> {
+        let values: Vec<f32> =
+            (0..3 * channels * 20).map(|entry| ((entry as f32 + salt) * 12.9898).sin()).collect();
+        Tensor::from_data(TensorData::new(values, [3, channels, 4, 5]), device)
+    }
+
+    #[test]
+    fn slopes_are_the_derivatives_of_the_losses() {
+        let device = Device::flex().autodiff();
+        for task in Task::ALL.iter().filter(|task| **task != Task::Class) {
+            let channels = if *task == Task::Normals { 3 } else { 2 };
+            for is_partly_known in [false, true] {
+                // The second image has no known pixel at all.
+                let mask: Vec<f32> =
+                    (0..60).map(|pixel| f32::from(u8::from(pixel % 3 > 0 && pixel / 20 != 1))).collect();
+                let mask = Tensor::from_data(TensorData::new(mask, [3, 1, 4, 5]), &device);
+                let wanted = numbers(channels, 0.5, &device);
+                let wanted = wanted.clone() / length(&wanted);
+                let target = Target { wanted, known: is_partly_known.then_some(mask) };
+                let said = numbers(channels, 100.0, &device).require_grad();
+                let mut found = task.loss(said.clone(), target.clone()).backward();
+                let expected = said.grad_remove(&mut found).unwrap() * 3.0;
+                let slope = task.slope(said.without_autodiff().autodiff(), target).without_autodiff();
+                let [slope, expected]: [Vec<f32>; 2] =
+                    [slope, expected].map(|tensor| tensor.into_data().try_to_vec().unwrap());
+                for (slope, expected) in slope.iter().zip(&expected) {
+                    assert!((slope - expected).abs() < 1e-5, "{task}, {is_partly_known}: {slope} {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_slope_of_a_class_is_that_of_the_cross_entropy() {
+        let device = Device::flex().autodiff();
+        let said = numbers(20, 3.0, &device).narrow(2, 0, 1).narrow(3, 0, 1).require_grad();
+        let rows: Vec<f32> = (0..60).map(|entry| f32::from(u8::from([4, 27, 59].contains(&entry)))).collect();
+        let wanted = Tensor::from_data(TensorData::new(rows, [3, 20, 1, 1]), &device);
+        let target = Target { wanted, known: None };
+        let mut found = Task::Class.loss(said.clone(), target.clone()).backward();
+        let expected = said.grad_remove(&mut found).unwrap() * 3.0;
+        let slope = Task::Class.slope(said.without_autodiff().autodiff(), target).without_autodiff();
+        let worst: f32 = (slope - expected).abs().max().into_data().try_to_vec::<f32>().unwrap()[0];
+        assert!(worst < 1e-6, "{worst}");
     }
 }
