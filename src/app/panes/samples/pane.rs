@@ -2,6 +2,7 @@
 
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
+use super::maps::Maps;
 use crate::app::draw::chart;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, small, tiny};
@@ -27,6 +28,18 @@ const LABELS: &str = "∇x a_y";
 #[derive(Default)]
 pub struct SamplesPane {
     atlas: Option<Atlas>,
+    view: View,
+    maps: Maps,
+}
+
+/// What is shown of the samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum View {
+    /// What an attack does to each.
+    #[default]
+    Attack,
+    /// The gradient tensors of this run and of those that are ticked.
+    Maps,
 }
 
 /// Every picture of every sample in one texture, of a moment.
@@ -60,6 +73,11 @@ impl Pane for SamplesPane {
             chart::empty(ui, &scope.palette, what, &when);
             return;
         };
+        view_ui(ui, &mut self.view);
+        if self.view == View::Maps {
+            self.maps.ui(ui, scope, samples);
+            return;
+        }
         let of = (scope.history.samples_received, scope.palette.ground);
         if self.atlas.as_ref().is_none_or(|atlas| atlas.of != of) {
             let picture = atlas(samples, &scope.palette);
@@ -128,6 +146,23 @@ impl Pane for SamplesPane {
         }
         table
     }
+}
+
+/// The choice of what is shown.
+fn view_ui(ui: &mut Ui, view: &mut View) {
+    ui.horizontal(|ui| {
+        for (one, title, about) in [
+            (View::Attack, "attack", "What PGD makes of each image, and what the networks say."),
+            (
+                View::Maps,
+                "saliency",
+                "The gradient tensors of the same images by this run and by those that are ticked in Runs.",
+            ),
+        ] {
+            let text = RichText::new(title).font(small());
+            ui.selectable_value(view, one, text).on_hover_text(about);
+        }
+    });
 }
 
 /// The titles of its pictures.
