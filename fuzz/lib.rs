@@ -1,6 +1,6 @@
 //! The readers under test, and nothing else of the lab but what they name of it.
 //!
-//! The module is taken in by its path, because depending on `great-lab` would compile burn, wgpu and egui under the
+//! The modules are taken in by their paths, because depending on `great-lab` would compile burn, wgpu and egui under the
 //! sanitizer: most of an hour in place of a minute.
 
 #[path = "../src/data/mod.rs"]
@@ -9,11 +9,13 @@ pub mod data;
 #[path = "../src/platform/text.rs"]
 mod text;
 
-/// What the readers name of the lab's settings.
-pub mod config {
-    /// Built-in data, which no target reads.
-    pub const BUILT_IN_DATA: [&str; 2] = ["fashion-mnist", "solids"];
-}
+#[path = "../src/config/mod.rs"]
+pub mod config;
+
+#[path = "../src/protocol/mod.rs"]
+pub mod protocol;
+
+pub mod runs;
 
 /// What the readers name of the platform.
 pub mod platform {

@@ -82,6 +82,7 @@ fn window(
         run_at_once: options.run || linked.run,
         exit_after: options.exit_after(),
         runs: options.runs(),
+        room: Some(options.keeping.bytes()),
         open,
     };
     let ended = eframe::run_native(

@@ -3,9 +3,13 @@
 //!
 //! The window is drawn on the trainer's device, as the program does it, but into a picture instead of a screen, so that
 //! none is needed. As with a screen, some frames may be under way before the next one waits.
+//!
+//! `--beside 8` times frames on the charts of long runs instead, with as many beside the one that is shown, while nothing is
+//! trained: `cargo bench --bench window -- --beside 8`.
 
 #![allow(clippy::disallowed_methods, reason = "no page runs this: it may sleep")]
 
+mod charts;
 mod screen;
 mod spread;
 
@@ -53,6 +57,12 @@ struct Options {
     /// Seconds that the window stands open before Run.
     #[arg(long, value_name = "N", default_value_t = 5)]
     run_after: u64,
+    /// Train nothing, and time frames on the charts of a kept run with so many others beside it.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(0..=8))]
+    beside: Option<u8>,
+    /// Reports of each of these runs.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
+    reports: u64,
     /// What `cargo bench` says to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
@@ -146,6 +156,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Attacks take turns with training, which no frame is to blame for.
     config.hyper.evaluate_every_steps = 0;
     let shared = opened.setup.clone().ok_or("the window is timed on a GPU: say --device")?;
+    let [width, height] = SIZE;
+    if let Some(beside) = options.beside {
+        let duration = Duration::from_secs(options.seconds);
+        let asked = charts::Asked { beside: beside.into(), reports: options.reports, duration };
+        let measured = charts::measure(&shared, &asked)?;
+        println!("window of {width}×{height} on {}\n{measured}", opened.info.name);
+        return Ok(());
+    }
     let mut screen = Screen::new(shared, SIZE);
     let remote = spawn(config.clone(), &opened, Delivery::Latest)?;
     let commands = remote.commands.clone();
@@ -153,7 +171,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         screen.context(),
         remote,
         config,
-        Window { run_at_once: false, exit_after: None, runs: None, open: Vec::new() },
+        Window { run_at_once: false, exit_after: None, runs: None, room: None, open: Vec::new() },
     );
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(options.run_after) {
@@ -164,7 +182,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     drop(lab);
     end(&commands, PATIENCE);
 
-    let [width, height] = SIZE;
     println!(
         "{} × {}, batches of 64, window of {width}×{height} on {}\n{}",
         options.network, options.width, opened.info.name, measured?

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use burn::tensor::wgpu::WgpuSetup;
-use egui::{Context, Pos2, RawInput, Rect, Ui, Vec2};
+use egui::{Context, Event, Key, Modifiers, Pos2, RawInput, Rect, Ui, Vec2};
 use egui_wgpu::{Renderer, RendererOptions, ScreenDescriptor};
 use web_time::{Duration, Instant};
 use wgpu::{
@@ -30,6 +30,7 @@ pub struct Screen {
     opened: Instant,
     drawn: u64,
     shown: Arc<AtomicU64>,
+    thought: Duration,
 }
 
 impl Screen {
@@ -55,6 +56,7 @@ impl Screen {
             opened: Instant::now(),
             drawn: 0,
             shown: Arc::default(),
+            thought: Duration::ZERO,
         }
     }
 
@@ -68,11 +70,42 @@ impl Screen {
         self.shown.load(Ordering::Relaxed)
     }
 
+    /// How long the last frame took to be laid out and tessellated: all that a device has no part in.
+    pub fn thought(&self) -> Duration {
+        self.thought
+    }
+
+    /// What somebody did since the last frame: pressed these keys.
+    fn input(&self, keys: &[Key]) -> RawInput {
+        let size = self.size.map(|pixels| pixels as f32);
+        let pressed = |key: &Key| Event::Key {
+            key: *key,
+            physical_key: None,
+            pressed: true,
+            repeat: false,
+            modifiers: Modifiers::default(),
+        };
+        RawInput {
+            events: keys.iter().map(pressed).collect(),
+            screen_rect: Some(Rect::from_min_size(Pos2::ZERO, Vec2::from(size))),
+            time: Some(self.opened.elapsed().as_secs_f64()),
+            ..RawInput::default()
+        }
+    }
+
     /// Draws a frame, once there are few enough under way.
     ///
     /// # Errors
     /// Where none of those under way is done after ten seconds.
     pub fn draw(&mut self, ui: impl FnMut(&mut Ui)) -> Result<(), String> {
+        self.draw_after(&[], ui)
+    }
+
+    /// The same after somebody has pressed these keys.
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub fn draw_after(&mut self, keys: &[Key], ui: impl FnMut(&mut Ui)) -> Result<(), String> {
         let begin = Instant::now();
         while self.drawn - self.shown() >= UNDER_WAY {
             self.shared.device.poll(PollType::Poll).map_err(|error| error.to_string())?;
@@ -82,19 +115,18 @@ impl Screen {
             std::thread::sleep(Duration::from_micros(200));
         }
         let WgpuSetup { device, queue, .. } = &self.shared;
-        let size = self.size.map(|pixels| pixels as f32);
-        let input = RawInput {
-            screen_rect: Some(Rect::from_min_size(Pos2::ZERO, Vec2::from(size))),
-            time: Some(self.opened.elapsed().as_secs_f64()),
-            ..RawInput::default()
-        };
+        let begin = Instant::now();
+        let input = self.input(keys);
         let output = self.context.run_ui(input, ui);
+        self.thought = begin.elapsed();
         for (id, images) in &output.textures_delta.set {
             for image in images {
                 self.renderer.update_texture(device, queue, *id, image);
             }
         }
+        let begin = Instant::now();
         let jobs = self.context.tessellate(output.shapes, output.pixels_per_point);
+        self.thought += begin.elapsed();
         let screen =
             ScreenDescriptor { size_in_pixels: self.size, pixels_per_point: output.pixels_per_point };
         let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor::default());

@@ -6,7 +6,7 @@ use egui::{Context, Frame, Margin, Panel, Rect, Ui, ViewportCommand};
 use tokio::sync::mpsc;
 use web_time::{Duration, Instant};
 
-use crate::app::bars::{shortcuts, status, toolbar};
+use crate::app::bars::{past, shortcuts, status, toolbar};
 use crate::app::board::Board;
 use crate::app::draw::theme::{self, Palette};
 use crate::app::pane::{About, Scope};
@@ -18,8 +18,9 @@ use crate::app::run::script;
 use crate::app::run::shelf::{News, Shelf};
 use crate::config::{Config, link};
 use crate::platform::{self, FileAnswer};
-use crate::protocol::{Activity, Command, Event, Failure, Remote};
+use crate::protocol::{Activity, Cadence, Command, Event, Failure, Remote};
 use crate::runs::bundle::EXTENSION;
+use crate::runs::checkpoints::ROOM;
 use crate::runs::librarian::{Ask, Source};
 use crate::runs::recording;
 
@@ -32,9 +33,8 @@ const ANSWERING: Duration = Duration::from_millis(100);
 const IDLE: Duration = Duration::from_millis(500);
 /// Time between two changes of a page's address: browsers refuse more than about six a second.
 const REMEMBER_AFTER: Duration = Duration::from_millis(400);
-/// Time between two checkpoints of a run, to be kept with it, while it rests and while it goes on: each is a read of all
-/// weights.
-const BETWEEN_CHECKPOINTS: [Duration; 2] = [Duration::from_secs(3), Duration::from_secs(60)];
+/// Time between two checkpoints of a run, to be kept with it, while it rests; while it goes on the trainer takes them.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(3);
 /// How long a closed window waits for what is kept of its run.
 const CLOSING: Duration = Duration::from_secs(5);
 /// Events taken in one frame at most, so that a flood cannot freeze the window.
@@ -49,6 +49,8 @@ pub struct Options {
     pub exit_after: Option<Duration>,
     /// Where runs are kept; none are where there is no place.
     pub runs: Option<PathBuf>,
+    /// Bytes that the earlier checkpoints and the recording of a run may take; what is usual where nothing is said.
+    pub room: Option<u64>,
     /// Runs to open: the first is shown, the others beside it.
     pub open: Vec<PathBuf>,
 }
@@ -80,11 +82,16 @@ impl Lab {
         theme::install(ctx);
         let wake = ctx.clone();
         let open = std::mem::take(&mut options.open);
-        let shelf = Shelf::new(options.runs.take(), open, move || wake.request_repaint());
+        let library = (options.runs.take(), options.room.unwrap_or(ROOM));
+        let mut shelf = Shelf::new(library, open, move || wake.request_repaint());
         let remembered = (link::write(&config), Instant::now());
+        let mut controls = Controls::new(config, remote.hyper, remote.commands);
+        if shelf.keeper().is_some() {
+            controls.send(Command::Checkpoints(Cadence::BY_CLOCK));
+        }
         Self {
             events: remote.events,
-            controls: Controls::new(config, remote.hyper, remote.commands),
+            controls,
             history: History::default(),
             board: Board::default(),
             exports: Exports::default(),
@@ -240,6 +247,8 @@ impl Lab {
         let line = bar.fill(palette.shade(palette.main, 0.14));
         let panel = Panel::top("kept run").frame(line).exact_size(26.0).show_separator_line(false);
         let is_closed = panel.show(ui, |ui| status::kept_ui(ui, &palette, &kept)).inner;
+        let panel = Panel::bottom("past").frame(bar).exact_size(past::HEIGHT).show_separator_line(false);
+        panel.show(ui, |ui| past::ui(ui, &palette, &mut kept));
         let ctx = ui.ctx().clone();
         kept.history.look_at_names(|name| theme::can_draw(&ctx, name));
         // What is held against a run, and what is said, are the window's.
@@ -272,6 +281,11 @@ impl Lab {
         self.board.rects()
     }
 
+    /// Kept runs that are shown, or drawn beside the one that is.
+    pub fn opened(&self) -> usize {
+        self.shelf.beside.len() + usize::from(self.shelf.shown.is_some())
+    }
+
     /// Points kept for the charts of the reports; bounded, however long the run.
     pub fn kept_reports(&self) -> usize {
         self.history.reports.rows().len()
@@ -280,9 +294,7 @@ impl Lab {
     fn drain(&mut self) {
         for _ in 0..EVENTS_A_FRAME {
             let Ok(event) = self.events.try_recv() else { break };
-            if let Some(keeper) = self.shelf.keeper() {
-                keeper.take(&event);
-            }
+            let Some(event) = self.shelf.hear(event) else { continue };
             match self.history.accept(event) {
                 Some(Consequence::Started(config)) => {
                     self.kept = None;
@@ -320,8 +332,9 @@ impl Lab {
         let (step, is_running) = (self.history.step(), self.history.activity() == Activity::Running);
         let (last, at) = *self.kept.get_or_insert_with(|| (step, Instant::now()));
         if self.shelf.keeper().is_some()
-            && step > last
-            && at.elapsed() > BETWEEN_CHECKPOINTS[usize::from(is_running)]
+            && !is_running
+            && step > last.max(self.shelf.checkpointed)
+            && at.elapsed() > BETWEEN_CHECKPOINTS
         {
             self.kept = Some((step, Instant::now()));
             self.controls.keep();

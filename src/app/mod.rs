@@ -13,3 +13,6 @@ mod run;
 pub use draw::textures::to_png;
 pub use lab::{Lab, Options};
 pub use pane::{About, Column};
+// What tests hold against what was told.
+#[doc(hidden)]
+pub use run::{history::History, reel::Reel};

@@ -11,6 +11,7 @@ use crate::headless::bench::BenchOptions;
 use crate::headless::compare::CompareOptions;
 use crate::headless::error::{BAD_INPUT, HeadlessError};
 use crate::headless::evaluate::EvaluateOptions;
+use crate::headless::keeping::Keeping;
 use crate::headless::options::{RunOptions, knobs_help};
 use crate::headless::print::say;
 use crate::headless::runs::{RunsOptions, library};
@@ -146,6 +147,9 @@ pub struct WindowOptions {
     /// Where the window keeps its runs [default: a folder among this system's for what programs keep]
     #[arg(long, value_name = "DIR")]
     runs: Option<PathBuf>,
+    /// How much of each is kept.
+    #[command(flatten)]
+    pub keeping: Keeping,
     /// What a run is.
     #[command(flatten)]
     pub options: RunOptions,

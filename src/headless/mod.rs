@@ -8,6 +8,7 @@ pub mod error;
 pub mod evaluate;
 pub mod files;
 pub mod interrupt;
+pub mod keeping;
 pub mod options;
 mod print;
 pub mod progress;

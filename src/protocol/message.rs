@@ -1,5 +1,7 @@
 //! What a face asks of the trainer, and what the trainer tells its face.
 
+pub mod pace;
+
 use serde::{Deserialize, Serialize};
 use web_time::Duration;
 
@@ -65,13 +67,28 @@ pub enum Cadence {
     Never,
     /// After every so many training steps, of the teacher's too while it is trained.
     Steps(u64),
-    /// After so much training, and no sooner than the last one has cost one part in [`Self::COSTS_ONE_IN`] of it.
-    Time(Duration),
+    /// After so much training, sooner while the run is young, and as seldom as the [`pace`] asks of what the last one cost.
+    Time {
+        /// Training between two, at most but for their cost.
+        every: Duration,
+        /// What it costs to write one down.
+        writing: Duration,
+    },
 }
 
 impl Cadence {
-    /// Of the time of a run at most one part in so many goes into checkpoints that are due by the clock.
-    pub const COSTS_ONE_IN: u32 = 20;
+    /// By the clock, as long as nobody says otherwise.
+    pub const BY_CLOCK: Self = Self::Time { every: Duration::from_secs(30), writing: Duration::ZERO };
+
+    /// Whether one is due in a run of so many `steps` that has been `trained` so long, `since` the last one, which has taken
+    /// `cost` to make.
+    pub fn is_due(self, steps: u64, (trained, since): (Duration, Duration), cost: Duration) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Steps(every) => steps.is_multiple_of(every.max(1)),
+            Self::Time { every, writing } => since >= pace::while_young(every, trained, cost + writing),
+        }
+    }
 }
 
 /// A checkpoint of a run under way.
@@ -123,6 +140,30 @@ pub enum Event {
     Notice(String),
     /// Something failed; the trainer is paused and still answers.
     Failed(Failure),
+}
+
+impl Event {
+    /// The run that it is of; none where it is of none, or does not say.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Saved(_) | Self::Notice(_) => None,
+            Self::Started(info) => Some(info.run),
+            Self::State(state) => Some(state.run),
+            Self::Checkpoint(found) => Some(found.run),
+            Self::Stopped(run, _) => Some(*run),
+            Self::Preparing(found) => Some(found.run),
+            Self::Report(found) => Some(found.run),
+            Self::Histograms(found) => Some(found.run),
+            Self::Samples(found) => Some(found.run),
+            Self::Saturation(found) => Some(found.run),
+            Self::Probed(found) => Some(found.run),
+            Self::Pictures(found) => Some(found.run),
+            Self::Tasks(found) => Some(found.run),
+            Self::Robustness(found) => Some(found.run),
+            Self::Audited(found) => Some(found.run),
+            Self::Failed(found) => Some(found.run),
+        }
+    }
 }
 
 impl From<RunInfo> for Event {

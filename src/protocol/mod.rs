@@ -19,6 +19,7 @@ mod tasks;
 pub use audit::{Audited, Light, Verdict};
 pub use channel::{Delivery, Local, Remote, connect, end};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
+pub use message::pace;
 pub use message::{Activity, Cadence, Checkpointed, Command, Event, Failure, RunState};
 pub use probe::{Probed, Readings};
 pub use robustness::{Curve, Mistakes, Point, Robustness, Share, Stopped, WorstCase, balanced};

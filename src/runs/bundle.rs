@@ -175,6 +175,31 @@ impl<R: Read + Seek> Bundle<R> {
         Ok(Some(bytes))
     }
 
+    /// The names of its files, each with the bytes that it says it has.
+    ///
+    /// # Errors
+    /// [`BundleError::Damaged`].
+    pub fn sizes(&mut self) -> Result<Vec<(String, u64)>, BundleError> {
+        let sizes = (0..self.zip.len()).map(|index| {
+            let file = self.zip.by_index_raw(index)?;
+            Ok((file.name().to_owned(), file.size()))
+        });
+        sizes.collect()
+    }
+
+    /// What `look` makes of how a file begins; none where there is no such file.
+    ///
+    /// # Errors
+    /// [`BundleError::Damaged`].
+    pub fn peek<T>(
+        &mut self,
+        name: &str,
+        look: impl FnOnce(&mut dyn Read) -> T,
+    ) -> Result<Option<T>, BundleError> {
+        let Some(index) = self.zip.index_for_name(name) else { return Ok(None) };
+        Ok(Some(look(&mut self.zip.by_index(index)?.take(self.left))))
+    }
+
     /// Unpacks every file into what `make` gives for its name.
     ///
     /// # Errors

@@ -5,12 +5,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 
 use web_time::{Duration, Instant};
 
+use super::checkpoints::{self, Kept};
 use super::library::{Claim, Library, LibraryError};
 use super::record::Ended;
 use super::run_folder::{RunFolder, default_name};
 use super::writer::RunWriter;
 use crate::platform;
-use crate::protocol::{Activity, Event, RunId, RunInfo};
+use crate::protocol::{Activity, Checkpointed, Event, RunId, RunInfo, pace};
 
 /// Messages under way. A disk that is behind by so many has not answered for minutes.
 const UNDER_WAY: usize = 4096;
@@ -20,8 +21,6 @@ const EARLY: usize = 64;
 const LOOK: Duration = Duration::from_secs(1);
 /// Time between two writes of a run that goes on, at least.
 const BETWEEN_WRITES: Duration = Duration::from_secs(10);
-/// Writing may take one in so many of all seconds.
-const SHARE: u32 = 20;
 /// Things said that nobody has heard yet.
 const UNHEARD: usize = 16;
 
@@ -36,6 +35,8 @@ enum Message {
 pub enum Said {
     /// The run of that number is kept, under this name.
     Keeps(RunId, String),
+    /// The run of that number has these checkpoints.
+    Checkpoints(RunId, Vec<Kept>),
     /// The run at hand is not kept at the moment: why.
     Trouble(String),
     /// It is again.
@@ -56,9 +57,17 @@ impl Keeper {
     /// # Errors
     /// Where there is no thread to do it on, as on a page.
     pub fn spawn(library: Library) -> std::io::Result<Self> {
+        Self::with_room(library, checkpoints::ROOM)
+    }
+
+    /// The same with so many bytes for the earlier checkpoints and the recording of a run.
+    ///
+    /// # Errors
+    /// As [`Self::spawn`].
+    pub fn with_room(library: Library, room: u64) -> std::io::Result<Self> {
         let (messages, inbox) = sync_channel(UNDER_WAY);
         let (voice, said) = sync_channel(UNHEARD);
-        platform::aside("keeper", move || Work { library, voice, run: None }.go(&inbox))?;
+        platform::aside("keeper", move || Work { library, voice, room, run: None }.go(&inbox))?;
         Ok(Self { messages, said, is_behind: false })
     }
 
@@ -81,12 +90,19 @@ impl Keeper {
             | Event::Notice(_)
             | Event::Failed(_) => true,
         };
-        if is_kept
-            && let Err(TrySendError::Full(_)) =
-                self.messages.try_send(Message::Event(Box::new(event.clone())))
-        {
-            self.is_behind = true;
+        if is_kept {
+            self.send(event.clone());
         }
+    }
+
+    /// Takes a checkpoint of a run under way, which is too large to be copied.
+    pub fn take_checkpoint(&mut self, checkpoint: Checkpointed) {
+        self.send(Event::Checkpoint(checkpoint));
+    }
+
+    fn send(&mut self, event: Event) {
+        let sent = self.messages.try_send(Message::Event(Box::new(event)));
+        self.is_behind |= matches!(sent, Err(TrySendError::Full(_)));
     }
 
     /// What is new: each thing once.
@@ -130,6 +146,8 @@ struct Run {
 struct Work {
     library: Library,
     voice: SyncSender<Said>,
+    /// Bytes for the earlier checkpoints and the recording of a run.
+    room: u64,
     run: Option<Run>,
 }
 
@@ -160,7 +178,7 @@ impl Work {
         match event {
             Event::Started(info) => {
                 self.finish();
-                self.run = Some(Run::new(info));
+                self.run = Some(Run::new(info, self.room));
             }
             event => {
                 if let Some(run) = &mut self.run {
@@ -183,7 +201,8 @@ impl Work {
 }
 
 impl Run {
-    fn new(info: Box<RunInfo>) -> Self {
+    fn new(info: Box<RunInfo>, room: u64) -> Self {
+        let nowhere = RunFolder::at(std::path::PathBuf::new());
         Self {
             begin: None,
             is_under_way: false,
@@ -195,7 +214,7 @@ impl Run {
             run: info.run,
             name: default_name(&info.config.setup),
             early: Vec::new(),
-            writer: RunWriter::new(RunFolder::at(std::path::PathBuf::new()), info, Vec::new()),
+            writer: RunWriter::new(nowhere, info, Vec::new()).with_room(room),
         }
     }
 
@@ -226,7 +245,7 @@ impl Run {
         }
         if self.is_under_way {
             self.note(event);
-        } else if !matches!(event, Event::Saved(_)) {
+        } else if !matches!(event, Event::Saved(_) | Event::Checkpoint(_)) {
             if self.early.len() >= EARLY {
                 self.early.remove(0);
             }
@@ -238,16 +257,19 @@ impl Run {
         self.is_due = true;
         match event {
             Event::Saved(bytes) => self.writer.take_checkpoint(bytes),
-            event if run_of(&event).is_none_or(|run| run == self.run) => {
+            Event::Checkpoint(found) if found.run == self.run => self.writer.take_checkpoint(found.bytes),
+            event if event.run().is_none_or(|run| run == self.run) => {
                 self.writer.take(&event);
             }
             _stale => {}
         }
     }
 
-    /// Whether it is to be written now: soon after its first step and its end, and from then on as often as is cheap.
+    /// Whether it is to be written now: soon after its first step and its end, with each checkpoint, and from then on as often
+    /// as is cheap.
     fn is_time(&self) -> bool {
-        let is_early = |(at, took): (Instant, Duration)| at.elapsed() < (took * SHARE).max(BETWEEN_WRITES);
+        let every = if self.writer.has_new_checkpoint() { Duration::ZERO } else { BETWEEN_WRITES };
+        let is_early = |(at, took): (Instant, Duration)| at.elapsed() < pace::between(every, took);
         let is_end = self.outcome != Ended::Running && self.written.is_some_and(|(_, took)| took < LOOK);
         self.is_under_way && self.is_due && (!self.written.is_some_and(is_early) || is_end)
     }
@@ -281,28 +303,11 @@ impl Run {
             let _ = voice.try_send(Said::Keeps(self.run, claim.id.clone()));
             self.claim = Some(claim);
         }
+        let has_checkpoint = self.writer.has_new_checkpoint();
         self.writer.write(self.outcome)?;
+        if has_checkpoint {
+            let _ = voice.try_send(Said::Checkpoints(self.run, self.writer.checkpoints()));
+        }
         Ok(())
-    }
-}
-
-/// The run that an event is of, if of one.
-fn run_of(event: &Event) -> Option<RunId> {
-    match event {
-        Event::Started(info) => Some(info.run),
-        Event::State(_) | Event::Saved(_) | Event::Notice(_) => None,
-        Event::Checkpoint(found) => Some(found.run),
-        Event::Stopped(run, _) => Some(*run),
-        Event::Preparing(found) => Some(found.run),
-        Event::Report(found) => Some(found.run),
-        Event::Histograms(found) => Some(found.run),
-        Event::Samples(found) => Some(found.run),
-        Event::Saturation(found) => Some(found.run),
-        Event::Probed(found) => Some(found.run),
-        Event::Pictures(found) => Some(found.run),
-        Event::Tasks(found) => Some(found.run),
-        Event::Robustness(found) => Some(found.run),
-        Event::Audited(found) => Some(found.run),
-        Event::Failed(found) => Some(found.run),
     }
 }

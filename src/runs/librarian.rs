@@ -8,9 +8,11 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use web_time::Duration;
 
 use super::bundle::{self, Bundle};
+use super::checkpoints::{self, Kept};
 use super::label::{Label, LabelError};
 use super::library::{Found, Library};
 use super::recording::{self, Replay};
+use super::run_folder::CHECKPOINT;
 use super::summary::Summary;
 use crate::platform;
 
@@ -75,6 +77,8 @@ pub struct Opened {
     pub id: Option<String>,
     /// What came while it went.
     pub replay: Replay,
+    /// The checkpoints beside it, that of the fewest steps first.
+    pub checkpoints: Vec<Kept>,
     /// Whether it is to be drawn beside another.
     pub is_beside: bool,
 }
@@ -285,7 +289,13 @@ fn open_folder(folder: &Path) -> Result<Opened, String> {
         Replay::open(folder).map_err(|error| format!("cannot show {}: {error}", folder.display()))?;
     let name = Label::read(folder).ok().and_then(|label| label.name);
     let of_folder = || folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned();
-    Ok(Opened { title: name.unwrap_or_else(of_folder), id: None, replay, is_beside: false })
+    Ok(Opened {
+        title: name.unwrap_or_else(of_folder),
+        id: None,
+        replay,
+        checkpoints: checkpoints::in_folder(folder),
+        is_beside: false,
+    })
 }
 
 fn open_bundle(name: &str, reader: impl std::io::Read + std::io::Seek) -> Result<Opened, String> {
@@ -294,6 +304,15 @@ fn open_bundle(name: &str, reader: impl std::io::Read + std::io::Seek) -> Result
     let bytes = bundle.read(recording::FILE).map_err(|error| said(&error))?;
     let bytes = bytes.ok_or_else(|| said(&recording::RecordingError::Missing))?;
     let replay = Replay::unpack(&*bytes).map_err(|error| said(&error))?;
+    // A run whose checkpoints are damaged can be looked at all the same.
+    let last = bundle.peek(CHECKPOINT, |begin| checkpoints::step_in(begin)).ok().flatten().flatten();
+    let files = bundle.sizes().unwrap_or_default();
     let stem = Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    Ok(Opened { title: stem.unwrap_or_else(|| name.into()), id: None, replay, is_beside: false })
+    Ok(Opened {
+        title: stem.unwrap_or_else(|| name.into()),
+        id: None,
+        replay,
+        checkpoints: checkpoints::known(files.iter().map(|(name, bytes)| (&**name, *bytes)), last),
+        is_beside: false,
+    })
 }

@@ -1,7 +1,8 @@
-//! What is kept of runs: what a run consists of (its folder, its record, its tables, the recording of its events), what
-//! writes it, and the library in which the runs of the window lie.
+//! What is kept of runs: what a run consists of (its folder, its record, its tables, the recording of its events, its
+//! checkpoints), what writes it, and the library in which the runs of the window lie.
 
 pub mod bundle;
+pub mod checkpoints;
 pub mod keeper;
 mod label;
 pub mod librarian;
@@ -11,6 +12,7 @@ pub mod record;
 pub mod recording;
 pub mod rescue;
 pub mod run_folder;
+mod spacing;
 mod summary;
 pub mod tables;
 pub mod write;

@@ -614,14 +614,8 @@ impl Session {
     /// Asks for a checkpoint where one is due.
     pub fn checkpoint_if_due(&mut self, cadence: Cadence, hyper: &Hyper) {
         let done = self.scenario.preparation().map_or(self.step, |preparation| preparation.done);
-        let is_due = match cadence {
-            Cadence::Never => false,
-            Cadence::Steps(every) => done.is_multiple_of(every.max(1)),
-            Cadence::Time(every) => {
-                self.clock.trained - self.clock.checkpoint
-                    >= every.max(self.clock.cost * Cadence::COSTS_ONE_IN)
-            }
-        };
+        let Clock { trained, checkpoint, cost, .. } = self.clock;
+        let is_due = cadence.is_due(done, (trained, trained - checkpoint), cost);
         // The end of a run is kept by whoever waits for it.
         if !is_due || self.is_finished() {
             return;

@@ -20,6 +20,7 @@ mod files;
 mod logits;
 #[cfg(unix)]
 mod lost_work;
+mod past;
 mod paths;
 mod protocol;
 mod resume;

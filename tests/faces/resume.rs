@@ -236,6 +236,8 @@ mod command {
     use std::process::{Child, Command, Output, Stdio};
     use std::time::Instant;
 
+    use great_lab::runs::checkpoints::in_folder;
+
     use super::*;
     use crate::common::PATIENCE;
     use crate::listening;
@@ -389,6 +391,43 @@ mod command {
     }
 
     #[test]
+    fn a_run_can_be_gone_on_with_from_every_checkpoint_that_it_has_kept() {
+        let scratch = folder();
+        let folder = scratch.path();
+        let run = RUN.replace("--steps 300", "--steps 120");
+        must(&format!("{run} --checkpoint-every 20 --out whole"), folder);
+        let kept = in_folder(&folder.join("whole"));
+        let steps: Vec<u64> = kept.iter().map(|kept| kept.step).collect();
+        assert_eq!(steps, [20, 40, 60, 80, 100, 120]);
+        let listed = &json(&folder.join("whole/run.json"))["checkpoints"];
+        assert_eq!(*listed, serde_json::to_value(&kept).unwrap(), "the record says of which steps");
+        for step in [20, 80] {
+            let out = format!("from-{step}");
+            must(&format!("train --device cpu --fork whole@{step} --out {out}"), folder);
+            same(folder, "whole", &out);
+            assert_eq!(json(&folder.join(&out).join("run.json"))["forked_from"]["step"], step);
+        }
+        let said = text(&lab("train --device cpu --fork whole@30 --out b", folder).output().unwrap().stderr);
+        assert!(
+            said.contains("whole has no checkpoint of step 30") && said.contains("@20, @40, @60"),
+            "{said}"
+        );
+
+        // One that is written anew has none of the other's; one that may keep none has the last alone.
+        must(&format!("{run} --force --checkpoint-every 50 --out whole"), folder);
+        let steps = |out: &str| in_folder(&folder.join(out)).iter().map(|kept| kept.step).collect::<Vec<_>>();
+        assert_eq!(steps("whole"), [50, 100, 120]);
+        must(&format!("{run} --keep-checkpoints 0 --checkpoint-every 20 --out few"), folder);
+        assert_eq!(steps("few"), [120]);
+        // Whoever goes on with it has those of before, too.
+        signalled(&format!("{RUN} --checkpoint-every 20 --out cut"), folder, "cut", "-KILL");
+        let before = steps("cut");
+        must("train --device cpu --resume cut --checkpoint-every 50", folder);
+        assert!(before.iter().all(|step| steps("cut").contains(step)), "{before:?} {:?}", steps("cut"));
+        assert_eq!(steps("cut").last(), Some(&300));
+    }
+
+    #[test]
     fn what_cannot_be_gone_on_with_is_refused_and_left_as_it_was() {
         let scratch = folder();
         let folder = scratch.path();
@@ -414,7 +453,7 @@ mod command {
             ("train --resume a --epochs 3", "cannot be used with"),
             ("train --resume a --fork a", "cannot be used with"),
             ("train --fork nowhere --out b", "there is no run at nowhere"),
-            ("train --fork a@7 --out b", "alone, none of step 7"),
+            ("train --fork a@7 --out b", "a has no checkpoint of step 7"),
             ("train --fork a --seed 2 --out b", "seed is 1 in this run and fixed"),
             ("train --fork a --out a", "a is not empty"),
             ("train --checkpoint-every -1", "'-1'"),
@@ -464,6 +503,10 @@ mod command {
         assert!(shared > step / 7 && whole.last() != other.last(), "they part at step {step}: {shared} rows");
         let turned = &json(&folder.join("other/run.json"))["forked_from"]["changed"][0];
         assert_eq!((turned["knob"].as_str(), turned["to"].as_str()), (Some("alpha"), Some("0.9")));
+        // It has no checkpoints but its own, and those of steps that it has taken itself.
+        let kept =
+            |out: &str| -> Vec<u64> { in_folder(&folder.join(out)).iter().map(|kept| kept.step).collect() };
+        assert!(kept("other").iter().all(|of| *of > step), "{:?}", kept("other"));
 
         must("train --device cpu --resume a --set alpha=0.9 --steps 310 --data data --seed 1", folder);
         let record = json(&folder.join("a/run.json"));

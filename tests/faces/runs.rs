@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use great_lab::config::{Config, Hyper};
-use great_lab::protocol::{Activity, Event, Failure, made_up};
+use great_lab::protocol::{Activity, Checkpointed, Event, Failure, made_up};
+use great_lab::runs::checkpoints::{Kept, in_folder};
 use great_lab::runs::keeper::{Keeper, Said};
 use great_lab::runs::librarian::{Answer, Ask, Librarian, Source, open};
 use great_lab::runs::library::{Library, LibraryError};
@@ -100,6 +101,56 @@ fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "it does not come");
         std::thread::park_timeout(Duration::from_millis(20));
     }
+}
+
+/// Something that begins as a checkpoint of `step` steps does.
+fn checkpoint(run: u64, step: u64) -> Checkpointed {
+    let header = format!(r#"{{"__metadata__":{{"great-lab":"{{\"step\":{step}}}"}}}}"#);
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 5000]].concat();
+    Checkpointed { run, step, bytes }
+}
+
+fn steps(kept: &[Kept]) -> Vec<u64> {
+    kept.iter().map(|kept| kept.step).collect()
+}
+
+#[test]
+fn checkpoints_of_a_run_go_wherever_it_goes() {
+    let scratch = tempfile::tempdir().unwrap();
+    let library = Library::at(scratch.path().join("a"));
+    let mut keeper = Keeper::spawn(library.clone()).unwrap();
+    tell(&mut keeper, 1, 300);
+    keeper.take_checkpoint(checkpoint(9, 7));
+    for step in [20, 100, 300] {
+        keeper.take_checkpoint(checkpoint(1, step));
+        let said = wait_for(|| match keeper.said()? {
+            Said::Checkpoints(1, kept) => Some(kept),
+            _ => None,
+        });
+        assert_eq!(steps(&said).last(), Some(&step), "one of another run is none of it");
+    }
+    assert!(keeper.end(common::PATIENCE));
+    let kept = in_folder(&library.folder(ID));
+    assert_eq!(steps(&kept), [20, 100, 300]);
+    assert_eq!(RunRecord::read(&library.folder(ID)).unwrap().checkpoints, kept);
+
+    let opened = open(&library, &Source::Kept(ID.into())).unwrap();
+    assert_eq!(opened.checkpoints, kept);
+    let (name, bytes) = library.bundle(ID).unwrap();
+    let opened = open(&library, &Source::Bundle(name.clone(), bytes.clone())).unwrap();
+    assert_eq!(opened.checkpoints, kept, "a bundle has all of them");
+    let theirs = Library::at(scratch.path().join("b"));
+    let id = theirs.import(&name, Cursor::new(bytes)).unwrap();
+    assert_eq!(in_folder(&theirs.folder(&id)), kept);
+    let deleted = library.delete(ID).unwrap();
+    assert_eq!(in_folder(&library.trashed(&deleted)), kept);
+    library.undelete(&deleted).unwrap();
+    assert_eq!(in_folder(&library.folder(ID)), kept);
+
+    let show = format!("runs show {ID} --runs a");
+    let printed = printed(&show, scratch.path());
+    assert!(printed.contains("checkpoints    of step 20, 100, 300 ("), "{printed}");
+    assert_eq!(json(&show, scratch.path())["checkpoints"], serde_json::to_value(&kept).unwrap());
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! Above, below and over the panes: toolbar, status bar, shortcuts.
+//! Above, below and over the panes: toolbar, status bar, the slider through a run, shortcuts.
 
+pub mod past;
 pub mod shortcuts;
 pub mod status;
 pub mod toolbar;

@@ -6,6 +6,7 @@ use crate::app::bars::toolbar;
 use crate::app::board::Board;
 use crate::app::pane::Scope;
 use crate::app::panes;
+use crate::app::run::past::Move;
 use crate::config::Players;
 use crate::protocol::Activity;
 
@@ -19,6 +20,8 @@ enum Deed {
     Save,
     CopyLink,
     Runs,
+    LookBack,
+    Past(Move),
     Sheet,
     Back,
 }
@@ -34,6 +37,12 @@ const TABLE: &[(Key, &str, Deed, &str)] = &[
     (Key::S, "S", Deed::Save, "save a checkpoint"),
     (Key::L, "L", Deed::CopyLink, "copy a link to this run"),
     (Key::O, "O", Deed::Runs, "show or hide the runs that were kept"),
+    (Key::T, "T", Deed::LookBack, "look at this run as it was, or as it is again"),
+    (Key::Comma, ",", Deed::Past(Move::Back), "of a run as it was: a report back"),
+    (Key::Period, ".", Deed::Past(Move::Forth), "a report on"),
+    (Key::OpenBracket, "[", Deed::Past(Move::CheckpointBack), "to the checkpoint before"),
+    (Key::CloseBracket, "]", Deed::Past(Move::CheckpointForth), "to the next checkpoint"),
+    (Key::P, "P", Deed::Past(Move::PlayOrStop), "play it, or stop"),
     (Key::F1, "F1 or ?", Deed::Sheet, "show or hide this sheet"),
     (Key::Questionmark, "", Deed::Sheet, ""),
     (Key::Escape, "Esc", Deed::Back, "put an enlarged pane back, close this sheet"),
@@ -76,6 +85,8 @@ pub fn handle(ctx: &Context, scope: &mut Scope<'_>, board: &mut Board, sheet: &m
             Deed::Save => scope.controls.save(),
             Deed::CopyLink => toolbar::copy_link(ctx, scope),
             Deed::Runs => board.toggle(panes::RUNS),
+            Deed::LookBack => scope.shelf.look_back(scope.history),
+            Deed::Past(to) => scope.shelf.shown.iter_mut().for_each(|kept| kept.go(*to)),
             Deed::Sheet => *sheet = !*sheet,
             Deed::Back => {
                 let restored = board.restore();
@@ -92,7 +103,7 @@ fn consume(input: &mut egui::InputState, key: Key) -> bool {
         let egui::Event::Key { key: is, pressed: true, repeat, modifiers, .. } = event else { return true };
         let matches = *is == key && !modifiers.command && !modifiers.ctrl && !modifiers.alt;
         // A key held down steps on, but it does not run and pause by turns.
-        pressed |= matches && (!repeat || key == Key::ArrowRight);
+        pressed |= matches && (!repeat || matches!(key, Key::ArrowRight | Key::Comma | Key::Period));
         !matches
     });
     pressed

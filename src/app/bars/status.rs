@@ -70,16 +70,20 @@ pub fn kept_ui(ui: &mut Ui, palette: &Palette, kept: &Kept) -> bool {
     ui.horizontal_centered(|ui| {
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().button_padding = egui::vec2(8.0, 1.0);
-            let button =
-                egui::Button::new(RichText::new("Back to the present run").color(egui::Color32::WHITE));
+            let back = if kept.is_present() { "Back to now" } else { "Back to the present run" };
+            let button = egui::Button::new(RichText::new(back).color(egui::Color32::WHITE));
             is_closed = ui.add(button.fill(palette.accent)).clicked();
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
-                ui.label(RichText::new(format!("Kept run: {}", kept.title)).strong());
+                let (title, fate) = if kept.is_present() {
+                    ("The present run".into(), "what it does now is above and below.")
+                } else {
+                    (format!("Kept run: {}", kept.title), "it can be looked at, and is not trained.")
+                };
+                ui.label(RichText::new(title).strong());
                 let setup = kept.history.info.as_ref().map(|info| &info.config.setup);
                 let method = setup.map_or("", |setup| setup.method().name());
                 let step = count(kept.history.step());
-                let text =
-                    format!("{method}, as it was at step {step}; it can be looked at, and is not trained.");
+                let text = format!("{method}, as it was at step {step}; {fate}");
                 ui.label(RichText::new(text).font(small()).color(palette.weak));
                 if let Some(problem) = &kept.problem {
                     let text = RichText::new(format!("Not all of it is there: {problem}")).font(small());
@@ -116,6 +120,10 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
                     time_left(history).map_or(String::new(), |left| format!(" · {} left", duration(left)));
                 ui.label(RichText::new(format!("{}{left}", whole_percent(fraction))).font(small()));
                 chart::progress(ui, &palette, fraction, 150.0);
+            }
+            let can_look_back = history.latest.is_some() && scope.shelf.shown.is_none();
+            if can_look_back && icons::quiet_button(ui, Icon::Past, "Back in time").clicked() {
+                scope.shelf.look_back(history);
             }
             if let Some(notice) = &history.notice {
                 ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {

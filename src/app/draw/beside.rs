@@ -4,12 +4,11 @@ use egui::Color32;
 use egui_plot::{Line, LineStyle, PlotPoints, PlotUi};
 
 use crate::app::draw::theme::Palette;
+use crate::app::draw::thin;
 use crate::app::run::history::History;
 use crate::app::run::shelf::Kept;
 use crate::show::smooth;
 
-/// Points of a curve at most: there may be eight, and each frame draws them.
-const MOST_POINTS: usize = 600;
 /// Points from which on a curve is smoothed.
 const MANY: usize = 32;
 
@@ -40,7 +39,7 @@ pub fn curves_ui<'a>(
     for (index, kept) in beside.iter().enumerate() {
         let raw = points(&kept.history);
         let weight = if raw.len() > MANY { smoothing } else { 0.0 };
-        let drawn = thinned(smooth(&raw, weight));
+        let drawn = thin::seen(plot, smooth(&raw, weight));
         if !drawn.is_empty() {
             let line = Line::new(short_title(&kept.title), PlotPoints::new(drawn));
             plot.line(line.color(colour(palette, index)).width(1.4).style(style(index)));
@@ -57,14 +56,6 @@ pub fn short_title(title: &str) -> String {
     }
 }
 
-/// Every so many points, and the last.
-fn thinned(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
-    let stride = points.len().div_ceil(MOST_POINTS).max(1);
-    let last = points.len().saturating_sub(1);
-    let is_kept = |at: usize| at.is_multiple_of(stride) || at == last;
-    points.into_iter().enumerate().filter(|(at, _)| is_kept(*at)).map(|(_, point)| point).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,15 +64,5 @@ mod tests {
     fn a_long_name_keeps_its_ends() {
         assert_eq!(short_title("wider"), "wider");
         assert_eq!(short_title("great+greace-fashion-mnist-seed1-12"), "great+…-seed1-12");
-    }
-
-    #[test]
-    fn a_long_curve_keeps_its_ends() {
-        let points: Vec<[f64; 2]> = (0..4096).map(|at| [f64::from(at), 1.0]).collect();
-        let few = thinned(points.clone());
-        assert!(few.len() <= MOST_POINTS + 1 && few.len() > MOST_POINTS / 2, "{}", few.len());
-        assert_eq!((few[0], few.last()), (points[0], points.last()));
-        assert_eq!(thinned(points[..9].to_vec()), points[..9]);
-        assert!(thinned(Vec::new()).is_empty());
     }
 }

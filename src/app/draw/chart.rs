@@ -6,6 +6,7 @@ use egui_plot::{
 };
 
 use crate::app::draw::theme::{Palette, tiny};
+use crate::app::draw::thin;
 use crate::config::TargetKind;
 use crate::show::number::{short, whole_percent};
 use crate::show::palette::Role;
@@ -60,7 +61,7 @@ pub fn marks_ui<'a>(plot: &mut PlotUi<'a>, palette: &Palette, marks: Vec<Mark>) 
         let name = mark.name.unwrap_or_default();
         match mark.shape {
             Shape::Line(width) => {
-                let line = Line::new(name, points).color(shade).width(line_width(width));
+                let line = Line::new(name, thin::seen(plot, points)).color(shade).width(line_width(width));
                 plot.line(line.allow_hover(is_named));
             }
             Shape::Dashes => {

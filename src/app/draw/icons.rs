@@ -25,6 +25,8 @@ pub enum Icon {
     More,
     /// Runs that were kept.
     Runs,
+    /// Back in time.
+    Past,
     /// Close, dismiss.
     Close,
 }
@@ -79,6 +81,7 @@ impl Icon {
                     pen.line(&[(0.28, y), (width, y)]);
                 }
             }
+            Self::Past => pen.past(),
             Self::Close => {
                 pen.line(&[(0.18, 0.18), (0.82, 0.82)]);
                 pen.line(&[(0.82, 0.18), (0.18, 0.82)]);
@@ -124,6 +127,17 @@ impl Pen<'_> {
         let size = self.rect.width() * 0.2;
         let head = [vec2(-1.0, -0.2), vec2(1.0, -1.0), vec2(0.7, 1.0)].map(|corner| start + size * corner);
         self.painter.add(Shape::convex_polygon(head.to_vec(), self.color, Stroke::NONE));
+    }
+
+    /// A clock whose rim is an arrow back.
+    fn past(&self) {
+        let arc: Vec<_> = (0..=20).map(|i| turn(self.rect, 0.42, -0.42 + 0.8 * i as f32 / 20.0)).collect();
+        let start = arc[0];
+        self.painter.add(Shape::line(arc, self.stroke()));
+        let size = self.rect.width() * 0.2;
+        let head = [vec2(-1.1, 0.5), vec2(0.9, 0.9), vec2(0.4, -1.0)].map(|corner| start + size * corner);
+        self.painter.add(Shape::convex_polygon(head.to_vec(), self.color, Stroke::NONE));
+        self.line(&[(0.5, 0.27), (0.5, 0.52), (0.68, 0.62)]);
     }
 
     /// A disc, half of it filled.

@@ -7,3 +7,4 @@ pub mod fields;
 pub mod icons;
 pub mod textures;
 pub mod theme;
+mod thin;

@@ -101,7 +101,8 @@ impl Curves {
     fn losses_ui(&self, ui: &mut Ui, scope: &Scope<'_>) {
         let (history, palette) = (&*scope.history, &scope.palette);
         let y = chart::y_axis(palette, "cross-entropy, nats", chart::figure_tick);
-        let response = self.plot(palette, "losses", y, figure).include_y(0.0).show(ui, |plot| {
+        let plot = self.plot(palette, "losses", y, figure).include_x(history.end(self.by_time));
+        let response = plot.include_y(0.0).show(ui, |plot| {
             beside::curves_ui(plot, palette, &scope.shelf.beside, self.smoothing, |history| {
                 history.points(Metric::Loss, self.by_time)
             });
@@ -116,6 +117,7 @@ impl Curves {
         let (history, palette) = (&*scope.history, &scope.palette);
         let y = chart::y_axis(palette, "accuracy", chart::percent_tick);
         let plot = self.plot(palette, "accuracies", y, percent).include_y(0.0).include_y(1.0);
+        let plot = plot.include_x(history.end(self.by_time));
         let plot = plot.y_grid_spacer(chart::percent_marks(ui.available_height()));
         let response = plot.show(ui, |plot| {
             // On the same images for all of them, where there are such.

@@ -135,6 +135,7 @@ fn accuracy_ui(ui: &mut Ui, scope: &Scope<'_>) {
         .include_y(0.0)
         .include_y(1.0)
         .include_x(0.0)
+        .include_x(history.end(false))
         .y_grid_spacer(chart::percent_marks(ui.available_height()))
         .label_formatter(|position| {
             chart::point_label(position, |step| format!("step {}", count(step as u64)), percent)

@@ -248,9 +248,10 @@ fn small_charts_ui(ui: &mut Ui, history: &History, palette: &Palette, found: &Sa
     let x = chart::x_axis(palette, "", chart::count_tick);
     let y = chart::y_axis(palette, "", chart::figure_tick);
     let points = column(&history.saturations, 0, false);
-    let last = points.last().map_or(0.0, |[step, _]| *step);
+    let last = points.last().map_or(0.0, |[step, _]| *step).max(history.end(false));
     chart::chart("mean logit", palette, x.min_thickness(14.0), y)
         .include_x(0.0)
+        .include_x(last)
         .include_y(0.0)
         .x_grid_spacer(chart::marks(vec![0.0, last], last.max(1.0)))
         .label_formatter(|position| {

@@ -9,7 +9,7 @@ use crate::protocol::{
     Activity, Audited, Event, Failure, Histograms, Pictures, Preparing, Readings, Report, Robustness, RunId,
     RunInfo, RunState, Samples, Saturation, Tasks,
 };
-use crate::runs::recording::Replay;
+use crate::runs::recording::{Replay, is_whole};
 use crate::show::columns::Metric;
 
 /// A knob that was turned during the run.
@@ -44,7 +44,7 @@ const PROBES: usize = 1024;
 const FAILURES: usize = 4;
 
 /// What has been heard of the current run.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct History {
     /// Facts of the run; none before the first one started.
     pub info: Option<RunInfo>,
@@ -104,6 +104,9 @@ pub struct History {
     pub notice: Option<String>,
     /// What failed and was not dismissed, oldest first.
     pub failures: VecDeque<Failure>,
+    /// Of a run that is looked at as it was: the last step that is known of it, and the seconds of training until then, so
+    /// that its charts keep their axes.
+    pub until: Option<[f64; 2]>,
 }
 
 /// What an event asks of the window beyond remembering it.
@@ -118,20 +121,49 @@ pub enum Consequence {
 }
 
 impl History {
-    /// What is known of a run that was kept. `pictures` is a number that no other history counts its pictures from, so that
+    /// What is known of a run that begins. `pictures` is a number that no other history counts its pictures from, so that
     /// textures tell them apart.
-    pub fn of(replay: Replay, pictures: u64) -> Self {
+    pub fn of_run(info: RunInfo, pictures: u64) -> Self {
         let mut history = Self {
             samples_received: pictures,
             tasks_received: pictures,
             pictures_received: pictures,
             ..Self::default()
         };
-        history.accept(Event::Started(Box::new(replay.info)));
+        history.accept(info.into());
+        history
+    }
+
+    /// What is known of a run that was kept; `pictures` as in [`Self::of_run`].
+    pub fn of(replay: Replay, pictures: u64) -> Self {
+        let mut history = Self::of_run(replay.info, pictures);
         for event in replay.events {
             history.accept(event);
         }
         history
+    }
+
+    /// What was known of the run at hand when it began, without what the window said since.
+    pub fn at_its_beginning(&self, pictures: u64) -> Self {
+        let history = self.info.clone().map(|info| Self::of_run(info, pictures));
+        Self { single_tasks: self.single_tasks.clone(), ..history.unwrap_or_default() }
+    }
+
+    /// Becomes what was known of its run earlier, or later; what is the window's, and no run's, stays.
+    pub fn become_as(&mut self, then: &Self) {
+        *self = Self {
+            baseline: self.baseline.take(),
+            undrawable: std::mem::take(&mut self.undrawable),
+            named_run: self.named_run,
+            notice: self.notice.take(),
+            failures: std::mem::take(&mut self.failures),
+            ..then.clone()
+        };
+    }
+
+    /// The end of an axis of steps, or of seconds, in charts of the whole run; 0 where it goes on.
+    pub fn end(&self, by_time: bool) -> f64 {
+        self.until.map_or(0.0, |until| until[usize::from(by_time)])
     }
 
     /// The current run; 0 before the first.
@@ -255,6 +287,8 @@ impl History {
     /// Takes an event in; events of a run older than the newest are dropped.
     pub fn accept(&mut self, event: Event) -> Option<Consequence> {
         let run = self.run();
+        // Of a recording some events are there without their details: those of before stay.
+        let is_whole = is_whole(&event);
         match event {
             Event::Started(info) if info.run >= run => return Some(self.start(*info)),
             Event::State(state) if state.run >= run => self.state = Some(state),
@@ -272,18 +306,20 @@ impl History {
                         values,
                     });
                 }
-                self.histograms = Some(*histograms);
+                if is_whole {
+                    self.histograms = Some(*histograms);
+                }
             }
             Event::Probed(probed) if probed.run == run => {
                 push_bounded(&mut self.probes, probed.readings, PROBES);
                 self.awaits_probe = false;
             }
-            Event::Saturation(found) if found.run == run => self.saturated(*found),
+            Event::Saturation(found) if found.run == run && is_whole => self.saturated(*found),
             Event::Pictures(pictures) if pictures.run == run => {
                 self.pictures = Some(*pictures);
                 self.pictures_received += 1;
             }
-            Event::Samples(samples) if samples.run == run => {
+            Event::Samples(samples) if samples.run == run && is_whole => {
                 self.samples = Some(*samples);
                 self.samples_received += 1;
             }
@@ -337,7 +373,10 @@ impl History {
         Consequence::Started(config)
     }
 
-    fn report(&mut self, report: Report) {
+    fn report(&mut self, mut report: Report) {
+        if let Some(before) = self.latest.as_ref().filter(|_| report.confusion.is_empty()) {
+            report.confusion.clone_from(&before.confusion);
+        }
         let before = self
             .latest
             .as_ref()
@@ -377,7 +416,11 @@ impl History {
         }
     }
 
-    fn learned(&mut self, tasks: Tasks) {
+    fn learned(&mut self, mut tasks: Tasks) {
+        if let Some(before) = self.tasks.as_ref().filter(|_| tasks.found.shown.is_empty()) {
+            tasks.found.shown.clone_from(&before.found.shown);
+            tasks.found.alignment.clone_from(&before.found.alignment);
+        }
         let setup = self.info.as_ref().map(|info| &info.config.setup);
         if let Some(setup) = setup.filter(|setup| setup.multitask_method == MultitaskMethod::SingleTask)
             && tasks.step > 0

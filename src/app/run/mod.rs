@@ -3,6 +3,8 @@
 pub mod controls;
 pub mod export;
 pub mod history;
+pub mod past;
+pub mod reel;
 pub mod script;
 pub mod series;
 pub mod shelf;

@@ -2,21 +2,30 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use web_time::{Duration, Instant};
 
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
+use crate::app::run::past::{Move, Past};
+use crate::app::run::reel::Reel;
 use crate::platform;
-use crate::protocol::RunId;
+use crate::protocol::{Event, RunId, RunInfo};
+use crate::runs::checkpoints;
 use crate::runs::keeper::{Keeper, Said};
 use crate::runs::librarian::{self, Answer, Ask, Entry, Librarian, Opened, Source};
+use crate::runs::recording::Memory;
 use crate::runs::{Library, Summary};
 
 /// Time between two looks at what there is, while the list is on screen.
 const REFRESH: Duration = Duration::from_secs(2);
 /// Runs that are held against each other at most.
 pub const MOST_TICKED: usize = 8;
+/// What the present run is called where it is looked at as it was.
+const PRESENT: &str = "the present run";
+/// What it is called when there is another, if it has no folder.
+const BEFORE: &str = "the run before";
 /// Pictures that a run can have; histories count theirs so far apart.
 const PICTURES: u64 = 1 << 32;
 
@@ -54,6 +63,39 @@ pub struct Kept {
     pub controls: Controls,
     /// Why it is not all there, where it is not.
     pub problem: Option<String>,
+    /// Where it is looked at, if as it was; none of one that is drawn beside another.
+    pub past: Option<Past>,
+}
+
+impl Kept {
+    /// Shows it as it was there.
+    pub fn go(&mut self, to: Move) {
+        if let Some(past) = &mut self.past {
+            past.go(to, &mut self.history);
+            self.turn_knobs();
+        }
+    }
+
+    /// Plays it on by so many seconds, if it is played.
+    pub fn play(&mut self, seconds: f64) {
+        if let Some(past) = self.past.as_mut().filter(|past| past.is_played()) {
+            past.play(seconds, &mut self.history);
+            self.turn_knobs();
+        }
+    }
+
+    /// Whether it is the present run as it was.
+    pub fn is_present(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.is_present)
+    }
+
+    /// Its knobs are those of the report that is shown.
+    fn turn_knobs(&mut self) {
+        let begin = self.history.info.as_ref().map(|info| info.config.hyper);
+        if let Some(hyper) = self.history.latest.as_ref().map(|report| report.hyper).or(begin) {
+            self.controls.config.hyper = hyper;
+        }
+    }
 }
 
 /// What came of something.
@@ -86,6 +128,12 @@ pub struct Shelf {
     pub deleted: Option<(String, String)>,
     /// The folder of the present run, once it has one.
     pub present: Option<String>,
+    /// What is remembered of the present run.
+    memory: Option<Memory>,
+    /// Its checkpoints, and the step of the last one that it told by itself.
+    checkpoints: Vec<checkpoints::Kept>,
+    /// See [`Self::checkpoints`].
+    pub checkpointed: u64,
     /// Runs whose curves are drawn beside, in the order in which they were ticked.
     pub beside: Vec<Kept>,
     /// The run that is shown in place of the present one.
@@ -109,8 +157,13 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// On the library in this folder, where the runs of this window are kept; `wake` is called when there is news.
-    pub fn new(root: Option<PathBuf>, open: Vec<PathBuf>, wake: impl Fn() + Send + 'static) -> Self {
+    /// On the library in this folder, where the runs of this window are kept, each with so many bytes of room for earlier
+    /// checkpoints and its recording; `wake` is called when there is news.
+    pub fn new(
+        (root, room): (Option<PathBuf>, u64),
+        open: Vec<PathBuf>,
+        wake: impl Fn() + Send + 'static,
+    ) -> Self {
         let mut shelf = Self::default();
         let library = root.clone().map(Library::at);
         if root.is_some() || !open.is_empty() {
@@ -119,7 +172,7 @@ impl Shelf {
                 Err(error) => shelf.absent = Some(format!("Runs cannot be kept here: {error}.")),
             }
         }
-        match library.map(Keeper::spawn) {
+        match library.map(|library| Keeper::with_room(library, room)) {
             Some(Ok(keeper)) => shelf.keeper = Some(keeper),
             Some(Err(error)) => shelf.absent = Some(format!("Runs cannot be kept here: {error}.")),
             None => shelf.absent = Some(platform::NO_RUNS.into()),
@@ -133,7 +186,63 @@ impl Shelf {
 
     /// A run has begun: it has no folder yet.
     pub fn begin(&mut self, run: RunId) {
-        (self.run, self.present) = (run, None);
+        // What is looked at is not the present run any more.
+        let before = self.present.take();
+        if let Some(kept) = self.shown.as_mut().filter(|kept| kept.is_present() && kept.history.run() != run)
+        {
+            kept.title = before.unwrap_or_else(|| BEFORE.into());
+            kept.past.iter_mut().for_each(|past| past.is_present = false);
+        }
+        (self.run, self.checkpointed) = (run, 0);
+        self.checkpoints.clear();
+    }
+
+    /// Has an event kept and remembered; it comes back, unless nobody else needs it.
+    pub fn hear(&mut self, event: Event) -> Option<Event> {
+        if let Event::Checkpoint(checkpoint) = event {
+            self.checkpointed = checkpoint.step;
+            if let Some(keeper) = &mut self.keeper {
+                keeper.take_checkpoint(checkpoint);
+            }
+            return None;
+        }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.take(&event);
+        }
+        if let Event::Started(info) = &event {
+            self.memory = Some(Memory::new(RunInfo::clone(info)));
+        }
+        let remembered = self.memory.as_mut().and_then(|memory| memory.take(&event));
+        let shown = self.shown.as_mut().filter(|kept| Some(kept.history.run()) == event.run());
+        if let (Some(event), Some(past)) = (remembered, shown.and_then(|kept| kept.past.as_mut()))
+            && past.is_present
+        {
+            past.reel.push(event);
+        }
+        Some(event)
+    }
+
+    /// Shows the present run, of which `history` is known, as it was; or as it is again.
+    pub fn look_back(&mut self, history: &History) {
+        if self.shown.take_if(|kept| kept.is_present()).is_some() {
+            return;
+        }
+        let Some(memory) = self.memory.as_ref().filter(|_| history.latest.is_some()) else { return };
+        self.count += 1;
+        let begin = history.at_its_beginning(self.count * PICTURES);
+        let reel = Reel::new(memory.events(), &begin);
+        let config = memory.info.config.clone();
+        let past = Past::new(reel, self.checkpoints.clone(), true);
+        let mut kept = Kept {
+            title: PRESENT.into(),
+            id: self.present.clone(),
+            history: begin,
+            controls: Controls::of_kept(config),
+            problem: None,
+            past: Some(past),
+        };
+        kept.go(Move::Step(u64::MAX));
+        (self.shown, self.has_opened) = (Some(kept), true);
     }
 
     /// What writes the present run down, where something does.
@@ -233,6 +342,17 @@ impl Shelf {
                     }
                     self.refreshed = None;
                 }
+                Said::Checkpoints(run, checkpoints) => {
+                    if run == self.run {
+                        let shown = self.shown.as_mut().filter(|kept| kept.history.run() == run);
+                        if let Some(past) =
+                            shown.and_then(|kept| kept.past.as_mut()).filter(|past| past.is_present)
+                        {
+                            past.checkpoints.clone_from(&checkpoints);
+                        }
+                        self.checkpoints = checkpoints;
+                    }
+                }
                 Said::Recovered => news.push(News::Notice("The run is being kept again.".into())),
                 Said::Trouble(what) => news.push(News::Trouble(
                     format!("This run is not being kept: {what}."),
@@ -312,12 +432,20 @@ impl Shelf {
 
     /// A run came: the one that is to be shown, or one to be drawn beside.
     fn opened(&mut self, opened: Opened) {
-        let Opened { title, id, replay, is_beside } = opened;
-        let (mut config, problem) = (replay.info.config.clone(), replay.problem.clone());
+        let Opened { title, id, replay, checkpoints, is_beside } = opened;
+        let (controls, problem) = (Controls::of_kept(replay.info.config.clone()), replay.problem.clone());
         self.count += 1;
-        let history = History::of(replay, self.count * PICTURES);
-        config.hyper = history.latest.as_ref().map_or(config.hyper, |report| report.hyper);
-        let kept = Kept { title, id, history, controls: Controls::of_kept(config), problem };
+        let pictures = self.count * PICTURES;
+        let (history, past) = if is_beside {
+            (History::of(replay, pictures), None)
+        } else {
+            let history = History::of_run(replay.info, pictures);
+            let reel = Reel::new(replay.events.into_iter().map(Arc::new), &history);
+            (history, Some(Past::new(reel, checkpoints, false)))
+        };
+        let mut kept = Kept { title, id, history, controls, problem, past };
+        kept.turn_knobs();
+        kept.go(Move::Step(u64::MAX));
         if !is_beside {
             (self.shown, self.has_opened) = (Some(kept), true);
             return;

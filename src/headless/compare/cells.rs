@@ -180,7 +180,9 @@ impl Workshop<'_> {
         let json = serde_json::to_string_pretty(config).expect("plain data always becomes JSON");
         write_anew(&path, json.as_bytes())?;
         let config = path.display().to_string();
-        self.command(&["train", "--force", "--config", &config], (name, &folder), place)
+        // Nobody looks back at a cell, and there are many of them.
+        let train = ["train", "--force", "--keep-checkpoints", "0", "--config", &config];
+        self.command(&train, (name, &folder), place)
     }
 
     /// Attacks the network of a cell as its evaluations say, those that are not complete; what an interrupted one left is

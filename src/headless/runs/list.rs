@@ -6,6 +6,7 @@ use web_time::{SystemTime, UNIX_EPOCH};
 use super::done::Done;
 use crate::headless::error::HeadlessError;
 use crate::runs::Summary;
+use crate::runs::checkpoints::{Kept, in_folder};
 use crate::runs::library::{Found, Library, LibraryError, summary_of};
 use crate::runs::record::Ended;
 use crate::show::number::{ago, count, percent, shortened};
@@ -61,6 +62,8 @@ pub(super) fn show(library: &Library, id: &str) -> Result<Done, LibraryError> {
     let mut json = told(id, &summary, holder.as_deref());
     json["folder"] = json!(folder);
     json["files"] = files.iter().map(|(name, bytes)| json!({ "name": name, "bytes": bytes })).collect();
+    let kept = in_folder(&folder);
+    json["checkpoints"] = json!(kept);
     let mut text = String::new();
     let mut line = |what: &str, said: &str| {
         if !said.is_empty() {
@@ -85,10 +88,22 @@ pub(super) fn show(library: &Library, id: &str) -> Result<Done, LibraryError> {
             line("outcome", &outcome(summary, holder.as_deref()));
         }
     }
+    line("checkpoints", &checkpoints(&kept));
     let files: Vec<_> =
         files.iter().map(|(name, bytes)| format!("{name} ({} bytes)", count(*bytes))).collect();
     line("files", &files.join(", "));
     Ok(Done { text, json })
+}
+
+/// Of which steps there are checkpoints, and how large they are together.
+fn checkpoints(kept: &[Kept]) -> String {
+    let steps: Vec<_> = kept.iter().map(|kept| kept.step.to_string()).collect();
+    let bytes: u64 = kept.iter().map(|kept| kept.bytes).sum();
+    if steps.is_empty() {
+        String::new()
+    } else {
+        format!("of step {} ({} bytes)", steps.join(", "), count(bytes))
+    }
 }
 
 /// A run for programs: what is known of it, or why nothing is.

@@ -16,6 +16,7 @@ use super::writer::{FILES, Pictures as _, RunWriter};
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Interrupt;
 use crate::headless::progress::Progress;
+use crate::runs::checkpoints::clear;
 use crate::runs::lock::Lock;
 use crate::runs::run_folder::{RunFolder, default_path};
 use crate::runs::write::FolderError;
@@ -34,6 +35,8 @@ pub struct DriveOptions {
     pub quiet: bool,
     /// How often the run under way leaves a checkpoint.
     pub cadence: Cadence,
+    /// Bytes that its earlier checkpoints and its recording may take.
+    pub room: u64,
     /// What the run left before, and what its record says of that; none where it begins.
     pub going_on: Option<(Earlier, Before)>,
 }
@@ -58,7 +61,13 @@ pub fn drive(
     let last_step = options.going_on.as_ref().map_or(0, |(earlier, _)| earlier.step);
     announce(&progress, &info, (&folder, last_step), &drive.notices);
     let hyper = info.config.hyper;
-    let mut writer = RunWriter::new(folder, info, std::mem::take(&mut drive.notices));
+    let notices = std::mem::take(&mut drive.notices);
+    let mut writer = RunWriter::new(folder, info, notices).with_room(options.room);
+    if options.going_on.as_ref().is_some_and(|(earlier, _)| earlier.is_in(&path)) {
+        writer = writer.with_earlier_checkpoints();
+    } else {
+        clear(&path);
+    }
     if let Some((earlier, before)) = &options.going_on {
         writer = writer.going_on(earlier, before.clone())?;
     }
@@ -239,11 +248,8 @@ impl Run<'_> {
         }
         self.is_checkpoint_failing = written.is_err();
         // Where writing takes long, it is done less often.
-        let least = begin.elapsed() * Cadence::COSTS_ONE_IN;
-        if let Cadence::Time(every) = self.cadence
-            && least > every
-        {
-            self.cadence = Cadence::Time(least);
+        if let Cadence::Time { writing, .. } = &mut self.cadence {
+            *writing = begin.elapsed();
             self.drive.send(Command::Checkpoints(self.cadence))?;
         }
         Ok(())
@@ -363,6 +369,7 @@ mod tests {
     use super::*;
     use crate::config::Threat;
     use crate::protocol::{Curve, Delivery, Local, RunState, Share, connect, made_up};
+    use crate::runs::checkpoints::ROOM;
 
     /// The names of the commands that a made-up trainer got.
     type Heard = Arc<Mutex<Vec<String>>>;
@@ -433,7 +440,8 @@ mod tests {
 
     fn options(folder: &Path, epochs: Option<u32>) -> DriveOptions {
         let cadence = Cadence::Never;
-        DriveOptions { epochs, out: Some(folder.into()), force: false, quiet: true, cadence, going_on: None }
+        let out = Some(folder.into());
+        DriveOptions { epochs, out, force: false, quiet: true, cadence, room: ROOM, going_on: None }
     }
 
     fn run_json(folder: &Path) -> serde_json::Value {

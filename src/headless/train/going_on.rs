@@ -9,6 +9,7 @@ use crate::data;
 use crate::headless::error::HeadlessError;
 use crate::headless::options::{Given, RunOptions, refuse_unused};
 use crate::headless::train::refusal::GoingOnError;
+use crate::runs::checkpoints::in_folder;
 use crate::runs::record::{Before, LastFigures, Origin, Resumption, RunRecord, Turned};
 use crate::runs::writer::Earlier;
 use crate::train::checkpoint::Checkpoint;
@@ -92,7 +93,7 @@ fn split(source: &str) -> (PathBuf, Option<u64>) {
     }
 }
 
-/// The checkpoint at `path`, and what is beside it in the run's `folder`.
+/// The checkpoint at `path`, of the `wanted` step where one is, and what is beside it in the run's `folder`.
 fn open(
     path: &Path,
     folder: Option<&Path>,
@@ -101,10 +102,14 @@ fn open(
     if folder.is_some_and(|folder| !folder.join(Checkpoint::FILE).exists()) {
         return Err(GoingOnError::NoCheckpoint(path.into()));
     }
+    let kept = folder.map(in_folder).unwrap_or_default();
+    let asked = kept.iter().find(|kept| Some(kept.step) == wanted);
+    let file = asked.map_or_else(|| path.to_path_buf(), |kept| path.join(&kept.file));
     let checkpoint =
-        Checkpoint::open(path).map_err(|source| GoingOnError::Checkpoint { path: path.into(), source })?;
+        Checkpoint::open(&file).map_err(|source| GoingOnError::Checkpoint { path: file.clone(), source })?;
     let found = checkpoint.header.step;
     if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
+        let found = if kept.is_empty() { vec![found] } else { kept.iter().map(|kept| kept.step).collect() };
         return Err(GoingOnError::OtherStep { path: path.into(), found, wanted });
     }
     let earlier = match folder {

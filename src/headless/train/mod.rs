@@ -8,13 +8,13 @@ pub mod writer;
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValuesParser;
-use web_time::Duration;
 
 use crate::config::{NetworkKind, ScenarioKind, TaskSet};
 use crate::data::solids;
 use crate::gpu;
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::{Completed, Interrupt};
+use crate::headless::keeping::Keeping;
 use crate::headless::options::{RunOptions, Shortcut, methods, open_device};
 use crate::headless::print::print;
 use crate::protocol::{Cadence, Command, Delivery};
@@ -90,13 +90,17 @@ pub struct Training {
     /// --steps raised
     #[arg(long, value_name = "DIR", conflicts_with_all = ["fork", "out", "force", "epochs", "config", "link", "example"])]
     pub resume: Option<PathBuf>,
-    /// Begin with a copy of the run in this folder, or of a checkpoint, at its last step; knobs as for --resume
+    /// Begin with a copy of the run in this folder, or of a checkpoint, at its last step or at one of which it has kept a
+    /// checkpoint; knobs as for --resume
     #[arg(long, value_name = "DIR[@STEP]", conflicts_with_all = ["epochs", "config", "link", "example"])]
     pub fork: Option<String>,
-    /// Steps between two checkpoints of the run under way; 0: none [default: by time, half a minute at least and one
-    /// twentieth of the time at most]
+    /// Steps between two checkpoints of the run under way; 0: none [default: by time, more often while the run is young,
+    /// then every half minute, and one twentieth of the time at most]
     #[arg(long, value_name = "N")]
     pub checkpoint_every: Option<u64>,
+    /// How much of it is kept.
+    #[command(flatten)]
+    pub keeping: Keeping,
     /// Folder for the results [default: runs/MODE-DATA-seedSEED]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -153,9 +157,6 @@ pub fn multitask(options: MultitaskOptions) -> Result<Completed, HeadlessError> 
     go(options.training, flags.into_iter().filter_map(shortcut))
 }
 
-/// Time between two checkpoints of a run under way, at least.
-const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(30);
-
 fn go(
     mut options: Training,
     shortcuts: impl IntoIterator<Item = Shortcut>,
@@ -195,10 +196,11 @@ fn go(
         quiet: options.quiet,
         going_on,
         cadence: match options.checkpoint_every {
-            None => Cadence::Time(BETWEEN_CHECKPOINTS),
+            None => Cadence::BY_CLOCK,
             Some(0) => Cadence::Never,
             Some(steps) => Cadence::Steps(steps),
         },
+        room: options.keeping.bytes(),
     };
     let commands = remote.commands.clone();
     // Where the channel is full or closed, the loop sees the flag at its next event.

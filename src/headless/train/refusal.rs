@@ -13,7 +13,7 @@ pub enum GoingOnError {
     Nowhere(PathBuf),
     /// The folder has no checkpoint.
     #[error(
-        "{} has no {}, so there is nothing to go on from; a run leaves its first one after half a minute, or as --checkpoint-every says",
+        "{} has no {}, so there is nothing to go on from; a run leaves its first one after a second of training, or as --checkpoint-every says",
         .0.display(),
         Checkpoint::FILE
     )]
@@ -68,12 +68,17 @@ pub enum GoingOnError {
         steps: u64,
     },
     /// The run has no checkpoint of that step.
-    #[error("the run at {} has a checkpoint of step {found} alone, none of step {wanted}; fork it there: --fork {}@{found}", path.display(), path.display())]
+    #[error(
+        "the run at {} has no checkpoint of step {wanted}; fork it where there is one: --fork {}@{}",
+        path.display(),
+        path.display(),
+        found.iter().map(u64::to_string).collect::<Vec<_>>().join(", @")
+    )]
     OtherStep {
         /// Which.
         path: PathBuf,
-        /// Of the checkpoint that is there.
-        found: u64,
+        /// Of the checkpoints that are there.
+        found: Vec<u64>,
         /// What was asked for.
         wanted: u64,
     },

@@ -16,6 +16,7 @@ use crate::{
         Comparison, Figure, Histograms, Places, Readings, Report, Robustness, RunInfo, Saturation, Stopped,
         TaskFigures, Tasks, nullable,
     },
+    runs::checkpoints::Kept,
 };
 
 /// How a run ended.
@@ -100,6 +101,9 @@ pub struct RunRecord {
     /// The run that it was forked from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forked_from: Option<Origin>,
+    /// The checkpoints in its folder, that of the fewest steps first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<Kept>,
 }
 
 /// That a run was gone on with.
@@ -270,6 +274,7 @@ impl RunRecord {
             wall_seconds: time.1.as_secs_f64(),
             resumed: Vec::new(),
             forked_from: None,
+            checkpoints: Vec::new(),
         }
     }
 

@@ -1,39 +1,65 @@
-//! Takes the events of a run in, and gives its recording at any time.
+//! Takes the events of a run in, and gives its recording at any time: as a file, or as the events themselves to whoever draws
+//! them while it goes on.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
 
 use super::VERSION;
-use super::track::Track;
-use crate::protocol::{Event, Histograms, Report, Robustness, RunInfo, RunState, TaskFigures, Tasks};
-
-/// Bytes of a mebibyte.
-const MIB: usize = 1 << 20;
-
-/// What is recorded, each with the room that it may take: reports lose their confusion first, histograms their counts,
-/// tasks their pictures, evaluations what befell each image; of samples, saturations, audits and probes some are left out.
-const ROOMS: [usize; 8] = [16 * MIB, 4 * MIB, 4 * MIB, 4 * MIB, 2 * MIB, 2 * MIB, MIB, MIB];
+use super::husk::{Kind, husk, is_whole};
+use super::track::{Held, Track};
+use crate::protocol::{Event, RunInfo, RunState};
 
 /// Bytes of a recording at most before it is compressed, but for its first lines, which say what the run is.
 pub const MOST_BYTES: usize = {
     let (mut sum, mut at) = (0, 0);
-    while at < ROOMS.len() {
-        sum += ROOMS[at];
+    while at < Kind::ALL.len() {
+        sum += Kind::ALL[at].room();
         at += 1;
     }
     sum
 };
 
+/// The events of a run, each kind in its own room.
+struct Tracks<H> {
+    tracks: [Track<H>; Kind::ALL.len()],
+    /// Events that came so far.
+    count: u64,
+}
+
+impl<H: Held> Tracks<H> {
+    fn new() -> Self {
+        Self { tracks: Kind::ALL.map(|kind| Track::new(kind.room())), count: 0 }
+    }
+
+    /// Takes an event in, as what `hold` makes of it, if it is one of those that are recorded.
+    fn take(&mut self, event: &Event, hold: impl Fn(&Event) -> H) {
+        let Some((kind, step)) = Kind::of(event) else { return };
+        let full = is_whole(event).then(|| hold(event));
+        self.push((kind, step), full, husk(event).as_ref().map(hold));
+    }
+
+    fn push(&mut self, (kind, step): (Kind, u64), full: Option<H>, husk: Option<H>) {
+        self.tracks[kind as usize].push(self.count, step, full, husk);
+        self.count += 1;
+    }
+
+    /// What there is, in the order in which it came.
+    fn held(&self) -> impl Iterator<Item = &H> {
+        let mut held: Vec<(u64, &H)> = self.tracks.iter().flat_map(Track::held).collect();
+        held.sort_unstable_by_key(|(order, _)| *order);
+        held.into_iter().map(|(_, held)| held)
+    }
+}
+
 /// The recording of a run under way.
 pub struct Recording {
     /// The facts of the run.
     started: Vec<u8>,
-    tracks: [Track; ROOMS.len()],
-    /// Events that came so far.
-    count: u64,
+    tracks: Tracks<Vec<u8>>,
     /// What the trainer did last.
     state: Option<RunState>,
 }
@@ -41,42 +67,15 @@ pub struct Recording {
 impl Recording {
     /// Of a run that begins.
     pub fn new(info: &RunInfo) -> Self {
-        Self {
-            started: line(&Event::Started(Box::new(info.clone()))),
-            tracks: ROOMS.map(Track::new),
-            count: 0,
-            state: None,
-        }
+        Self { started: line(&Event::Started(Box::new(info.clone()))), tracks: Tracks::new(), state: None }
     }
 
     /// Takes an event of its run in.
     pub fn take(&mut self, event: &Event) {
-        let (track, step, husk): (usize, u64, Option<Event>) = match event {
-            Event::Report(report) => (0, report.step, Some(without_confusion(report).into())),
-            Event::Histograms(found) => (1, found.step, Some(without_counts(found).into())),
-            Event::Samples(samples) => (2, samples.step, None),
-            Event::Saturation(found) => (3, found.step, None),
-            Event::Tasks(tasks) => (4, tasks.step, Some(without_pictures(tasks).into())),
-            Event::Robustness(found) if found.complete => (5, found.step, Some(without_images(found).into())),
-            Event::Audited(audited) if audited.complete => (6, audited.step, None),
-            Event::Probed(probed) => (7, probed.readings.step, None),
-            Event::State(state) => {
-                self.state = Some(*state);
-                return;
-            }
-            Event::Robustness(_)
-            | Event::Audited(_)
-            | Event::Started(_)
-            | Event::Preparing(_)
-            | Event::Pictures(_)
-            | Event::Saved(_)
-            | Event::Checkpoint(_)
-            | Event::Stopped(..)
-            | Event::Notice(_)
-            | Event::Failed(_) => return,
-        };
-        self.tracks[track].push(self.count, step, line(event), husk.as_ref().map(line));
-        self.count += 1;
+        if let Event::State(state) = event {
+            self.state = Some(*state);
+        }
+        self.tracks.take(event, line);
     }
 
     /// The file.
@@ -89,10 +88,36 @@ impl Recording {
         let program = concat!("great-lab ", env!("CARGO_PKG_VERSION"));
         writeln!(out, "{}", json!({ "recording": VERSION, "program": program }))?;
         out.write_all(&self.started)?;
-        let mut lines: Vec<(u64, &[u8])> = self.tracks.iter().flat_map(Track::lines).collect();
-        lines.sort_unstable_by_key(|(order, _)| *order);
-        lines.iter().try_for_each(|(_, line)| out.write_all(line))?;
+        self.tracks.held().try_for_each(|line| out.write_all(line))?;
         self.state.iter().try_for_each(|state| out.write_all(&line(&Event::State(*state))))
+    }
+}
+
+/// The same in memory, for whoever draws the run while it goes on: what it was like at any step so far.
+pub struct Memory {
+    /// The facts of the run.
+    pub info: RunInfo,
+    tracks: Tracks<Arc<Event>>,
+}
+
+impl Memory {
+    /// Of a run that begins.
+    pub fn new(info: RunInfo) -> Self {
+        Self { info, tracks: Tracks::new() }
+    }
+
+    /// Takes an event of its run in; what it keeps of it, if that is recorded.
+    pub fn take(&mut self, event: &Event) -> Option<Arc<Event>> {
+        let of = Kind::of(event).filter(|_| event.run() == Some(self.info.run))?;
+        let held = Arc::new(event.clone());
+        let full = is_whole(event).then(|| held.clone());
+        self.tracks.push(of, full, husk(event).map(Arc::new));
+        Some(held)
+    }
+
+    /// What came and is kept, in the order in which it came.
+    pub fn events(&self) -> Vec<Arc<Event>> {
+        self.tracks.held().cloned().collect()
     }
 }
 
@@ -101,26 +126,6 @@ fn line(event: &Event) -> Vec<u8> {
     let mut line = serde_json::to_vec(event).expect("plain data whose keys are text always becomes JSON");
     line.push(b'\n');
     line
-}
-
-fn without_confusion(report: &Report) -> Report {
-    Report { confusion: Vec::new(), ..report.clone() }
-}
-
-fn without_counts(found: &Histograms) -> Histograms {
-    let Histograms { run, step, distance, floor, comparison, .. } = *found;
-    Histograms { run, step, edges: vec![], classes: vec![], distance, floor, comparison, before: None }
-}
-
-fn without_pictures(tasks: &Tasks) -> Tasks {
-    let found = TaskFigures { alignment: Vec::new(), shown: Vec::new(), ..tasks.found.clone() };
-    Tasks { found, ..*tasks }
-}
-
-fn without_images(found: &Robustness) -> Robustness {
-    let mut husk = Robustness { mistakes: Vec::new(), ..found.clone() };
-    husk.worst.iter_mut().for_each(|case| case.smallest.clear());
-    husk
 }
 
 #[cfg(test)]
@@ -132,7 +137,7 @@ mod tests {
     use super::super::{RecordingError, Replay};
     use super::*;
     use crate::config::{Hyper, MultitaskMethod};
-    use crate::protocol::{Activity, Pictures, Share, made_up};
+    use crate::protocol::{Activity, Pictures, Report, Share, made_up};
 
     /// A run in which figures are no numbers, too.
     fn events() -> Vec<Event> {
@@ -238,7 +243,7 @@ mod tests {
         });
         assert_eq!(distances.len(), 399, "a distance is kept where its histograms are not");
         let shown = steps(|event| match event {
-            Event::Samples(found) => Some(found.step),
+            Event::Samples(found) if !found.samples.is_empty() => Some(found.step),
             _ => None,
         });
         assert!((4..399).contains(&shown.len()), "{shown:?}");

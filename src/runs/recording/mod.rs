@@ -4,11 +4,13 @@
 //! `recording.jsonl.gz`, unpacked: a line that says which format it is, then an event a line, in the order in which they came.
 
 mod check;
+mod husk;
 mod keep;
 mod read;
 mod track;
 
-pub use keep::{MOST_BYTES, Recording};
+pub use husk::is_whole;
+pub use keep::{MOST_BYTES, Memory, Recording};
 pub use read::{RecordingError, Replay};
 
 /// Its file's name in a run folder.

@@ -1,48 +1,74 @@
 //! Events of one kind in bounded memory. Where the room is full, the least missed one loses its details: the first and the
 //! last keep theirs, and between them those whose steps are evenly spaced on a logarithmic scale.
 
-/// An event as a line of the file.
-struct Kept {
+use std::sync::Arc;
+
+use super::husk::memory;
+use crate::protocol::Event;
+use crate::runs::spacing::least_missed;
+
+/// What an event is kept as.
+pub(super) trait Held {
+    /// Bytes that it takes.
+    fn size(&self) -> usize;
+}
+
+/// A line of the file.
+impl Held for Vec<u8> {
+    fn size(&self) -> usize {
+        self.len()
+    }
+}
+
+/// The event itself, in memory.
+impl Held for Arc<Event> {
+    fn size(&self) -> usize {
+        memory(self)
+    }
+}
+
+/// An event.
+struct Kept<H> {
     /// Its place among the events of all kinds.
     order: u64,
     step: u64,
     /// With all that it says; none where that was given up.
-    full: Option<Vec<u8>>,
+    full: Option<H>,
     /// What stays of it then; of some kinds nothing does.
-    husk: Option<Vec<u8>>,
+    husk: Option<H>,
 }
 
-impl Kept {
+impl<H: Held> Kept<H> {
     fn size(&self) -> usize {
-        [&self.full, &self.husk].into_iter().flatten().map(Vec::len).sum()
+        [&self.full, &self.husk].into_iter().flatten().map(H::size).sum()
     }
 
-    /// Its line.
-    fn line(&self) -> Option<&[u8]> {
-        self.full.as_deref().or(self.husk.as_deref())
+    /// What there is of it.
+    fn held(&self) -> Option<&H> {
+        self.full.as_ref().or(self.husk.as_ref())
     }
 }
 
 /// The events of one kind.
-pub(super) struct Track {
+pub(super) struct Track<H> {
     /// Bytes that they may take.
     room: usize,
     used: usize,
-    events: Vec<Kept>,
+    events: Vec<Kept<H>>,
 }
 
-impl Track {
+impl<H: Held> Track<H> {
     /// Room for so many bytes.
     pub(super) const fn new(room: usize) -> Self {
         Self { room, used: 0, events: Vec::new() }
     }
 
     /// Keeps an event, later than all before it.
-    pub(super) fn push(&mut self, order: u64, step: u64, full: Vec<u8>, husk: Option<Vec<u8>>) {
+    pub(super) fn push(&mut self, order: u64, step: u64, full: Option<H>, husk: Option<H>) {
         // Two of them have to fit: the first and the last.
-        let full = Some(full).filter(|full| full.len() <= self.room / 2);
+        let full = full.filter(|full| full.size() <= self.room / 2);
         let kept = Kept { order, step, full, husk };
-        if kept.line().is_none() {
+        if kept.held().is_none() {
             return;
         }
         self.used += kept.size();
@@ -50,16 +76,16 @@ impl Track {
         while self.used > self.room && self.thin() {}
     }
 
-    /// The lines, each with its place among the events of all kinds.
-    pub(super) fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.events.iter().filter_map(|kept| Some((kept.order, kept.line()?)))
+    /// What there is, each with its place among the events of all kinds.
+    pub(super) fn held(&self) -> impl Iterator<Item = (u64, &H)> {
+        self.events.iter().filter_map(|kept| Some((kept.order, kept.held()?)))
     }
 
     /// Gives up a little; whether there was something to give up.
     fn thin(&mut self) -> bool {
         if let Some(at) = self.least_missed() {
             let kept = &mut self.events[at];
-            self.used -= kept.full.take().map_or(0, |full| full.len());
+            self.used -= kept.full.take().map_or(0, |full| full.size());
             if kept.husk.is_none() {
                 self.events.remove(at);
             }
@@ -80,14 +106,11 @@ impl Track {
         true
     }
 
-    /// The event with all its details, neither the first nor the last, whose neighbours are nearest to each other on a
-    /// logarithmic scale of steps.
+    /// The event with all its details that is missed least.
     fn least_missed(&self) -> Option<usize> {
-        let last = self.events.len().checked_sub(1)?;
-        let whole: Vec<usize> = (0..=last).filter(|at| self.events[*at].full.is_some()).collect();
-        let place = |at: usize| (self.events[at].step as f64 + 1.0).ln();
-        let inner = whole.windows(3).map(|three| (three[1], place(three[2]) - place(three[0])));
-        inner.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(at, _)| at)
+        let whole = || (0..self.events.len()).filter(|at| self.events[*at].full.is_some());
+        let among = least_missed(whole().map(|at| self.events[at].step))?;
+        whole().nth(among)
     }
 }
 
@@ -95,7 +118,7 @@ impl Track {
 mod tests {
     use super::*;
 
-    fn steps(track: &Track, is_whole: bool) -> Vec<u64> {
+    fn steps(track: &Track<Vec<u8>>, is_whole: bool) -> Vec<u64> {
         let kept = track.events.iter().filter(|kept| kept.full.is_some() == is_whole);
         kept.map(|kept| kept.step).collect()
     }
@@ -104,7 +127,7 @@ mod tests {
     fn details_are_kept_at_both_ends_and_evenly_on_a_logarithmic_scale() {
         let mut track = Track::new(10_000);
         for step in 0..2_000 {
-            track.push(step, step, vec![b'x'; 500], None);
+            track.push(step, step, Some(vec![b'x'; 500]), None);
             assert!(track.used <= 10_000);
         }
         let kept = steps(&track, true);
@@ -119,15 +142,15 @@ mod tests {
     fn husks_stay_where_details_go_and_thin_out_last() {
         let mut track = Track::new(10_000);
         for step in 0..100 {
-            track.push(step, step, vec![b'x'; 500], Some(vec![b'-'; 10]));
+            track.push(step, step, Some(vec![b'x'; 500]), Some(vec![b'-'; 10]));
         }
-        assert_eq!(track.lines().count(), 100, "each is there, whole or not");
+        assert_eq!(track.held().count(), 100, "each is there, whole or not");
         assert!(steps(&track, true).len() >= 15, "{:?}", steps(&track, true));
         for step in 100..3_000 {
-            track.push(step, step, vec![b'x'; 500], Some(vec![b'-'; 10]));
+            track.push(step, step, Some(vec![b'x'; 500]), Some(vec![b'-'; 10]));
             assert!(track.used <= 10_000);
         }
-        let orders: Vec<u64> = track.lines().map(|(order, _)| order).collect();
+        let orders: Vec<u64> = track.held().map(|(order, _)| order).collect();
         assert!(orders.windows(2).all(|pair| pair[0] < pair[1]) && orders.len() > 400, "{}", orders.len());
         assert_eq!((orders[0], orders.last()), (0, Some(&2999)));
         assert!(steps(&track, true).contains(&2999));
@@ -136,9 +159,9 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_a_husk_or_left_out() {
         let mut track = Track::new(100);
-        track.push(0, 0, vec![b'x'; 60], Some(vec![b'-'; 10]));
-        track.push(1, 1, vec![b'x'; 60], None);
-        let lines: Vec<_> = track.lines().collect();
-        assert_eq!(lines, [(0, &[b'-'; 10][..])]);
+        track.push(0, 0, Some(vec![b'x'; 60]), Some(vec![b'-'; 10]));
+        track.push(1, 1, Some(vec![b'x'; 60]), None);
+        let held: Vec<_> = track.held().collect();
+        assert_eq!(held, [(0, &vec![b'-'; 10])]);
     }
 }

@@ -110,6 +110,11 @@ impl Earlier {
         Ok(Self { step, record, folder: folder.into(), tables })
     }
 
+    /// Whether it lies in this folder.
+    pub fn is_in(&self, folder: &Path) -> bool {
+        self.folder == folder
+    }
+
     /// The rows in a table that has none yet; as it is where there are none. Columns that came since are empty.
     ///
     /// # Errors
