@@ -32,7 +32,8 @@ impl Board {
     pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         self.rects.clear();
         let of_run = scope.history.info.as_ref().map(|info| info.config.setup.scenario);
-        self.show_those_of(of_run.unwrap_or(scope.controls.config.setup.scenario));
+        let scenario = of_run.unwrap_or(scope.controls.config.setup.scenario);
+        self.show_those_of(scenario, scope.pair.is_some());
         if let Some(pane) = self.enlarged {
             let mut frame = PaneFrame {
                 panes: &mut self.panes,
@@ -48,10 +49,12 @@ impl Board {
         self.tree.ui(&mut behavior, ui);
     }
 
-    /// Shows the panes that have something to say of such a run, wherever they were put.
-    fn show_those_of(&mut self, scenario: ScenarioKind) {
+    /// Shows the panes that have something to say of such a run, wherever they were put; and that of a fork where there is
+    /// one.
+    fn show_those_of(&mut self, scenario: ScenarioKind, is_forked: bool) {
         for about in self.panes.iter().map(|pane| pane.about()) {
-            let has_something = about.scenarios.contains(&scenario);
+            let is_its = about.name != panes::FORK || is_forked;
+            let has_something = about.scenarios.contains(&scenario) && is_its;
             if let Some(tile) = self.tree.tiles.find_pane(&about.name) {
                 self.tree.tiles.set_visible(tile, has_something);
             }

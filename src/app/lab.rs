@@ -1,28 +1,32 @@
 //! The window itself, frame by frame: what came in, what is wanted, the picture.
 
-use std::path::{Path, PathBuf};
+mod incoming;
+
+use std::path::PathBuf;
 
 use egui::{Context, Frame, Margin, Panel, Rect, Ui, ViewportCommand};
 use tokio::sync::mpsc;
 use web_time::{Duration, Instant};
 
-use crate::app::bars::{past, shortcuts, status, toolbar};
+use crate::app::bars::{fork, past, shortcuts, status, toolbar};
 use crate::app::board::Board;
 use crate::app::draw::theme::{self, Palette};
 use crate::app::pane::{About, Scope};
 use crate::app::panes;
 use crate::app::run::controls::Controls;
 use crate::app::run::export::Exports;
-use crate::app::run::history::{Consequence, History};
+use crate::app::run::going_on::GoingOn;
+use crate::app::run::history::History;
+use crate::app::run::pair::Pair;
+use crate::app::run::past::Past;
 use crate::app::run::script;
-use crate::app::run::shelf::{News, Shelf};
+use crate::app::run::shelf::Shelf;
 use crate::config::{Config, link};
-use crate::platform::{self, FileAnswer};
+use crate::platform;
 use crate::protocol::{Activity, Cadence, Command, Event, Failure, Remote};
-use crate::runs::bundle::EXTENSION;
 use crate::runs::checkpoints::ROOM;
-use crate::runs::librarian::{Ask, Source};
-use crate::runs::recording;
+use crate::runs::librarian::Ask;
+use crate::runs::run_folder::CHECKPOINT;
 
 /// Time between frames where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
 /// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.
@@ -33,12 +37,8 @@ const ANSWERING: Duration = Duration::from_millis(100);
 const IDLE: Duration = Duration::from_millis(500);
 /// Time between two changes of a page's address: browsers refuse more than about six a second.
 const REMEMBER_AFTER: Duration = Duration::from_millis(400);
-/// Time between two checkpoints of a run, to be kept with it, while it rests; while it goes on the trainer takes them.
-const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(3);
 /// How long a closed window waits for what is kept of its run.
 const CLOSING: Duration = Duration::from_secs(5);
-/// Events taken in one frame at most, so that a flood cannot freeze the window.
-const EVENTS_A_FRAME: usize = 1024;
 
 /// How the window starts and ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +60,10 @@ pub struct Lab {
     events: mpsc::Receiver<Event>,
     controls: Controls,
     history: History,
+    /// The other one of two runs, after a fork.
+    pair: Option<Pair>,
+    /// The kept run of which a copy is about to take the place of the present one.
+    going_on: Option<GoingOn>,
     board: Board,
     exports: Exports,
     shelf: Shelf,
@@ -93,6 +97,8 @@ impl Lab {
             events: remote.events,
             controls,
             history: History::default(),
+            pair: None,
+            going_on: None,
             board: Board::default(),
             exports: Exports::default(),
             shelf,
@@ -117,7 +123,7 @@ impl Lab {
     /// What a script may know of the run, as a JSON object; see `docs/page.md`.
     pub fn state(&mut self) -> String {
         self.drain();
-        script::state(&self.history, &self.controls).to_string()
+        script::state(&self.history, self.pair.as_ref(), &self.controls).to_string()
     }
 
     /// The reports so far, as a JSON array.
@@ -132,6 +138,11 @@ impl Lab {
     /// What is wrong with the command.
     pub fn command(&mut self, command: &str) -> Result<(), String> {
         self.drain();
+        let both = (&mut self.history, &mut self.pair);
+        if let Some(outcome) = script::obey_of_two(command, both, &mut self.controls) {
+            self.shelf.begin(self.history.run());
+            return outcome;
+        }
         let refused = script::obey(command, &self.history, &mut self.controls)?;
         self.refuse(refused);
         Ok(())
@@ -186,6 +197,7 @@ impl Lab {
         let mut scope = Scope {
             history: &mut self.history,
             controls: &mut self.controls,
+            pair: &mut self.pair,
             exports: &mut self.exports,
             shelf: &mut self.shelf,
             is_kept: false,
@@ -205,6 +217,11 @@ impl Lab {
         }
         if wanted.runs {
             self.board.toggle(panes::RUNS);
+        }
+        if scope.pair.is_some() {
+            let line = bar.fill(palette.shade(palette.adversary, 0.14));
+            let panel = Panel::top("fork").frame(line).exact_size(26.0).show_separator_line(false);
+            panel.show(ui, |ui| fork::ui(ui, &mut scope));
         }
         let notice = scope.history.info.as_ref().and_then(|info| info.device.notice.clone());
         if let Some(notice) = notice.filter(|notice| self.notice_dismissed.as_ref() != Some(notice)) {
@@ -236,6 +253,7 @@ impl Lab {
             let mut scope = Scope {
                 history: &mut self.history,
                 controls: &mut self.controls,
+                pair: &mut self.pair,
                 exports: &mut self.exports,
                 shelf: &mut self.shelf,
                 is_kept: false,
@@ -246,16 +264,25 @@ impl Lab {
         };
         let line = bar.fill(palette.shade(palette.main, 0.14));
         let panel = Panel::top("kept run").frame(line).exact_size(26.0).show_separator_line(false);
-        let is_closed = panel.show(ui, |ui| status::kept_ui(ui, &palette, &kept)).inner;
+        let status::OfKept { is_closed, goes_on } =
+            panel.show(ui, |ui| status::kept_ui(ui, &palette, &kept)).inner;
+        if let Some(folder) = kept.folder.clone().filter(|_| goes_on) {
+            // That before the place of the slider.
+            let checkpoint = kept.past.as_ref().and_then(Past::checkpoint);
+            let file = checkpoint.map_or_else(|| CHECKPOINT.into(), |kept| kept.file.clone());
+            self.shelf.ask(Ask::GoOn(folder, file));
+        }
         let panel = Panel::bottom("past").frame(bar).exact_size(past::HEIGHT).show_separator_line(false);
         panel.show(ui, |ui| past::ui(ui, &palette, &mut kept));
         let ctx = ui.ctx().clone();
         kept.history.look_at_names(|name| theme::can_draw(&ctx, name));
         // What is held against a run, and what is said, are the window's.
         std::mem::swap(&mut kept.history.baseline, &mut self.history.baseline);
+        let mut none = None;
         let mut scope = Scope {
             history: &mut kept.history,
             controls: &mut kept.controls,
+            pair: &mut none,
             exports: &mut self.exports,
             shelf: &mut self.shelf,
             is_kept: true,
@@ -289,90 +316,6 @@ impl Lab {
     /// Points kept for the charts of the reports; bounded, however long the run.
     pub fn kept_reports(&self) -> usize {
         self.history.reports.rows().len()
-    }
-
-    fn drain(&mut self) {
-        for _ in 0..EVENTS_A_FRAME {
-            let Ok(event) = self.events.try_recv() else { break };
-            let Some(event) = self.shelf.hear(event) else { continue };
-            match self.history.accept(event) {
-                Some(Consequence::Started(config)) => {
-                    self.kept = None;
-                    self.shelf.begin(self.history.run());
-                    self.controls.started(*config);
-                    if std::mem::take(&mut self.options.run_at_once) {
-                        self.controls.send(Command::Run);
-                    }
-                }
-                Some(Consequence::Save(bytes)) if self.controls.is_saved() => {
-                    let name = format!("great-lab-step-{}.safetensors", self.history.step());
-                    self.exports.await_answer(platform::save_bytes(&name, bytes));
-                }
-                Some(Consequence::Failed) => self.controls.failed(),
-                Some(Consequence::Save(_)) | None => {}
-            }
-        }
-    }
-
-    /// Has the run kept: what came of the library, and from time to time a checkpoint.
-    fn keep(&mut self) {
-        for news in self.shelf.advance() {
-            match news {
-                News::Notice(notice) => self.history.notice = Some(notice),
-                News::Trouble(what, advice) => {
-                    self.history.fail(Failure { run: self.history.run(), what, advice });
-                }
-                News::Save(name, bytes) => self.exports.await_answer(platform::save_bytes(&name, bytes)),
-            }
-        }
-        if std::mem::take(&mut self.shelf.has_opened) {
-            self.board.restore();
-        }
-        // Before the first step nothing is kept, and so no checkpoint.
-        let (step, is_running) = (self.history.step(), self.history.activity() == Activity::Running);
-        let (last, at) = *self.kept.get_or_insert_with(|| (step, Instant::now()));
-        if self.shelf.keeper().is_some()
-            && !is_running
-            && step > last.max(self.shelf.checkpointed)
-            && at.elapsed() > BETWEEN_CHECKPOINTS
-        {
-            self.kept = Some((step, Instant::now()));
-            self.controls.keep();
-        }
-    }
-
-    /// Files that were dropped or chosen.
-    fn take_files(&mut self, ctx: &Context) {
-        let dropped: Vec<_> =
-            ctx.input(|input| input.raw.dropped_files.iter().map(|file| file.path().to_owned()).collect());
-        if !dropped.is_empty() {
-            platform::open_dropped(dropped).into_iter().for_each(|asked| self.exports.await_answer(asked));
-        }
-        for answer in self.exports.advance(ctx) {
-            match answer {
-                FileAnswer::Saved(name) => self.history.notice = Some(format!("Saved {name}.")),
-                FileAnswer::Opened(name, bytes) if name.ends_with(&format!(".{EXTENSION}")) => {
-                    // Where there is no library to take it into, it can be looked at all the same.
-                    match self.shelf.absent {
-                        None => self.shelf.ask(Ask::Import(name, bytes)),
-                        Some(_) => self.shelf.show(Source::Bundle(name, bytes)),
-                    }
-                }
-                FileAnswer::Opened(_, bytes) => self.controls.send(Command::Load(bytes)),
-                FileAnswer::Folder(folder) if Path::new(&folder).join(recording::FILE).is_file() => {
-                    self.shelf.show(Source::Path(folder.into()));
-                }
-                FileAnswer::Folder(folder) => self.controls.open_data(folder),
-                FileAnswer::Nothing => {
-                    self.history.notice = Some(platform::NO_FILE.into());
-                }
-                FileAnswer::Failed(error) => self.history.fail(Failure {
-                    run: self.history.run(),
-                    what: error.to_string(),
-                    advice: "Nothing else is affected.".into(),
-                }),
-            }
-        }
     }
 
     /// When to draw again: soon while something goes on, else when somebody touches the window.

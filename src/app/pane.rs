@@ -6,8 +6,10 @@ use crate::app::draw::theme::Palette;
 use crate::app::run::controls::Controls;
 use crate::app::run::export::Exports;
 use crate::app::run::history::History;
+use crate::app::run::pair::Pair;
 use crate::app::run::shelf::Shelf;
 use crate::config::ScenarioKind;
+use crate::protocol::Activity;
 use crate::show::Table;
 
 /// A column of the window.
@@ -70,6 +72,8 @@ pub struct Scope<'a> {
     pub history: &'a mut History,
     /// The knobs, and the way to the trainer.
     pub controls: &'a mut Controls,
+    /// The other one of two runs, where the one that is shown has been forked or is a fork.
+    pub pair: &'a mut Option<Pair>,
     /// Files being asked for.
     pub exports: &'a mut Exports,
     /// Runs that were kept.
@@ -78,6 +82,23 @@ pub struct Scope<'a> {
     pub is_kept: bool,
     /// The colours.
     pub palette: Palette,
+}
+
+impl Scope<'_> {
+    /// Whether a copy of the run can go on beside it.
+    pub fn can_fork(&self) -> bool {
+        let is_under_way = matches!(self.history.activity(), Activity::Running | Activity::Paused);
+        self.pair.is_none() && self.history.info.is_some() && is_under_way
+    }
+
+    /// Shows the other one of two runs, knobs and all.
+    pub fn switch(&mut self) {
+        if let Some(pair) = self.pair.as_mut() {
+            pair.switch(self.history);
+            self.controls.switch();
+            self.shelf.begin(self.history.run());
+        }
+    }
 }
 
 /// Room for `count` equal things side by side with `gap` between them.

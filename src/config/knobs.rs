@@ -4,7 +4,7 @@ use super::choices::ScenarioKind;
 use super::device::DeviceInfo;
 use super::knob::{self, KnobError, Use, Value};
 use super::method::Method;
-use super::table::{Config, KNOBS};
+use super::table::{Config, Hyper, KNOBS};
 
 /// A knob of the table.
 pub type Knob = knob::Knob<Config>;
@@ -77,6 +77,19 @@ pub fn validate(config: &Config) -> Result<(), KnobError> {
     KNOBS.iter().try_for_each(|knob| knob.write(&mut config.clone(), knob.read(config)))
 }
 
+/// The knobs that are not the same in two configs, with both values as `--set` takes them.
+pub fn turned(before: &Config, after: &Config) -> Vec<(&'static Knob, String, String)> {
+    let differs = |knob: &&Knob| knob.read(before) != knob.read(after);
+    let shown = |knob: &'static Knob| (knob, knob.show(&knob.read(before)), knob.show(&knob.read(after)));
+    KNOBS.iter().filter(differs).map(shown).collect()
+}
+
+/// The same of live knobs alone.
+pub fn turned_live(before: Hyper, after: Hyper) -> Vec<(&'static Knob, String, String)> {
+    let of = |hyper: Hyper| Config { hyper, ..Config::default() };
+    turned(&of(before), &of(after))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +125,18 @@ mod tests {
         let mut json = serde_json::to_value(Config::default()).expect("a config is plain data");
         json["setup"].as_object_mut().expect("an object").remove("augmentation").expect("a knob of now");
         assert_eq!(serde_json::from_value::<Config>(json).expect("the rest is there"), Config::default());
+    }
+
+    #[test]
+    fn knobs_that_were_turned_are_named_with_both_values() {
+        let before = Hyper::default();
+        let found = turned_live(before, Hyper { alpha: 0.75, ..before });
+        let said: Vec<_> = found.iter().map(|(knob, from, to)| (knob.name, &**from, &**to)).collect();
+        assert_eq!(said, [("alpha", "0.1", "0.75")]);
+        assert!(turned_live(before, before).is_empty());
+        let mut other = Config::default();
+        other.setup.seed = 9;
+        assert_eq!(turned(&Config::default(), &other)[0].2, "9", "of a setup, too");
     }
 
     #[test]

@@ -7,15 +7,15 @@ use super::audit::{Audited, Light, Verdict};
 use super::gradients::{ClassHistogram, Histograms, PERCENTILES, Sample, Samples};
 use super::message::{Activity, Event, RunState};
 use super::probe::{Probed, Readings};
-use super::robustness::{Curve, Mistakes, Point, Robustness, Share, WorstCase};
-use super::run::{Places, Report, RunId, RunInfo};
+use super::robustness::{Curve, Mistakes, Point, Robustness, Share, Verdicts, WorstCase};
+use super::run::{Forked, Places, Report, RunId, RunInfo};
 use super::saturation::{
     CERTAIN_MARGIN, ImageMargin, Mass, NoiseLevel, Pictures, Saturation, VANISHED_MARGIN,
 };
 use super::tasks::{Figure, TaskFigures, TaskSample, Tasks, Unit};
 use crate::config::{
     AttackKind, Config, DeviceInfo, Hyper, Mode, MultitaskMethod, Norm, ScenarioKind, Setup, TargetKind,
-    TaskSet,
+    TaskSet, Threat,
 };
 
 /// Class names of Fashion-MNIST.
@@ -73,12 +73,19 @@ pub fn info(run: RunId, config: Config) -> RunInfo {
         main_weights: 52_346,
         auxiliary_weights: 31_018,
         teacher_weights: None,
+        forked: None,
     }
 }
 
 /// A run that is set up.
 pub fn started(run: RunId) -> Event {
     info(run, config()).into()
+}
+
+/// A run that is a copy of another one after so many steps, with these knobs.
+pub fn forked(run: RunId, from: Forked, hyper: Hyper) -> Event {
+    let info = info(run, Config { hyper, ..config() });
+    RunInfo { forked: Some(from), ..info }.into()
 }
 
 /// Names of the tasks of scenes.
@@ -343,23 +350,25 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Robustness {
             })
             .to_vec(),
     };
+    let curves = vec![
+        curve(AttackKind::Noise, TargetKind::Untargeted, 1.2),
+        curve(AttackKind::Fgsm, TargetKind::Untargeted, 14.0),
+        curve(AttackKind::Fgsm, TargetKind::Random, 9.0),
+        curve(AttackKind::Ifgsm, TargetKind::Untargeted, 26.0),
+        curve(AttackKind::Pgd, TargetKind::Untargeted, 34.0),
+        curve(AttackKind::Pgd, TargetKind::Random, 18.0),
+    ];
     Robustness {
         run,
         step,
         complete,
         progress: if complete { 1.0 } else { 0.4 },
+        verdicts: verdicts((run, step), share(clean), &curves),
         clean: share(clean),
         clean_balanced: share(clean).value(),
         class_images: (0..10).map(|class| 25 + u32::from(class < 6)).collect(),
         input_deviation: None,
-        curves: vec![
-            curve(AttackKind::Noise, TargetKind::Untargeted, 1.2),
-            curve(AttackKind::Fgsm, TargetKind::Untargeted, 14.0),
-            curve(AttackKind::Fgsm, TargetKind::Random, 9.0),
-            curve(AttackKind::Ifgsm, TargetKind::Untargeted, 26.0),
-            curve(AttackKind::Pgd, TargetKind::Untargeted, 34.0),
-            curve(AttackKind::Pgd, TargetKind::Random, 18.0),
-        ],
+        curves,
         worst: vec![WorstCase {
             norm: Norm::Linf,
             points: curve(AttackKind::Pgd, TargetKind::Untargeted, 38.0).points,
@@ -373,6 +382,23 @@ pub fn robustness(run: RunId, step: u64, complete: bool) -> Robustness {
             confusion: confusion(step, 0.3),
         }],
     }
+}
+
+/// Which images these shares are of: mostly the same ones in every run.
+fn verdicts((run, step): (RunId, u64), clean: Share, curves: &[Curve]) -> Verdicts {
+    let mut noise = Noise(run.wrapping_mul(7919) ^ step);
+    let mut images: Vec<(f64, usize)> =
+        (0..256).map(|image| ((image * 97 % 256) as f64 + 24.0 * noise.draw(), image)).collect();
+    images.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let mut ranks = vec![0; images.len()];
+    images.iter().enumerate().for_each(|(rank, (_, image))| ranks[*image] = rank);
+    let right = |share: Share| ranks.iter().map(|rank| *rank < share.hits as usize).collect();
+    let of = |curve: &Curve| -> Vec<_> {
+        let Curve { attack, target, points } = curve;
+        let threat = |epsilon| Threat { attack: *attack, target: *target, epsilon, steps: 10, restarts: 1 };
+        points.iter().map(|point| (threat(point.epsilon), right(point.robust))).collect()
+    };
+    Verdicts { clean: right(clean), threats: curves.iter().flat_map(of).collect() }
 }
 
 /// An audit of which one light is red and one is not known.

@@ -47,16 +47,44 @@ pub enum Command {
     Save,
     /// Take weights, optimiser state, step and config from the bytes of a checkpoint; paused.
     Load(Vec<u8>),
+    /// Go on, in place of the run at hand, with a copy of one that was kept. The run at hand leaves an
+    /// [`Event::Checkpoint`]; where the other cannot be gone on with, it stays.
+    GoOn(Box<GoOn>),
     /// Go on with a copy of the run at hand as well, with these knobs and from the very step where it stands, in turn and on
     /// the same batches: the copy is another run, which [`Event::Started`] announces. The newest knobs stay
-    /// those of the run that was there before, and all commands are for it but `Run`, `Pause` and `Step`, which both obey.
+    /// those of the run that was there before. `Run`, `Pause`, `Step` and `Evaluate` are obeyed by both; all else is for the
+    /// run that was there before, until [`Command::Attend`] says otherwise.
     Fork(Box<Hyper>),
-    /// Go on with the other of two runs alone.
+    /// From its next step on, the knobs of a fork are these.
+    Turn(RunId, Box<Hyper>),
+    /// What is asked from now on is asked of that one of two runs.
+    Attend(RunId),
+    /// Go on with the other of two runs alone: [`Event::Checkpoint`] and [`Event::GivenUp`] are the last of this one. The
+    /// newest knobs are those of the run that is left.
     GiveUp(RunId),
     /// From now on tell a checkpoint of the run under way as often as that, as [`Event::Checkpoint`].
     Checkpoints(Cadence),
     /// End the trainer.
     Quit,
+}
+
+/// A run that was kept, to be gone on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoOn {
+    /// The bytes of its checkpoint.
+    pub checkpoint: Vec<u8>,
+    /// Its folder, beside which its data may lie.
+    pub folder: String,
+    /// How long it had been trained after so many steps, ascending.
+    pub trained: Vec<(u64, Duration)>,
+}
+
+impl GoOn {
+    /// How long it had been trained after so many steps, as far as that is known.
+    pub fn trained_until(&self, step: u64) -> Duration {
+        let known = self.trained.iter().take_while(|(of, _)| *of <= step).last();
+        known.map_or(Duration::ZERO, |(_, trained)| *trained)
+    }
 }
 
 /// How often a run under way tells a checkpoint of itself.
@@ -136,6 +164,8 @@ pub enum Event {
     Checkpoint(Checkpointed),
     /// Early stopping ended a run, which is back at its best weights.
     Stopped(RunId, Stopped),
+    /// One of two runs was given up: nothing more comes of it.
+    GivenUp(RunId),
     /// Something people should know that stops nothing.
     Notice(String),
     /// Something failed; the trainer is paused and still answers.
@@ -150,7 +180,7 @@ impl Event {
             Self::Started(info) => Some(info.run),
             Self::State(state) => Some(state.run),
             Self::Checkpoint(found) => Some(found.run),
-            Self::Stopped(run, _) => Some(*run),
+            Self::Stopped(run, _) | Self::GivenUp(run) => Some(*run),
             Self::Preparing(found) => Some(found.run),
             Self::Report(found) => Some(found.run),
             Self::Histograms(found) => Some(found.run),
@@ -163,6 +193,57 @@ impl Event {
             Self::Audited(found) => Some(found.run),
             Self::Failed(found) => Some(found.run),
         }
+    }
+
+    /// The step that a measurement is of.
+    pub fn step(&self) -> Option<u64> {
+        match self {
+            Self::Report(found) => Some(found.step),
+            Self::Histograms(found) => Some(found.step),
+            Self::Samples(found) => Some(found.step),
+            Self::Saturation(found) => Some(found.step),
+            Self::Probed(found) => Some(found.readings.step),
+            Self::Tasks(found) => Some(found.step),
+            Self::Robustness(found) => Some(found.step),
+            Self::Audited(found) => Some(found.step),
+            Self::Started(_)
+            | Self::State(_)
+            | Self::Preparing(_)
+            | Self::Pictures(_)
+            | Self::Saved(_)
+            | Self::Checkpoint(_)
+            | Self::Stopped(..)
+            | Self::GivenUp(_)
+            | Self::Notice(_)
+            | Self::Failed(_) => None,
+        }
+    }
+
+    /// The same of another run, if it is of one.
+    #[must_use]
+    pub fn of_run(mut self, run: RunId) -> Self {
+        match &mut self {
+            Self::Saved(_) | Self::Notice(_) => {}
+            Self::Started(info) => info.run = run,
+            Self::State(state) => state.run = run,
+            Self::Stopped(of, _) | Self::GivenUp(of) => *of = run,
+            Self::Checkpoint(found) => found.run = run,
+            Self::Preparing(found) => found.run = run,
+            Self::Report(found) => found.run = run,
+            Self::Histograms(found) => {
+                found.run = run;
+                found.before.iter_mut().for_each(|before| before.run = run);
+            }
+            Self::Samples(found) => found.run = run,
+            Self::Saturation(found) => found.run = run,
+            Self::Probed(found) => found.run = run,
+            Self::Pictures(found) => found.run = run,
+            Self::Tasks(found) => found.run = run,
+            Self::Robustness(found) => found.run = run,
+            Self::Audited(found) => found.run = run,
+            Self::Failed(found) => found.run = run,
+        }
+        self
     }
 }
 

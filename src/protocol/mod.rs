@@ -20,10 +20,13 @@ pub use audit::{Audited, Light, Verdict};
 pub use channel::{Delivery, Local, Remote, connect, end};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
 pub use message::pace;
-pub use message::{Activity, Cadence, Checkpointed, Command, Event, Failure, RunState};
+pub use message::{Activity, Cadence, Checkpointed, Command, Event, Failure, GoOn, RunState};
 pub use probe::{Probed, Readings};
-pub use robustness::{Curve, Mistakes, Point, Robustness, Share, Stopped, WorstCase, balanced};
-pub use run::{Places, Preparing, Report, RunId, RunInfo};
+pub use robustness::{
+    Bits, Curve, Difference, Met, Mistakes, Paired, Point, Robustness, Share, Stopped, Unpaired, Verdicts,
+    WorstCase, balanced, differences, sign_test,
+};
+pub use run::{Forked, Places, Preparing, Report, RunId, RunInfo};
 pub use saturation::{
     CERTAIN_MARGIN, ImageMargin, MARGIN_BARS, MARGIN_EDGES, Mass, NoiseLevel, Pictures, Saturation,
     VANISHED_MARGIN,

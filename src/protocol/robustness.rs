@@ -1,6 +1,11 @@
 //! How many images withstand attacks, with what confidence, and where each falls.
 
+mod paired;
+mod verdicts;
+
+pub use paired::{Difference, Met, Paired, Unpaired, differences, sign_test};
 use serde::{Deserialize, Serialize};
+pub use verdicts::{Bits, Verdicts};
 
 use super::exact;
 use super::run::RunId;
@@ -74,6 +79,9 @@ pub struct Robustness {
     pub worst: Vec<WorstCase>,
     /// What was taken for what, threat by threat, in the order asked for.
     pub mistakes: Vec<Mistakes>,
+    /// Which images were right.
+    #[serde(default)]
+    pub verdicts: Verdicts,
 }
 
 /// Bars beyond which falls are put together.

@@ -29,6 +29,15 @@ impl Places {
     }
 }
 
+/// Where a run comes from that is a copy of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forked {
+    /// The other run; 0 where that was kept and is not under way.
+    pub run: RunId,
+    /// Steps done when it was copied.
+    pub step: u64,
+}
+
 /// The facts of a run that do not change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunInfo {
@@ -63,6 +72,9 @@ pub struct RunInfo {
     pub auxiliary_weights: usize,
     /// Weights of the teacher, where there is one.
     pub teacher_weights: Option<usize>,
+    /// Where it comes from, if it is a copy of another run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked: Option<Forked>,
 }
 
 /// How far the training of a teacher is; loss and accuracy are averages since the last one of these.

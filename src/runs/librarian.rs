@@ -51,6 +51,8 @@ pub enum Ask {
     Undelete(String),
     /// Its recording, to be shown, or drawn beside another.
     Open(Source, bool),
+    /// What a copy of the run in that folder goes on with, from its checkpoint of that file's name.
+    GoOn(PathBuf, String),
     /// A bundle of it.
     Share(String),
     /// A bundle's run, into the library.
@@ -75,12 +77,25 @@ pub struct Opened {
     pub title: String,
     /// Its folder's name, where it is in the library.
     pub id: Option<String>,
+    /// Its folder, where it is in one.
+    pub folder: Option<PathBuf>,
     /// What came while it went.
     pub replay: Replay,
     /// The checkpoints beside it, that of the fewest steps first.
     pub checkpoints: Vec<Kept>,
     /// Whether it is to be drawn beside another.
     pub is_beside: bool,
+}
+
+/// What a copy of a kept run goes on with.
+#[derive(Clone, Debug)]
+pub struct Left {
+    /// The run's folder.
+    pub folder: PathBuf,
+    /// The bytes of its checkpoint.
+    pub checkpoint: Vec<u8>,
+    /// What came while it went; none where that cannot be read.
+    pub replay: Option<Replay>,
 }
 
 /// What comes of a question.
@@ -98,6 +113,8 @@ pub enum Answer {
     Opened(Box<Opened>),
     /// A run that cannot be shown, and why.
     Unopened(Source, String),
+    /// What a copy of a run goes on with.
+    Left(Box<Left>),
     /// A bundle: what to call it, and its bytes.
     Shared(String, Vec<u8>),
     /// A bundle's run is in the library, under this name.
@@ -227,6 +244,7 @@ impl Work {
                 Ok(opened) => Answer::Opened(Box::new(Opened { is_beside, ..opened })),
                 Err(why) => Answer::Unopened(source, why),
             }),
+            Ask::GoOn(folder, file) => left(folder, &file).map(|left| Answer::Left(Box::new(left))),
             Ask::Share(id) => {
                 self.library.bundle(&id).map(|(name, bytes)| Answer::Shared(name, bytes)).map_err(said)
             }
@@ -284,6 +302,22 @@ pub fn open(library: &Library, source: &Source) -> Result<Opened, String> {
     }
 }
 
+/// What a copy of the run in `folder` goes on with.
+///
+/// # Errors
+/// That there is no such checkpoint, in a sentence.
+fn left(folder: PathBuf, file: &str) -> Result<Left, String> {
+    let name = folder.display();
+    let checkpoint = std::fs::read(folder.join(file)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            format!("{name} cannot be gone on with: it has no {file}, which is taken while a run goes on")
+        }
+        _ => format!("{name} cannot be gone on with: its {file} cannot be read ({error})"),
+    })?;
+    let replay = Replay::open(&folder).ok();
+    Ok(Left { folder, checkpoint, replay })
+}
+
 fn open_folder(folder: &Path) -> Result<Opened, String> {
     let replay =
         Replay::open(folder).map_err(|error| format!("cannot show {}: {error}", folder.display()))?;
@@ -292,6 +326,7 @@ fn open_folder(folder: &Path) -> Result<Opened, String> {
     Ok(Opened {
         title: name.unwrap_or_else(of_folder),
         id: None,
+        folder: Some(folder.into()),
         replay,
         checkpoints: checkpoints::in_folder(folder),
         is_beside: false,
@@ -311,6 +346,7 @@ fn open_bundle(name: &str, reader: impl std::io::Read + std::io::Seek) -> Result
     Ok(Opened {
         title: stem.unwrap_or_else(|| name.into()),
         id: None,
+        folder: None,
         replay,
         checkpoints: checkpoints::known(files.iter().map(|(name, bytes)| (&**name, *bytes)), last),
         is_beside: false,

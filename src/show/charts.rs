@@ -4,7 +4,7 @@ use super::chart::{Axis, Chart, Mark, Shape};
 use super::number::{decimal, deviation_in_words, short_percent};
 use super::palette::Role;
 use super::smooth::{SMOOTHING, smooth};
-use crate::config::{Norm, TargetKind};
+use crate::config::{AttackKind, Norm, TargetKind};
 use crate::protocol::{Curve, Point, Readings, Robustness, Share};
 
 /// How visible the interval about a curve is.
@@ -183,9 +183,14 @@ pub fn band(shares: &[(f64, Share)], role: Role) -> Mark {
 
 /// What a curve is called where its line ends: `pgd`, `pgd → random`.
 pub fn curve_name(curve: &Curve) -> String {
-    match curve.target {
-        TargetKind::Untargeted => curve.attack.name().into(),
-        target => format!("{} → {target}", curve.attack),
+    attack_name(curve.attack, curve.target)
+}
+
+/// What an attack with such a target is called: `pgd`, `pgd → random`.
+pub fn attack_name(attack: AttackKind, target: TargetKind) -> String {
+    match target {
+        TargetKind::Untargeted => attack.name().into(),
+        target => format!("{attack} → {target}"),
     }
 }
 
@@ -198,7 +203,6 @@ fn step_axis(points: &[[f64; 2]]) -> Axis {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AttackKind;
     use crate::protocol::{WorstCase, made_up};
 
     #[test]

@@ -114,6 +114,12 @@ pub fn percent(share: f64) -> String {
     if share.is_nan() { "n/a".into() } else { format!("{} %", hundredths(share, 1)) }
 }
 
+/// A difference between two shares in percentage points, with its sign: `+3.1`, `−0.4`, `0.0`.
+pub fn points(difference: f64) -> String {
+    let text = format!("{:+.1}", 100.0 * difference).replace('-', "−");
+    if matches!(&*text, "+0.0" | "−0.0") { "0.0".into() } else { text }
+}
+
 /// A share in whole percent: `86 %`.
 pub fn whole_percent(share: f64) -> String {
     if share.is_nan() { "n/a".into() } else { format!("{} %", hundredths(share, 0)) }
@@ -225,6 +231,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn points_have_a_sign_unless_they_are_none() {
+        for (difference, text) in [
+            (0.031, "+3.1"),
+            (-0.0042, "−0.4"),
+            (0.0, "0.0"),
+            (-0.0, "0.0"),
+            (0.0004, "0.0"),
+            (-1.0, "−100.0"),
+        ] {
+            assert_eq!(points(difference), text);
+        }
+    }
 
     #[test]
     fn days_are_those_of_the_calendar() {

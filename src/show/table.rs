@@ -34,6 +34,12 @@ impl Table {
         self.writer.get_ref()
     }
 
+    /// The same rows, to go on with otherwise.
+    pub fn copy(&mut self) -> Self {
+        let rows = self.rows;
+        Self { writer: csv::Writer::from_writer(self.bytes().to_vec()), rows }
+    }
+
     /// The file.
     pub fn into_bytes(self) -> Vec<u8> {
         self.writer.into_inner().expect(IN_MEMORY)
@@ -62,5 +68,16 @@ mod tests {
         assert_eq!(table.bytes(), "class,\"share, %\"\n\"T-shirt/\"\"top\"\"\",10\n".as_bytes());
         table.extend([vec!["bag", "20"]]);
         assert!(table.into_csv().ends_with("10\nbag,20\n"));
+    }
+
+    #[test]
+    fn a_copy_goes_on_alone() {
+        let mut table = Table::new(["step"]);
+        table.push(["1"]);
+        let mut copy = table.copy();
+        copy.push(["2"]);
+        table.push(["3"]);
+        assert_eq!((copy.rows(), copy.into_csv().as_str()), (2, "step\n1\n2\n"));
+        assert_eq!(table.into_csv(), "step\n1\n3\n");
     }
 }

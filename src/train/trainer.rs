@@ -1,6 +1,6 @@
 //! The loop: obey commands, take a step, tell what came of it, breathe. Nothing else loops.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, path::Path};
 
 use burn::tensor::{Device, Tensor};
 use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
@@ -11,7 +11,7 @@ use crate::{
     config::{Config, DeviceInfo, Hyper, Players},
     gpu::read,
     platform,
-    protocol::{Activity, Cadence, Command, Delivery, Event, Failure, Local, RunId, RunState},
+    protocol::{Activity, Cadence, Command, Delivery, Event, Failure, GoOn, Local, RunId, RunState},
 };
 
 /// What a trainer begins with.
@@ -31,8 +31,12 @@ pub struct Trainer {
     /// The run at hand, or the last one that could not be set up.
     at_hand: RunId,
     session: Option<Session>,
+    /// The knobs of the run at hand.
+    knobs: Hyper,
     /// A copy of the run that goes on beside it, and its knobs.
     fork: Option<(Session, Hyper)>,
+    /// Whether what is asked is asked of the fork.
+    attends_fork: bool,
     cadence: Cadence,
     /// The network that was kept as a teacher.
     kept_teacher: Option<Checkpoint>,
@@ -61,6 +65,7 @@ enum Obeyed {
 impl Trainer {
     /// A trainer that has not begun.
     pub fn new(local: Local, device: Device, device_info: DeviceInfo) -> Self {
+        let knobs = *local.hyper.borrow();
         Self {
             local,
             device,
@@ -68,7 +73,9 @@ impl Trainer {
             runs: 0,
             at_hand: 0,
             session: None,
+            knobs,
             fork: None,
+            attends_fork: false,
             cadence: Cadence::Never,
             kept_teacher: None,
             work: Work::Paused,
@@ -164,77 +171,24 @@ impl Trainer {
             Command::Pause => self.set_work(Work::Paused).await,
             Command::Step(players, steps) => self.set_work(Work::Steps(players, steps)).await,
             Command::Evaluate { threats, samples } => {
-                if let Some(session) = &mut self.session {
-                    session.evaluate(threats, samples);
-                }
+                self.both().for_each(|(session, _)| session.evaluate(threats.clone(), samples));
             }
-            Command::Audit { samples } => {
-                let hyper = self.hyper();
-                if let Some(session) = &mut self.session {
-                    session.audit(&hyper, samples);
-                }
-            }
-            Command::Probe => {
-                let hyper = self.hyper();
-                if let Some(session) = &mut self.session {
-                    session.probe(&hyper);
-                }
-            }
-            Command::Show(indices) => {
-                if let Some(session) = &mut self.session {
-                    session.show_images(indices);
-                }
-            }
+            Command::Audit { samples } => self.ask(|session, hyper| session.audit(&hyper, samples)),
+            Command::Probe => self.ask(|session, hyper| session.probe(&hyper)),
+            Command::Show(indices) => self.ask(|session, _| session.show_images(indices)),
             Command::Teach => self.keep_teacher().await,
-            Command::Save => {
-                let hyper = self.hyper();
-                if let Some(session) = &mut self.session {
-                    session.remember(&hyper);
-                    session.save();
-                }
-            }
+            Command::Save => self.ask(|session, hyper| {
+                session.remember(&hyper);
+                session.save();
+            }),
+            Command::GoOn(from) => self.go_on_from(*from).await,
             Command::Fork(hyper) => self.fork(*hyper).await,
+            Command::Turn(run, hyper) => self.turn_knobs(run, *hyper),
+            Command::Attend(run) => self.attends_fork = self.is_fork(run),
             Command::GiveUp(run) => self.give_up(run).await,
             Command::Checkpoints(cadence) => self.cadence = cadence,
             Command::Quit => {}
         }
-    }
-
-    /// A copy of the run at hand that goes on beside it.
-    async fn fork(&mut self, hyper: Hyper) {
-        let Some(session) = self.session.as_ref().filter(|_| self.fork.is_none()) else {
-            let why =
-                if self.fork.is_some() { "Two runs go on already: give one up." } else { "There is no run." };
-            return self.tell(Event::Notice(format!("{why} Nothing was forked."))).await;
-        };
-        self.runs += 1;
-        let fork = session.fork(self.runs, hyper);
-        let (info, state) =
-            (fork.info.clone(), RunState { run: self.runs, activity: self.activity(), step: fork.step });
-        self.fork = Some((fork, hyper));
-        self.tell(Event::Started(Box::new(info))).await;
-        self.tell(Event::State(state)).await;
-    }
-
-    /// Goes on with the other of two runs alone.
-    async fn give_up(&mut self, run: RunId) {
-        let is_fork = self.fork.as_ref().is_some_and(|(fork, _)| fork.info.run == run);
-        let is_own = self.session.as_ref().is_some_and(|session| session.info.run == run);
-        match self.fork.take() {
-            Some(_) if is_fork => {}
-            Some((fork, _)) if is_own => {
-                self.at_hand = fork.info.run;
-                self.session = Some(fork);
-            }
-            fork => {
-                self.fork = fork;
-                self.tell(Event::Notice(format!(
-                    "Run {run} is none of two that go on: nothing was given up."
-                )))
-                .await;
-            }
-        }
-        self.tell_state(self.activity()).await;
     }
 
     /// A new run of `config`.
@@ -250,8 +204,50 @@ impl Trainer {
         self.start(false, |run, device, info| Session::go_on(run, checkpoint, device, info)).await;
     }
 
+    /// A copy of a run that was kept, in place of the one at hand.
+    async fn go_on_from(&mut self, from: GoOn) {
+        let refused = match Checkpoint::read(&from.checkpoint) {
+            Ok(Checkpoint { header, .. }) if header.step >= header.config.setup.steps => {
+                format!(
+                    "all {} steps of that run are done, and nothing would go on",
+                    header.config.setup.steps
+                )
+            }
+            Ok(checkpoint) => {
+                self.leave().await;
+                let trained = from.trained_until(checkpoint.header.step);
+                let folder = Path::new(&from.folder);
+                self.start(false, |run, device, info| {
+                    Session::fork_kept(run, (&checkpoint, trained, folder), device, info)
+                })
+                .await;
+                if let Some(session) =
+                    self.session.as_ref().filter(|session| session.info.run == self.at_hand)
+                {
+                    // Its knobs, until a face says others.
+                    self.knobs = session.info.config.hyper;
+                }
+                return;
+            }
+            Err(error) => error.to_string(),
+        };
+        let advice = "Choose another run; the one at hand goes on as it was.".into();
+        self.tell(Event::Failed(Failure { run: self.at_hand, what: refused, advice })).await;
+    }
+
+    /// Tells all that is still to be told of the run at hand, with a checkpoint.
+    async fn leave(&mut self) {
+        let hyper = self.hyper();
+        let Some(session) = self.session.as_mut().filter(|session| session.step > 0) else { return };
+        session.tell_checkpoint(&hyper);
+        if let Err(what) = self.answers(true).await {
+            self.fail(what).await;
+        }
+    }
+
     async fn keep_teacher(&mut self) {
-        let Some(session) = &self.session else {
+        let fork = self.fork.as_ref().map(|(fork, _)| fork).filter(|_| self.attends_fork);
+        let Some(session) = fork.or(self.session.as_ref()) else {
             return self.tell(Event::Notice("There is no network to keep as a teacher.".into())).await;
         };
         match session.copy().await {
@@ -407,8 +403,12 @@ impl Trainer {
         self.tell_state(Activity::Paused).await;
     }
 
-    fn hyper(&self) -> Hyper {
-        *self.local.hyper.borrow()
+    /// The knobs of the run at hand: the newest that a face has sent, or those that it brought where it was a fork.
+    fn hyper(&mut self) -> Hyper {
+        if self.local.hyper.has_changed().unwrap_or(true) {
+            self.knobs = *self.local.hyper.borrow_and_update();
+        }
+        self.knobs
     }
 
     fn activity(&self) -> Activity {
@@ -526,5 +526,6 @@ fn in_one_line(error: &str) -> String {
     format!("the computation failed: {}", causes.join(" "))
 }
 
+mod pair;
 #[cfg(test)]
 mod tests;

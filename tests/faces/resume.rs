@@ -5,10 +5,10 @@ use std::{path::Path, time::Duration};
 use great_lab::{
     config::{
         Augmentation, AuxiliaryLabels, Config, DistillationMethod, InputTransform, Mode, MultitaskMethod,
-        Normalization, OptimizerKind, ScenarioKind, Schedule,
+        Normalization, OptimizerKind, Players, ScenarioKind, Schedule,
     },
     gpu::{Choice, open},
-    protocol::{Activity, Cadence, Command, Delivery, Event, Remote},
+    protocol::{Activity, Cadence, Command, Delivery, Event, Forked, GoOn, Remote},
     runs::tables,
     train::{checkpoint::Checkpoint, go_on},
 };
@@ -169,6 +169,126 @@ fn several_tasks_stopped_anywhere_end_as_if_nothing_had_been() {
             .to_vec()
     };
     stopped(runs, 3);
+}
+
+/// A run that early stopping ends: it learns next to nothing, so that the first evaluation stays the best.
+fn stopping(data: &str, scenario: ScenarioKind) -> Config {
+    let mut config = config(data, scenario);
+    (config.setup.steps, config.hyper.learning_rate, config.hyper.alignment_rate) = (40, 1e-6, 0.0);
+    (config.hyper.evaluate_every_steps, config.hyper.stop_after) = (3, 4);
+    // A controller remembers, too.
+    config.hyper.alpha_target = 0.5;
+    config
+}
+
+#[test]
+fn a_run_that_ends_early_ends_so_wherever_it_was_stopped() {
+    stopped(|data| ScenarioKind::ALL.iter().map(|scenario| stopping(data, *scenario)).collect(), 3);
+}
+
+/// A trainer that goes on with a run that was kept in `folder`, in place of another one that has taken a step.
+async fn go_on_in_place(checkpoint: Vec<u8>, folder: &Path) -> Remote {
+    let mut config = Config::default();
+    (config.setup.width, config.setup.auxiliary_width, config.setup.batch_size) = (0.25, 0.25, 8);
+    config.hyper.histogram_every_steps = 0;
+    let mut remote = trainer(&config, Delivery::Complete);
+    remote.commands.send(Command::Step(Players::Both, 1)).await.expect("the trainer lives");
+    while !matches!(event(&mut remote).await, Event::State(state) if state.step == 1) {}
+    let folder = folder.display().to_string();
+    let trained = vec![(3, Duration::from_secs(3)), (900, Duration::from_secs(900))];
+    let go_on = Command::GoOn(Box::new(GoOn { checkpoint, folder, trained }));
+    remote.commands.send(go_on).await.expect("the trainer lives");
+    remote
+}
+
+#[test]
+fn a_kept_run_goes_on_in_place_of_another_and_ends_as_if_it_had_never_ended() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path().join("runs/a");
+    std::fs::create_dir_all(&folder).unwrap();
+    let data = scratch.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let config = config(&tiny_data(&data), ScenarioKind::Defense);
+    pollster::block_on(async {
+        let through = to_its_end(trainer(&config, Delivery::Complete), Cadence::Steps(1)).await;
+        let (told, bytes) = &through.checkpoints[6];
+        let mut remote = go_on_in_place(bytes.clone(), &folder).await;
+        let mut left = None;
+        let info = loop {
+            match event(&mut remote).await {
+                Event::Started(info) if info.run == 2 => break info,
+                Event::Checkpoint(found) => left = Some((found.run, found.step)),
+                Event::Failed(failure) => panic!("{failure:?}"),
+                _ => {}
+            }
+        };
+        assert_eq!(left, Some((1, 1)), "the run at hand leaves its checkpoint");
+        assert_eq!(info.forked, Some(Forked { run: 0, step: 7 }));
+        let again = to_its_end(remote, Cadence::Never).await;
+        let of_run = |figures: &[String]| -> Vec<String> {
+            figures.iter().map(|figure| figure.replace("run: 2", "run: 1")).collect()
+        };
+        assert_eq!(of_run(&again.figures), through.figures[*told..]);
+        assert!(again.last == through.last, "bit for bit");
+    });
+}
+
+#[test]
+fn a_kept_run_that_cannot_go_on_leaves_the_run_at_hand() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let config = config(&tiny_data(&data), ScenarioKind::Defense);
+    pollster::block_on(async {
+        let through = to_its_end(trainer(&config, Delivery::Complete), Cadence::Steps(5)).await;
+        std::fs::rename(&data, scratch.path().join("elsewhere")).unwrap();
+        let (_, bytes) = &through.checkpoints[0];
+        for (bytes, expected) in [
+            (bytes.clone(), "looked at"),
+            (through.last.clone(), "all 12 steps of that run are done"),
+            (vec![1, 2, 3], "not a whole safetensors file"),
+        ] {
+            let mut remote = go_on_in_place(bytes, scratch.path()).await;
+            let failure = loop {
+                if let Event::Failed(failure) = event(&mut remote).await {
+                    break failure;
+                }
+            };
+            assert!(failure.what.contains(expected), "{failure:?}");
+            remote.commands.send(Command::Step(Players::Both, 1)).await.expect("the trainer lives");
+            while !matches!(event(&mut remote).await, Event::State(state) if state.step == 2) {}
+        }
+        // Beside the run's folder they are found.
+        std::fs::create_dir_all(scratch.path().join("moved/runs/a")).unwrap();
+        std::fs::rename(scratch.path().join("elsewhere"), scratch.path().join("moved/data")).unwrap();
+        let mut remote = go_on_in_place(bytes.clone(), &scratch.path().join("moved/runs/a")).await;
+        while !matches!(event(&mut remote).await, Event::Started(info) if info.forked.is_some()) {}
+    });
+}
+
+#[test]
+fn a_checkpoint_remembers_the_best_evaluation_and_is_refused_where_that_does_not_fit() {
+    let scratch = tempfile::tempdir().unwrap();
+    let config = stopping(&tiny_data(scratch.path()), ScenarioKind::Defense);
+    let through = pollster::block_on(to_its_end(trainer(&config, Delivery::Complete), Cadence::Steps(1)));
+    let end = Checkpoint::read(&through.last).unwrap().header;
+    let ended = end.stopped.expect("it does not rise for ever");
+    assert!(ended.at > ended.best && end.step == ended.best, "{ended:?}");
+    let has_best = |(_, bytes): &&(usize, Vec<u8>)| contains(bytes, br#"\"best\":{\"step\":3"#);
+    let (_, bytes) = through.checkpoints.iter().find(has_best).expect("the first evaluation is the best");
+    assert!(!contains(&through.last, b"best.main."), "a run that has ended goes back no more");
+    let header = Checkpoint::read(bytes).unwrap().header;
+    assert_eq!((header.step, header.stopped), (4, None));
+    for (from, to, expected) in [
+        (r#"\"best\":{\"step\":3"#, r#"\"best\":{\"step\":9"#, "does not fit its run"),
+        ("best.main.conv1.weight", "best.main.conv7.weight", "'best.main.conv1.weight'"),
+    ] {
+        let at = bytes.windows(from.len()).position(|window| window == from.as_bytes());
+        let at = at.unwrap_or_else(|| panic!("{from} is not in it"));
+        let changed = [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat();
+        let error = Checkpoint::read(&changed).unwrap_err().to_string();
+        assert!(error.contains(expected), "{from}: {error}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use great_lab::config::{Config, Hyper};
-use great_lab::protocol::{Activity, Checkpointed, Event, Failure, made_up};
+use great_lab::protocol::{Activity, Checkpointed, Event, Failure, Forked, made_up};
 use great_lab::runs::checkpoints::{Kept, in_folder};
 use great_lab::runs::keeper::{Keeper, Said};
 use great_lab::runs::librarian::{Answer, Ask, Librarian, Source, open};
@@ -151,6 +151,68 @@ fn checkpoints_of_a_run_go_wherever_it_goes() {
     let printed = printed(&show, scratch.path());
     assert!(printed.contains("checkpoints    of step 20, 100, 300 ("), "{printed}");
     assert_eq!(json(&show, scratch.path())["checkpoints"], serde_json::to_value(&kept).unwrap());
+}
+
+#[test]
+fn a_run_and_its_fork_are_kept_each_in_a_folder_of_its_own() {
+    let scratch = tempfile::tempdir().unwrap();
+    let library = Library::at(scratch.path());
+    let mut keeper = Keeper::spawn(library.clone()).unwrap();
+    tell(&mut keeper, 1, 600);
+    keeper.take(&Event::Saved(vec![1]));
+    let (from, hyper) = (Forked { run: 1, step: 600 }, Hyper::default());
+    keeper.take(&made_up::forked(2, from, hyper));
+    keeper.take(&made_up::state(2, Activity::Running, 600));
+    for step in [610, 620] {
+        keeper.take(&made_up::report(1, step, hyper).into());
+        keeper.take(&made_up::report(2, step, Hyper { alpha: 0.75, ..hyper }).into());
+    }
+    // Whose it is it does not say.
+    keeper.take(&Event::Saved(vec![9]));
+    let checkpoint = |run, step, bytes| Event::Checkpoint(Checkpointed { run, step, bytes });
+    keeper.take(&checkpoint(2, 620, vec![2]));
+    keeper.take(&checkpoint(1, 620, vec![3]));
+    keeper.take(&Event::GivenUp(1));
+    // What is turned after that is no part of the fork.
+    keeper.take(&made_up::report(2, 630, Hyper { alpha: 0.8, ..hyper }).into());
+    keeper.take(&made_up::report(1, 630, hyper).into());
+    assert!(keeper.end(common::PATIENCE));
+    let fork = format!("{ID}-fork");
+    assert_eq!(ids(&library), [ID.to_owned(), fork.clone()]);
+    let bytes = |id: &str| std::fs::read(library.folder(id).join("checkpoint.safetensors")).unwrap();
+    assert_eq!((bytes(ID), bytes(&fork)), (vec![3], vec![2]));
+    let record = |id: &str| RunRecord::read(&library.folder(id)).unwrap();
+    let (own, forked) = (record(ID), record(&fork));
+    assert_eq!((own.last.unwrap().step, forked.last.unwrap().step), (620, 630));
+    assert_eq!((own.forked_from, own.outcome), (None, Ended::Interrupted));
+    let origin = forked.forked_from.expect("it says where it comes from");
+    assert_eq!((origin.run, origin.step), (library.folder(ID).display().to_string(), 600));
+    let turned: Vec<_> = origin.changed.iter().map(|knob| (&*knob.knob, &*knob.from, &*knob.to)).collect();
+    assert_eq!(turned, [("alpha", &*format!("{}", hyper.alpha), "0.75")]);
+    // Of both there is what came before the fork, in tables and recording.
+    for (id, run, rows) in [(ID, 1, 62), (&*fork, 2, 63)] {
+        let metrics = std::fs::read_to_string(library.folder(id).join("metrics.csv")).unwrap();
+        assert_eq!(metrics.lines().count(), 1 + rows, "{id}");
+        let replay = Replay::open(&library.folder(id)).unwrap();
+        assert_eq!((replay.info.run, &replay.problem), (run, &None), "{id}");
+        let reports = replay.events.iter().filter(|event| matches!(event, Event::Report(_))).count();
+        assert_eq!(reports, rows, "{id}");
+    }
+}
+
+#[test]
+fn a_fork_that_is_given_up_before_its_first_step_leaves_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let library = Library::at(scratch.path());
+    let mut keeper = Keeper::spawn(library.clone()).unwrap();
+    tell(&mut keeper, 1, 50);
+    keeper.take(&made_up::forked(2, Forked { run: 1, step: 50 }, Hyper::default()));
+    keeper.take(&made_up::state(2, Activity::Paused, 50));
+    keeper.take(&Event::GivenUp(2));
+    keeper.take(&made_up::report(1, 60, Hyper::default()).into());
+    assert!(keeper.end(common::PATIENCE));
+    assert_eq!(ids(&library), [ID]);
+    assert_eq!(RunRecord::read(&library.folder(ID)).unwrap().last.unwrap().step, 60);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Where `GREAT_LAB_PICTURES` names a folder, the pictures that are checked are also written there, to be looked at.
 
+mod fork;
 mod past;
 mod runs;
 mod snapshots;
@@ -133,7 +134,11 @@ fn an_empty_window_says_what_will_fill_it() {
     ] {
         assert!(bench.sees(text), "{text}");
     }
-    for about in bench.panes().into_iter().filter(|about| about.name != "tasks" && about.share > 0.0) {
+    for about in bench
+        .panes()
+        .into_iter()
+        .filter(|about| !["tasks", "fork"].contains(&about.name) && about.share > 0.0)
+    {
         assert!(bench.sees(about.title), "{}", about.title);
     }
     assert!(bench.sees("NVIDIA GeForce RTX 4070") && bench.sees("step 0 of 3,000"));
@@ -572,7 +577,11 @@ fn a_small_window_still_shows_everything() {
     let mut bench = Bench::with(Vec2::new(960.0, 600.0), Theme::Dark, Options::default());
     bench.tell(a_run(1, 1240));
     bench.picture("small-dark.png");
-    for about in bench.panes().into_iter().filter(|about| about.name != "tasks" && about.share > 0.0) {
+    for about in bench
+        .panes()
+        .into_iter()
+        .filter(|about| !["tasks", "fork"].contains(&about.name) && about.share > 0.0)
+    {
         assert!(bench.sees(about.title), "{}", about.title);
     }
     let inside = bench

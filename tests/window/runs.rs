@@ -7,7 +7,7 @@ use egui::{Key, Theme, Vec2};
 use egui_kittest::kittest::{NodeT as _, Queryable};
 use great_lab::app::Options;
 use great_lab::protocol::made_up::{a_run, info, report, started, state};
-use great_lab::protocol::{Activity, Command, Event};
+use great_lab::protocol::{Activity, Checkpointed, Command, Event, Forked};
 use great_lab::runs::Library;
 use great_lab::runs::keeper::Keeper;
 use great_lab::runs::record::RunRecord;
@@ -197,6 +197,70 @@ fn a_kept_run_is_looked_at_while_the_present_one_goes_on() {
         bench.commands().iter().all(|command| matches!(command, Command::Save | Command::Checkpoints(_))),
         "nothing was asked of it"
     );
+}
+
+#[test]
+fn a_copy_of_a_kept_run_goes_on_in_place_of_the_present_one() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let library = library(scratch.path());
+    let mut bench = bench(scratch.path());
+    bench.tell([state(1, Activity::Running, 10), report(1, 10, great_lab::config::Hyper::default()).into()]);
+    bench.press(Key::O);
+    bench.wait("wider, defense", true);
+    let open = |bench: &mut Bench| {
+        bench.select("wider, defense");
+        bench.click("Open");
+        bench.wait("Kept run: wider", true);
+        bench.commands();
+        bench.click("Go on from here");
+    };
+    open(&mut bench);
+    bench.wait("cannot be gone on with: it has no checkpoint.safetensors", true);
+    assert!(bench.commands().iter().all(|command| matches!(command, Command::Save)), "nothing was asked for");
+    bench.click("Dismiss");
+    bench.click("Back to the present run");
+
+    std::fs::write(library.folder(ID).join("checkpoint.safetensors"), [7, 7]).expect("a file");
+    bench.press(Key::O);
+    bench.wait("wider, defense", true);
+    open(&mut bench);
+    let deadline = Instant::now() + PATIENCE;
+    let go_on = loop {
+        let asked = bench.commands().into_iter().find_map(|command| match command {
+            Command::GoOn(go_on) => Some(go_on),
+            _ => None,
+        });
+        if let Some(go_on) = asked {
+            break go_on;
+        }
+        assert!(Instant::now() < deadline, "it is not asked for");
+        bench.harness.run();
+    };
+    assert_eq!(
+        (&*go_on.checkpoint, &*go_on.folder),
+        (&[7, 7][..], &*library.folder(ID).display().to_string())
+    );
+    assert_eq!(go_on.trained.len(), 124);
+    // What the trainer says of the run at hand, and then of the copy.
+    let checkpoint = Checkpointed { run: 1, step: 10, bytes: vec![1, 0] };
+    let mut copy = info(2, great_lab::protocol::made_up::config());
+    copy.forked = Some(Forked { run: 0, step: 1000 });
+    copy.config.hyper.alpha = 0.375;
+    bench.tell([Event::Checkpoint(checkpoint), copy.into(), state(2, Activity::Paused, 1000)]);
+    assert!(!bench.sees("Kept run: wider") && bench.sees("step 1,000 of 3,000"));
+    assert_eq!(bench.lab(great_lab::app::Lab::kept_reports), 100, "what came until then, and nothing later");
+    assert_eq!(bench.trainer.hyper.borrow().alpha, 0.375, "its knobs are on screen");
+    bench.tell([report(2, 1010, great_lab::config::Hyper::default()).into()]);
+    drop(bench);
+    let fork = RunRecord::read(&library.folder(&format!("{ID}-fork"))).expect("it was kept");
+    let origin = fork.forked_from.expect("it says where it comes from");
+    assert_eq!((origin.run, origin.step), (library.folder(ID).display().to_string(), 1000));
+    let metrics = std::fs::read_to_string(library.folder(&format!("{ID}-fork")).join("metrics.csv"));
+    assert_eq!(metrics.expect("a table").lines().count(), 1 + 101);
+    let replay = great_lab::runs::recording::Replay::open(&library.folder(&format!("{ID}-fork")));
+    assert!(replay.is_ok_and(|replay| replay.problem.is_none() && replay.events.len() > 101));
+    let present = library.folder(&format!("{ID}-4")).join("checkpoint.safetensors");
+    assert_eq!(std::fs::read(present).expect("the present run was kept"), [1, 0]);
 }
 
 #[test]

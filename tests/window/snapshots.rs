@@ -39,8 +39,8 @@ fn look_at_every_pane(theme: Theme, suffix: &str) {
         return;
     }
     let mut differing = Vec::new();
-    // The pane of runs lies in no column, and has a test of its own.
-    for pane in Bench::new().panes().into_iter().filter(|pane| pane.share > 0.0) {
+    // The pane of runs lies in no column, that of a fork in none without one: both have tests of their own.
+    for pane in Bench::new().panes().into_iter().filter(|pane| pane.share > 0.0 && pane.name != "fork") {
         let mut bench = Bench::with(WINDOW, theme, Options::default());
         if !pane.scenarios.contains(&ScenarioKind::Defense) {
             bench.tell([

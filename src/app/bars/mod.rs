@@ -1,5 +1,6 @@
-//! Above, below and over the panes: toolbar, status bar, the slider through a run, shortcuts.
+//! Above, below and over the panes: toolbar, what two runs go on, status bar, the slider through a run, shortcuts.
 
+pub mod fork;
 pub mod past;
 pub mod shortcuts;
 pub mod status;

@@ -16,6 +16,8 @@ enum Deed {
     RunOrPause,
     Step(Players),
     Reset,
+    Fork,
+    Switch,
     Evaluate,
     Save,
     CopyLink,
@@ -33,6 +35,8 @@ const TABLE: &[(Key, &str, Deed, &str)] = &[
     (Key::A, "A", Deed::Step(Players::Auxiliary), "one step of the auxiliary network"),
     (Key::M, "M", Deed::Step(Players::Main), "one step of the main network"),
     (Key::R, "R", Deed::Reset, "reset: start anew with the chosen setup"),
+    (Key::F, "F", Deed::Fork, "fork: a copy of the run goes on beside it"),
+    (Key::X, "X", Deed::Switch, "of a run and its fork, show the other one"),
     (Key::E, "E", Deed::Evaluate, "evaluate robustness now"),
     (Key::S, "S", Deed::Save, "save a checkpoint"),
     (Key::L, "L", Deed::CopyLink, "copy a link to this run"),
@@ -80,6 +84,9 @@ pub fn handle(ctx: &Context, scope: &mut Scope<'_>, board: &mut Board, sheet: &m
             Deed::Step(players) if can_step => scope.controls.step(*players),
             Deed::Step(_) => {}
             Deed::Reset => scope.controls.reset(),
+            Deed::Fork if scope.can_fork() => scope.controls.fork(),
+            Deed::Fork => {}
+            Deed::Switch => scope.switch(),
             Deed::Evaluate if scope.history.info.is_some() => scope.controls.evaluate(scope.history),
             Deed::Evaluate => {}
             Deed::Save => scope.controls.save(),

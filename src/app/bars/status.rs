@@ -64,15 +64,32 @@ pub fn device_notice_ui(ui: &mut Ui, scope: &Scope<'_>, notice: &str) -> bool {
     dismissed
 }
 
-/// What stands above the panes while they show a run that was kept; whether the present one is wanted back.
-pub fn kept_ui(ui: &mut Ui, palette: &Palette, kept: &Kept) -> bool {
-    let mut is_closed = false;
+/// What is wanted of a kept run that is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OfKept {
+    /// The present one back.
+    pub is_closed: bool,
+    /// A copy of it in place of the present one.
+    pub goes_on: bool,
+}
+
+/// What stands above the panes while they show a run that was kept.
+pub fn kept_ui(ui: &mut Ui, palette: &Palette, kept: &Kept) -> OfKept {
+    let mut wanted = OfKept::default();
     ui.horizontal_centered(|ui| {
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().button_padding = egui::vec2(8.0, 1.0);
             let back = if kept.is_present() { "Back to now" } else { "Back to the present run" };
             let button = egui::Button::new(RichText::new(back).color(egui::Color32::WHITE));
-            is_closed = ui.add(button.fill(palette.accent)).clicked();
+            wanted.is_closed = ui.add(button.fill(palette.accent)).clicked();
+            let about = match &kept.folder {
+                Some(_) => {
+                    "Train a copy of this run on from its last checkpoint, in place of the present one, which stays in the library"
+                }
+                None => "It is in no folder, where its checkpoint would be: import it first (Runs, Import…)",
+            };
+            let button = ui.add_enabled(kept.folder.is_some(), egui::Button::new("Go on from here"));
+            wanted.goes_on = button.on_hover_text(about).on_disabled_hover_text(about).clicked();
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
                 let (title, fate) = if kept.is_present() {
                     ("The present run".into(), "what it does now is above and below.")
@@ -92,7 +109,7 @@ pub fn kept_ui(ui: &mut Ui, palette: &Palette, kept: &Kept) -> bool {
             });
         });
     });
-    is_closed
+    wanted
 }
 
 /// The line itself.

@@ -81,6 +81,12 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         .on_hover_text(
             "Ready-made runs: the paper's rows and what they are held against, on the data at hand",
         );
+        let fork = egui::Button::new("Fork here").shortcut_text("F");
+        let hint = fork_hint(scope);
+        let fork = ui.add_enabled(scope.can_fork(), fork).on_hover_text(hint).on_disabled_hover_text(hint);
+        if fork.clicked() {
+            scope.controls.fork();
+        }
         let runs = ui.add(egui::Button::new("Runs").shortcut_text("O"));
         wanted.runs |= runs.on_hover_text("The runs that were kept, by name, knob or figure").clicked();
         let about = "Data, network, seed and every knob that differs from its default";
@@ -224,6 +230,24 @@ fn drive_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let hover = if changed { "Start anew with the chosen setup (R)" } else { "Start anew (R)" };
     if icons::button(ui, Icon::Reset, "Reset", "Reset", fill).on_hover_text(hover).clicked() {
         scope.controls.reset();
+    }
+    let can_fork = scope.can_fork();
+    let hover = fork_hint(scope);
+    let button = ui.add_enabled_ui(can_fork, |ui| icons::button(ui, Icon::Fork, "", "Fork here", None)).inner;
+    if button.on_hover_text(hover).on_disabled_hover_text(hover).clicked() {
+        scope.controls.fork();
+    }
+}
+
+/// What forking does, or why it cannot be done.
+fn fork_hint(scope: &Scope<'_>) -> &'static str {
+    match scope.history.activity() {
+        _ if scope.pair.is_some() => "Two runs go on already: keep one of them first.",
+        Activity::Finished => "All steps are done: nothing would go on.",
+        Activity::Preparing => "The run is not ready yet.",
+        Activity::Paused | Activity::Running => {
+            "Fork here: a copy of this run goes on beside it, from this very step and on the same batches. Turn a knob of the copy and see what it does (F)."
+        }
     }
 }
 

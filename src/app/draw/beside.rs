@@ -6,6 +6,7 @@ use egui_plot::{Line, LineStyle, PlotPoints, PlotUi};
 use crate::app::draw::theme::Palette;
 use crate::app::draw::thin;
 use crate::app::run::history::History;
+use crate::app::run::pair::Pair;
 use crate::app::run::shelf::Kept;
 use crate::show::smooth;
 
@@ -43,6 +44,26 @@ pub fn curves_ui<'a>(
         if !drawn.is_empty() {
             let line = Line::new(short_title(&kept.title), PlotPoints::new(drawn));
             plot.line(line.color(colour(palette, index)).width(1.4).style(style(index)));
+        }
+    }
+}
+
+/// Curves of the other of two runs, each in the colour of what it shows, dashed, and with one entry in the legend for all; to
+/// be drawn before those of the run that is shown.
+pub fn other_ui<'a>(
+    plot: &mut PlotUi<'a>,
+    palette: &Palette,
+    pair: Option<&Pair>,
+    smoothing: f64,
+    curves: impl Fn(&History) -> Vec<(Color32, Vec<[f64; 2]>)>,
+) {
+    let Some(pair) = pair else { return };
+    for (color, raw) in curves(&pair.other) {
+        let weight = if raw.len() > MANY { smoothing } else { 0.0 };
+        let drawn = thin::seen(plot, smooth(&raw, weight));
+        if !drawn.is_empty() {
+            let line = Line::new(pair.names()[1], PlotPoints::new(drawn));
+            plot.line(line.color(palette.shade(color, 0.8)).width(1.5).style(LineStyle::dashed_loose()));
         }
     }
 }

@@ -13,6 +13,8 @@ pub enum Icon {
     Step,
     /// Start anew.
     Reset,
+    /// Go on twice from here.
+    Fork,
     /// Change between the dark and the light theme.
     Theme,
     /// The sheet of shortcuts.
@@ -46,6 +48,7 @@ impl Icon {
                 pen.bar((0.74, 0.12), (0.92, 0.88));
             }
             Self::Reset => pen.reset(),
+            Self::Fork => pen.fork(),
             Self::Theme => pen.theme(),
             Self::Help => {
                 painter.circle_stroke(rect.center(), rect.width() * 0.46, pen.stroke());
@@ -117,6 +120,15 @@ impl Pen<'_> {
 
     fn bar(&self, from: (f32, f32), to: (f32, f32)) {
         self.painter.rect_filled(Rect::from_min_max(self.at(from), self.at(to)), 1.0, self.color);
+    }
+
+    /// A way that parts in two, a dot at each end.
+    fn fork(&self) {
+        self.line(&[(0.14, 0.5), (0.42, 0.5), (0.6, 0.2), (0.86, 0.2)]);
+        self.line(&[(0.42, 0.5), (0.6, 0.8), (0.86, 0.8)]);
+        for end in [(0.14, 0.5), (0.86, 0.2), (0.86, 0.8)] {
+            self.painter.circle_filled(self.at(end), 1.8, self.color);
+        }
     }
 
     /// Most of a circle, with an arrow's head where it starts.

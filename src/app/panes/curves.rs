@@ -106,6 +106,11 @@ impl Curves {
             beside::curves_ui(plot, palette, &scope.shelf.beside, self.smoothing, |history| {
                 history.points(Metric::Loss, self.by_time)
             });
+            beside::other_ui(plot, palette, scope.pair.as_ref(), self.smoothing, |history| {
+                let points = |metric| history.points(metric, self.by_time);
+                vec![(palette.main, points(Metric::Loss)), (palette.auxiliary, points(Metric::AuxiliaryLoss))]
+            });
+            self.fork(plot, scope);
             self.curve(plot, (palette, history), Metric::Loss, Role::Main, "main J");
             self.curve(plot, (palette, history), Metric::AuxiliaryLoss, Role::Auxiliary, "auxiliary");
             self.edits(plot, palette, history);
@@ -125,6 +130,13 @@ impl Curves {
                 let held_out = column(&history.held_out, 0, self.by_time);
                 if held_out.len() > 1 { held_out } else { history.points(Metric::Accuracy, self.by_time) }
             });
+            beside::other_ui(plot, palette, scope.pair.as_ref(), self.smoothing, |history| {
+                vec![
+                    (palette.main, history.points(Metric::Accuracy, self.by_time)),
+                    (palette.good, column(&history.held_out, 0, self.by_time)),
+                ]
+            });
+            self.fork(plot, scope);
             self.curve(plot, (palette, history), Metric::Accuracy, Role::Main, "training");
             let held_out = column(&history.held_out, 0, self.by_time);
             if !held_out.is_empty() {
@@ -191,6 +203,16 @@ impl Curves {
     ) {
         let raw = history.points(metric, self.by_time);
         chart::marks_ui(plot, palette, charts::smoothed(&raw, self.smoothing, role, name));
+    }
+
+    /// A line where the run was forked.
+    fn fork(&self, plot: &mut PlotUi<'_>, scope: &Scope<'_>) {
+        let Some(pair) = scope.pair.as_ref() else { return };
+        let step = pair.step as f64;
+        let row = scope.history.reports.rows().iter().find(|row| row.step >= step);
+        let seconds = row.map_or(0.0, |row| row.seconds);
+        let x = if self.by_time { seconds } else { step };
+        plot.vline(VLine::new("", x).color(scope.palette.weak).width(1.0).allow_hover(false));
     }
 
     /// A line where a knob was turned.

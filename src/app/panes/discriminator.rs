@@ -151,6 +151,9 @@ fn accuracy_ui(ui: &mut Ui, scope: &Scope<'_>) {
         beside::curves_ui(plot, palette, &scope.shelf.beside, SMOOTHING, |history| {
             history.points(Metric::AuxiliaryAccuracy, false)
         });
+        beside::other_ui(plot, palette, scope.pair.as_ref(), SMOOTHING, |history| {
+            vec![(palette.auxiliary, history.points(Metric::AuxiliaryAccuracy, false))]
+        });
         let marks = charts::smoothed(&raw, SMOOTHING, Role::Auxiliary, "auxiliary accuracy");
         chart::marks_ui(plot, palette, marks);
         chart::marks_ui(plot, palette, charts::controlled(&alpha, target));

@@ -5,6 +5,7 @@ mod compass;
 mod curves;
 mod discriminator;
 mod fooled;
+mod fork;
 mod game;
 mod gradients;
 mod knobs;
@@ -14,6 +15,7 @@ mod samples;
 mod saturation;
 mod tasks;
 
+pub use fork::NAME as FORK;
 pub use runs::NAME as RUNS;
 
 use crate::app::pane::Pane;
@@ -28,6 +30,7 @@ pub fn all() -> Vec<Box<dyn Pane>> {
         Box::<curves::Curves>::default(),
         Box::<saturation::SaturationPane>::default(),
         Box::<robustness::RobustnessPane>::default(),
+        Box::<fork::ForkPane>::default(),
         Box::<audit::AuditPane>::default(),
         Box::<samples::SamplesPane>::default(),
         Box::<tasks::TasksPane>::default(),

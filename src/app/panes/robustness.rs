@@ -233,6 +233,7 @@ impl RobustnessPane {
                 let curves = self.visible(previous, norm);
                 reference(plot, palette, (previous, curves), "before", None);
             }
+            self.other_ui(plot, scope, norm);
             for curve in self.visible(evaluation, norm) {
                 chart::marks_ui(plot, palette, curve_marks(evaluation, curve));
             }
@@ -246,6 +247,20 @@ impl RobustnessPane {
             let points = Points::new(format!("clean (n = {})", evaluation.clean.total), vec![[0.0, clean]]);
             plot.points(points.color(palette.text).radius(4.0));
         });
+    }
+
+    /// The curves of the other of two runs, dashed, and its worst case.
+    fn other_ui(&self, plot: &mut PlotUi<'_>, scope: &Scope<'_>, norm: Norm) {
+        let Some(pair) = scope.pair.as_ref() else { return };
+        let Some(found) = pair.other.complete_evaluation() else { return };
+        let (palette, name) = (&scope.palette, pair.names()[1]);
+        let style = Some(LineStyle::dashed_dense());
+        reference(plot, palette, (found, self.visible(found, norm)), name, style);
+        if let Some(case) = found.worst_in(norm) {
+            let line = charts::values(&charts::from_clean(found, &case.points));
+            let line = Line::new(format!("worst case of each image, {name}"), line);
+            plot.line(line.color(palette.text).width(1.4).style(LineStyle::dotted_dense()));
+        }
     }
 
     /// The curves in a norm that are switched on.

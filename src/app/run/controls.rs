@@ -8,7 +8,7 @@ use web_time::{Duration, Instant};
 
 use crate::app::run::history::History;
 use crate::config::{Config, Example, Hyper, Occasion, Players, ScenarioKind, Setup};
-use crate::protocol::{Activity, Command, Delivery, connect};
+use crate::protocol::{Activity, Command, Delivery, RunId, connect};
 
 /// How long after a command the window looks out for its answer as often as while training.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -30,6 +30,23 @@ pub struct Controls {
     /// Checkpoints that nobody asked for, to be kept with the run.
     keeping: u32,
     last_sent: Option<Instant>,
+    /// The knobs of the run of which a copy was asked for: what is turned meanwhile is the copy's.
+    forking: Option<Hyper>,
+    /// Of two runs, which are which.
+    pair: Option<Two>,
+}
+
+/// A run and its fork, whose knobs are turned apart: those of the run that was there before travel as the newest ones, those
+/// of the fork as commands.
+struct Two {
+    parent: RunId,
+    fork: RunId,
+    /// Whether the knobs on screen are the fork's.
+    shows_fork: bool,
+    /// Those of the other one.
+    other: Hyper,
+    /// Those of the fork that were sent last.
+    sent: Hyper,
 }
 
 impl Controls {
@@ -46,6 +63,8 @@ impl Controls {
             saving: false,
             keeping: 0,
             last_sent: None,
+            forking: None,
+            pair: None,
         }
     }
 
@@ -78,12 +97,68 @@ impl Controls {
         is_wanted
     }
 
-    /// Sends a command, now or as soon as there is room.
+    /// Sends a command, now or as soon as there is room. What begins another run leaves the one that is shown first, so that
+    /// it is the knobs on screen that it begins with.
     pub fn send(&mut self, command: Command) {
+        self.turn();
         self.last_sent = Some(Instant::now());
-        self.loading |= matches!(command, Command::Load(_));
+        self.loading |= matches!(command, Command::Load(_) | Command::GoOn(_));
+        if let (Command::Load(_) | Command::GoOn(_) | Command::Reset(_), Some(other)) =
+            (&command, self.other_run())
+        {
+            self.waiting.push_back(Command::GiveUp(other));
+        }
         self.waiting.push_back(command);
         self.flush();
+    }
+
+    /// Asks for a copy of the run that goes on beside it.
+    pub fn fork(&mut self) {
+        if self.pair.is_none() && self.forking.is_none() {
+            self.send(Command::Fork(Box::new(self.config.hyper)));
+            self.forking = Some(self.config.hyper);
+        }
+    }
+
+    /// A fork has begun with these knobs: from now on it is the one on screen.
+    pub fn forked(&mut self, (parent, fork): (RunId, RunId), hyper: Hyper) {
+        let other = self.forking.take().unwrap_or(hyper);
+        self.pair = Some(Two { parent, fork, shows_fork: true, other, sent: hyper });
+        self.send(Command::Attend(fork));
+    }
+
+    /// Puts the other of two runs on screen.
+    pub fn switch(&mut self) {
+        let Some(pair) = &mut self.pair else { return };
+        std::mem::swap(&mut pair.other, &mut self.config.hyper);
+        pair.shows_fork ^= true;
+        let shown = if pair.shows_fork { pair.fork } else { pair.parent };
+        self.send(Command::Attend(shown));
+    }
+
+    /// Of two runs the one that is not on screen.
+    pub fn other_run(&self) -> Option<RunId> {
+        self.pair.as_ref().map(|pair| if pair.shows_fork { pair.parent } else { pair.fork })
+    }
+
+    /// The knobs of the run that was there before, and of its fork.
+    pub fn both(&self) -> Option<[Hyper; 2]> {
+        let pair = self.pair.as_ref()?;
+        let both = [pair.other, self.config.hyper];
+        Some(if pair.shows_fork { both } else { [both[1], both[0]] })
+    }
+
+    /// Ends the going on of two: that one goes on no more.
+    pub fn give_up(&mut self, run: RunId) {
+        self.send(Command::GiveUp(run));
+    }
+
+    /// That one of two is gone.
+    pub fn left_by(&mut self, run: RunId) {
+        if self.other_run().is_some_and(|other| other != run) {
+            self.switch();
+        }
+        self.pair = None;
     }
 
     /// Asks for an evaluation now.
@@ -94,13 +169,30 @@ impl Controls {
         self.send(Command::Evaluate { threats, samples: hyper.evaluate_samples });
     }
 
-    /// Sends what waited, and the knobs if they were turned. Once a frame.
-    pub fn flush(&mut self) {
+    /// Sends the knobs that were turned, in order with commands as far as they travel so.
+    fn turn(&mut self) {
+        let own = self.both().map(|[parent, _]| parent);
+        let newest = own.or(self.forking).unwrap_or(self.config.hyper);
         self.hyper.send_if_modified(|hyper| {
-            let turned = *hyper != self.config.hyper;
-            *hyper = self.config.hyper;
+            let turned = *hyper != newest;
+            *hyper = newest;
             turned
         });
+        let Some([_, knobs]) = self.both() else { return };
+        let Some(Two { fork, sent, .. }) = self.pair.as_mut().filter(|pair| pair.sent != knobs) else {
+            return;
+        };
+        *sent = knobs;
+        match self.waiting.back_mut() {
+            // A knob that is dragged does not queue up.
+            Some(Command::Turn(_, waiting)) => **waiting = knobs,
+            _ => self.waiting.push_back(Command::Turn(*fork, Box::new(knobs))),
+        }
+    }
+
+    /// Sends what waited, and the knobs if they were turned. Once a frame.
+    pub fn flush(&mut self) {
+        self.turn();
         while let Some(command) = self.waiting.pop_front() {
             if let Err(TrySendError::Full(command)) = self.commands.try_send(command) {
                 self.waiting.push_front(command);
@@ -121,6 +213,7 @@ impl Controls {
 
     /// A run began with `config`: a loaded checkpoint's knobs become ours, any other run took them from us.
     pub fn started(&mut self, config: Config) {
+        (self.pair, self.forking) = (None, None);
         if std::mem::take(&mut self.loading) {
             self.take(config);
         }
@@ -134,7 +227,7 @@ impl Controls {
 
     /// Something failed; if it was a checkpoint, the next start is not its, and the next checkpoint is one that somebody wants.
     pub fn failed(&mut self) {
-        (self.loading, self.keeping) = (false, 0);
+        (self.loading, self.keeping, self.forking) = (false, 0, None);
     }
 
     /// Whether the next run would differ from this one.

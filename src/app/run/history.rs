@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::app::run::series::{Row, Series};
-use crate::config::{AuxiliaryReads, Config, Hyper, KNOBS, MultitaskMethod, ScenarioKind};
+use crate::config::{AuxiliaryReads, Config, Hyper, MultitaskMethod, ScenarioKind, knobs};
 use crate::platform;
 use crate::protocol::{
     Activity, Audited, Event, Failure, Histograms, Pictures, Preparing, Readings, Report, Robustness, RunId,
@@ -116,6 +116,10 @@ pub enum Consequence {
     Started(Box<Config>),
     /// The bytes of a checkpoint are to be saved.
     Save(Vec<u8>),
+    /// A copy of the run goes on beside it: the numbers of both, and the knobs of the copy.
+    Forked((RunId, RunId), Box<Hyper>),
+    /// That one of two runs goes on no more.
+    Left(RunId),
     /// Something failed.
     Failed,
 }
@@ -164,6 +168,31 @@ impl History {
     /// The end of an axis of steps, or of seconds, in charts of the whole run; 0 where it goes on.
     pub fn end(&self, by_time: bool) -> f64 {
         self.until.map_or(0.0, |until| until[usize::from(by_time)])
+    }
+
+    /// What is known of a copy of the run that goes on from here: all that was heard until now, and these facts. `pictures`
+    /// as in [`Self::of`].
+    pub fn forked(&self, info: RunInfo, pictures: u64) -> Self {
+        Self {
+            state: self.state.map(|state| RunState { run: info.run, ..state }),
+            info: Some(info),
+            samples_received: pictures,
+            tasks_received: pictures,
+            pictures_received: pictures,
+            failures: VecDeque::new(),
+            notice: None,
+            // What somebody had asked for and is not complete is asked of the other alone.
+            evaluation: self.complete_evaluation().cloned(),
+            audited: self.audited.clone().filter(|audited| audited.complete),
+            ..self.clone()
+        }
+    }
+
+    /// Gives another run what is the window's and no run's.
+    pub fn hand_over(&mut self, to: &mut Self) {
+        to.baseline = self.baseline.take();
+        to.notice = self.notice.take();
+        to.failures.append(&mut self.failures);
     }
 
     /// The current run; 0 before the first.
@@ -397,17 +426,11 @@ impl History {
         if before == report.hyper {
             return;
         }
-        let (before, after) = (
-            Config { hyper: before, ..Config::default() },
-            Config { hyper: report.hyper, ..Config::default() },
-        );
-        for knob in KNOBS.iter().filter(|knob| knob.live && knob.read(&before) != knob.read(&after)) {
-            let to = knob.show(&knob.read(&after));
+        for (knob, from, to) in knobs::turned_live(before, report.hyper) {
             let recent = 2 * report.hyper.report_every_steps.max(1);
             match self.edits.iter_mut().rev().find(|edit| edit.knob == knob.label) {
                 Some(edit) if report.step.saturating_sub(edit.step) <= recent => edit.to = to,
                 _ => {
-                    let from = knob.show(&knob.read(&before));
                     let seconds = report.elapsed.as_secs_f64();
                     let edit = Edit { step: report.step, seconds, knob: knob.label, from, to };
                     push_bounded(&mut self.edits, edit, EDITS);
@@ -510,6 +533,7 @@ mod tests {
             main_weights: 1,
             auxiliary_weights: 1,
             teacher_weights: None,
+            forked: None,
         }))
     }
 
@@ -631,6 +655,7 @@ mod tests {
                 curves: Vec::new(),
                 worst: Vec::new(),
                 mistakes: Vec::new(),
+                verdicts: crate::protocol::Verdicts::default(),
             }))
         };
         history.keep_baseline();

@@ -4,14 +4,16 @@ use serde_json::{Value, json};
 
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
+use crate::app::run::pair::Pair;
 use crate::config::{Players, knobs, link};
-use crate::protocol::{Activity, Command, Point, Robustness};
+use crate::protocol::{Activity, Command, Difference, Met, Point, Robustness};
 use crate::show::columns::Metric;
 
-/// What [`obey`] knows.
-const COMMANDS: &str = "run, pause, step [N], reset, save, evaluate, set KNOB=VALUE, link FRAGMENT";
-/// Where the run stands.
-pub fn state(history: &History, controls: &Controls) -> Value {
+/// What [`obey`] and [`obey_of_two`] know.
+const COMMANDS: &str = "run, pause, step [N], reset, save, evaluate, set KNOB=VALUE, link FRAGMENT, fork, show fork, show parent, keep fork, keep parent";
+
+/// Where the run stands that is shown, and the other one of two.
+pub fn state(history: &History, pair: Option<&Pair>, controls: &Controls) -> Value {
     let activity = match history.activity() {
         Activity::Preparing => "preparing",
         Activity::Paused => "paused",
@@ -37,8 +39,41 @@ pub fn state(history: &History, controls: &Controls) -> Value {
         "link": link::write(&controls.config),
         "evaluating": history.evaluating(),
         "robustness": history.evaluation.as_ref().map(robustness_json),
+        "fork": pair.map(|pair| fork_json(pair, history)),
         "notice": history.notice,
         "failures": failures,
+    })
+}
+
+fn fork_json(pair: &Pair, shown: &History) -> Value {
+    let last = pair.compared.last();
+    json!({
+        "shows": pair.names()[0],
+        "step": pair.step,
+        "fork": pair.fork(shown).run(),
+        "parent": pair.parent(shown).run(),
+        "compared_at": last.map(|last| last.step),
+        "differences": last.map(|last| last.differences.iter().map(difference_json).collect::<Vec<_>>()),
+    })
+}
+
+fn difference_json(found: &Difference) -> Value {
+    let (low, high) = found.paired.interval();
+    let (attack, target, epsilon) = match found.met {
+        Met::Nothing => (None, None, None),
+        Met::Worst(norm, epsilon) => (Some(format!("worst case, {}", norm.name())), None, Some(epsilon)),
+        Met::Threat(threat) => (Some(threat.attack.name().into()), Some(threat.target), Some(threat.epsilon)),
+    };
+    json!({
+        "attack": attack,
+        "target": target,
+        "epsilon": epsilon,
+        "images": found.paired.images,
+        "gained": found.paired.gained,
+        "lost": found.paired.lost,
+        "difference": found.paired.difference(),
+        "low": low,
+        "high": high,
     })
 }
 
@@ -79,6 +114,45 @@ pub fn metrics(history: &History) -> Value {
         object
     });
     rows.collect()
+}
+
+/// Does what one line says of a run and its fork; nothing where it says something else.
+///
+/// # Errors
+/// Why it cannot be done; then nothing was done.
+pub fn obey_of_two(
+    line: &str,
+    (history, pair): (&mut History, &mut Option<Pair>),
+    controls: &mut Controls,
+) -> Option<Result<(), String>> {
+    const WORDS: [&str; 4] = ["show fork", "show parent", "keep fork", "keep parent"];
+    let line = line.trim();
+    let outcome = match (line, pair) {
+        ("fork", None) if history.info.is_none() => Err("there is no run to fork".into()),
+        ("fork", None) => {
+            controls.fork();
+            Ok(())
+        }
+        ("fork", Some(_)) => Err("two runs go on already: 'keep fork' or 'keep parent' first".into()),
+        (line, None) if WORDS.contains(&line) => Err("there is no fork: 'fork' makes one".into()),
+        ("show fork" | "show parent", Some(pair)) => {
+            if line != format!("show {}", pair.names()[0]) {
+                pair.switch(history);
+                controls.switch();
+            }
+            Ok(())
+        }
+        ("keep fork", Some(pair)) => {
+            controls.give_up(pair.parent(history).run());
+            Ok(())
+        }
+        ("keep parent", Some(pair)) => {
+            controls.give_up(pair.fork(history).run());
+            Ok(())
+        }
+        _ => return None,
+    };
+    Some(outcome)
 }
 
 /// Does what one line says; what of a link was refused.
@@ -153,7 +227,20 @@ mod tests {
         assert!(matches!(&refused[..], [why] if why.contains("alpha")), "{refused:?}");
         assert!(matches!(local.commands.try_recv(), Ok(Command::Reset(setup)) if setup.seed == 9));
         assert!(matches!(local.commands.try_recv(), Ok(Command::Run)));
-        assert_eq!(state(&history, &controls)["link"], "v1&seed=9");
+        assert_eq!(state(&history, None, &controls)["link"], "v1&seed=9");
+    }
+
+    #[test]
+    fn of_a_fork_nothing_is_done_where_there_is_none() {
+        let (mut history, mut controls, mut local) = lab();
+        for (line, expected) in
+            [("fork", "no run to fork"), ("keep fork", "no fork"), ("show parent", "no fork")]
+        {
+            let outcome = obey_of_two(line, (&mut history, &mut None), &mut controls);
+            assert!(outcome.is_some_and(|outcome| outcome.unwrap_err().contains(expected)), "{line}");
+        }
+        assert!(obey_of_two("forks", (&mut history, &mut None), &mut controls).is_none());
+        assert!(local.commands.try_recv().is_err());
     }
 
     #[test]

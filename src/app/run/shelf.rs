@@ -14,7 +14,7 @@ use crate::platform;
 use crate::protocol::{Event, RunId, RunInfo};
 use crate::runs::checkpoints;
 use crate::runs::keeper::{Keeper, Said};
-use crate::runs::librarian::{self, Answer, Ask, Entry, Librarian, Opened, Source};
+use crate::runs::librarian::{self, Answer, Ask, Entry, Left, Librarian, Opened, Source};
 use crate::runs::recording::Memory;
 use crate::runs::{Library, Summary};
 
@@ -57,6 +57,8 @@ pub struct Kept {
     pub title: String,
     /// Its folder's name, where it is in the library.
     pub id: Option<String>,
+    /// Its folder, where it is in one.
+    pub folder: Option<PathBuf>,
     /// What was heard of it.
     pub history: History,
     /// Its knobs, which turn nothing.
@@ -107,6 +109,8 @@ pub enum News {
     Trouble(String, String),
     /// Bytes to be saved under a name that people choose.
     Save(String, Vec<u8>),
+    /// What a copy of a kept run goes on with.
+    Left(Box<Left>),
 }
 
 fn trouble(why: &str) -> News {
@@ -128,11 +132,11 @@ pub struct Shelf {
     pub deleted: Option<(String, String)>,
     /// The folder of the present run, once it has one.
     pub present: Option<String>,
-    /// What is remembered of the present run.
-    memory: Option<Memory>,
-    /// Its checkpoints, and the step of the last one that it told by itself.
-    checkpoints: Vec<checkpoints::Kept>,
-    /// See [`Self::checkpoints`].
+    /// What is remembered of the present run, and of the other one where there are two.
+    memories: Vec<Memory>,
+    /// Their checkpoints.
+    checkpoints: HashMap<RunId, Vec<checkpoints::Kept>>,
+    /// The step of the last one that the trainer told by itself.
     pub checkpointed: u64,
     /// Runs whose curves are drawn beside, in the order in which they were ticked.
     pub beside: Vec<Kept>,
@@ -154,6 +158,8 @@ pub struct Shelf {
     is_behind_said: bool,
     /// The number of the present run.
     run: RunId,
+    /// The folders of the runs of this window.
+    folders: HashMap<RunId, String>,
 }
 
 impl Shelf {
@@ -184,7 +190,7 @@ impl Shelf {
         shelf
     }
 
-    /// A run has begun: it has no folder yet.
+    /// That run is shown from now on; one that has just begun has no folder yet.
     pub fn begin(&mut self, run: RunId) {
         // What is looked at is not the present run any more.
         let before = self.present.take();
@@ -194,7 +200,7 @@ impl Shelf {
             kept.past.iter_mut().for_each(|past| past.is_present = false);
         }
         (self.run, self.checkpointed) = (run, 0);
-        self.checkpoints.clear();
+        self.present = self.folders.get(&run).cloned();
     }
 
     /// Has an event kept and remembered; it comes back, unless nobody else needs it.
@@ -209,40 +215,68 @@ impl Shelf {
         if let Some(keeper) = &mut self.keeper {
             keeper.take(&event);
         }
-        if let Event::Started(info) = &event {
-            self.memory = Some(Memory::new(RunInfo::clone(info)));
-        }
-        let remembered = self.memory.as_mut().and_then(|memory| memory.take(&event));
-        let shown = self.shown.as_mut().filter(|kept| Some(kept.history.run()) == event.run());
-        if let (Some(event), Some(past)) = (remembered, shown.and_then(|kept| kept.past.as_mut()))
-            && past.is_present
-        {
-            past.reel.push(event);
+        match &event {
+            Event::Started(info) => self.memorise(info),
+            Event::GivenUp(run) => self.memories.retain(|memory| memory.info.run != *run),
+            event => self.remember(event),
         }
         Some(event)
     }
 
+    /// A run begins: in place of those before, or as a copy of one that goes on beside it.
+    fn memorise(&mut self, info: &RunInfo) {
+        let parent =
+            info.forked.and_then(|forked| self.memories.iter().find(|memory| memory.info.run == forked.run));
+        match parent.map(|parent| parent.fork(info.clone())) {
+            Some(fork) => self.memories.push(fork),
+            None => {
+                self.memories = vec![Memory::new(info.clone())];
+                self.checkpoints.clear();
+            }
+        }
+    }
+
+    /// Remembers what happened in one of the runs that go on.
+    pub fn remember(&mut self, event: &Event) {
+        let shown = self.shown.as_mut().filter(|kept| Some(kept.history.run()) == event.run());
+        let mut past = shown.and_then(|kept| kept.past.as_mut()).filter(|past| past.is_present);
+        for memory in &mut self.memories {
+            if let (Some(event), Some(past)) = (memory.take(event), &mut past) {
+                past.reel.push(event);
+            }
+        }
+    }
+
     /// Shows the present run, of which `history` is known, as it was; or as it is again.
     pub fn look_back(&mut self, history: &History) {
-        if self.shown.take_if(|kept| kept.is_present()).is_some() {
+        if self.shown.take_if(|kept| kept.is_present()).is_some() || history.latest.is_none() {
             return;
         }
-        let Some(memory) = self.memory.as_ref().filter(|_| history.latest.is_some()) else { return };
-        self.count += 1;
-        let begin = history.at_its_beginning(self.count * PICTURES);
+        let pictures = self.pictures();
+        let Some(memory) = self.memories.iter().find(|memory| memory.info.run == history.run()) else {
+            return;
+        };
+        let begin = history.at_its_beginning(pictures);
         let reel = Reel::new(memory.events(), &begin);
         let config = memory.info.config.clone();
-        let past = Past::new(reel, self.checkpoints.clone(), true);
+        let checkpoints = self.checkpoints.get(&history.run()).cloned().unwrap_or_default();
         let mut kept = Kept {
             title: PRESENT.into(),
             id: self.present.clone(),
+            folder: self.present.as_ref().map(|id| self.root.join(id)),
             history: begin,
             controls: Controls::of_kept(config),
             problem: None,
-            past: Some(past),
+            past: Some(Past::new(reel, checkpoints, true)),
         };
         kept.go(Move::Step(u64::MAX));
         (self.shown, self.has_opened) = (Some(kept), true);
+    }
+
+    /// A number that no other history counts its pictures from.
+    pub fn pictures(&mut self) -> u64 {
+        self.count += 1;
+        self.count * PICTURES
     }
 
     /// What writes the present run down, where something does.
@@ -336,6 +370,7 @@ impl Shelf {
         while let Some(said) = keeper.said() {
             match said {
                 Said::Keeps(run, id) => {
+                    self.folders.insert(run, id.clone());
                     // What was said of the run before may come late.
                     if run == self.run {
                         self.present = Some(id);
@@ -343,15 +378,12 @@ impl Shelf {
                     self.refreshed = None;
                 }
                 Said::Checkpoints(run, checkpoints) => {
-                    if run == self.run {
-                        let shown = self.shown.as_mut().filter(|kept| kept.history.run() == run);
-                        if let Some(past) =
-                            shown.and_then(|kept| kept.past.as_mut()).filter(|past| past.is_present)
-                        {
-                            past.checkpoints.clone_from(&checkpoints);
-                        }
-                        self.checkpoints = checkpoints;
+                    let shown = self.shown.as_mut().filter(|kept| kept.history.run() == run);
+                    let past = shown.and_then(|kept| kept.past.as_mut()).filter(|past| past.is_present);
+                    if let Some(past) = past {
+                        past.checkpoints.clone_from(&checkpoints);
                     }
+                    self.checkpoints.insert(run, checkpoints);
                 }
                 Said::Recovered => news.push(News::Notice("The run is being kept again.".into())),
                 Said::Trouble(what) => news.push(News::Trouble(
@@ -409,6 +441,7 @@ impl Shelf {
                 }
                 Some(trouble(&why))
             }
+            Answer::Left(left) => Some(News::Left(left)),
             Answer::Shared(name, bytes) => Some(News::Save(name, bytes)),
             Answer::Imported(id) => {
                 self.refreshed = None;
@@ -432,10 +465,9 @@ impl Shelf {
 
     /// A run came: the one that is to be shown, or one to be drawn beside.
     fn opened(&mut self, opened: Opened) {
-        let Opened { title, id, replay, checkpoints, is_beside } = opened;
+        let Opened { title, id, folder, replay, checkpoints, is_beside } = opened;
         let (controls, problem) = (Controls::of_kept(replay.info.config.clone()), replay.problem.clone());
-        self.count += 1;
-        let pictures = self.count * PICTURES;
+        let pictures = self.pictures();
         let (history, past) = if is_beside {
             (History::of(replay, pictures), None)
         } else {
@@ -443,7 +475,7 @@ impl Shelf {
             let reel = Reel::new(replay.events.into_iter().map(Arc::new), &history);
             (history, Some(Past::new(reel, checkpoints, false)))
         };
-        let mut kept = Kept { title, id, history, controls, problem, past };
+        let mut kept = Kept { title, id, folder, history, controls, problem, past };
         kept.turn_knobs();
         kept.go(Move::Step(u64::MAX));
         if !is_beside {

@@ -2,7 +2,7 @@
 //! an exact test of the images on which they differ says so, so that chance turns no light red.
 
 use super::trial::{Findings, Trial};
-use crate::protocol::{Light, Verdict};
+use crate::protocol::{Light, Paired, Verdict, sign_test};
 use crate::show::number::{decimal, percent};
 
 /// Largest probability at which a difference is taken for real; one-sided.
@@ -70,25 +70,9 @@ fn share(right: &[bool]) -> f64 {
 
 /// Whether the attack that left `weaker` did significantly more harm than the one that left `stronger`, which should not be.
 fn is_beaten(weaker: &[bool], stronger: &[bool]) -> bool {
-    let pairs = || weaker.iter().zip(stronger);
-    let more = pairs().filter(|(weaker, stronger)| !**weaker && **stronger).count();
-    let less = pairs().filter(|(weaker, stronger)| **weaker && !**stronger).count();
-    sign_test(more, less) < SIGNIFICANCE
-}
-
-/// The probability of at least `more` of `more + less` fair coins: McNemar's exact test, one-sided.
-fn sign_test(more: usize, less: usize) -> f64 {
-    let n = more + less;
-    // ln C(n, i) − n ln 2, from i = 0 upwards.
-    let mut term = -(n as f64) * std::f64::consts::LN_2;
-    let mut tail = if more == 0 { term.exp() } else { 0.0 };
-    for i in 1..=n {
-        term += ((n - i + 1) as f64 / i as f64).ln();
-        if i >= more {
-            tail += term.exp();
-        }
-    }
-    tail.min(1.0)
+    let pairs = weaker.iter().copied().zip(stronger.iter().copied());
+    let Paired { gained, lost, .. } = Paired::count(pairs);
+    sign_test(gained, lost) < SIGNIFICANCE
 }
 
 fn epsilon_zero(found: &Findings) -> Light {
@@ -315,16 +299,6 @@ fn probe(found: &Findings) -> Light {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_sign_test_counts_coins() {
-        assert!((sign_test(0, 0) - 1.0).abs() < 1e-12);
-        assert!((sign_test(5, 0) - 1.0 / 32.0).abs() < 1e-12);
-        // P(X ≥ 8) of 10 fair coins: 56 / 1024.
-        assert!((sign_test(8, 2) - 56.0 / 1024.0).abs() < 1e-12);
-        assert!((sign_test(0, 10) - 1.0).abs() < 1e-12);
-        assert!(sign_test(600, 400) < 1e-9 && sign_test(400, 600) > 0.999);
-    }
 
     #[test]
     fn a_difference_of_chance_beats_nobody() {

@@ -3,7 +3,7 @@
 use super::{counts::Counts, worst::worst_cases};
 use crate::{
     config::{TargetKind, Threat},
-    protocol::{Curve, Mistakes, Point, Robustness, Share},
+    protocol::{Curve, Mistakes, Point, Robustness, Share, Verdicts},
 };
 
 /// The figures of a complete evaluation on images of `classes` classes, without a run.
@@ -20,7 +20,15 @@ pub fn found(threats: &[Threat], counts: &Counts, classes: usize) -> Robustness 
         curves: curves(threats, counts),
         worst: worst_cases(threats, counts),
         mistakes: mistakes(threats, counts, classes),
+        verdicts: verdicts(threats, counts),
     }
+}
+
+/// Which images were right, threat by threat.
+fn verdicts(threats: &[Threat], counts: &Counts) -> Verdicts {
+    let right = |place: usize| counts.images.iter().map(|right| right.get(place) == Some(&true)).collect();
+    let of = |(position, threat): (usize, &Threat)| (*threat, right(1 + position));
+    Verdicts { clean: right(0), threats: threats.iter().enumerate().map(of).collect() }
 }
 
 /// One matrix for each threat, in the order asked for.
@@ -100,5 +108,11 @@ mod tests {
         assert_eq!((of(AttackKind::PgdL2).robust.hits, of(AttackKind::PgdL2).balanced), (6, 1.0 / 3.0));
         let worst = found.worst_in(crate::config::Norm::L2).unwrap();
         assert_eq!((worst.points[0].robust.hits, worst.points[0].balanced), (6, 1.0 / 3.0));
+        assert_eq!(
+            found.verdicts.clean.iter().collect::<Vec<_>>(),
+            (0..10).map(|image| image < 9).collect::<Vec<_>>()
+        );
+        let (threat, right) = &found.verdicts.threats[1];
+        assert_eq!((threat.attack, right.iter().filter(|right| *right).count()), (AttackKind::PgdL2, 6));
     }
 }

@@ -37,9 +37,14 @@ impl Checkpoints {
         (self.last, self.earlier) = (last.first().map(size), earlier.iter().map(size).collect());
     }
 
+    /// Of another run with the same room, which has none yet.
+    pub const fn fresh(&self) -> Self {
+        Self::new(self.room)
+    }
+
     /// Forgets all of them, of a folder that is gone.
     pub fn forget(&mut self) {
-        *self = Self::new(self.room);
+        *self = self.fresh();
     }
 
     /// Puts the last checkpoint in the folder aside, before one of step `newer`, where that is known, takes its place.

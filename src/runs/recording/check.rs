@@ -55,6 +55,7 @@ pub(super) fn event(event: &Event, info: &RunInfo) -> Checked {
         | Event::Saved(_)
         | Event::Checkpoint(_)
         | Event::Stopped(..)
+        | Event::GivenUp(_)
         | Event::Notice(_)
         | Event::Failed(_) => Err("such an event is not recorded".into()),
     }
@@ -153,5 +154,6 @@ fn robustness(found: &Robustness, info: &RunInfo) -> Checked {
     let points = points.chain(found.worst.iter().flat_map(|case| &case.points));
     must(points.clone().all(|point| counted(&point.robust) && counted(&point.fooled)), "a share above 1")?;
     must(points.clone().all(|point| point.epsilon.is_finite() && point.epsilon >= 0.0), "a radius")?;
+    must(found.verdicts.are_of(found.clean.total), "which images were right")?;
     must(counted(&found.clean), "a share above 1")
 }

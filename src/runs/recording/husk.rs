@@ -4,7 +4,7 @@ use std::mem::size_of;
 
 use crate::protocol::{
     ClassHistogram, Event, Histograms, ImageMargin, Light, Mass, Point, Report, Robustness, Samples,
-    Saturation, TaskFigures, Tasks,
+    Saturation, TaskFigures, Tasks, Verdicts,
 };
 
 /// Bytes of a mebibyte.
@@ -72,6 +72,7 @@ impl Kind {
             | Event::Saved(_)
             | Event::Checkpoint(_)
             | Event::Stopped(..)
+            | Event::GivenUp(_)
             | Event::Notice(_)
             | Event::Failed(_) => None,
         }
@@ -173,7 +174,7 @@ fn without_pictures(tasks: &Tasks) -> Tasks {
 }
 
 fn without_images(found: &Robustness) -> Robustness {
-    let mut husk = Robustness { mistakes: Vec::new(), ..found.clone() };
+    let mut husk = Robustness { mistakes: Vec::new(), verdicts: Verdicts::default(), ..found.clone() };
     husk.worst.iter_mut().for_each(|case| case.smallest.clear());
     husk
 }

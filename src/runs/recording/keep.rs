@@ -106,6 +106,15 @@ impl Memory {
         Self { info, tracks: Tracks::new() }
     }
 
+    /// The same as of another run, which is a copy of this one.
+    pub fn fork(&self, info: RunInfo) -> Self {
+        let mut fork = Self::new(info);
+        for event in self.events() {
+            fork.take(&Event::clone(&event).of_run(fork.info.run));
+        }
+        fork
+    }
+
     /// Takes an event of its run in; what it keeps of it, if that is recorded.
     pub fn take(&mut self, event: &Event) -> Option<Arc<Event>> {
         let of = Kind::of(event).filter(|_| event.run() == Some(self.info.run))?;

@@ -218,7 +218,7 @@ impl Earlier {
                 _ => (0, false),
             };
             if belongs && step <= self.step {
-                recording.take(&event);
+                recording.take(&event.of_run(info.run));
             }
         }
         recording

@@ -3,6 +3,7 @@
 mod charts;
 mod earlier;
 mod files;
+mod forked;
 mod gather;
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::{
     error::{CheckpointError, METADATA, Unfit},
     header::{Header, TEACHER},
-    progress::{ATTACKS, Beginning, Begun, PROBE, UnderWay},
+    progress::{ATTACKS, BEST, Beginning, Begun, Best, PROBE, Rule, UnderWay},
     write::{MOST_TABLES, PARTS, TABLES},
 };
 use crate::{
@@ -115,31 +115,64 @@ impl Checkpoint {
     /// All that training had changed, on `device`.
     pub fn state(&self, device: &Device) -> State {
         let header = &self.header;
-        let player = |prefix: &str, network: &Network, steps: u64| {
-            // Those that the optimiser does not have, the file does not hold either.
-            let planes = PARTS.map(|part| self.entries(&format!("{prefix}.{part}"), network));
-            let planes: Vec<&[Vec<f32>]> =
-                planes.iter().map(Vec::as_slice).filter(|plane| !plane.is_empty()).collect();
-            Optimizer::resumed(header.config.setup.optimizer, steps, &planes, device)
-        };
         let progress = header.progress.as_ref();
         State {
-            main: player("main", &header.main_network(), header.main_steps),
-            auxiliary: player("auxiliary", &header.auxiliary_network(), header.auxiliary_steps),
-            teacher: header
-                .teacher
-                .as_ref()
-                .map(|teacher| player(TEACHER, &teacher.build(header.interface()), teacher.steps)),
-            balance: self.balance("", device),
-            sums: progress.and_then(|progress| {
-                let named = progress.sums().map(|(name, _)| self.tensors.get(&name).cloned());
-                let values: Vec<Vec<f32>> = named.collect::<Option<_>>()?;
-                let Weights(parts) = Weights::from_values(values, &device.clone().without_autodiff());
-                Some(Sums { parts, steps: progress.sums.as_ref()?.steps })
+            main: self.player("main", &header.main_network(), header.main_steps, device),
+            auxiliary: self.player("auxiliary", &header.auxiliary_network(), header.auxiliary_steps, device),
+            teacher: header.teacher.as_ref().map(|teacher| {
+                self.player(TEACHER, &teacher.build(header.interface()), teacher.steps, device)
             }),
+            balance: self.balance("", device),
+            sums: progress
+                .and_then(|progress| self.sums(&progress.sums(), progress.sums.as_ref()?.steps, device)),
             draws: progress.map_or(Vec::new(), |progress| progress.draws.clone()),
             control: Controller::resumed(header.control, device),
         }
+    }
+
+    /// Weights and moments of a network under `prefix`.
+    fn player(&self, prefix: &str, network: &Network, steps: u64, device: &Device) -> Optimizer {
+        // Those that the optimiser does not have, the file does not hold either.
+        let planes = PARTS.map(|part| self.entries(&format!("{prefix}.{part}"), network));
+        let planes: Vec<&[Vec<f32>]> =
+            planes.iter().map(Vec::as_slice).filter(|plane| !plane.is_empty()).collect();
+        Optimizer::resumed(self.header.config.setup.optimizer, steps, &planes, device)
+    }
+
+    /// Sums over so many steps, in tensors of these names; none where there are none.
+    fn sums(&self, names: &[(String, Vec<usize>)], steps: u64, device: &Device) -> Option<Sums> {
+        let named = names.iter().map(|(name, _)| self.tensors.get(name).cloned());
+        let values: Vec<Vec<f32>> = named.collect::<Option<_>>()?;
+        let Weights(parts) = Weights::from_values(values, &device.clone().without_autodiff());
+        Some(Sums { parts, steps })
+    }
+
+    /// How far early stopping had come, on `device`. A teacher is as it is `now`: there is no evaluation before it is.
+    fn rule(&self, now: impl Fn() -> State, device: &Device) -> Rule {
+        let Some(rule) = self.header.progress.as_ref().and_then(|progress| progress.rule.as_ref()) else {
+            return Rule::default();
+        };
+        let header = &self.header;
+        let best = rule.best.as_ref().map(|best| {
+            let main = header.main_network();
+            let auxiliary = header.auxiliary_network();
+            let state = State {
+                main: self.player(&format!("{BEST}.main"), &main, best.main_steps, device),
+                auxiliary: self.player(
+                    &format!("{BEST}.auxiliary"),
+                    &auxiliary,
+                    best.auxiliary_steps,
+                    device,
+                ),
+                balance: self.balance(&format!("{BEST}."), device),
+                sums: best.sums.as_ref().and_then(|sums| self.sums(&best.sums(), sums.steps, device)),
+                draws: best.draws.clone(),
+                control: Controller::resumed(best.control, device),
+                ..now()
+            };
+            Best { step: best.step, worst_case: best.worst_case, state }
+        });
+        Rule { awaited: rule.awaited, since: rule.since, best }
     }
 
     /// What training had begun and not told yet, on `device`; of then there are weights alone, without the moments of
@@ -162,7 +195,7 @@ impl Checkpoint {
         });
         let attacks = progress.attacks.as_ref();
         let attacks = attacks.map(|beginning| begun(beginning, State { main: main(ATTACKS), ..now() }));
-        UnderWay { next_probe: progress.next_probe, probe, attacks }
+        UnderWay { next_probe: progress.next_probe, probe, attacks, rule: self.rule(now, device) }
     }
 
     /// What balances several tasks, where there are such; `prefix` stands before the tensors' names.
@@ -214,8 +247,11 @@ fn expected(header: &Header) -> Vec<(String, Vec<usize>)> {
         specs.map(|spec| (format!("{prefix}{}", spec.name), spec.shape.clone())).collect()
     };
     let mut all: Vec<(String, Vec<usize>)> = Vec::new();
+    let player = |network: &Network, prefix: &str| -> Vec<(String, Vec<usize>)> {
+        parts.iter().flat_map(|part| of(network, &format!("{prefix}.{part}"))).collect()
+    };
     for (prefix, network) in header.networks() {
-        all.extend(parts.iter().flat_map(|part| of(&network, &format!("{prefix}.{part}"))));
+        all.extend(player(&network, prefix));
     }
     all.extend(header.balance());
     let Some(progress) = &header.progress else { return all };
@@ -227,6 +263,12 @@ fn expected(header: &Header) -> Vec<(String, Vec<usize>)> {
     }
     if progress.attacks.is_some() {
         all.extend(of(&header.main_network(), &format!("{ATTACKS}.main.")));
+    }
+    if let Some(best) = progress.best() {
+        all.extend(player(&header.main_network(), &format!("{BEST}.main")));
+        all.extend(player(&header.auxiliary_network(), &format!("{BEST}.auxiliary")));
+        all.extend(header.balance().into_iter().map(|(name, shape)| (format!("{BEST}.{name}"), shape)));
+        all.extend(best.sums());
     }
     all
 }

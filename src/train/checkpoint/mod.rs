@@ -9,5 +9,5 @@ mod write;
 pub use error::{CheckpointError, Unfit};
 pub use file::Checkpoint;
 pub use header::{Header, TeacherHeader, TeacherInput};
-pub use progress::{Begun, UnderWay};
+pub use progress::{Begun, Best, Rule, UnderWay};
 pub use write::{is_finite, with_tables, write};

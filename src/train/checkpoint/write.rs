@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     error::{CheckpointError, METADATA},
     header::Header,
-    progress::{ATTACKS, PROBE, Progress, UnderWay},
+    progress::{ATTACKS, BEST, PROBE, Progress, UnderWay},
 };
 use crate::{
     gpu::read_all,
@@ -57,7 +57,7 @@ fn begun(header: &Header, state: &State, under_way: &UnderWay) -> Vec<Named> {
     let progress = Progress::of(state, under_way);
     let sums = state.sums.iter().flat_map(|sums| sums.parts.clone());
     let mut all: Vec<Named> =
-        progress.sums().zip(sums).map(|((name, shape), tensor)| (name, shape, tensor)).collect();
+        progress.sums().into_iter().zip(sums).map(|((name, shape), tensor)| (name, shape, tensor)).collect();
     let main = header.main_network().specs;
     if let Some(probe) = &under_way.probe {
         let auxiliary = header.auxiliary_network().specs;
@@ -67,6 +67,14 @@ fn begun(header: &Header, state: &State, under_way: &UnderWay) -> Vec<Named> {
     }
     if let Some(attacks) = &under_way.attacks {
         all.extend(named(&format!("{ATTACKS}.main."), &main, attacks.state.main.weights()));
+    }
+    if let (Some(best), Some(named)) = (&under_way.rule.best, progress.best()) {
+        let auxiliary = header.auxiliary_network().specs;
+        all.extend(player(&format!("{BEST}.main"), &main, &best.state.main));
+        all.extend(player(&format!("{BEST}.auxiliary"), &auxiliary, &best.state.auxiliary));
+        all.extend(balance(&format!("{BEST}."), header, best.state.balance.as_ref()));
+        let sums = best.state.sums.iter().flat_map(|sums| sums.parts.clone());
+        all.extend(named.sums().into_iter().zip(sums).map(|((name, shape), tensor)| (name, shape, tensor)));
     }
     all
 }
@@ -94,13 +102,22 @@ pub async fn write(
         .chain(balance("", &header, state.balance.as_ref()))
         .chain(begun(&header, &state, &under_way))
         .collect();
-    header.progress = Some(Progress::of(&state, &under_way));
+    let mut progress = Progress::of(&state, &under_way);
+    // What the controller has on the device: now, and at the best evaluation.
+    let best = under_way.rule.best.as_ref().map(|best| &best.state);
+    let rights = [Some(&state), best].map(|state| state.and_then(|state| state.control.right()));
+    let has_right = [rights[0].is_some(), rights[1].is_some()];
     let read =
         tensors.iter().fold(Transaction::default(), |read, (_, _, tensor)| read.register(tensor.clone()));
-    let data = read_all(state.control.right().into_iter().fold(read, Transaction::register)).await;
+    let data = read_all(rights.into_iter().flatten().fold(read, Transaction::register)).await;
     let data = data.map_err(CheckpointError::Device)?;
-    let right = data.get(tensors.len()).and_then(|data| data.iter::<f32>().next());
+    let mut rights = data[tensors.len()..].iter().filter_map(|data| data.iter::<f32>().next());
+    let [right, best_right] = has_right.map(|has| if has { rights.next() } else { None });
     header.control = Control { right: right.unwrap_or(0.0), ..state.control.control() };
+    if let Some(best) = progress.rule.as_mut().and_then(|rule| rule.best.as_mut()) {
+        best.control.right = best_right.unwrap_or(0.0);
+    }
+    header.progress = Some(progress);
     let views = tensors
         .iter()
         .zip(&data)

@@ -33,6 +33,7 @@ pub fn describe(
         main_weights: scenario.main().network.weight_count(),
         auxiliary_weights: scenario.auxiliary().network.weight_count(),
         teacher_weights: scenario.teacher().map(|teacher| teacher.network.weight_count()),
+        forked: None,
     }
 }
 

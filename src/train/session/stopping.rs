@@ -6,6 +6,7 @@ use crate::{
     config::{Hyper, Norm},
     protocol::{Robustness, Share, Stopped},
     scenario::State,
+    train::checkpoint::{Best, Rule},
 };
 
 /// What the rule knows of a run.
@@ -27,14 +28,6 @@ struct Awaited {
     asked: Option<Hyper>,
 }
 
-/// The best evaluation.
-#[derive(Clone)]
-struct Best {
-    step: u64,
-    worst_case: Share,
-    state: State,
-}
-
 /// The end of a run: it goes back.
 pub struct Back {
     /// From where to where.
@@ -46,9 +39,17 @@ pub struct Back {
 }
 
 impl Stopping {
-    /// Of a run that had ended so, if it had.
-    pub fn resumed(ended: Option<Stopped>) -> Self {
-        Self { ended, ..Self::default() }
+    /// Of a run that had ended so, if it had, and that goes on from there. An evaluation that training waits for is asked for
+    /// anew.
+    pub fn resumed(ended: Option<Stopped>, rule: Rule) -> Self {
+        let Rule { awaited, since, best } = rule;
+        Self { awaited: awaited.map(|step| Awaited { step, asked: None }), best, since, ended }
+    }
+
+    /// How far it has come.
+    pub fn rule(&self) -> Rule {
+        let awaited = self.awaited.as_ref().map(|awaited| awaited.step);
+        Rule { awaited, since: self.since, best: self.best.clone() }
     }
 
     /// Whether training waits for an evaluation.

@@ -268,3 +268,112 @@ fn of_two_runs_either_can_be_given_up() {
         }
     });
 }
+
+/// All that was told so far.
+fn heard(remote: &mut Remote) -> Vec<Event> {
+    std::iter::from_fn(|| remote.events.try_recv().ok()).collect()
+}
+
+#[test]
+fn the_knobs_of_a_fork_are_turned_alone_and_stay_where_it_is_kept() {
+    pollster::block_on(async {
+        let (mut trainer, mut remote) = trainer(DeviceInfo::CPU_BACKEND, Delivery::Latest);
+        trainer.begin(config()).await;
+        trainer.handle(Command::Fork(Box::new(config().hyper))).await;
+        let with = |alpha: f64| Box::new(Hyper { alpha, ..config().hyper });
+        let mut alphas = async |trainer: &mut Trainer| {
+            trainer.handle(Command::Step(Players::Both, 1)).await;
+            trainer.idle().await;
+            let reported = |event| if let Event::Report(report) = event { Some(report) } else { None };
+            let reports = heard(&mut remote).into_iter().filter_map(reported);
+            reports.map(|report| (report.run, report.hyper.alpha)).collect::<Vec<_>>()
+        };
+        trainer.handle(Command::Turn(2, with(0.5))).await;
+        // The knobs of the run that was there before come another way, and there is no third.
+        trainer.handle(Command::Turn(1, with(0.6))).await;
+        trainer.handle(Command::Turn(3, with(0.7))).await;
+        let before = config().hyper.alpha;
+        assert_eq!(alphas(&mut trainer).await, [(1, before), (2, 0.5)]);
+        trainer.handle(Command::GiveUp(1)).await;
+        assert_eq!(alphas(&mut trainer).await, [(2, 0.5)]);
+        // Those that were under way when the other one was given up, and then the newest again.
+        trainer.handle(Command::Turn(2, with(0.8))).await;
+        assert_eq!(alphas(&mut trainer).await, [(2, 0.8)]);
+    });
+}
+
+#[test]
+fn the_newest_knobs_are_those_of_the_run_that_is_left() {
+    pollster::block_on(async {
+        let (mut trainer, remote) = trainer(DeviceInfo::CPU_BACKEND, Delivery::Latest);
+        trainer.begin(config()).await;
+        let knobs = Hyper { alpha: 0.5, ..config().hyper };
+        trainer.handle(Command::Fork(Box::new(knobs))).await;
+        trainer.handle(Command::GiveUp(1)).await;
+        assert_eq!(trainer.hyper(), knobs, "nothing newer has come");
+        let newer = Hyper { alpha: 0.25, ..knobs };
+        remote.hyper.send_replace(newer);
+        assert_eq!(trainer.hyper(), newer);
+    });
+}
+
+#[test]
+fn what_is_asked_is_asked_of_the_run_that_is_attended_to_and_an_evaluation_of_both() {
+    pollster::block_on(async {
+        let (mut trainer, mut remote) = trainer(DeviceInfo::CPU_BACKEND, Delivery::Latest);
+        trainer.begin(config()).await;
+        trainer.handle(Command::Fork(Box::new(config().hyper))).await;
+        heard(&mut remote);
+        for (attended, expected) in [(None, 1), (Some(2), 2), (Some(1), 1), (Some(2), 2)] {
+            if let Some(run) = attended {
+                trainer.handle(Command::Attend(run)).await;
+            }
+            trainer.handle(Command::Show(vec![0])).await;
+            trainer.idle().await;
+            let runs: Vec<_> = heard(&mut remote).iter().filter_map(Event::run).collect();
+            assert_eq!(runs, [expected], "{attended:?}");
+        }
+        trainer.handle(Command::Evaluate { threats: vec![], samples: 8 }).await;
+        trainer.idle().await;
+        let found = |event| if let Event::Robustness(found) = event { Some(found) } else { None };
+        let found: Vec<_> = heard(&mut remote).into_iter().filter_map(found).collect();
+        assert_eq!(found.iter().map(|found| found.run).collect::<Vec<_>>(), [1, 2]);
+        let differences = crate::protocol::differences(&found[0], &found[1]).expect("the same images");
+        let paired = crate::protocol::Paired { images: 8, gained: 0, lost: 0 };
+        assert_eq!(differences.iter().map(|found| found.paired).collect::<Vec<_>>(), [paired]);
+        // Who is left is attended to.
+        trainer.handle(Command::GiveUp(2)).await;
+        heard(&mut remote);
+        trainer.handle(Command::Show(vec![0])).await;
+        trainer.idle().await;
+        assert_eq!(heard(&mut remote).iter().filter_map(Event::run).collect::<Vec<_>>(), [1]);
+    });
+}
+
+#[test]
+fn a_run_that_is_given_up_leaves_a_checkpoint_that_is_its_forks_where_nothing_was_turned() {
+    pollster::block_on(async {
+        let (mut trainer, mut remote) = trainer(DeviceInfo::CPU_BACKEND, Delivery::Latest);
+        trainer.begin(config()).await;
+        trainer.handle(Command::Step(Players::Both, 2)).await;
+        trainer.idle().await;
+        trainer.handle(Command::Fork(Box::new(config().hyper))).await;
+        trainer.handle(Command::Step(Players::Both, 3)).await;
+        trainer.idle().await;
+        heard(&mut remote);
+        trainer.handle(Command::GiveUp(1)).await;
+        let told = heard(&mut remote);
+        let Some(Event::Checkpoint(parent)) = told.iter().find(|event| matches!(event, Event::Checkpoint(_)))
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!((parent.run, parent.step), (1, 5));
+        let last_of_it = told.iter().rposition(|event| event.run() == Some(1));
+        assert!(matches!(told[last_of_it.expect("some")], Event::GivenUp(1)), "{told:?}");
+        trainer.handle(Command::Save).await;
+        trainer.idle().await;
+        let saved = |event| if let Event::Saved(bytes) = event { Some(bytes) } else { None };
+        let fork = heard(&mut remote).into_iter().find_map(saved).expect("a checkpoint");
+        assert!(parent.bytes == fork, "bit for bit");
+    });
+}

@@ -23,7 +23,7 @@ struct Side<'a> {
     config: Config,
 }
 
-/// The run that is shown, then those that were ticked.
+/// The run that is shown, the other of two where there is one, then those that were ticked.
 fn sides<'a>(scope: &'a Scope<'_>) -> Vec<Side<'a>> {
     let title = if scope.is_kept { "the run that is shown" } else { "the present run" };
     let shown = Side {
@@ -38,7 +38,13 @@ fn sides<'a>(scope: &'a Scope<'_>) -> Vec<Side<'a>> {
         history: &kept.history,
         config: config(&kept.history).unwrap_or_default(),
     });
-    std::iter::once(shown).chain(ticked).collect()
+    let other = scope.pair.as_ref().map(|pair| Side {
+        title: if pair.shows_fork { "its parent" } else { "its fork" },
+        color: scope.palette.weak,
+        history: &pair.other,
+        config: config(&pair.other).unwrap_or_default(),
+    });
+    std::iter::once(shown).chain(other).chain(ticked).collect()
 }
 
 /// A run's knobs as they were last.
