@@ -7,8 +7,9 @@
 pub mod data;
 
 #[path = "../src/platform/text.rs"]
-mod text;
+pub mod text;
 
+#[allow(unused_imports, reason = "others of the lab's modules use them")]
 #[path = "../src/config/mod.rs"]
 pub mod config;
 
