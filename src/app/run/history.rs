@@ -1,15 +1,19 @@
-//! All that the window knows of a run: events come in here and nowhere else, and what is kept is bounded.
+//! All that the window knows of a run, and what can be asked of it. What is kept is bounded.
+
+mod accept;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 
 use crate::app::run::series::{Row, Series};
-use crate::config::{AuxiliaryReads, Config, Hyper, MultitaskMethod, ScenarioKind, knobs};
+use crate::config::{AuxiliaryReads, Config, Hyper, MultitaskMethod, ScenarioKind};
 use crate::platform;
 use crate::protocol::{
-    Activity, Audited, Event, Failure, Histograms, Pictures, Preparing, Readings, Report, Robustness, RunId,
+    Activity, Audited, Failure, Histograms, Pictures, Preparing, Readings, Report, Robustness, RunId,
     RunInfo, RunState, Samples, Saturation, Tasks,
 };
-use crate::runs::recording::{Replay, is_whole};
+use crate::runs::recording::Replay;
 use crate::show::columns::Metric;
 
 /// A knob that was turned during the run.
@@ -35,13 +39,6 @@ pub struct Baseline {
     /// Its figures.
     pub robustness: Robustness,
 }
-
-/// Edits kept; the oldest go first.
-const EDITS: usize = 256;
-/// Probes kept; the oldest go first.
-const PROBES: usize = 1024;
-/// Failures shown until dismissed; the oldest go first.
-const FAILURES: usize = 4;
 
 /// What has been heard of the current run.
 #[derive(Clone, Default)]
@@ -313,151 +310,6 @@ impl History {
         self.baseline = Some(Baseline { label: format!("{mode}, step {}", robustness.step), robustness });
     }
 
-    /// Takes an event in; events of a run older than the newest are dropped.
-    pub fn accept(&mut self, event: Event) -> Option<Consequence> {
-        let run = self.run();
-        // Of a recording some events are there without their details: those of before stay.
-        let is_whole = is_whole(&event);
-        match event {
-            Event::Started(info) if info.run >= run => return Some(self.start(*info)),
-            Event::State(state) if state.run >= run => self.state = Some(state),
-            Event::Preparing(preparing) if preparing.run == run => self.preparing = Some(preparing),
-            Event::Report(report) if report.run == run => self.report(*report),
-            Event::Histograms(histograms) if histograms.run == run => {
-                let values = [histograms.distance, histograms.floor];
-                self.distances.push(Row { step: histograms.step as f64, seconds: self.seconds(), values });
-                if let Some(comparison) = histograms.comparison.filter(|_| histograms.step > 0) {
-                    let values =
-                        [comparison.teacher.value(), comparison.agreement.value(), comparison.cosine];
-                    self.comparisons.push(Row {
-                        step: histograms.step as f64,
-                        seconds: self.seconds(),
-                        values,
-                    });
-                }
-                if is_whole {
-                    self.histograms = Some(*histograms);
-                }
-            }
-            Event::Probed(probed) if probed.run == run => {
-                push_bounded(&mut self.probes, probed.readings, PROBES);
-                self.awaits_probe = false;
-            }
-            Event::Saturation(found) if found.run == run && is_whole => self.saturated(*found),
-            Event::Pictures(pictures) if pictures.run == run => {
-                self.pictures = Some(*pictures);
-                self.pictures_received += 1;
-            }
-            Event::Samples(samples) if samples.run == run && is_whole => {
-                self.samples = Some(*samples);
-                self.samples_received += 1;
-            }
-            Event::Tasks(tasks) if tasks.run == run => self.learned(*tasks),
-            Event::Robustness(robustness) if robustness.run == run => self.evaluated(*robustness),
-            Event::Audited(audited) if audited.run == run => self.audited = Some(*audited),
-            Event::Saved(bytes) => return Some(Consequence::Save(bytes)),
-            Event::Notice(notice) => self.notice = Some(notice),
-            Event::Failed(failure) if failure.run == 0 || failure.run >= run => {
-                self.awaits_probe = false;
-                self.fail(failure);
-                return Some(Consequence::Failed);
-            }
-            _stale => {}
-        }
-        None
-    }
-
-    /// Shows a failure until it is dismissed; one that is shown already is not shown twice.
-    pub fn fail(&mut self, failure: Failure) {
-        self.failures.retain(|known| *known != failure);
-        push_bounded(&mut self.failures, failure, FAILURES);
-    }
-
-    fn saturated(&mut self, found: Saturation) {
-        let values = [found.mean_logit, found.certain().value(), found.zero().value()];
-        self.saturations.push(Row { step: found.step as f64, seconds: self.seconds(), values });
-        self.saturation = Some(found);
-    }
-
-    /// Seconds of training so far.
-    fn seconds(&self) -> f64 {
-        self.latest.as_ref().map_or(0.0, |report| report.elapsed.as_secs_f64())
-    }
-
-    /// Forgets the run before, except what outlives it.
-    fn start(&mut self, info: RunInfo) -> Consequence {
-        let config = Box::new(info.config.clone());
-        *self = Self {
-            state: self.state.filter(|state| state.run == info.run),
-            baseline: self.baseline.take(),
-            failures: std::mem::take(&mut self.failures),
-            notice: self.notice.take(),
-            samples_received: self.samples_received + 1,
-            tasks_received: self.tasks_received + 1,
-            pictures_received: self.pictures_received + 1,
-            single_tasks: self.single_tasks.take(),
-            info: Some(info),
-            ..Self::default()
-        };
-        Consequence::Started(config)
-    }
-
-    fn report(&mut self, mut report: Report) {
-        if let Some(before) = self.latest.as_ref().filter(|_| report.confusion.is_empty()) {
-            report.confusion.clone_from(&before.confusion);
-        }
-        let before = self
-            .latest
-            .as_ref()
-            .map(|report| report.hyper)
-            .or_else(|| self.info.as_ref().map(|info| info.config.hyper));
-        if let Some(before) = before {
-            self.mark_edits(before, &report);
-        }
-        let values = Metric::ALL.map(|metric| metric.of(&report));
-        self.preparing = None;
-        let seconds = report.elapsed.as_secs_f64();
-        self.reports.push(Row { step: report.step as f64, seconds, values });
-        self.latest = Some(report);
-    }
-
-    /// Marks each knob that differs; a knob turned again before the next report but one is the same turn.
-    fn mark_edits(&mut self, before: Hyper, report: &Report) {
-        if before == report.hyper {
-            return;
-        }
-        for (knob, from, to) in knobs::turned_live(before, report.hyper) {
-            let recent = 2 * report.hyper.report_every_steps.max(1);
-            match self.edits.iter_mut().rev().find(|edit| edit.knob == knob.label) {
-                Some(edit) if report.step.saturating_sub(edit.step) <= recent => edit.to = to,
-                _ => {
-                    let seconds = report.elapsed.as_secs_f64();
-                    let edit = Edit { step: report.step, seconds, knob: knob.label, from, to };
-                    push_bounded(&mut self.edits, edit, EDITS);
-                }
-            }
-        }
-    }
-
-    fn learned(&mut self, mut tasks: Tasks) {
-        if let Some(before) = self.tasks.as_ref().filter(|_| tasks.found.shown.is_empty()) {
-            tasks.found.shown.clone_from(&before.found.shown);
-            tasks.found.alignment.clone_from(&before.found.alignment);
-        }
-        let setup = self.info.as_ref().map(|info| &info.config.setup);
-        if let Some(setup) = setup.filter(|setup| setup.multitask_method == MultitaskMethod::SingleTask)
-            && tasks.step > 0
-        {
-            self.single_tasks = Some((setup.data.clone(), tasks.clone()));
-        }
-        if let Some(error) = tasks.found.figures.first().and_then(|class| class.first()) {
-            let (step, seconds) = (tasks.step as f64, self.seconds());
-            self.held_out.push(Row { step, seconds, values: [1.0 - error.value] });
-        }
-        self.tasks_received += 1;
-        self.tasks = Some(tasks);
-    }
-
     /// Accuracy on held-out images, and at which step that was.
     pub fn held_out_accuracy(&self) -> Option<(f64, u64)> {
         match &self.tasks {
@@ -470,203 +322,10 @@ impl History {
     fn has_tasks(&self) -> bool {
         self.info.as_ref().is_some_and(|info| info.config.setup.scenario == ScenarioKind::Multitask)
     }
-
-    fn evaluated(&mut self, robustness: Robustness) {
-        let another =
-            self.evaluation.as_ref().is_some_and(|known| known.step != robustness.step || known.complete);
-        if another && let Some(known) = self.evaluation.take().filter(|known| known.complete) {
-            self.previous = Some(known);
-        }
-        if robustness.complete && robustness.clean.total > 0 && !self.has_tasks() {
-            let row = Row {
-                step: robustness.step as f64,
-                seconds: self.seconds(),
-                values: [robustness.clean.value()],
-            };
-            self.held_out.push(row);
-        }
-        self.evaluation = Some(robustness);
-    }
 }
 
 /// The points of a column: x by step or by seconds.
 pub fn column<const N: usize>(series: &Series<N>, column: usize, by_time: bool) -> Vec<[f64; 2]> {
     let x = |row: &Row<N>| if by_time { row.seconds } else { row.step };
     series.rows().iter().map(|row| [x(row), row.values[column]]).collect()
-}
-
-fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
-    if queue.len() >= bound {
-        queue.pop_front();
-    }
-    queue.push_back(item);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::DeviceInfo;
-    use crate::protocol::Places;
-    use crate::runs::recording::Recording;
-    use web_time::Duration;
-
-    fn started(run: RunId) -> Event {
-        let device = DeviceInfo {
-            name: "CPU".into(),
-            backend: "flex".into(),
-            is_gpu: false,
-            has_f16: false,
-            notice: None,
-        };
-        Event::Started(Box::new(RunInfo {
-            run,
-            config: Config::default(),
-            device,
-            data: String::new(),
-            places: Places::default(),
-            classes: vec!["a".into(), "b".into()],
-            origins: vec!["a".into(), "b".into()],
-            image_shape: [1, 8, 8],
-            input_deviation: None,
-            train_images: 1,
-            test_images: 1,
-            main_weights: 1,
-            auxiliary_weights: 1,
-            teacher_weights: None,
-            forked: None,
-        }))
-    }
-
-    fn report(run: RunId, step: u64, hyper: Hyper) -> Event {
-        Event::Report(Box::new(Report {
-            run,
-            step,
-            epoch: 0.0,
-            elapsed: Duration::from_secs(step),
-            steps_per_second: 1.0,
-            hyper,
-            alpha: hyper.alpha,
-            loss: 1.0,
-            accuracy: 0.5,
-            auxiliary_loss: 1.0,
-            auxiliary_accuracy: 0.5,
-            gradient_rms: 1.0,
-            confusion: vec![1, 0, 0, 1],
-        }))
-    }
-
-    #[test]
-    fn turned_knobs_are_marked_once_a_turn() {
-        let mut history = History::default();
-        history.accept(started(1));
-        let with = |alpha: f64, learning_rate: f64| Hyper { alpha, learning_rate, ..Hyper::default() };
-        for (step, alpha, learning_rate) in
-            [(10, 0.1, 2e-3), (20, 0.2, 2e-3), (30, 0.3, 2e-3), (200, 0.3, 2e-3), (210, 0.5, 1e-3)]
-        {
-            history.accept(report(1, step, with(alpha, learning_rate)));
-        }
-        let edits: Vec<_> =
-            history.edits.iter().map(|edit| (edit.step, edit.knob, &edit.from[..], &edit.to[..])).collect();
-        assert_eq!(
-            edits,
-            [
-                (20, "α adversary", "0.1", "0.3"),
-                (210, "α adversary", "0.3", "0.5"),
-                (210, "learning rate", "0.002", "0.001"),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_run_that_could_not_be_set_up_leaves_the_one_at_hand() {
-        let mut history = History::default();
-        history.accept(started(1));
-        history.accept(report(1, 10, Hyper::default()));
-        let failure = Failure { run: 2, what: "no such data".into(), advice: "choose other data".into() };
-        assert!(matches!(history.accept(Event::Failed(failure)), Some(Consequence::Failed)));
-        // The trainer counts the run that failed, and goes on with the one before it.
-        history.accept(Event::State(RunState { run: 2, activity: Activity::Running, step: 10 }));
-        history.accept(report(1, 20, Hyper::default()));
-        assert_eq!((history.step(), history.activity(), history.failures.len()), (20, Activity::Running, 1));
-    }
-
-    #[test]
-    fn a_name_that_cannot_be_drawn_is_a_number_but_in_tables() {
-        let mut history = History::default();
-        history.look_at_names(|_| false);
-        assert_eq!(history.notice, None, "there is no run yet");
-        history.accept(started(1));
-        history.look_at_names(|name| name != "b");
-        assert_eq!([0, 1].map(|class| history.class_name(class)), ["a", "class 1"]);
-        assert_eq!([0, 1].map(|origin| history.origin_name(origin)), ["a", "class 1"]);
-        assert_eq!((history.whole_class_name(1), history.whole_origin_name(1)), ("b".into(), "b".into()));
-        assert!(history.notice.take().is_some_and(|notice| notice.starts_with("1 of 2 names")));
-        history.look_at_names(|_| false);
-        assert_eq!((history.class_name(0), &history.notice), ("a".into(), &None), "once a run");
-        history.accept(started(2));
-        history.look_at_names(|_| true);
-        assert_eq!(history.class_name(1), "b");
-    }
-
-    #[test]
-    fn a_recording_makes_the_same_charts() {
-        let events = crate::protocol::made_up::a_run(1, 1240);
-        let Event::Started(info) = &events[0] else { panic!("a run begins so") };
-        let mut recording = Recording::new(info);
-        let mut lived = History::default();
-        for event in events {
-            recording.take(&event);
-            lived.accept(event);
-        }
-        let replay = Replay::unpack(&*recording.bytes()).unwrap();
-        let kept = History::of(replay, 1 << 32);
-        assert_eq!(kept.reports.rows(), lived.reports.rows());
-        assert_eq!(kept.distances.rows(), lived.distances.rows());
-        assert_eq!(kept.saturations.rows(), lived.saturations.rows());
-        assert_eq!(kept.held_out.rows(), lived.held_out.rows());
-        assert!(kept.edits == lived.edits && kept.probes == lived.probes && kept.edits.len() == 1);
-        let last = |history: &History| {
-            let History { latest, histograms, saturation, samples, evaluation, previous, audited, .. } =
-                history;
-            format!(
-                "{latest:?} {histograms:?} {saturation:?} {samples:?} {evaluation:?} {previous:?} {audited:?}"
-            )
-        };
-        assert!(last(&kept) == last(&lived), "what came last is there with all its details");
-        assert_eq!((kept.step(), kept.activity()), (1240, Activity::Paused));
-        assert!(kept.samples_received > 1 << 32, "no other history's pictures are taken for its own");
-    }
-
-    #[test]
-    fn a_baseline_outlives_its_run() {
-        let mut history = History::default();
-        history.accept(started(1));
-        let share = crate::protocol::Share { hits: 1, total: 2 };
-        let robustness = |run, step, complete| {
-            Event::Robustness(Box::new(Robustness {
-                run,
-                step,
-                complete,
-                progress: 1.0,
-                clean: share,
-                clean_balanced: share.value(),
-                input_deviation: None,
-                class_images: Vec::new(),
-                curves: Vec::new(),
-                worst: Vec::new(),
-                mistakes: Vec::new(),
-                verdicts: crate::protocol::Verdicts::default(),
-            }))
-        };
-        history.keep_baseline();
-        assert!(history.baseline.is_none(), "nothing to keep");
-        for event in [robustness(1, 5, true), robustness(1, 10, false)] {
-            history.accept(event);
-        }
-        assert!(history.evaluating() && history.previous.as_ref().is_some_and(|previous| previous.step == 5));
-        history.keep_baseline();
-        history.accept(started(2));
-        assert!(history.evaluation.is_none());
-        assert!(history.baseline.is_some_and(|baseline| baseline.label == "great+greace, step 5"));
-    }
 }
