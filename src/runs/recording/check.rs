@@ -154,6 +154,6 @@ fn robustness(found: &Robustness, info: &RunInfo) -> Checked {
     let points = points.chain(found.worst.iter().flat_map(|case| &case.points));
     must(points.clone().all(|point| counted(&point.robust) && counted(&point.fooled)), "a share above 1")?;
     must(points.clone().all(|point| point.epsilon.is_finite() && point.epsilon >= 0.0), "a radius")?;
-    must(found.verdicts.are_of(found.clean.total), "which images were right")?;
-    must(counted(&found.clean), "a share above 1")
+    must(counted(&found.clean), "a share above 1")?;
+    must(found.verdicts.are_of(found.clean.total), "which images were right")
 }
