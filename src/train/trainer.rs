@@ -495,6 +495,7 @@ async fn play(
     let audited = session.advance_audit().await?;
     session.advance_probe();
     let waits = matches!(work, Work::Running | Work::Steps(..)) && session.waits(hyper);
+    let mut steered = None;
     match work {
         // The last probe takes its turns too, so that no face waits for the whole of it.
         Work::Running | Work::Steps(..) if waits || session.is_finished() => {}
@@ -504,12 +505,13 @@ async fn play(
                 Work::Running | Work::Paused | Work::Finished => (Players::Both, false),
             };
             session.train(hyper, players, report);
+            // Before the checkpoint, which holds what the controller has made of this step.
+            steered = session.steer(hyper).await?;
             session.checkpoint_if_due(cadence, hyper);
         }
         Work::Paused if session.wants_rehearsal() && !session.is_busy() => session.rehearse(hyper).await?,
         Work::Paused | Work::Finished => {}
     }
-    let steered = session.steer(hyper).await?;
     Ok(Played { told: audited.into_iter().chain(steered).collect(), waits })
 }
 

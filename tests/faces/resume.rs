@@ -176,7 +176,9 @@ fn stopping(data: &str, scenario: ScenarioKind) -> Config {
     let mut config = config(data, scenario);
     (config.setup.steps, config.hyper.learning_rate, config.hyper.alignment_rate) = (40, 1e-6, 0.0);
     (config.hyper.evaluate_every_steps, config.hyper.stop_after) = (3, 4);
-    // A controller remembers, too.
+    // A probe takes a turn also while training waits for an evaluation: when it is told is no matter of steps.
+    config.hyper.probe_every_steps = 0;
+    // A controller remembers, too, and what it made of the step of the checkpoint.
     config.hyper.alpha_target = 0.5;
     config
 }
