@@ -18,15 +18,13 @@ use crate::app::run::export::Exports;
 use crate::app::run::going_on::GoingOn;
 use crate::app::run::history::History;
 use crate::app::run::pair::Pair;
-use crate::app::run::past::Past;
 use crate::app::run::script;
-use crate::app::run::shelf::Shelf;
+use crate::app::run::shelf::{Kept, Shelf};
 use crate::config::{Config, link};
 use crate::platform;
 use crate::protocol::{Activity, Cadence, Command, Event, Failure, Remote};
 use crate::runs::checkpoints::ROOM;
 use crate::runs::librarian::Ask;
-use crate::runs::run_folder::CHECKPOINT;
 
 /// Time between frames where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
 /// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.
@@ -248,47 +246,17 @@ impl Lab {
     /// The panes, of the present run or of one that was kept.
     fn panes_ui(&mut self, ui: &mut Ui, bar: Frame, frame: Frame, palette: Palette) {
         // A pane may put it away, and needs the shelf meanwhile.
-        let shown = self.shelf.shown.take();
-        let Some(mut kept) = shown else {
-            let mut scope = Scope {
-                history: &mut self.history,
-                controls: &mut self.controls,
-                pair: &mut self.pair,
-                exports: &mut self.exports,
-                shelf: &mut self.shelf,
-                is_kept: false,
-                palette,
-            };
-            egui::CentralPanel::default().frame(frame).show(ui, |ui| self.board.ui(ui, &mut scope));
-            return;
-        };
-        let line = bar.fill(palette.shade(palette.main, 0.14));
-        let panel = Panel::top("kept run").frame(line).exact_size(26.0).show_separator_line(false);
-        let status::OfKept { is_closed, goes_on } =
-            panel.show(ui, |ui| status::kept_ui(ui, &palette, &kept)).inner;
-        if let Some(folder) = kept.folder.clone().filter(|_| goes_on) {
-            // That before the place of the slider.
-            let checkpoint = kept.past.as_ref().and_then(Past::checkpoint);
-            let file = checkpoint.map_or_else(|| CHECKPOINT.into(), |kept| kept.file.clone());
-            self.shelf.ask(Ask::GoOn(folder, file));
-        }
-        let panel = Panel::bottom("past").frame(bar).exact_size(past::HEIGHT).show_separator_line(false);
-        panel.show(ui, |ui| past::ui(ui, &palette, &mut kept));
-        let ctx = ui.ctx().clone();
-        kept.history.look_at_names(|name| theme::can_draw(&ctx, name));
-        // What is held against a run, and what is said, are the window's.
-        std::mem::swap(&mut kept.history.baseline, &mut self.history.baseline);
+        let mut shown = self.shelf.shown.take();
+        let is_closed = shown.as_mut().is_some_and(|kept| self.kept_ui(ui, bar, &palette, kept));
         let mut none = None;
-        let mut scope = Scope {
-            history: &mut kept.history,
-            controls: &mut kept.controls,
-            pair: &mut none,
-            exports: &mut self.exports,
-            shelf: &mut self.shelf,
-            is_kept: true,
-            palette,
+        let (history, controls, pair, is_kept) = match &mut shown {
+            Some(kept) => (&mut kept.history, &mut kept.controls, &mut none, true),
+            None => (&mut self.history, &mut self.controls, &mut self.pair, false),
         };
+        let (exports, shelf) = (&mut self.exports, &mut self.shelf);
+        let mut scope = Scope { history, controls, pair, exports, shelf, is_kept, palette };
         egui::CentralPanel::default().frame(frame).show(ui, |ui| self.board.ui(ui, &mut scope));
+        let Some(mut kept) = shown else { return };
         std::mem::swap(&mut kept.history.baseline, &mut self.history.baseline);
         if let Some(notice) = kept.history.notice.take() {
             self.history.notice = Some(notice);
@@ -296,6 +264,24 @@ impl Lab {
         if !is_closed && self.shelf.shown.is_none() {
             self.shelf.shown = Some(kept);
         }
+    }
+
+    /// What stands above and under the panes of a kept run, which gets what is the window's; whether it is put away.
+    fn kept_ui(&mut self, ui: &mut Ui, bar: Frame, palette: &Palette, kept: &mut Kept) -> bool {
+        let line = bar.fill(palette.shade(palette.main, 0.14));
+        let panel = Panel::top("kept run").frame(line).exact_size(26.0).show_separator_line(false);
+        let status::OfKept { is_closed, goes_on } =
+            panel.show(ui, |ui| status::kept_ui(ui, palette, kept)).inner;
+        if let Some((folder, file)) = goes_on {
+            self.shelf.ask(Ask::GoOn(folder, file));
+        }
+        let panel = Panel::bottom("past").frame(bar).exact_size(past::HEIGHT).show_separator_line(false);
+        panel.show(ui, |ui| past::ui(ui, palette, kept));
+        let ctx = ui.ctx().clone();
+        kept.history.look_at_names(|name| theme::can_draw(&ctx, name));
+        // What is held against a run, and what is said, are the window's.
+        std::mem::swap(&mut kept.history.baseline, &mut self.history.baseline);
+        is_closed
     }
 
     /// What each pane says of itself, column by column.

@@ -107,7 +107,9 @@ impl Bench {
         }
         let image = self.harness.render().expect("a software or real GPU renders");
         let size = [image.width() as usize, image.height() as usize];
-        let image = ColorImage::from_rgba_unmultiplied(size, image.as_raw());
+        // What nothing is drawn on is black, as in the pictures that are kept.
+        let opaque = image.as_raw().chunks(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2], u8::MAX]);
+        let image = ColorImage::from_rgba_unmultiplied(size, &opaque.collect::<Vec<_>>());
         if let Some(folder) = std::env::var_os("GREAT_LAB_PICTURES") {
             std::fs::write(std::path::Path::new(&folder).join(name), to_png(&image))
                 .expect("a folder to write to");

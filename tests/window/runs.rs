@@ -255,6 +255,8 @@ fn a_copy_of_a_kept_run_goes_on_in_place_of_the_present_one() {
     let fork = RunRecord::read(&library.folder(&format!("{ID}-fork"))).expect("it was kept");
     let origin = fork.forked_from.expect("it says where it comes from");
     assert_eq!((origin.run, origin.step), (library.folder(ID).display().to_string(), 1000));
+    let turned = origin.changed.iter().find(|turned| turned.knob == "alpha").expect("before its first step");
+    assert_eq!(turned.from, "0.375");
     let metrics = std::fs::read_to_string(library.folder(&format!("{ID}-fork")).join("metrics.csv"));
     assert_eq!(metrics.expect("a table").lines().count(), 1 + 101);
     let replay = great_lab::runs::recording::Replay::open(&library.folder(&format!("{ID}-fork")));

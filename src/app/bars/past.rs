@@ -48,7 +48,8 @@ pub fn ui(ui: &mut Ui, palette: &Palette, kept: &mut Kept) {
     });
     let (says, older) = (says(past, &kept.history), past.reel.missing());
     ui.horizontal(|ui| {
-        ui.add_space(BUTTONS + 4.0);
+        // Under the slider's line, which begins where its handle has its middle.
+        ui.add_space(BUTTONS + 4.0 + HANDLE);
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             if let Some(older) = older {
                 let text = RichText::new(&older).font(tiny()).color(palette.auxiliary);

@@ -1,5 +1,7 @@
 //! The bottom line: what is happening, what went wrong and what to do, how far the run is.
 
+use std::path::PathBuf;
+
 use egui::{Layout, RichText, Ui};
 use web_time::Duration;
 
@@ -65,12 +67,12 @@ pub fn device_notice_ui(ui: &mut Ui, scope: &Scope<'_>, notice: &str) -> bool {
 }
 
 /// What is wanted of a kept run that is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OfKept {
     /// The present one back.
     pub is_closed: bool,
-    /// A copy of it in place of the present one.
-    pub goes_on: bool,
+    /// A copy of it in place of the present one, from the checkpoint in this folder and file.
+    pub goes_on: Option<(PathBuf, String)>,
 }
 
 /// What stands above the panes while they show a run that was kept.
@@ -82,14 +84,13 @@ pub fn kept_ui(ui: &mut Ui, palette: &Palette, kept: &Kept) -> OfKept {
             let back = if kept.is_present() { "Back to now" } else { "Back to the present run" };
             let button = egui::Button::new(RichText::new(back).color(egui::Color32::WHITE));
             wanted.is_closed = ui.add(button.fill(palette.accent)).clicked();
-            let about = match &kept.folder {
-                Some(_) => {
-                    "Train a copy of this run on from its last checkpoint, in place of the present one, which stays in the library"
-                }
-                None => "It is in no folder, where its checkpoint would be: import it first (Runs, Import…)",
-            };
-            let button = ui.add_enabled(kept.folder.is_some(), egui::Button::new("Go on from here"));
-            wanted.goes_on = button.on_hover_text(about).on_disabled_hover_text(about).clicked();
+            let left = kept.left();
+            let about = left.as_ref().err().copied().unwrap_or(
+                "Train a copy of this run on from the last checkpoint before the slider, in place of the present one, which stays in the library",
+            );
+            let button = ui.add_enabled(left.is_ok(), egui::Button::new("Go on from here"));
+            let is_pressed = button.on_hover_text(about).on_disabled_hover_text(about).clicked();
+            wanted.goes_on = left.ok().filter(|_| is_pressed);
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
                 let (title, fate) = if kept.is_present() {
                     ("The present run".into(), "what it does now is above and below.")

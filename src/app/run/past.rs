@@ -3,6 +3,7 @@
 use crate::app::run::history::History;
 use crate::app::run::reel::{Place, Reel};
 use crate::runs::checkpoints::Kept;
+use crate::runs::run_folder::CHECKPOINT;
 
 /// How fast a run is played.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +93,15 @@ impl Past {
     pub fn checkpoint(&self) -> Option<&Kept> {
         let step = self.at()?.step;
         self.checkpoints.iter().rev().find(|kept| kept.step <= step)
+    }
+
+    /// The file from which it is gone on with here: that of [`Self::checkpoint`], or of the last one where nothing is known of
+    /// any; none where all of them are later.
+    pub fn file(&self) -> Option<&str> {
+        if self.checkpoints.is_empty() {
+            return Some(CHECKPOINT);
+        }
+        self.checkpoint().map(|kept| &*kept.file)
     }
 
     /// Whether it is played.
@@ -192,6 +202,17 @@ mod tests {
         assert_eq!(went(Move::CheckpointBack), (10, None), "the beginning");
         assert_eq!(went(Move::Back), (10, None));
         assert_eq!(went(Move::Step(9_999)), (400, Some(400)));
+    }
+
+    #[test]
+    fn before_its_first_checkpoint_a_run_is_not_gone_on_with_from_a_later_one() {
+        let (mut past, mut history) = past(&[95, 203]);
+        assert_eq!(past.file(), Some("checkpoint-203.safetensors"));
+        past.go(Move::Step(120), &mut history);
+        assert_eq!(past.file(), Some("checkpoint-95.safetensors"));
+        past.go(Move::Step(57), &mut history);
+        assert_eq!(past.file(), None);
+        assert_eq!(self::past(&[]).0.file(), Some(CHECKPOINT), "whether it is there is seen when it is read");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::runs::checkpoints;
 use crate::runs::keeper::{Keeper, Said};
 use crate::runs::librarian::{self, Answer, Ask, Entry, Left, Librarian, Opened, Source};
 use crate::runs::recording::Memory;
+use crate::runs::run_folder::CHECKPOINT;
 use crate::runs::{Library, Summary};
 
 /// Time between two looks at what there is, while the list is on screen.
@@ -84,6 +85,24 @@ impl Kept {
             past.play(seconds, &mut self.history);
             self.turn_knobs();
         }
+    }
+
+    /// The checkpoint from which a copy of it is trained on from here: its folder and its file; or why there is none.
+    pub fn left(&self) -> Result<(PathBuf, String), &'static str> {
+        let folder = match &self.folder {
+            Some(folder) => folder.clone(),
+            None if self.is_present() => {
+                return Err("It has no folder yet: it gets one soon after its first step");
+            }
+            None => {
+                return Err(
+                    "It is in no folder, where its checkpoint would be: import it first (Runs, Import…)",
+                );
+            }
+        };
+        let file = self.past.as_ref().map_or(Some(CHECKPOINT), Past::file);
+        let file = file.ok_or("Its first checkpoint was taken later than this: move the slider on")?;
+        Ok((folder, file.into()))
     }
 
     /// Whether it is the present run as it was.

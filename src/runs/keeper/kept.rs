@@ -59,18 +59,26 @@ pub(super) struct Run {
 
 /// Where a run comes from that is a copy of another one.
 struct Forking {
-    parent: RunId,
+    /// The other one, where that goes on beside it; none of a copy of a kept run.
+    parent: Option<RunId>,
     /// The knobs of both when it was copied.
     hyper: Hyper,
     /// As the record says it; of no folder as long as the other one has none.
     origin: Origin,
-    /// Whether the other one goes on beside it.
-    is_paired: bool,
+    /// Whether what is turned is still told: as long as the other one goes on beside it, and of a copy of a kept run until it
+    /// has gone on.
+    is_open: bool,
 }
 
 impl Run {
     pub(super) fn new(info: Box<RunInfo>, room: u64) -> Self {
+        let (run, name) = (info.run, default_name(&info.config.setup));
         let nowhere = RunFolder::at(PathBuf::new());
+        Self::begun(run, name, RunWriter::new(nowhere, info, Vec::new()).with_room(room))
+    }
+
+    /// One that has no folder yet, which will be called after `name`.
+    const fn begun(run: RunId, name: String, writer: RunWriter) -> Self {
         Self {
             begin: None,
             is_under_way: false,
@@ -79,11 +87,11 @@ impl Run {
             is_due: false,
             written: None,
             is_in_trouble: false,
-            run: info.run,
-            name: default_name(&info.config.setup),
+            run,
+            name,
             early: Vec::new(),
             forked: None,
-            writer: RunWriter::new(nowhere, info, Vec::new()).with_room(room),
+            writer,
         }
     }
 
@@ -93,17 +101,19 @@ impl Run {
         let earlier = Earlier::read(folder, step, None).unwrap_or_else(|_| Earlier::none(step));
         let last = earlier.record.as_ref().and_then(|record| record.last.clone());
         let run = std::path::absolute(folder).unwrap_or_else(|_| folder.into()).display().to_string();
+        let origin = Origin { run, step, changed: Vec::new() };
+        let forked = Forking { parent: None, hyper: info.config.hyper, origin, is_open: true };
         let before = Before {
-            forked_from: Some(Origin { run, step, changed: Vec::new() }),
+            forked_from: Some(forked.origin.clone()),
             last: last.filter(|last| last.step <= step),
             ..Before::default()
         };
-        let fresh = Self::new(info.clone(), room);
+        let name = format!("{}{FORK}", default_name(&info.config.setup));
         let new = || RunWriter::new(RunFolder::at(PathBuf::new()), info.clone(), Vec::new()).with_room(room);
         let writer = new()
             .going_on(&earlier, before.clone())
             .or_else(|_| new().going_on(&Earlier::none(step), before));
-        Self { name: format!("{}{FORK}", fresh.name), writer: writer.unwrap_or_else(|_| new()), ..fresh }
+        Self { forked: Some(forked), ..Self::begun(info.run, name, writer.unwrap_or_else(|_| new())) }
     }
 
     pub(super) fn take(&mut self, event: Event) {
@@ -162,29 +172,20 @@ impl Run {
         let hyper = info.config.hyper;
         let name = self.name.strip_suffix(FORK).unwrap_or(&self.name);
         Self {
-            run: info.run,
-            name: format!("{name}{FORK}"),
-            begin: None,
-            is_under_way: false,
-            claim: None,
-            outcome: Ended::Running,
-            is_due: false,
-            written: None,
-            is_in_trouble: false,
             early: self.early.iter().map(|event| event.clone().of_run(info.run)).collect(),
-            forked: Some(Forking { parent: self.run, hyper, origin, is_paired: true }),
-            writer: self.writer.fork(info),
+            forked: Some(Forking { parent: Some(self.run), hyper, origin, is_open: true }),
+            ..Self::begun(info.run, format!("{name}{FORK}"), self.writer.fork(info))
         }
     }
 
-    /// Whether it is a copy of another run.
-    pub(super) const fn is_fork(&self) -> bool {
-        self.forked.is_some()
+    /// Whether it is a copy of another run of the window.
+    pub(super) fn is_fork(&self) -> bool {
+        self.forked.as_ref().is_some_and(|forked| forked.parent.is_some())
     }
 
     /// The run that it is a copy of, as long as that goes on beside it.
     pub(super) fn parent(&self) -> Option<RunId> {
-        self.forked.as_ref().filter(|forked| forked.is_paired).map(|forked| forked.parent)
+        self.forked.as_ref().filter(|forked| forked.is_open)?.parent
     }
 
     /// Its folder, once it has one.
@@ -203,20 +204,23 @@ impl Run {
     /// The other of two runs is gone.
     pub(super) fn leave(&mut self, gone: &Self) {
         self.note_origin(gone.folder());
-        if let Some(forked) = self.forked.as_mut().filter(|forked| forked.parent == gone.run) {
-            forked.is_paired = false;
+        if let Some(forked) = self.forked.as_mut().filter(|forked| forked.parent == Some(gone.run)) {
+            forked.is_open = false;
         }
     }
 
     /// Has the record say where it comes from; `parent` is the folder of the other one, once that has one.
     fn note_origin(&mut self, parent: Option<PathBuf>) {
         let now = self.writer.last_report().map(|report| (report.step, report.hyper));
-        let Some(forked) = self.forked.as_mut().filter(|forked| forked.is_paired) else { return };
+        let Some(forked) = self.forked.as_mut().filter(|forked| forked.is_open) else { return };
         if let Some(parent) = parent {
             forked.origin.run = std::path::absolute(&parent).unwrap_or(parent).display().to_string();
         }
         // What was reported before is of the other one.
-        let now = now.filter(|(step, _)| *step > forked.origin.step).map_or(forked.hyper, |(_, hyper)| hyper);
+        let now = now.filter(|(step, _)| *step > forked.origin.step).map(|(_, hyper)| hyper);
+        // Alone it is turned like any other run from then on.
+        forked.is_open = forked.parent.is_some() || now.is_none();
+        let now = now.unwrap_or(forked.hyper);
         let turned = knobs::turned_live(forked.hyper, now).into_iter();
         forked.origin.changed =
             turned.map(|(knob, from, to)| Turned { knob: knob.name.into(), from, to }).collect();
