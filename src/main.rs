@@ -84,6 +84,7 @@ fn window(
         runs: options.runs(),
         room: Some(options.keeping.bytes()),
         open,
+        program: None,
     };
     let ended = eframe::run_native(
         "GREAT Lab",

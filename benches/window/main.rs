@@ -167,12 +167,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut screen = Screen::new(shared, SIZE);
     let remote = spawn(config.clone(), &opened, Delivery::Latest)?;
     let commands = remote.commands.clone();
-    let mut lab = Lab::new(
-        screen.context(),
-        remote,
-        config,
-        Window { run_at_once: false, exit_after: None, runs: None, room: None, open: Vec::new() },
-    );
+    let mut lab = Lab::new(screen.context(), remote, config, Window::default());
     let begin = Instant::now();
     while begin.elapsed() < Duration::from_secs(options.run_after) {
         lab.state();

@@ -78,10 +78,17 @@ impl Board {
         self.enlarged = None;
     }
 
-    /// Lets a pane fill the window, or puts it back.
+    /// Lets a pane fill the window.
+    pub fn enlarge(&mut self, name: &str) {
+        self.enlarged = self.panes.iter().map(|pane| pane.about().name).find(|known| *known == name);
+    }
+
+    /// The same, or puts it back.
     pub fn toggle(&mut self, name: &str) {
-        let pane = self.panes.iter().map(|pane| pane.about().name).find(|known| *known == name);
-        self.enlarged = pane.filter(|pane| self.enlarged != Some(*pane));
+        match self.enlarged {
+            Some(enlarged) if enlarged == name => self.enlarged = None,
+            _ => self.enlarge(name),
+        }
     }
 
     /// Puts an enlarged pane back; whether there was one.

@@ -20,6 +20,7 @@ use crate::app::run::history::History;
 use crate::app::run::pair::Pair;
 use crate::app::run::script;
 use crate::app::run::shelf::{Kept, Shelf};
+use crate::app::run::sweep::Sweep;
 use crate::config::{Config, link};
 use crate::platform;
 use crate::protocol::{Activity, Cadence, Command, Event, Failure, Remote};
@@ -51,6 +52,8 @@ pub struct Options {
     pub room: Option<u64>,
     /// Runs to open: the first is shown, the others beside it.
     pub open: Vec<PathBuf>,
+    /// The program that carries sweeps out, `great-lab` itself; the one that runs, where none is named.
+    pub program: Option<PathBuf>,
 }
 
 /// The window of the lab.
@@ -65,6 +68,7 @@ pub struct Lab {
     board: Board,
     exports: Exports,
     shelf: Shelf,
+    sweep: Sweep,
     /// The step and the time of the last checkpoint that was asked for to be kept with the run.
     kept: Option<(u64, Instant)>,
     options: Options,
@@ -100,6 +104,7 @@ impl Lab {
             board: Board::default(),
             exports: Exports::default(),
             shelf,
+            sweep: Sweep::new(options.program.take()),
             kept: None,
             options,
             opened: Instant::now(),
@@ -198,6 +203,7 @@ impl Lab {
             pair: &mut self.pair,
             exports: &mut self.exports,
             shelf: &mut self.shelf,
+            sweep: &mut self.sweep,
             is_kept: false,
             palette,
         };
@@ -215,6 +221,9 @@ impl Lab {
         }
         if wanted.runs {
             self.board.toggle(panes::RUNS);
+        }
+        if wanted.sweep {
+            self.board.toggle(panes::SWEEP);
         }
         if scope.pair.is_some() {
             let line = bar.fill(palette.shade(palette.adversary, 0.14));
@@ -253,8 +262,8 @@ impl Lab {
             Some(kept) => (&mut kept.history, &mut kept.controls, &mut none, true),
             None => (&mut self.history, &mut self.controls, &mut self.pair, false),
         };
-        let (exports, shelf) = (&mut self.exports, &mut self.shelf);
-        let mut scope = Scope { history, controls, pair, exports, shelf, is_kept, palette };
+        let (exports, shelf, sweep) = (&mut self.exports, &mut self.shelf, &mut self.sweep);
+        let mut scope = Scope { history, controls, pair, exports, shelf, sweep, is_kept, palette };
         egui::CentralPanel::default().frame(frame).show(ui, |ui| self.board.ui(ui, &mut scope));
         let Some(mut kept) = shown else { return };
         std::mem::swap(&mut kept.history.baseline, &mut self.history.baseline);
@@ -312,7 +321,8 @@ impl Lab {
         let answers = self.history.activity() == Activity::Preparing
             || self.controls.awaits_answer()
             || self.exports.is_busy()
-            || self.shelf.is_busy();
+            || self.shelf.is_busy()
+            || self.sweep.is_under_way();
         ctx.request_repaint_after(match (works, answers) {
             (true, _) if self.history.computes_on_gpu() => platform::FRAME_ON_GPU,
             (_, true) => ANSWERING,

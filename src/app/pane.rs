@@ -8,6 +8,7 @@ use crate::app::run::export::Exports;
 use crate::app::run::history::History;
 use crate::app::run::pair::Pair;
 use crate::app::run::shelf::Shelf;
+use crate::app::run::sweep::Sweep;
 use crate::config::ScenarioKind;
 use crate::protocol::Activity;
 use crate::show::Table;
@@ -78,6 +79,8 @@ pub struct Scope<'a> {
     pub exports: &'a mut Exports,
     /// Runs that were kept.
     pub shelf: &'a mut Shelf,
+    /// The comparison that is carried out behind the run.
+    pub sweep: &'a mut Sweep,
     /// Whether `history` and `controls` are those of a run that was kept: nothing can be asked of it.
     pub is_kept: bool,
     /// The colours.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::headless::error::HeadlessError;
+use crate::platform;
 use crate::runs::record::Ended;
 
 /// SIGHUP, SIGINT and SIGTERM, as every Unix numbers them: the terminal is gone, Ctrl-C, somebody wants the program to
@@ -59,6 +60,20 @@ impl Interrupt {
     /// Asks the command to end, as the first Ctrl-C does.
     pub fn ask(&self) {
         self.first.store(CTRL_C, Ordering::SeqCst);
+    }
+
+    /// Asks by itself when standard input ends: for a program that started this one, and may go away.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn ask_when_input_ends(&self) -> Result<(), HeadlessError> {
+        let interrupt = self.clone();
+        let wait = move || {
+            // Where it cannot be read, nobody holds its other end.
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            interrupt.ask();
+        };
+        platform::aside("input", wait).map_err(|error| HeadlessError::System(error.to_string()))
     }
 
     /// Whether somebody asked.

@@ -174,6 +174,9 @@ pub fn aside(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Resul
     spawn_blocking(name, work)
 }
 
+/// Why no other program can be started: here they can.
+pub const NO_PROGRAMS: Option<&str> = None;
+
 /// A number that tells this process from others that run.
 pub fn process() -> u32 {
     std::process::id()

@@ -110,6 +110,11 @@ pub fn data_folder() -> Option<PathBuf> {
     None
 }
 
+/// Why no other program can be started.
+pub const NO_PROGRAMS: Option<&str> = Some(
+    "A page cannot start other programs: sweeps are of the desktop's lab, and of the command line (great-lab compare … --vary).",
+);
+
 /// Why no runs are kept.
 pub const NO_RUNS: &str = "A page keeps no runs yet; the program does.";
 

@@ -9,6 +9,7 @@ use web_time::Duration;
 
 use super::bundle::{self, Bundle};
 use super::checkpoints::{self, Kept};
+use super::comparison::{self, Comparison, PLAN_FILE};
 use super::label::{Label, LabelError};
 use super::library::{Found, Library};
 use super::recording::{self, Replay};
@@ -51,6 +52,8 @@ pub enum Ask {
     Undelete(String),
     /// Its recording, to be shown, or drawn beside another.
     Open(Source, bool),
+    /// How far the comparison in that folder is, and what it has measured.
+    Compare(PathBuf),
     /// What a copy of the run in that folder goes on with, from its checkpoint of that file's name.
     GoOn(PathBuf, String),
     /// A bundle of it.
@@ -68,6 +71,8 @@ pub struct Entry {
     pub summary: Result<Summary, String>,
     /// Who writes it at the moment.
     pub holder: Option<String>,
+    /// What it is in a few words, where it is no run but a comparison of several.
+    pub comparison: Option<String>,
 }
 
 /// A run whose charts can be drawn.
@@ -111,6 +116,8 @@ pub enum Answer {
     Restored(String),
     /// A run, to be shown.
     Opened(Box<Opened>),
+    /// A comparison of several runs as it is at the moment, or why it cannot be shown; and whether it was to be opened.
+    Compared(Result<Box<Comparison>, String>, bool),
     /// A run that cannot be shown, and why.
     Unopened(Source, String),
     /// What a copy of a run goes on with.
@@ -215,6 +222,7 @@ impl Work {
             .map(|found| Entry {
                 summary: self.library.summary(&found.id),
                 holder: self.library.holder(&found.id),
+                comparison: self.library.comparison(&found.id),
                 found,
             })
             .collect();
@@ -240,9 +248,13 @@ impl Work {
             }),
             Ask::Delete(id) => self.library.delete(&id).map(|there| Answer::Deleted(id, there)).map_err(said),
             Ask::Undelete(id) => self.library.undelete(&id).map(Answer::Restored).map_err(said),
-            Ask::Open(source, is_beside) => Ok(match open(&self.library, &source) {
-                Ok(opened) => Answer::Opened(Box::new(Opened { is_beside, ..opened })),
-                Err(why) => Answer::Unopened(source, why),
+            Ask::Compare(folder) => Ok(Answer::Compared(compared(&folder), false)),
+            Ask::Open(source, is_beside) => Ok(match comparison_at(&self.library, &source) {
+                Some(folder) => Answer::Compared(compared(&folder), true),
+                None => match open(&self.library, &source) {
+                    Ok(opened) => Answer::Opened(Box::new(Opened { is_beside, ..opened })),
+                    Err(why) => Answer::Unopened(source, why),
+                },
             }),
             Ask::GoOn(folder, file) => left(folder, &file).map(|left| Answer::Left(Box::new(left))),
             Ask::Share(id) => {
@@ -300,6 +312,21 @@ pub fn open(library: &Library, source: &Source) -> Result<Opened, String> {
         }
         Source::Bundle(name, bytes) => open_bundle(name, Cursor::new(bytes)),
     }
+}
+
+/// The folder of the comparison that is to be opened, if it is one.
+fn comparison_at(library: &Library, source: &Source) -> Option<PathBuf> {
+    let folder = match source {
+        Source::Kept(id) => library.folder(id),
+        Source::Path(path) if path.ends_with(PLAN_FILE) => path.parent()?.to_owned(),
+        Source::Path(path) => path.clone(),
+        Source::Bundle(..) => return None,
+    };
+    comparison::is_in(&folder).then_some(folder)
+}
+
+fn compared(folder: &Path) -> Result<Box<Comparison>, String> {
+    Comparison::read(folder).map(Box::new).map_err(|error| error.to_string())
 }
 
 /// What a copy of the run in `folder` goes on with.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use web_time::Duration;
 
 use super::bundle::{self, Bundle, BundleError};
+use super::comparison::{self, Plan};
 use super::label::{Label, LabelError};
 use super::lock::{self, Lock};
 use super::record::{RecordError, RunRecord};
@@ -15,8 +16,6 @@ use crate::platform;
 
 /// The folder of a library into which runs go that are deleted.
 const TRASH: &str = ".trash";
-/// What tells the folder of a comparison.
-const COMPARISON: &str = "compare.json";
 /// What an import is called until it is whole.
 const ARRIVING: &str = ".arriving-";
 /// Folders of one name at most.
@@ -175,6 +174,13 @@ impl Library {
     /// Why it cannot: the run is cut off, of a newer version, unreadable, or there is none.
     pub fn summary(&self, id: &str) -> Result<Summary, String> {
         summary_of(&self.folder(id))
+    }
+
+    /// What a comparison is, in a few words; none of a run.
+    pub fn comparison(&self, id: &str) -> Option<String> {
+        let plan = Plan::read(&self.folder(id)).ok()?;
+        let runs = plan.cells.len();
+        Some(format!("comparison of {runs} {}: {}", if runs == 1 { "run" } else { "runs" }, plan.title))
     }
 
     /// Who writes a run at the moment, in words.
@@ -372,7 +378,7 @@ pub fn summary_of(folder: &Path) -> Result<Summary, String> {
 fn reason(folder: &Path, error: &RecordError) -> String {
     match error {
         RecordError::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            if folder.join(COMPARISON).is_file() {
+            if comparison::is_in(folder) {
                 "a comparison of several runs, which 'great-lab compare' made".into()
             } else {
                 format!("there is no {} in it", RunRecord::FILE)

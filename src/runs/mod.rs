@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod checkpoints;
+pub mod comparison;
 pub mod keeper;
 mod label;
 pub mod librarian;

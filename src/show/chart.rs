@@ -10,7 +10,7 @@ pub struct Axis {
     pub label: String,
     /// Smallest and largest value shown.
     pub range: [f64; 2],
-    /// Values that get a line and a label.
+    /// Values that get a line and a label, of several lines where there is room for them.
     pub ticks: Vec<(f64, String)>,
 }
 

@@ -80,6 +80,44 @@ fn cut_off_or_in_parts_it_is_the_same_table() {
 }
 
 #[test]
+fn a_comparison_is_gone_on_with_by_its_folder_alone() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    data(folder);
+    let line = TINY.replace("cross-entropy,great", "cross-entropy");
+    run(&format!("{line} --out whole"), folder);
+
+    // Whoever started it goes away while the first run is trained.
+    let mut child = lab(&format!("{line} --out left --attended"), folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let input = child.stdin.take();
+    let begin = Instant::now();
+    while !folder.join("left/compare.json").exists() {
+        assert!(begin.elapsed() < Duration::from_secs(50), "it did not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(input);
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130), "it ends as by Ctrl-C");
+    assert!(!folder.join("left/table.md").exists(), "it was over before it was left");
+
+    let resumed = run("compare --resume left --device cpu", folder);
+    assert!(String::from_utf8_lossy(&resumed.stderr).contains("2 cells, "));
+    assert_eq!(read(folder.join("left/table.md")), read(folder.join("whole/table.md")));
+    for (line, expected) in
+        [("compare --resume nowhere", "compare.json"), ("compare --resume data", "compare.json")]
+    {
+        let output = lab(line, folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(expected), "{line}: {said}");
+    }
+}
+
+#[test]
 fn what_makes_no_comparison_is_refused() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();

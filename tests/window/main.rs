@@ -6,6 +6,7 @@ mod fork;
 mod past;
 mod runs;
 mod snapshots;
+mod sweep;
 
 use std::cell::RefCell;
 use std::collections::HashSet;

@@ -81,7 +81,7 @@ impl Bench {
         self.harness.query_all_by_label_contains(text).next().unwrap_or_else(|| panic!("no line {text}"))
     }
 
-    fn select(&mut self, text: &str) {
+    pub fn select(&mut self, text: &str) {
         self.line(text).click();
         self.harness.run();
     }

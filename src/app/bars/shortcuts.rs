@@ -22,6 +22,7 @@ enum Deed {
     Save,
     CopyLink,
     Runs,
+    Sweep,
     LookBack,
     Past(Move),
     Sheet,
@@ -41,6 +42,7 @@ const TABLE: &[(Key, &str, Deed, &str)] = &[
     (Key::S, "S", Deed::Save, "save a checkpoint"),
     (Key::L, "L", Deed::CopyLink, "copy a link to this run"),
     (Key::O, "O", Deed::Runs, "show or hide the runs that were kept"),
+    (Key::W, "W", Deed::Sweep, "show or hide the sweep: values of knobs, seeds"),
     (Key::T, "T", Deed::LookBack, "look at this run as it was, or as it is again"),
     (Key::Comma, ",", Deed::Past(Move::Back), "of a run as it was: a report back"),
     (Key::Period, ".", Deed::Past(Move::Forth), "a report on"),
@@ -61,7 +63,7 @@ const MOUSE: &[(&str, &str)] = &[
     ("Ctrl + scroll", "zoom a chart"),
     ("drop data", "train on it"),
     ("drop a checkpoint", "load it"),
-    ("drop a run", "look at it"),
+    ("drop a run or a comparison", "look at it"),
 ];
 
 /// Does what keys ask for. Before any widget sees them: Space must not also press a focused button.
@@ -92,6 +94,7 @@ pub fn handle(ctx: &Context, scope: &mut Scope<'_>, board: &mut Board, sheet: &m
             Deed::Save => scope.controls.save(),
             Deed::CopyLink => toolbar::copy_link(ctx, scope),
             Deed::Runs => board.toggle(panes::RUNS),
+            Deed::Sweep => board.toggle(panes::SWEEP),
             Deed::LookBack => scope.shelf.look_back(scope.history),
             Deed::Past(to) => scope.shelf.shown.iter_mut().for_each(|kept| kept.go(*to)),
             Deed::Sheet => *sheet = !*sheet,

@@ -22,6 +22,8 @@ pub struct Wanted {
     pub arrange: bool,
     /// Show or hide the runs that were kept.
     pub runs: bool,
+    /// Show or hide the sweep.
+    pub sweep: bool,
 }
 
 /// Draws the top line.
@@ -89,6 +91,9 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         }
         let runs = ui.add(egui::Button::new("Runs").shortcut_text("O"));
         wanted.runs |= runs.on_hover_text("The runs that were kept, by name, knob or figure").clicked();
+        let sweep = ui.add(egui::Button::new("Sweep").shortcut_text("W"));
+        wanted.sweep |=
+            sweep.on_hover_text("Several runs, one after the other: values of knobs, seeds").clicked();
         let about = "Data, network, seed and every knob that differs from its default";
         let copy = ui.add(egui::Button::new("Copy link").shortcut_text("L"));
         if copy.on_hover_text(about).clicked() {

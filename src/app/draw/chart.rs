@@ -5,12 +5,12 @@ use egui_plot::{
     AxisHints, FilledArea, GridMark, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotUi, Points,
 };
 
-use crate::app::draw::theme::{Palette, tiny};
+use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::draw::thin;
 use crate::config::TargetKind;
 use crate::show::number::{short, whole_percent};
 use crate::show::palette::Role;
-use crate::show::{Mark, Shape};
+use crate::show::{Axis, Chart, Mark, Shape};
 
 /// A chart with these axis labels, filling what room there is.
 pub fn chart<'a>(id: &str, palette: &Palette, x: AxisHints<'a>, y: AxisHints<'a>) -> Plot<'a> {
@@ -104,6 +104,40 @@ const fn dot(role: Role) -> MarkerShape {
         Role::Attack(_, TargetKind::LeastLikely, _) => MarkerShape::Diamond,
         _ => MarkerShape::Circle,
     }
+}
+
+/// A chart as it is printed too, with its own title and ticks; hovering a line tells its name.
+pub fn printed(ui: &mut Ui, id: &str, palette: &Palette, chart: &Chart) {
+    ui.label(RichText::new(&chart.title).font(small()).strong().color(palette.text))
+        .on_hover_text(&chart.note);
+    let tick = |axis: &Axis| {
+        let ticks = axis.ticks.clone();
+        move |value: f64| {
+            let near = ticks.iter().find(|(at, _)| (at - value).abs() < 1e-9);
+            near.map_or_else(String::new, |(_, text)| text.clone())
+        }
+    };
+    let spacer = |axis: &Axis| {
+        let values: Vec<f64> = axis.ticks.iter().map(|(value, _)| *value).collect();
+        let apart = values.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);
+        marks(values, if apart.is_finite() { apart } else { 1.0 })
+    };
+    let (x, y) =
+        (x_axis(palette, &chart.x.label, tick(&chart.x)), y_axis(palette, &chart.y.label, tick(&chart.y)));
+    self::chart(id, palette, x, y)
+        .x_grid_spacer(spacer(&chart.x))
+        .y_grid_spacer(spacer(&chart.y))
+        .include_x(chart.x.range[0])
+        .include_x(chart.x.range[1])
+        .include_y(chart.y.range[0])
+        .include_y(chart.y.range[1])
+        .label_formatter(|position| match position {
+            HoverPosition::NearDataPoint { plot_name, .. } if !plot_name.is_empty() => {
+                Some((*plot_name).to_owned())
+            }
+            _ => None,
+        })
+        .show(ui, |plot| marks_ui(plot, palette, chart.marks.clone()));
 }
 
 /// What hovering a line says: its name and the point.

@@ -6,6 +6,7 @@ use egui::Context;
 use web_time::{Duration, Instant};
 
 use super::Lab;
+use crate::app::panes;
 use crate::app::run::going_on::GoingOn;
 use crate::app::run::history::Consequence;
 use crate::app::run::pair;
@@ -14,7 +15,7 @@ use crate::platform::{self, FileAnswer};
 use crate::protocol::{Activity, Command, Event, Failure, RunInfo};
 use crate::runs::bundle::EXTENSION;
 use crate::runs::librarian::{Ask, Left, Source};
-use crate::runs::recording;
+use crate::runs::{comparison, recording};
 
 /// Time between two checkpoints of a run, to be kept with it, while it rests; while it goes on the trainer takes them.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(3);
@@ -96,8 +97,12 @@ impl Lab {
                 News::Left(left) => self.go_on_from(*left),
             }
         }
+        self.sweep.advance(&mut self.shelf);
         if std::mem::take(&mut self.shelf.has_opened) {
             self.board.restore();
+        }
+        if std::mem::take(&mut self.sweep.has_opened) {
+            self.board.enlarge(panes::SWEEP);
         }
         // Of two runs each tells its own.
         if self.pair.is_some() {
@@ -134,7 +139,7 @@ impl Lab {
                     }
                 }
                 FileAnswer::Opened(_, bytes) => self.controls.send(Command::Load(bytes)),
-                FileAnswer::Folder(folder) if Path::new(&folder).join(recording::FILE).is_file() => {
+                FileAnswer::Folder(folder) if is_shown(Path::new(&folder)) => {
                     self.shelf.show(Source::Path(folder.into()));
                 }
                 FileAnswer::Folder(folder) => self.controls.open_data(folder),
@@ -149,6 +154,11 @@ impl Lab {
             }
         }
     }
+}
+
+/// Whether a folder is that of a run or of a comparison, and no data.
+fn is_shown(folder: &Path) -> bool {
+    folder.join(recording::FILE).is_file() || comparison::is_in(folder)
 }
 
 /// Whether a run is a copy of one that was kept.

@@ -13,10 +13,12 @@ mod robustness;
 mod runs;
 mod samples;
 mod saturation;
+mod sweep;
 mod tasks;
 
 pub use fork::NAME as FORK;
 pub use runs::NAME as RUNS;
+pub use sweep::NAME as SWEEP;
 
 use crate::app::pane::Pane;
 
@@ -35,5 +37,6 @@ pub fn all() -> Vec<Box<dyn Pane>> {
         Box::<samples::SamplesPane>::default(),
         Box::<tasks::TasksPane>::default(),
         Box::<runs::RunsPane>::default(),
+        Box::<sweep::SweepPane>::default(),
     ]
 }

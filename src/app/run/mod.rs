@@ -11,3 +11,4 @@ pub mod reel;
 pub mod script;
 pub mod series;
 pub mod shelf;
+pub mod sweep;

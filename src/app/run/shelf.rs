@@ -13,6 +13,7 @@ use crate::app::run::reel::Reel;
 use crate::platform;
 use crate::protocol::{Event, RunId, RunInfo};
 use crate::runs::checkpoints;
+use crate::runs::comparison::Comparison;
 use crate::runs::keeper::{Keeper, Said};
 use crate::runs::librarian::{self, Answer, Ask, Entry, Left, Librarian, Opened, Source};
 use crate::runs::recording::Memory;
@@ -38,12 +39,19 @@ pub struct Row {
     pub summary: Option<Result<Summary, String>>,
     /// Who writes it at the moment.
     pub holder: Option<String>,
+    /// What it is, where it is no run but a comparison of several.
+    pub comparison: Option<String>,
 }
 
 impl Row {
     /// What is known of it.
     pub fn known(&self) -> Option<&Summary> {
         self.summary.as_ref()?.as_ref().ok()
+    }
+
+    /// Whether there is something to show of it.
+    pub fn can_be_opened(&self) -> bool {
+        self.known().is_some() || self.comparison.is_some()
     }
 
     /// What it is called.
@@ -159,6 +167,8 @@ pub struct Shelf {
     pub checkpointed: u64,
     /// Runs whose curves are drawn beside, in the order in which they were ticked.
     pub beside: Vec<Kept>,
+    /// A comparison that was asked for, or why it cannot be shown; and whether it was to be opened.
+    pub compared: Option<(Result<Comparison, String>, bool)>,
     /// The run that is shown in place of the present one.
     pub shown: Option<Kept>,
     /// Whether it has come since the window asked last.
@@ -430,7 +440,7 @@ impl Shelf {
                     .into_iter()
                     .map(|found| match known.remove(&found.id) {
                         Some(row) => row,
-                        None => Row { id: found.id, summary: None, holder: None },
+                        None => Row { id: found.id, summary: None, holder: None, comparison: None },
                     })
                     .collect();
                 (self.is_listed, self.version) = (true, self.version + 1);
@@ -454,6 +464,11 @@ impl Shelf {
                 self.opened(*opened);
                 None
             }
+            Answer::Compared(Err(why), true) => Some(trouble(&why)),
+            Answer::Compared(found, is_opened) => {
+                self.compared = Some((found.map(|found| *found), is_opened));
+                None
+            }
             Answer::Unopened(source, why) => {
                 if let Source::Kept(id) = source {
                     self.tick(&id, false);
@@ -475,8 +490,8 @@ impl Shelf {
         let mut entries: HashMap<String, Entry> =
             entries.into_iter().map(|entry| (entry.found.id.clone(), entry)).collect();
         for row in &mut self.rows {
-            if let Some(Entry { summary, holder, .. }) = entries.remove(&row.id) {
-                (row.summary, row.holder) = (Some(summary), holder);
+            if let Some(Entry { summary, holder, comparison, .. }) = entries.remove(&row.id) {
+                (row.summary, row.holder, row.comparison) = (Some(summary), holder, comparison);
             }
         }
         self.version += 1;

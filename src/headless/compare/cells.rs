@@ -11,11 +11,12 @@ use crate::runs::record::Ended;
 use crate::show::number::seconds;
 use crate::train::places;
 
-use super::outcome::{evaluated, finished, headline, whole};
-use super::plan::{Cell, Evaluating, PLAN_FILE, Plan};
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::{Interrupt, is_interruption};
 use crate::headless::progress::Progress;
+use crate::runs::comparison::outcome::{evaluated, finished, headline, whole};
+use crate::runs::comparison::progress::{LOG_FILE, last_step};
+use crate::runs::comparison::{Cell, Evaluating, PLAN_FILE, Plan};
 use crate::runs::rescue::write_anew;
 use crate::runs::run_folder::make_folder;
 use crate::runs::write::FolderError;
@@ -56,8 +57,6 @@ impl FromStr for Part {
     }
 }
 
-/// What a run says, in its folder.
-const LOG_FILE: &str = "log.txt";
 /// Time between two looks at whether a run has ended, and between two at what it says.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 const BETWEEN_READS: Duration = Duration::from_secs(1);
@@ -277,15 +276,6 @@ impl Workshop<'_> {
     }
 }
 
-/// The last line of a log that tells a step, and the share of the run that it stands for.
-fn last_step(log: &str) -> Option<(f64, &str)> {
-    log.lines().rev().find_map(|line| {
-        let (done, all) = line.strip_prefix("step ")?.split_once(' ')?.0.split_once('/')?;
-        let (done, all): (f64, f64) = (done.parse().ok()?, all.parse().ok()?);
-        (all > 0.0).then_some((done / all, line))
-    })
-}
-
 /// Why a run ended, by its log: the error that it ended with, or else how the system says that it ended.
 fn last_words(log: &str, status: &str) -> String {
     let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
@@ -312,12 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_tells_how_far_a_run_is_and_why_it_ended() {
-        let log = "great on x · 40 steps\nstep 10/40 · 2.0 steps/s\nstep 30/40 · 1.9 steps/s\nattacking held-out images: 0 %\n";
-        assert_eq!(last_step(log), Some((0.75, "step 30/40 · 1.9 steps/s")));
-        for nothing in ["", "step \n", "step x/40 · ", "step 1/0 · ", "teacher, step 3/4"] {
-            assert_eq!(last_step(nothing), None, "{nothing}");
-        }
+    fn a_log_tells_why_a_run_ended() {
         assert_eq!(last_words("step 1/2 · x\nerror: no data\n\n", "exit status: 2"), "no data");
         assert_eq!(
             last_words("step 1/2 · x\n", "signal: 9 (SIGKILL)"),

@@ -1,16 +1,11 @@
 //! `great-lab compare`: methods against each other from paired seeds, each cell a run of its own, and their results.
 
 mod cells;
-mod metrics;
 mod options;
-mod outcome;
 mod paper;
 mod pictures;
 mod plan;
-mod published;
 mod runner;
-mod statistics;
-mod table;
 mod vary;
 
 use std::path::PathBuf;
@@ -25,9 +20,10 @@ use crate::data::solids;
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Completed;
 use crate::headless::options::{RunOptions, Shortcut, refuse_unused};
-use options::{SEEDS, SharedOptions};
+use crate::runs::comparison::Plan;
+use cells::Part;
+use options::{Running, SEEDS, SharedOptions};
 pub use paper::PaperOptions;
-use plan::Plan;
 use runner::{merge, run_plan};
 use vary::refuse_twice;
 
@@ -41,6 +37,18 @@ pub struct CompareOptions {
     /// Put the results of these folders together, as they are: of one comparison, run in parts
     #[arg(long, value_name = "DIR", num_args = 1..)]
     pub merge: Vec<PathBuf>,
+    /// Go on with the comparison in this folder, whoever began it
+    #[arg(long, value_name = "DIR", conflicts_with = "merge")]
+    pub resume: Option<PathBuf>,
+    /// Of --resume: where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
+    #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
+    pub device: String,
+    /// Of --resume: print nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Of --resume: end when standard input does, for a program that starts this one
+    #[arg(long, hide = true)]
+    pub attended: bool,
 }
 
 /// What can be compared.
@@ -120,7 +128,13 @@ pub fn compare(options: CompareOptions) -> Result<Completed, HeadlessError> {
         Some(Compared::Distillation(options)) => distillation(*options),
         Some(Compared::Multitask(options)) => multitask(*options),
         Some(Compared::Paper(options)) => paper::paper(*options),
-        None => merge(&options.merge),
+        None => match options.resume {
+            Some(out) => {
+                let CompareOptions { device, quiet, attended, .. } = options;
+                run_plan(Plan::read(&out)?, &Running { out, part: Part::ALL, device, quiet, attended })
+            }
+            None => merge(&options.merge),
+        },
     }
 }
 

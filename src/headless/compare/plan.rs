@@ -1,73 +1,15 @@
-//! What a comparison consists of: its cells, each with the whole configuration of its run.
+//! Comparisons as commands say them, and the folder that one claims.
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use crate::config::{
-    Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, Stream, TRAIN_TEACHER, TaskSet,
+    Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, Stream, TRAIN_TEACHER,
 };
-
-use super::metrics::{self, Metric};
-use super::published::{self, PaperTable};
 use crate::headless::error::HeadlessError;
-use crate::platform::text;
-use crate::protocol::Places;
+use crate::runs::comparison::{Cell, PLAN_FILE, Plan, in_order};
 use crate::runs::run_folder::{RunFolder, make_folder, try_folder};
 use crate::runs::write::write_whole;
 use crate::train::places;
-
-/// The plan of a comparison in its folder.
-pub const PLAN_FILE: &str = "compare.json";
-
-/// What a table of tasks needs said.
-const ERRORS: &str = "Tasks: on all held-out images after the last step; the balanced error is the mean over the classes. Δm: how each figure of each task differs from that of its own network, learned alone (single-task) from the same seed, in percent, in the two published conventions, whose signs are opposite: the mean loss over all figures, and the mean over the tasks of the mean gain of a task's figures. Every run's run.json has all figures.";
-
-/// A comparison.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
-    /// What is compared, in words.
-    pub title: String,
-    /// The runs that others need, by name: `teacher-seed1`.
-    pub teachers: Vec<Cell>,
-    /// The runs that are compared.
-    pub cells: Vec<Cell>,
-    /// Where their data, and a teacher that was given, were found when it began.
-    #[serde(default, skip_serializing_if = "Places::is_empty")]
-    pub places: Places,
-    /// The table of the paper that it is beside, where it is one of its rows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paper: Option<PaperTable>,
-}
-
-/// A run of a comparison.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cell {
-    /// The name of its folder.
-    pub name: String,
-    /// Under what circumstances methods are compared: `5 % of the data`.
-    pub setting: String,
-    /// The method.
-    pub method: String,
-    /// The seed, which pairs it with other methods' cells.
-    pub seed: u64,
-    /// The folder of the run that it needs, where it needs one that this comparison makes.
-    pub teacher: Option<String>,
-    /// What the run is; its teacher is filled in when it begins.
-    pub config: Config,
-    /// How its network is attacked afterwards, besides what every run does at its end.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub evaluations: Vec<Evaluating>,
-}
-
-/// An evaluation of a cell's network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evaluating {
-    /// The name of its folder in the cell's.
-    pub name: String,
-    /// The flags of `great-lab evaluate`.
-    pub flags: Vec<String>,
-}
 
 impl Plan {
     /// Every method at every fraction with every seed; all else as `base` says.
@@ -135,54 +77,6 @@ impl Plan {
         Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup), paper: None }
     }
 
-    /// What each run that is compared is.
-    pub fn configs(&self) -> Vec<&Config> {
-        self.cells.iter().map(|cell| &cell.config).collect()
-    }
-
-    /// What is trained: that of every cell.
-    pub fn scenario(&self) -> ScenarioKind {
-        self.cells.first().map_or(ScenarioKind::Defense, |cell| cell.config.setup.scenario)
-    }
-
-    /// What is measured of every cell.
-    pub fn metrics(&self) -> &'static [Metric] {
-        if self.paper.is_some() {
-            return &metrics::PAPER;
-        }
-        let tasks = self.cells.first().map_or(TaskSet::Pictures, |cell| cell.config.setup.tasks);
-        metrics::metrics(self.scenario(), tasks)
-    }
-
-    /// The place of the metric by which methods are held against the first, among [`Self::metrics`].
-    pub fn headline(&self) -> usize {
-        if self.paper.is_some() { metrics::PAPER_HEADLINE } else { 0 }
-    }
-
-    /// What a reader of the table must know of its metrics.
-    pub fn note(&self) -> String {
-        let epsilon = self.cells.first().map_or("0".into(), |cell| cell.config.hyper.epsilon_in_words());
-        if let Some(table) = self.paper {
-            return published::note(table, &epsilon);
-        }
-        let (chance, rest) = match self.scenario() {
-            ScenarioKind::Defense => ("chance is one class of all", None),
-            ScenarioKind::Distillation => ("chance is 50 %", None),
-            ScenarioKind::Multitask => ("chance is one task of all", Some(ERRORS)),
-        };
-        let attacks = format!("Attacks: untargeted, L∞, at ε = {epsilon}, on all held-out images.");
-        format!(
-            "Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report; {chance}. {}",
-            rest.unwrap_or(&attacks)
-        )
-    }
-
-    /// Whether `other` compares the same, wherever its data lie.
-    pub fn is_same(&self, other: &Self) -> bool {
-        let anywhere = |plan: &Self| Self { places: Places::default(), ..plan.clone() };
-        anywhere(self) == anywhere(other)
-    }
-
     /// Makes `out` the folder of this comparison, or finds that it is; the plan, with the data where they were when it
     /// began.
     ///
@@ -227,37 +121,6 @@ impl Plan {
         make_folder(out)?;
         Ok(write_whole(&out.join(PLAN_FILE), self.json().as_bytes())?)
     }
-
-    fn json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("plain data always becomes JSON")
-    }
-
-    /// The plan of the comparison in `folder`.
-    ///
-    /// # Errors
-    /// Where there is none, or it cannot be read.
-    pub fn read(folder: &Path) -> Result<Self, HeadlessError> {
-        let path = folder.join(PLAN_FILE);
-        let bytes = std::fs::read(&path)
-            .map_err(|source| HeadlessError::Unreadable { path: path.clone(), source })?;
-        let malformed = |problem: String| HeadlessError::Malformed {
-            path: path.clone(),
-            expected: "the plan of a comparison",
-            problem,
-        };
-        let text = text::decode(&bytes).map_err(|at| malformed(format!("byte {at} is no text in UTF-8")))?;
-        serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))
-    }
-
-    /// What the methods are compared under, in order.
-    pub fn settings(&self) -> Vec<&str> {
-        in_order(self.cells.iter().map(|cell| cell.setting.as_str()))
-    }
-
-    /// The methods, in order.
-    pub fn methods(&self) -> Vec<&str> {
-        in_order(self.cells.iter().map(|cell| cell.method.as_str()))
-    }
 }
 
 /// A cell for each method, as `choose` writes it into a setup, with every seed.
@@ -286,17 +149,6 @@ fn paired<M: Copy + PartialEq + std::fmt::Display>(
         }
     }
     cells
-}
-
-/// Each once, where it first comes.
-pub fn in_order<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
-    let mut known = Vec::new();
-    for one in all {
-        if !known.contains(&one) {
-            known.push(one);
-        }
-    }
-    known
 }
 
 /// Whether nothing is in `folder` but plans that other processes have not finished writing.
@@ -345,6 +197,7 @@ fn teacher(base: &Config, seed: u64) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Places;
 
     fn plan(fractions: &[f64]) -> Plan {
         let methods =

@@ -4,22 +4,25 @@ use std::path::{Path, PathBuf};
 
 use super::cells::Workshop;
 use super::options::Running;
-use super::plan::{self, PLAN_FILE, Plan};
-use super::{outcome, pictures, table};
+use super::pictures;
 use crate::config::TargetKind;
 use crate::headless::error::HeadlessError;
 use crate::headless::files::charts;
 use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::print::{print, say};
 use crate::headless::progress::Progress;
+use crate::runs::comparison::{Cell, PLAN_FILE, Plan, charts as drawn, outcome, table};
 use crate::runs::record::Ended;
 use crate::runs::rescue::Rescue;
 
 /// Runs what is missing of this part of `plan`, and publishes the results of the whole where it is complete.
 pub fn run_plan(plan: Plan, running: &Running) -> Result<Completed, HeadlessError> {
-    let Running { out, part, device, quiet } = running;
+    let Running { out, part, device, quiet, attended } = running;
     let plan = &plan.claim(out)?;
     let interrupt = Interrupt::listen(|| {})?;
+    if *attended {
+        interrupt.ask_when_input_ends()?;
+    }
     let progress = Progress::of_runs(*quiet);
     let mut workshop = Workshop { folder: out, device, interrupt: &interrupt, progress };
     let ran = workshop.run(plan, *part);
@@ -33,7 +36,7 @@ pub fn run_plan(plan: Plan, running: &Running) -> Result<Completed, HeadlessErro
         return Ok(interrupt.completed(Ended::Interrupted));
     }
     let results = outcome::read(plan, &[out.as_path()])?;
-    let is_missing = |cell: &&plan::Cell| results.missing.contains(&cell.name);
+    let is_missing = |cell: &&Cell| results.missing.contains(&cell.name);
     if let Some(gone) = part.cells(plan).find(is_missing) {
         let said = "it was finished, and its folder is gone".into();
         return Err(HeadlessError::Cell { name: gone.name.clone(), said });
@@ -91,12 +94,17 @@ fn publish(plan: &Plan, results: &outcome::Results, folders: &[&Path]) -> Result
     ] {
         rescue.keep(&out.join(name), bytes);
     }
-    if let Some(chart) = pictures::pareto(plan, results) {
+    if let Some(chart) = drawn::pareto(plan, results) {
         rescue.keep(&out.join("pareto.png"), &charts::png(&chart)?);
+    }
+    if !drawn::varied(&plan.methods()).is_empty()
+        && let Some(chart) = drawn::parallel(plan, results)
+    {
+        rescue.keep(&out.join("parallel.png"), &charts::png(&chart)?);
     }
     if plan.paper.is_some() {
         for target in TargetKind::ALL {
-            let (name, chart) = pictures::figure(plan, results, *target);
+            let (name, chart) = drawn::figure(plan, results, *target);
             rescue.keep(&out.join(name), &charts::png(&chart)?);
         }
         match pictures::sheet(plan, folders) {

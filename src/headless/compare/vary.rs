@@ -2,27 +2,13 @@
 
 use std::str::FromStr;
 
-use super::plan::{Cell, Plan, in_order};
 use crate::config::{Config, Knob};
 use crate::headless::error::HeadlessError;
 use crate::headless::options::Given;
+use crate::runs::comparison::{Cell, Plan, in_order, said_elsewhere};
 
 /// Cells of a comparison at most: what is more was hardly meant.
 const MOST_CELLS: usize = 10_000;
-
-/// Knobs that are not gone through, and who says instead what they are.
-const ELSEWHERE: [(&str, &str); 10] = [
-    ("scenario", "the command says it"),
-    ("mode", "--modes, or --rows, say it"),
-    ("method", "--methods say it"),
-    ("multitask_method", "--methods say it"),
-    ("fraction", "--fractions say it"),
-    ("seed", "--seeds says how many"),
-    ("data", "a comparison is of one data set"),
-    ("tasks", "a comparison is of one set of tasks"),
-    ("teacher", "a comparison is of one teacher a seed"),
-    ("epsilon_scale", "a comparison attacks on one scale"),
-];
 
 /// A knob and the values that it takes in turn.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,12 +32,8 @@ impl FromStr for Varied {
             None => (None, names.trim()),
         };
         let knob = Knob::find(name).map_err(|error| error.to_string())?;
-        let elsewhere = ELSEWHERE.iter().find(|(name, _)| *name == knob.name);
-        if let Some((name, who)) = elsewhere {
-            return Err(format!("{name} is not varied: {who}"));
-        }
-        if knob.name.starts_with("teacher_") {
-            return Err(format!("{} is not varied: a comparison is of one teacher a seed", knob.name));
+        if let Some(who) = said_elsewhere(knob.name) {
+            return Err(format!("{} is not varied: {who}", knob.name));
         }
         let written = values.split(',').map(|value| {
             let mut config = Config::default();
@@ -187,21 +169,11 @@ fn variant(cell: &Cell, words: &str, config: Config) -> Cell {
     Cell { name: cell.name.clone() + &suffix, method: cell.method.clone() + words, config, ..cell.clone() }
 }
 
-/// The method of which a variant is one: `great` of `great alpha=0.1`.
-pub fn family(method: &str) -> &str {
-    method.split(' ').next().unwrap_or(method)
-}
-
-/// Whether all that was varied of one method has the same value in another: `single-task width=2` beside
-/// `great width=2 alpha=0.1`.
-pub fn is_beside(one: &str, other: &str) -> bool {
-    one.split(' ').skip(1).all(|word| other.split(' ').skip(1).any(|own| own == word))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{DistillationMethod, Mode, ScenarioKind};
+    use crate::runs::comparison::family;
 
     fn varied(texts: &[&str]) -> Vec<Varied> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -308,18 +280,6 @@ mod tests {
         let (_, given) = options.base().unwrap();
         let error = refuse_twice(&varied(&["alpha=1"]), &given).unwrap_err().to_string();
         assert!(error.contains("--vary alpha=1") && error.contains("--set alpha=0.5"), "{error}");
-    }
-
-    #[test]
-    fn a_task_alone_is_held_against_what_has_its_knobs() {
-        for (one, other, expected) in [
-            ("single-task", "great alpha=1", true),
-            ("single-task width=2", "great width=2 alpha=1", true),
-            ("single-task width=2", "great width=0.5 alpha=1", false),
-            ("single-task width=2", "great", false),
-        ] {
-            assert_eq!(is_beside(one, other), expected, "{one}, {other}");
-        }
     }
 
     #[test]

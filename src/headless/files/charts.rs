@@ -59,7 +59,7 @@ impl Ranged for Scale<'_> {
 impl ValueFormatter<f64> for Scale<'_> {
     fn format_ext(&self, value: &f64) -> String {
         let tick = self.0.ticks.iter().find(|(tick, _)| tick == value);
-        tick.map(|(_, text)| text.clone()).unwrap_or_default()
+        tick.map(|(_, text)| text.replace('\n', ": ")).unwrap_or_default()
     }
 }
 

@@ -117,10 +117,11 @@ fn line_ui(
         Some(Err(why)) => {
             let all = cells(line);
             text_ui(ui, all[0].1, &row.id, palette.weak, false);
-            // A run that somebody has just begun has nothing in it yet.
-            let (why, color) = match row.holder {
-                Some(_) => (BEGUN, palette.weak),
-                None => (&**why, palette.bad),
+            let (why, color) = match (&row.comparison, &row.holder) {
+                (Some(comparison), _) => (&**comparison, palette.text),
+                // A run that somebody has just begun has nothing in it yet.
+                (None, Some(_)) => (BEGUN, palette.weak),
+                (None, None) => (&**why, palette.bad),
             };
             text_ui(ui, all[1].1.with_max_x(line.right() - 4.0), why, color, false);
         }
@@ -141,7 +142,7 @@ fn line_ui(
             }
         }
     }
-    if response.double_clicked() && row.known().is_some() {
+    if response.double_clicked() && row.can_be_opened() {
         did = Some(Did::Open);
     } else if response.clicked() && did.is_none() {
         did = Some(Did::Select);
@@ -160,7 +161,7 @@ fn hover_ui(response: Response, row: &Row, is_present: bool, now: u64) {
         ui.label(RichText::new(row.name()).strong());
         match &row.summary {
             None => drop(ui.label("Being read.")),
-            Some(Err(why)) => drop(ui.label(why)),
+            Some(Err(why)) => drop(ui.label(row.comparison.as_ref().unwrap_or(why))),
             Some(Ok(summary)) => {
                 for field in
                     [Field::Mode, Field::Data, Field::Differs, Field::Steps, Field::When, Field::Tags]
@@ -181,8 +182,11 @@ fn hover_ui(response: Response, row: &Row, is_present: bool, now: u64) {
 fn said(row: &Row, now: u64) -> String {
     match &row.summary {
         None => format!("{}, being read", row.id),
-        Some(Err(_)) if row.holder.is_some() => format!("{}, {BEGUN}", row.id),
-        Some(Err(why)) => format!("{}, {why}", row.id),
+        Some(Err(why)) => match (&row.comparison, &row.holder) {
+            (Some(comparison), _) => format!("{}, {comparison}", row.id),
+            (None, Some(_)) => format!("{}, {BEGUN}", row.id),
+            (None, None) => format!("{}, {why}", row.id),
+        },
         Some(Ok(summary)) => {
             let texts = Field::ALL.map(|field| field.text(row, summary, now));
             texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ")

@@ -8,7 +8,7 @@ use super::versus;
 use crate::app::draw::chart;
 use crate::app::draw::theme::{small, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
-use crate::app::run::shelf::{MOST_TICKED, Shelf};
+use crate::app::run::shelf::{MOST_TICKED, Row, Shelf};
 use crate::config::ScenarioKind;
 use crate::platform;
 use crate::runs::bundle::EXTENSION;
@@ -178,10 +178,11 @@ impl RunsPane {
         ui.add(field.align(egui::Align2::LEFT_CENTER).desired_width(190.0));
         let row = self.selected.as_ref().and_then(|id| scope.shelf.rows.iter().find(|row| row.id == *id));
         let (is_there, is_known) = (row.is_some(), row.is_some_and(|row| row.known().is_some()));
+        let can_be_opened = row.is_some_and(Row::can_be_opened);
         let is_pinned = row.and_then(|row| row.known()).is_some_and(|summary| summary.label.pinned);
         let is_held = row.is_some_and(|row| row.holder.is_some());
         let id = self.selected.clone().unwrap_or_default();
-        if press(ui, "Open", is_known, "Show its charts in place of the present run's (double-click)") {
+        if press(ui, "Open", can_be_opened, "Show its charts in place of the present run's (double-click)") {
             scope.shelf.show(Source::Kept(id.clone()));
         }
         if press(ui, "Rename", is_known, "Give the selected run a name") {

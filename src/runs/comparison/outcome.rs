@@ -7,13 +7,11 @@ use crate::config::MultitaskMethod;
 use crate::runs::record::{EvaluationRecord, RecordError, RunRecord};
 
 use super::metrics::Runs;
-use super::plan::{Cell, Evaluating, Plan};
-use super::vary::{family, is_beside};
-use crate::headless::error::HeadlessError;
+use super::plan::{Cell, Evaluating, Plan, family, is_beside};
 use crate::show::number::percent;
 
 /// What was read of a comparison.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Results {
     /// Figures by cell.
     figures: HashMap<String, Vec<Option<f64>>>,
@@ -48,7 +46,7 @@ impl Results {
 ///
 /// # Errors
 /// The record of a later version.
-pub fn read(plan: &Plan, folders: &[&Path]) -> Result<Results, HeadlessError> {
+pub fn read(plan: &Plan, folders: &[&Path]) -> Result<Results, RecordError> {
     let find =
         |name: &str| folders.iter().find_map(|folder| finished(&folder.join(name)).transpose()).transpose();
     let mut results = Results::default();
@@ -89,7 +87,7 @@ type Whole = (RunRecord, Vec<(String, EvaluationRecord)>);
 ///
 /// # Errors
 /// A record of a later version.
-pub fn whole(cell: &Cell, folder: &Path) -> Result<Option<Whole>, HeadlessError> {
+pub fn whole(cell: &Cell, folder: &Path) -> Result<Option<Whole>, RecordError> {
     let folder = folder.join(&cell.name);
     let Some(record) = finished(&folder)? else { return Ok(None) };
     let evaluations = cell.evaluations.iter().map(|Evaluating { name, .. }| {
@@ -128,12 +126,12 @@ pub fn finished(folder: &Path) -> Result<Option<RunRecord>, RecordError> {
 ///
 /// # Errors
 /// Where its record cannot be read or has none.
-pub fn headline(folder: &Path) -> Result<String, HeadlessError> {
+pub fn headline(folder: &Path) -> Result<String, RecordError> {
     let record = RunRecord::read(folder)?;
     match (record.figure("class", "error"), record.accuracy()) {
         (Some(error), _) => Ok(format!("class error {}", percent(error))),
         (None, Some(accuracy)) => Ok(format!("accuracy {}", percent(accuracy))),
-        (None, None) => Err(HeadlessError::Malformed {
+        (None, None) => Err(RecordError::Malformed {
             path: folder.join(RunRecord::FILE),
             expected: "the record of a finished run",
             problem: "it has no accuracy".into(),

@@ -80,21 +80,9 @@ pub fn markdown(plan: &Plan, results: &Results) -> String {
         let names: String = metrics.iter().map(|metric| format!(" {} |", metric.name)).collect();
         text += &format!("### {setting}\n\n| method | n |{names} {} − {first} (95 %) |\n", headline.name);
         text += &format!("| --- | --- |{}\n", " --- |".repeat(metrics.len() + 1));
-        let of_setting: Vec<&Row> = rows.iter().filter(|row| row.setting == setting).collect();
-        for of_method in of_setting.chunks(metrics.len()) {
-            let row = of_method[plan.headline()];
-            let figures: String = of_method
-                .iter()
-                .zip(metrics)
-                .map(|(row, metric)| {
-                    let published = plan.paper.and_then(|table| table.figure(row.method, metric.key));
-                    let published = published.map(|share| format!(" ({:.2})", 100.0 * share));
-                    let own = spread(metric, row.mean, row.deviation);
-                    format!(" {own}{} |", published.unwrap_or_default())
-                })
-                .collect();
-            let difference = if row.method == first { String::new() } else { interval(headline, row) };
-            text += &format!("| {} | {} |{figures} {difference} |\n", row.method, row.n);
+        for Line { method, n, figures, difference } in lines(plan, &rows, setting) {
+            let figures: String = figures.iter().map(|figure| format!(" {figure} |")).collect();
+            text += &format!("| {method} | {n} |{figures} {difference} |\n");
         }
         text.push('\n');
     }
@@ -107,6 +95,42 @@ pub fn markdown(plan: &Plan, results: &Results) -> String {
         text += &format!("\n{} cells are missing.\n", results.missing.len());
     }
     text
+}
+
+/// A method in the table of a setting, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Which.
+    pub method: String,
+    /// Seeds of which there are figures.
+    pub n: usize,
+    /// Mean ± standard deviation by each metric, behind which the paper's figure stands where it has one.
+    pub figures: Vec<String>,
+    /// How it differs from the first method by the headline metric, with the 95 % interval; nothing of that one itself.
+    pub difference: String,
+}
+
+/// The table of a setting, of which `rows` are.
+pub fn lines(plan: &Plan, rows: &[Row<'_>], setting: &str) -> Vec<Line> {
+    let metrics = plan.metrics();
+    let first = plan.methods().first().copied().unwrap_or_default();
+    let of_setting: Vec<&Row<'_>> = rows.iter().filter(|row| row.setting == setting).collect();
+    let line = |of_method: &[&Row<'_>]| {
+        let row = of_method[plan.headline()];
+        let figure = |(row, metric): (&&Row<'_>, &Metric)| {
+            let published = plan.paper.and_then(|table| table.figure(row.method, metric.key));
+            let published = published.map(|share| format!(" ({:.2})", 100.0 * share));
+            spread(metric, row.mean, row.deviation) + &published.unwrap_or_default()
+        };
+        let is_first = row.method == first;
+        Line {
+            method: row.method.into(),
+            n: row.n,
+            figures: of_method.iter().zip(metrics).map(figure).collect(),
+            difference: if is_first { String::new() } else { interval(&metrics[plan.headline()], row) },
+        }
+    };
+    of_setting.chunks(metrics.len()).map(line).collect()
 }
 
 /// [`rows`] as CSV.
@@ -172,6 +196,11 @@ fn scale(metric: &Metric, mean: f64) -> (f64, usize, &'static str) {
 
 /// Decimals at most.
 const MOST_DIGITS: usize = 12;
+
+/// A figure alone, as a table writes it.
+pub fn one(metric: &Metric, figure: Option<f64>) -> String {
+    spread(metric, figure, None)
+}
 
 /// Mean ± standard deviation.
 fn spread(metric: &Metric, mean: Option<f64>, deviation: Option<f64>) -> String {
