@@ -13,6 +13,7 @@ use crate::app::board::Board;
 use crate::app::draw::theme::{self, Palette};
 use crate::app::pane::{About, Scope};
 use crate::app::panes;
+use crate::app::run::along::Along;
 use crate::app::run::controls::Controls;
 use crate::app::run::export::Exports;
 use crate::app::run::going_on::GoingOn;
@@ -69,6 +70,7 @@ pub struct Lab {
     exports: Exports,
     shelf: Shelf,
     sweep: Sweep,
+    along: Along,
     /// The step and the time of the last checkpoint that was asked for to be kept with the run.
     kept: Option<(u64, Instant)>,
     options: Options,
@@ -105,6 +107,7 @@ impl Lab {
             exports: Exports::default(),
             shelf,
             sweep: Sweep::new(options.program.take()),
+            along: Along::default(),
             kept: None,
             options,
             opened: Instant::now(),
@@ -204,6 +207,7 @@ impl Lab {
             exports: &mut self.exports,
             shelf: &mut self.shelf,
             sweep: &mut self.sweep,
+            along: &mut self.along,
             is_kept: false,
             palette,
         };
@@ -262,8 +266,9 @@ impl Lab {
             Some(kept) => (&mut kept.history, &mut kept.controls, &mut none, true),
             None => (&mut self.history, &mut self.controls, &mut self.pair, false),
         };
-        let (exports, shelf, sweep) = (&mut self.exports, &mut self.shelf, &mut self.sweep);
-        let mut scope = Scope { history, controls, pair, exports, shelf, sweep, is_kept, palette };
+        let (exports, shelf) = (&mut self.exports, &mut self.shelf);
+        let (sweep, along) = (&mut self.sweep, &mut self.along);
+        let mut scope = Scope { history, controls, pair, exports, shelf, sweep, along, is_kept, palette };
         egui::CentralPanel::default().frame(frame).show(ui, |ui| self.board.ui(ui, &mut scope));
         let Some(mut kept) = shown else { return };
         std::mem::swap(&mut kept.history.baseline, &mut self.history.baseline);

@@ -15,4 +15,4 @@ pub use lab::{Lab, Options};
 pub use pane::{About, Column};
 // What tests hold against what was told.
 #[doc(hidden)]
-pub use run::{history::History, reel::Reel};
+pub use run::{along::Along, history::History, reel::Reel};

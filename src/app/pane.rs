@@ -3,6 +3,7 @@
 use egui::{Ui, Vec2, vec2};
 
 use crate::app::draw::theme::Palette;
+use crate::app::run::along::Along;
 use crate::app::run::controls::Controls;
 use crate::app::run::export::Exports;
 use crate::app::run::history::History;
@@ -81,6 +82,8 @@ pub struct Scope<'a> {
     pub shelf: &'a mut Shelf,
     /// The comparison that is carried out behind the run.
     pub sweep: &'a mut Sweep,
+    /// What runs are laid along in charts.
+    pub along: &'a mut Along,
     /// Whether `history` and `controls` are those of a run that was kept: nothing can be asked of it.
     pub is_kept: bool,
     /// The colours.

@@ -27,7 +27,7 @@ pub use device::DeviceInfo;
 pub use knob::{KnobError, Section};
 pub use knobs::Knob;
 pub use method::{DistillationMethod, Method, Mode, MultitaskMethod};
-pub use run::{Architecture, Players};
+pub use run::{Architecture, Players, steps_per_epoch};
 pub use seed::{Stream, number_of_name};
 pub use table::{Config, Hyper, KNOBS, Setup};
 pub use threat::{Occasion, Threat};

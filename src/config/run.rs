@@ -21,6 +21,12 @@ pub enum Players {
     Both,
 }
 
+/// Training steps in an epoch, a pass over `images` images: whole batches, and at least one. What is left over at the end
+/// of an epoch is left out of it, and a batch is never larger than the data.
+pub const fn steps_per_epoch(images: usize, batch_size: usize) -> u64 {
+    if images <= batch_size || batch_size == 0 { 1 } else { (images / batch_size) as u64 }
+}
+
 impl Hyper {
     /// The same with ε in pixels, at most 1, of inputs whose standard deviation is this, pixels in [0, 1]. Where it is not
     /// known, or the inputs do not vary, ε stays as it is.

@@ -21,6 +21,4 @@ pub use files::{cifar, embedded, folder, idx, names, npz, tfjs_cifar};
 pub use limits::{MAX_CLASSES, MAX_FILE_BYTES, SIZES};
 pub use load::{load, load_scenes, load_with_scenes};
 pub use locate::{find, locate};
-pub use order::{
-    BatchOrder, balanced_subset, epochs, proportional_subset, steps_per_epoch, stratified_subset,
-};
+pub use order::{BatchOrder, balanced_subset, epochs, proportional_subset, stratified_subset};

@@ -3,6 +3,8 @@
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 
+use crate::config::steps_per_epoch;
+
 /// A shuffle of the images for every epoch, cut into batches.
 ///
 /// The batch of a step follows from the number of images, the batch size and the seed alone, so a run that goes on
@@ -54,12 +56,6 @@ impl BatchOrder {
         shuffle(&mut self.order, self.seed, epoch);
         self.epoch = Some(epoch);
     }
-}
-
-/// Training steps in an epoch, a pass over `images` images: whole batches, and at least one. What is left over at the end
-/// of an epoch is left out of it, and a batch is never larger than the data.
-pub const fn steps_per_epoch(images: usize, batch_size: usize) -> u64 {
-    if images <= batch_size || batch_size == 0 { 1 } else { (images / batch_size) as u64 }
 }
 
 /// Epochs in `steps` training steps.

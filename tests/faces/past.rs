@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use great_lab::app::{History, Reel};
+use great_lab::app::{Along, History, Reel};
 use great_lab::config::{Config, DistillationMethod, Hyper, ScenarioKind};
 use great_lab::protocol::{
     Activity, Cadence, Command, Delivery, Event, Histograms, Remote, RunInfo, Samples, made_up,
@@ -88,7 +88,7 @@ fn holds(reel: &mut Reel, mut history: History, known: &[(u64, String)], steps: 
         assert_eq!(history.step(), *step);
         assert!(figures(&history) == *figures_then, "step {step}:\n{}\n{figures_then}", figures(&history));
         assert_eq!(reel.missing(), None);
-        assert_eq!(history.end(false), known.last().unwrap().0 as f64, "its charts keep their axis");
+        assert_eq!(history.end(Along::Step), known.last().unwrap().0 as f64, "its charts keep their axis");
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Where `GREAT_LAB_PICTURES` names a folder, the pictures that are checked are also written there, to be looked at.
 
+mod against;
 mod fork;
 mod past;
 mod runs;

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(50);
 const ID: &str = "great+greace-fashion-mnist-seed1";
 
 /// A library of three runs: the first is called "wider", the second has α = 0.75, the third is over after 50 steps.
-fn library(root: &Path) -> Library {
+pub fn library(root: &Path) -> Library {
     let library = Library::at(root);
     let mut keeper = Keeper::spawn(library.clone()).expect("a thread");
     for (run, steps, alpha) in [(1, 1240, 0.1), (2, 600, 0.75), (3, 50, 0.1)] {

@@ -3,8 +3,10 @@
 use egui::Color32;
 use egui_plot::{Line, LineStyle, PlotPoints, PlotUi};
 
+use crate::app::draw::reading::Reading;
 use crate::app::draw::theme::Palette;
 use crate::app::draw::thin;
+use crate::app::pane::Scope;
 use crate::app::run::history::History;
 use crate::app::run::pair::Pair;
 use crate::app::run::shelf::Kept;
@@ -66,6 +68,22 @@ pub fn other_ui<'a>(
             plot.line(line.color(palette.shade(color, 0.8)).width(1.5).style(LineStyle::dashed_loose()));
         }
     }
+}
+
+/// The curves of the runs beside and of the other of two, to be read at one place.
+pub fn readings(scope: &Scope<'_>, points: impl Fn(&History) -> Vec<[f64; 2]>) -> Vec<Reading> {
+    let palette = &scope.palette;
+    let other = scope.pair.as_ref().map(|pair| Reading {
+        name: pair.names()[1].to_owned(),
+        color: palette.weak,
+        points: points(&pair.other),
+    });
+    let ticked = scope.shelf.beside.iter().enumerate().map(|(index, kept)| Reading {
+        name: short_title(&kept.title),
+        color: colour(palette, index),
+        points: points(&kept.history),
+    });
+    other.into_iter().chain(ticked).collect()
 }
 
 /// A run's name as a legend has room for it: how it begins, which says what it is, and how it ends, which says which.

@@ -7,6 +7,7 @@ use egui_plot::{
 
 use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::draw::thin;
+use crate::app::run::along::Along;
 use crate::config::TargetKind;
 use crate::show::number::{short, whole_percent};
 use crate::show::palette::Role;
@@ -30,6 +31,15 @@ pub fn x_axis<'a>(palette: &Palette, label: &str, format: impl Fn(f64) -> String
     dress(AxisHints::new_x(), palette, label, format)
         .label_spacing(egui::Rangef::new(16.0, 30.0))
         .min_thickness(27.0)
+}
+
+/// The horizontal axis of a chart that runs are laid along.
+pub fn along_axis<'a>(palette: &Palette, along: Along) -> AxisHints<'a> {
+    match along {
+        // Short runs are parts of one.
+        Along::Epoch => x_axis(palette, along.label(), figure_tick),
+        Along::Step | Along::Time | Along::Images => x_axis(palette, along.label(), count_tick),
+    }
 }
 
 /// A vertical axis.

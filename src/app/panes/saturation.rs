@@ -7,7 +7,8 @@ use crate::app::draw::chart;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
-use crate::app::run::history::{History, column};
+use crate::app::run::along::Along;
+use crate::app::run::history::History;
 use crate::config::ScenarioKind;
 use crate::protocol::{
     CERTAIN_MARGIN, Command, ImageMargin, MARGIN_BARS, Pictures, Saturation, VANISHED_MARGIN,
@@ -247,8 +248,8 @@ fn small_charts_ui(ui: &mut Ui, history: &History, palette: &Palette, found: &Sa
     );
     let x = chart::x_axis(palette, "", chart::count_tick);
     let y = chart::y_axis(palette, "", chart::figure_tick);
-    let points = column(&history.saturations, 0, false);
-    let last = points.last().map_or(0.0, |[step, _]| *step).max(history.end(false));
+    let points = history.column(&history.saturations, 0, Along::Step);
+    let last = points.last().map_or(0.0, |[step, _]| *step).max(history.end(Along::Step));
     chart::chart("mean logit", palette, x.min_thickness(14.0), y)
         .include_x(0.0)
         .include_x(last)

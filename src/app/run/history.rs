@@ -6,6 +6,7 @@ mod tests;
 
 use std::collections::VecDeque;
 
+use crate::app::run::along::Along;
 use crate::app::run::series::{Row, Series};
 use crate::config::{AuxiliaryReads, Config, Hyper, MultitaskMethod, ScenarioKind};
 use crate::platform;
@@ -162,9 +163,19 @@ impl History {
         };
     }
 
-    /// The end of an axis of steps, or of seconds, in charts of the whole run; 0 where it goes on.
-    pub fn end(&self, by_time: bool) -> f64 {
-        self.until.map_or(0.0, |until| until[usize::from(by_time)])
+    /// The end of an axis in charts of the whole run; 0 where it goes on.
+    pub fn end(&self, along: Along) -> f64 {
+        self.until.map_or(0.0, |[step, seconds]| self.place(along, step, seconds))
+    }
+
+    /// Where that step, after so many seconds of training, lies on such an axis.
+    pub fn place(&self, along: Along, step: f64, seconds: f64) -> f64 {
+        step * self.per_step(along) + seconds * along.per_second()
+    }
+
+    fn per_step(&self, along: Along) -> f64 {
+        let info = self.info.as_ref();
+        info.map_or(0.0, |info| along.per_step(info.train_images, info.config.setup.batch_size))
     }
 
     /// What is known of a copy of the run that goes on from here: all that was heard until now, and these facts. `pictures`
@@ -293,9 +304,16 @@ impl History {
         is_comparable.then_some(alone)
     }
 
-    /// The points of a metric: x by step or by seconds.
-    pub fn points(&self, metric: Metric, by_time: bool) -> Vec<[f64; 2]> {
-        column(&self.reports, metric as usize, by_time)
+    /// The points of a metric.
+    pub fn points(&self, metric: Metric, along: Along) -> Vec<[f64; 2]> {
+        self.column(&self.reports, metric as usize, along)
+    }
+
+    /// The points of a column of one of its series.
+    pub fn column<const N: usize>(&self, series: &Series<N>, column: usize, along: Along) -> Vec<[f64; 2]> {
+        let (by_step, by_second) = (self.per_step(along), along.per_second());
+        let x = |row: &Row<N>| row.step * by_step + row.seconds * by_second;
+        series.rows().iter().map(|row| [x(row), row.values[column]]).collect()
     }
 
     /// Whether the auxiliary network reads the gradient of the label's logit alone.
@@ -322,10 +340,4 @@ impl History {
     fn has_tasks(&self) -> bool {
         self.info.as_ref().is_some_and(|info| info.config.setup.scenario == ScenarioKind::Multitask)
     }
-}
-
-/// The points of a column: x by step or by seconds.
-pub fn column<const N: usize>(series: &Series<N>, column: usize, by_time: bool) -> Vec<[f64; 2]> {
-    let x = |row: &Row<N>| if by_time { row.seconds } else { row.step };
-    series.rows().iter().map(|row| [x(row), row.values[column]]).collect()
 }

@@ -1,5 +1,6 @@
 //! What the window knows of a run, and what it asks of it.
 
+pub mod along;
 pub mod compared;
 pub mod controls;
 pub mod export;

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use web_time::Instant;
 
-use crate::config::{AttackKind, Config, Hyper, Occasion, TargetKind};
-use crate::data::steps_per_epoch;
+use crate::config::{AttackKind, Config, Hyper, Occasion, TargetKind, steps_per_epoch};
 use crate::protocol::{
     Activity, Cadence, Checkpointed, Command, Event, Failure, Remote, Robustness, RunInfo,
 };

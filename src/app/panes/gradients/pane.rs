@@ -1,16 +1,18 @@
-//! The gradient tensors of each class: how their entries are distributed, and whether the classes differ at all.
+//! The pane: figures, switches, and one of three pictures of the distributions.
 
 use egui::{RichText, Ui};
-use egui_plot::{GridMark, Line, LineStyle, PlotPoints, Span, VLine};
+use egui_plot::{GridMark, Line, PlotPoints, VLine};
 
+use super::histogram::{Picture, axis, binned_plot, class_label, noise, tensor};
+use crate::app::draw::against::Against;
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
-use crate::app::run::history::{History, column};
+use crate::app::run::along::Along;
+use crate::app::run::history::History;
 use crate::config::ScenarioKind;
-use crate::protocol::{ClassHistogram, Histograms, NoiseLevel, PERCENTILES};
+use crate::protocol::{Histograms, PERCENTILES};
 use crate::show::Table;
-use crate::show::bins::Bins;
 use crate::show::number::{count, figure, short};
 use crate::show::shortened;
 
@@ -39,11 +41,18 @@ pub struct Gradients {
     /// Whether those before the alignment layers are shown, where there are such.
     is_before: bool,
     shown: Vec<bool>,
+    against: Against,
 }
 
 impl Default for Gradients {
     fn default() -> Self {
-        Self { view: View::default(), logarithmic: true, is_before: false, shown: Vec::new() }
+        Self {
+            view: View::default(),
+            logarithmic: true,
+            is_before: false,
+            shown: Vec::new(),
+            against: Against::default(),
+        }
     }
 }
 
@@ -75,8 +84,8 @@ impl Pane for Gradients {
             return;
         };
         self.shown.resize(histograms.classes.len(), true);
-        let shown = histograms.before.as_deref().filter(|_| self.is_before).unwrap_or(histograms);
-        self.header_ui(ui, scope.history, (shown, histograms.before.is_some()), &scope.palette);
+        let shown = self.side(histograms);
+        self.header_ui(ui, scope, (shown, histograms.before.is_some()));
         let histograms = shown;
         match self.view {
             View::Histogram => self.histogram_ui(ui, scope, histograms),
@@ -102,19 +111,15 @@ impl Pane for Gradients {
 
 impl Gradients {
     /// The distance, its floor and how both went; which view. In a narrow pane one follows the other, line by line.
-    fn header_ui(
-        &mut self,
-        ui: &mut Ui,
-        history: &History,
-        (histograms, is_aligned): (&Histograms, bool),
-        palette: &Palette,
-    ) {
+    fn header_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, (histograms, is_aligned): (&Histograms, bool)) {
+        let (history, palette) = (&*scope.history, &scope.palette);
         let room = ui.available_width();
         let of_noise = if noise(history).is_some() { WIDE_NOISE } else { 0.0 };
         if room < of_noise + if is_aligned { WIDE_ALIGNED } else { WIDE } {
             ui.horizontal_wrapped(|ui| {
                 figures_ui(ui, history, histograms, palette);
                 self.views_ui(ui, is_aligned, false);
+                self.against_ui(ui, scope);
             });
             return;
         }
@@ -125,8 +130,16 @@ impl Gradients {
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 self.views_ui(ui, is_aligned, true);
+                self.against_ui(ui, scope);
             });
         });
+    }
+
+    /// Another run that the histograms are held against.
+    fn against_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>) {
+        if self.view == View::Histogram {
+            self.against.ui(ui, scope, "histograms against");
+        }
     }
 
     /// The switches of the view, in the direction in which they are laid out.
@@ -207,89 +220,43 @@ impl Gradients {
 
     fn histogram_ui(&mut self, ui: &mut Ui, scope: &Scope<'_>, histograms: &Histograms) {
         let palette = &scope.palette;
-        let chips = chips_height(ui, scope.history, self.shown.len());
-        let axis = axis(histograms);
-        let height = if self.logarithmic { logarithmic_height } else { f64::from };
-        let mut plot = binned_plot(
-            palette,
-            &axis,
-            ("histogram", tensor(scope.history)),
-            "entries",
-            y_format(self.logarithmic),
-        );
-        if self.logarithmic {
-            let powers = (0..10).map(|power| logarithmic_height(10_u32.pow(power)));
-            plot = plot.y_grid_spacer(chart::marks(std::iter::once(0.0).chain(powers).collect(), 0.7));
-        }
-        let (first, last) = axis.bins();
-        let response = plot.height(ui.available_height() - chips).show(ui, |plot| {
-            let hovered = plot.pointer_coordinate().filter(|_| plot.response().hovered());
-            let hovered = hovered.and_then(|at| axis.bin_at(at.x));
-            let ground = |low: f64, high: f64, strength: f32| {
-                Span::new("", low..=high).fill(palette.weak.gamma_multiply(strength)).border_width(0.0)
-            };
-            axis.squeezed().for_each(|(low, high)| plot.span(ground(low, high, 0.12)));
-            if let Some(bin) = hovered {
-                plot.span(ground(axis.edge(bin), axis.edge(bin + 1), 0.35));
-            }
-            for side in
-                noise(scope.history).into_iter().flat_map(|noise| [-1.0, 1.0].map(|s| s * noise.in_gradient))
-            {
-                let style = LineStyle::dashed_dense();
-                let line = VLine::new("", axis.place(side)).color(palette.adversary).width(1.2);
-                plot.vline(line.style(style).allow_hover(false));
-            }
-            for (class, histogram) in self.shown_classes(histograms) {
-                let points: PlotPoints<'_> = (first..last)
-                    .flat_map(|bin| {
-                        let y = height(histogram.counts.get(bin).copied().unwrap_or(0));
-                        [[axis.edge(bin), y], [axis.edge(bin + 1), y]]
-                    })
-                    .collect();
-                let line = Line::new(scope.history.origin_name(class), points);
-                plot.line(line.color(palette.class(class)).width(1.2).allow_band(false).allow_hover(false));
-            }
-            hovered
+        let height = ui.available_height() - chips_height(ui, scope.history, self.shown.len());
+        let own = self.picture(scope.history, histograms);
+        let other = self.against.run(scope).map(|(title, history)| {
+            let found = history.histograms.as_ref();
+            (title, found.map(|found| self.picture(history, self.side(found))))
         });
-        if let Some(bin) = response.inner {
-            self.hover_ui(&response.response, scope, histograms, &axis, bin);
+        match other {
+            None => own.ui(ui, palette, ("histogram", ""), (height, own.tallest())),
+            Some((title, None)) => {
+                own.ui(ui, palette, ("histogram", &format!("{title} has none")), (height, own.tallest()))
+            }
+            Some((title, Some(other))) if self.against.is_difference() => {
+                own.less(ui, palette, &other, title, height)
+            }
+            Some((title, Some(other))) => {
+                let tallest = own.tallest().max(other.tallest());
+                let size = egui::vec2((ui.available_width() - 8.0) / 2.0, height);
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().item_spacing.x = 8.0;
+                    for (picture, id, title) in
+                        [(&own, "histogram", "this run"), (&other, "other histogram", title)]
+                    {
+                        ui.allocate_ui(size, |ui| picture.ui(ui, palette, (id, title), (height, tallest)));
+                    }
+                });
+            }
         }
         self.chips_ui(ui, scope.history, palette);
     }
 
-    /// The classes that are switched on.
-    fn shown_classes<'h>(
-        &self,
-        histograms: &'h Histograms,
-    ) -> impl Iterator<Item = (usize, &'h ClassHistogram)> {
-        let shown = self.shown.clone();
-        histograms
-            .classes
-            .iter()
-            .enumerate()
-            .filter(move |(class, _)| shown.get(*class).copied().unwrap_or(true))
+    fn picture<'a>(&self, history: &'a History, histograms: &'a Histograms) -> Picture<'a> {
+        Picture { history, histograms, shown: self.shown.clone(), logarithmic: self.logarithmic }
     }
 
-    /// The bin under the pointer: its range and each shown class's count.
-    fn hover_ui(
-        &self,
-        response: &egui::Response,
-        scope: &Scope<'_>,
-        histograms: &Histograms,
-        axis: &Bins,
-        bin: usize,
-    ) {
-        response.clone().on_hover_ui_at_pointer(|ui| {
-            ui.label(RichText::new(axis.range_label(bin)).font(small()).strong());
-            egui::Grid::new("bin").num_columns(2).spacing([12.0, 1.0]).show(ui, |ui| {
-                for (class, histogram) in self.shown_classes(histograms) {
-                    ui.label(class_label(scope, class));
-                    let entries = histogram.counts.get(bin).copied().unwrap_or(0);
-                    ui.label(RichText::new(count(entries.into())).font(small()));
-                    ui.end_row();
-                }
-            });
-        });
+    /// Those before or behind the alignment layers, as it is chosen.
+    fn side<'a>(&self, histograms: &'a Histograms) -> &'a Histograms {
+        histograms.before.as_deref().filter(|_| self.is_before).unwrap_or(histograms)
     }
 
     /// Each class as nested bands, as TensorBoard's distributions are, on the histogram's axis.
@@ -361,7 +328,7 @@ impl Gradients {
                 percentile_names().for_each(|name| heading(ui, &name));
                 ui.end_row();
                 for (class, histogram) in histograms.classes.iter().enumerate() {
-                    ui.label(class_label(scope, class));
+                    ui.label(class_label(scope.history, &scope.palette, class));
                     let signal = noise.map(|noise| noise.signal.get(class).copied().unwrap_or(f64::NAN));
                     let figures = [histogram.mean, histogram.deviation].into_iter().chain(signal);
                     for value in figures.chain(histogram.percentiles) {
@@ -392,11 +359,6 @@ fn figures_ui(ui: &mut Ui, history: &History, histograms: &Histograms, palette: 
         let signal = format!("S/N {}", range(&noise.signal));
         ui.label(RichText::new(signal).size(11.0).color(palette.adversary)).on_hover_text(help);
     }
-}
-
-/// How gradients stand to the channel's noise, where there is some.
-fn noise(history: &History) -> Option<&NoiseLevel> {
-    history.saturation.as_ref()?.noise.as_ref()
 }
 
 /// The least and the greatest of some numbers.
@@ -434,61 +396,6 @@ fn rows(table: &mut Table, history: &History, histograms: &Histograms, alignment
     }
 }
 
-/// What the entries are of.
-fn tensor(history: &History) -> &'static str {
-    match history.info.as_ref().map(|info| info.config.setup.scenario) {
-        Some(ScenarioKind::Multitask) => "∇s L",
-        _ if history.reads_masked() => "∇x a_y",
-        _ => "∇x J",
-    }
-}
-
-fn axis(histograms: &Histograms) -> Bins {
-    Bins::new(&histograms.edges, histograms.classes.iter().map(|class| &class.counts[..]))
-}
-
-/// Height of a count on a logarithmic axis that has a zero.
-fn logarithmic_height(count: u32) -> f64 {
-    f64::from(count).ln_1p() / std::f64::consts::LN_10
-}
-
-/// Ticks of counts, whatever their axis.
-fn y_format(logarithmic: bool) -> impl Fn(f64) -> String {
-    move |y| chart::count_tick(if logarithmic { (10f64.powf(y) - 1.0).round() } else { y })
-}
-
-/// A chart whose horizontal axis runs bin by bin, with the powers of ten marked.
-fn binned_plot<'a>(
-    palette: &Palette,
-    axis: &Bins,
-    (id, tensor): (&str, &str),
-    y_label: &str,
-    y_format: impl Fn(f64) -> String + 'a,
-) -> egui_plot::Plot<'a> {
-    let ticks = axis.ticks(10);
-    let marks = chart::marks(ticks.iter().map(|tick| tick.at).collect(), 1e3);
-    let x_format = move |x: f64| {
-        let nearest = ticks.iter().find(|tick| (tick.at - x).abs() < 1e-6);
-        nearest.map_or(String::new(), |tick| tick.label.clone())
-    };
-    let (from, to) = axis.ends();
-    let x_label = format!("entry of {tensor} (logarithmic, with sign)");
-    let x = chart::x_axis(palette, &x_label, x_format);
-    chart::chart(id, palette, x, chart::y_axis(palette, y_label, y_format))
-        .include_x(from)
-        .include_x(to)
-        .x_grid_spacer(marks)
-}
-
-/// A class's name after a dot in its colour: pale colours cannot carry small type.
-fn class_label(scope: &Scope<'_>, class: usize) -> egui::text::LayoutJob {
-    let mut job = egui::text::LayoutJob::default();
-    let format = |color| egui::TextFormat::simple(small(), color);
-    job.append("● ", 0.0, format(scope.palette.class(class)));
-    job.append(&scope.history.origin_name(class), 0.0, format(scope.palette.text));
-    job
-}
-
 /// Names of a class's percentiles: smallest, 7th and so on, largest.
 fn percentile_names() -> impl Iterator<Item = String> {
     let middle = PERCENTILES.iter().map(|percentile| format!("{percentile} %"));
@@ -498,7 +405,7 @@ fn percentile_names() -> impl Iterator<Item = String> {
 /// How the distance and its floor went over the run.
 fn sparkline(ui: &mut Ui, history: &History, palette: &Palette) {
     let (rect, response) = ui.allocate_exact_size(egui::vec2(64.0, 16.0), egui::Sense::hover());
-    let rows = [column(&history.distances, 0, false), column(&history.distances, 1, false)];
+    let rows = [0, 1].map(|at| history.column(&history.distances, at, Along::Step));
     let top = rows.iter().flatten().map(|[_, y]| *y).fold(1e-9, f64::max);
     let (Some(first), Some(last)) = (rows[0].first(), rows[0].last()) else { return };
     let width = (last[0] - first[0]).max(1e-9);
