@@ -85,6 +85,7 @@ fn window(
         room: Some(options.keeping.bytes()),
         open,
         program: None,
+        device: Some(options.options.device.clone()),
     };
     let ended = eframe::run_native(
         "GREAT Lab",

@@ -11,6 +11,10 @@ pub use native::*;
 #[cfg(target_arch = "wasm32")]
 pub use web::*;
 
+/// The variable by which a program that starts this one has it end, in good order, when its standard input does: whatever
+/// becomes of that program.
+pub const ATTENDED: &str = "GREAT_LAB_ATTENDED";
+
 /// Memory that this process holds, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {

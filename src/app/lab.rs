@@ -55,6 +55,8 @@ pub struct Options {
     pub open: Vec<PathBuf>,
     /// The program that carries sweeps out, `great-lab` itself; the one that runs, where none is named.
     pub program: Option<PathBuf>,
+    /// Where they compute unless the present run computes elsewhere, as `--device` has it.
+    pub device: Option<String>,
 }
 
 /// The window of the lab.
@@ -106,7 +108,7 @@ impl Lab {
             board: Board::default(),
             exports: Exports::default(),
             shelf,
-            sweep: Sweep::new(options.program.take()),
+            sweep: Sweep::new(options.program.take(), options.device.take()),
             along: Along::default(),
             kept: None,
             options,

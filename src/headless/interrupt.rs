@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::headless::error::HeadlessError;
-use crate::platform;
+use crate::platform::{self, ATTENDED};
 use crate::runs::record::Ended;
 
 /// SIGHUP, SIGINT and SIGTERM, as every Unix numbers them: the terminal is gone, Ctrl-C, somebody wants the program to
@@ -38,42 +38,41 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Hears Ctrl-C, SIGTERM and SIGHUP from now on, those of them that were not ignored until now; `then` is called at
-    /// the first.
+    /// Hears Ctrl-C, SIGTERM and SIGHUP from now on, those of them that were not ignored until now, and, where
+    /// [`ATTENDED`] says so, the end of standard input; `then` is called at the first.
     ///
     /// # Errors
-    /// Where the system takes no handler.
-    pub fn listen(then: impl Fn() + Send + 'static) -> Result<Self, HeadlessError> {
+    /// Where the system takes no handler, or gives no thread.
+    pub fn listen(then: impl Fn() + Send + Sync + 'static) -> Result<Self, HeadlessError> {
         let interrupt = Self::default();
-        let heard = interrupt.clone();
+        let (heard, then) = (interrupt.clone(), Arc::new(then));
+        let by_signal = then.clone();
         hear(move |signal| {
             if heard.is_asked() {
                 std::process::exit((BY_SIGNAL + signal).into());
             }
             heard.first.store(signal, Ordering::SeqCst);
-            then();
+            by_signal();
         })
         .map_err(|error| HeadlessError::System(error.to_string()))?;
+        if std::env::var_os(ATTENDED).is_some_and(|value| value == "1") {
+            let interrupt = interrupt.clone();
+            let wait = move || {
+                // Where it cannot be read, nobody holds its other end.
+                let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+                if !interrupt.is_asked() {
+                    interrupt.ask();
+                    then();
+                }
+            };
+            platform::aside("input", wait).map_err(|error| HeadlessError::System(error.to_string()))?;
+        }
         Ok(interrupt)
     }
 
     /// Asks the command to end, as the first Ctrl-C does.
     pub fn ask(&self) {
         self.first.store(CTRL_C, Ordering::SeqCst);
-    }
-
-    /// Asks by itself when standard input ends: for a program that started this one, and may go away.
-    ///
-    /// # Errors
-    /// Where the system gives no thread.
-    pub fn ask_when_input_ends(&self) -> Result<(), HeadlessError> {
-        let interrupt = self.clone();
-        let wait = move || {
-            // Where it cannot be read, nobody holds its other end.
-            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
-            interrupt.ask();
-        };
-        platform::aside("input", wait).map_err(|error| HeadlessError::System(error.to_string()))
     }
 
     /// Whether somebody asked.

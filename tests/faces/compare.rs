@@ -88,7 +88,8 @@ fn a_comparison_is_gone_on_with_by_its_folder_alone() {
     run(&format!("{line} --out whole"), folder);
 
     // Whoever started it goes away while the first run is trained.
-    let mut child = lab(&format!("{line} --out left --attended"), folder)
+    let mut child = lab(&format!("{line} --out left"), folder)
+        .env("GREAT_LAB_ATTENDED", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -116,6 +116,9 @@ const fn dot(role: Role) -> MarkerShape {
     }
 }
 
+/// Room for labels of several lines.
+const TALL_LABELS: f32 = 50.0;
+
 /// A chart as it is printed too, with its own title and ticks; hovering a line tells its name.
 pub fn printed(ui: &mut Ui, id: &str, palette: &Palette, chart: &Chart) {
     ui.label(RichText::new(&chart.title).font(small()).strong().color(palette.text))
@@ -134,7 +137,12 @@ pub fn printed(ui: &mut Ui, id: &str, palette: &Palette, chart: &Chart) {
     };
     let (x, y) =
         (x_axis(palette, &chart.x.label, tick(&chart.x)), y_axis(palette, &chart.y.label, tick(&chart.y)));
-    self::chart(id, palette, x, y)
+    // Labels of several lines are not those that an axis draws.
+    let is_tall = chart.x.ticks.iter().any(|(_, text)| text.contains('\n'));
+    let height = ui.available_height() - if is_tall { TALL_LABELS } else { 0.0 };
+    let response = self::chart(id, palette, x, y)
+        .height(height.max(1.0))
+        .show_axes([!is_tall, true])
         .x_grid_spacer(spacer(&chart.x))
         .y_grid_spacer(spacer(&chart.y))
         .include_x(chart.x.range[0])
@@ -148,6 +156,25 @@ pub fn printed(ui: &mut Ui, id: &str, palette: &Palette, chart: &Chart) {
             _ => None,
         })
         .show(ui, |plot| marks_ui(plot, palette, chart.marks.clone()));
+    if is_tall {
+        let place = |x: f64| response.transform.position_from_point_x(x);
+        tall_labels_ui(ui, palette, &chart.x, response.response.rect, place);
+    }
+}
+
+/// Labels of several lines under a chart, each under the place of its tick.
+fn tall_labels_ui(ui: &Ui, palette: &Palette, axis: &Axis, chart: egui::Rect, place: impl Fn(f64) -> f32) {
+    let apart = match &*axis.ticks {
+        [(one, _), (other, _), ..] => place(*other) - place(*one),
+        _ => chart.width(),
+    };
+    for (x, text) in &axis.ticks {
+        let mut job =
+            egui::text::LayoutJob::simple(text.clone(), tiny(), palette.weak, (apart - 6.0).max(20.0));
+        (job.halign, job.wrap.max_rows) = (egui::Align::Center, 4);
+        let galley = ui.painter().layout_job(job);
+        ui.painter().galley(egui::pos2(place(*x), chart.bottom() + 2.0), galley, palette.weak);
+    }
 }
 
 /// What hovering a line says: its name and the point.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use web_time::{Duration, Instant};
 
 use crate::config::Config;
+use crate::platform::ATTENDED;
 use crate::runs::record::Ended;
 use crate::show::number::seconds;
 use crate::train::places;
@@ -96,7 +97,8 @@ impl Workshop<'_> {
             }
         }
         let done = own.len() - to_do.len();
-        self.progress.say(&format!("{} cells, {done} of them finished already", own.len()));
+        let cells = if own.len() == 1 { "cell" } else { "cells" };
+        self.progress.say(&format!("{} {cells}, {done} of them finished already", own.len()));
         let begin = Instant::now();
         for (done, cell) in to_do.iter().enumerate() {
             let place = Place { done, of: to_do.len() };
@@ -223,7 +225,9 @@ impl Workshop<'_> {
             .args(words)
             .args(["--device", self.device, "--out"])
             .arg(folder)
-            .stdin(Stdio::null())
+            // It ends with this process, however that ends.
+            .env(ATTENDED, "1")
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log).map_err(unwritable)?)
             .spawn()

@@ -46,9 +46,9 @@ pub struct CompareOptions {
     /// Of --resume: print nothing but the result
     #[arg(long, short)]
     pub quiet: bool,
-    /// Of --resume: end when standard input does, for a program that starts this one
-    #[arg(long, hide = true)]
-    pub attended: bool,
+    /// Of --resume: where the data are now, if they have moved
+    #[arg(long, value_name = "DIR", requires = "resume")]
+    pub data: Option<String>,
 }
 
 /// What can be compared.
@@ -130,8 +130,8 @@ pub fn compare(options: CompareOptions) -> Result<Completed, HeadlessError> {
         Some(Compared::Paper(options)) => paper::paper(*options),
         None => match options.resume {
             Some(out) => {
-                let CompareOptions { device, quiet, attended, .. } = options;
-                run_plan(Plan::read(&out)?, &Running { out, part: Part::ALL, device, quiet, attended })
+                let CompareOptions { device, quiet, data, .. } = options;
+                run_plan(Plan::read(&out)?, &Running { out, part: Part::ALL, device, quiet, data })
             }
             None => merge(&options.merge),
         },

@@ -25,9 +25,6 @@ pub struct SharedOptions {
     /// Print nothing but the result
     #[arg(long, short)]
     pub quiet: bool,
-    /// End when standard input does, for a program that starts this one; the comparison can be gone on with
-    #[arg(long, hide = true)]
-    pub attended: bool,
     /// What every run is.
     #[command(flatten)]
     pub run: RunOptions,
@@ -37,8 +34,8 @@ impl SharedOptions {
     /// Where and how a comparison runs, and what its runs are.
     pub fn split(self) -> (Running, RunOptions) {
         let part = self.cell.unwrap_or(Part::ALL);
-        let Self { out, quiet, attended, .. } = self;
-        let running = Running { out, part, device: self.run.device.clone(), quiet, attended };
+        let Self { out, quiet, .. } = self;
+        let running = Running { out, part, device: self.run.device.clone(), quiet, data: None };
         (running, self.run)
     }
 }
@@ -56,6 +53,6 @@ pub struct Running {
     pub device: String,
     /// Whether nothing is printed but the result.
     pub quiet: bool,
-    /// Whether it ends when standard input does.
-    pub attended: bool,
+    /// Where its data are now, where they are not where they were.
+    pub data: Option<String>,
 }

@@ -3,7 +3,7 @@
 use clap::builder::PossibleValuesParser;
 
 use super::options::{SEEDS, SharedOptions};
-use super::plan::{measured_at_the_end, seeds_from};
+use super::plan::seeds_from;
 use super::runner::run_plan;
 use super::vary::refuse_twice;
 use crate::config::{Config, EXAMPLES, EpsilonScale, Example, HeadKind, Hyper, Setup};
@@ -11,7 +11,7 @@ use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Completed;
 use crate::headless::options::{Given, refuse_unused};
 use crate::runs::comparison::published::{AUTOATTACK, BEHIND, CLEAN, OWN, PaperTable};
-use crate::runs::comparison::{Cell, Evaluating, Plan, in_order};
+use crate::runs::comparison::{Cell, Evaluating, Plan, in_order, measured_at_the_end};
 use crate::train::places;
 
 /// Images that AutoAttack is run on at most: it takes minutes where other attacks take seconds.

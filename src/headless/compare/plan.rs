@@ -6,7 +6,7 @@ use crate::config::{
     Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, Stream, TRAIN_TEACHER,
 };
 use crate::headless::error::HeadlessError;
-use crate::runs::comparison::{Cell, PLAN_FILE, Plan, in_order};
+use crate::runs::comparison::{Cell, PLAN_FILE, Plan, in_order, measured_at_the_end};
 use crate::runs::run_folder::{RunFolder, make_folder, try_folder};
 use crate::runs::write::write_whole;
 use crate::train::places;
@@ -163,15 +163,6 @@ fn is_being_claimed(folder: &Path) -> bool {
 pub fn seeds_from(base: &Config, seeds: u64) -> impl Iterator<Item = u64> + use<> {
     let first = base.setup.seed;
     (0..seeds).map(move |offset| first.wrapping_add(offset))
-}
-
-/// All that a comparison reads is measured at the end, on all held-out images.
-pub fn measured_at_the_end(mut base: Config) -> Config {
-    base.hyper.evaluate_every_steps = 0;
-    base.hyper.evaluate_samples = 1_000_000;
-    base.hyper.histogram_every_steps = 1_000_000;
-    base.hyper.report_every_steps = base.hyper.report_every_steps.max(50);
-    base
 }
 
 /// A share in percent, without what binary fractions leave behind its last decimal.

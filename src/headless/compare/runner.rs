@@ -1,28 +1,34 @@
 //! Carries a comparison out, and publishes what came of it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::cells::Workshop;
+use super::cells::{Part, Workshop};
 use super::options::Running;
 use super::pictures;
 use crate::config::TargetKind;
+use crate::data::absolute;
 use crate::headless::error::HeadlessError;
 use crate::headless::files::charts;
 use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::print::{print, say};
 use crate::headless::progress::Progress;
 use crate::runs::comparison::{Cell, PLAN_FILE, Plan, charts as drawn, outcome, table};
+use crate::runs::lock::{self, Lock};
 use crate::runs::record::Ended;
 use crate::runs::rescue::Rescue;
 
 /// Runs what is missing of this part of `plan`, and publishes the results of the whole where it is complete.
 pub fn run_plan(plan: Plan, running: &Running) -> Result<Completed, HeadlessError> {
-    let Running { out, part, device, quiet, attended } = running;
-    let plan = &plan.claim(out)?;
-    let interrupt = Interrupt::listen(|| {})?;
-    if *attended {
-        interrupt.ask_when_input_ends()?;
+    let Running { out, part, device, quiet, data } = running;
+    let mut plan = plan.claim(out)?;
+    if let Some(data) = data {
+        plan.places.data = Some(absolute(data).display().to_string());
     }
+    let plan = &plan;
+    // Parts are carried out beside each other.
+    let _lock = if *part == Part::ALL { hold(out)? } else { None };
+    let interrupt = Interrupt::listen(|| {})?;
     let progress = Progress::of_runs(*quiet);
     let mut workshop = Workshop { folder: out, device, interrupt: &interrupt, progress };
     let ran = workshop.run(plan, *part);
@@ -51,6 +57,21 @@ pub fn run_plan(plan: Plan, running: &Running) -> Result<Completed, HeadlessErro
         ));
     }
     Ok(Completed::Finished)
+}
+
+/// Has nobody else carry out the comparison in `out`.
+fn hold(out: &Path) -> Result<Option<Lock>, HeadlessError> {
+    match Lock::take(out) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            let holder = lock::holder(out).unwrap_or_else(|| "another process".into());
+            let problem =
+                format!("{} is being carried out by {holder}; wait for it, or end that one", out.display());
+            Err(HeadlessError::Flag { flag: "--out", problem })
+        }
+        // What cannot be written is said where it is written; a finished one is read all the same.
+        Err(_) => Ok(None),
+    }
 }
 
 /// The tables of what these folders hold of one comparison, written into the first.

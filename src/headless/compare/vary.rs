@@ -10,6 +10,9 @@ use crate::runs::comparison::{Cell, Plan, in_order, said_elsewhere};
 /// Cells of a comparison at most: what is more was hardly meant.
 const MOST_CELLS: usize = 10_000;
 
+/// Characters of a value at most.
+const LONGEST_VALUE: usize = 40;
+
 /// A knob and the values that it takes in turn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Varied {
@@ -39,7 +42,12 @@ impl FromStr for Varied {
             let mut config = Config::default();
             let value = knob.parse(value).map_err(|error| error.to_string())?;
             knob.write(&mut config, value.clone()).map_err(|error| error.to_string())?;
-            Ok(knob.show(&value))
+            let text = knob.show(&value);
+            // Folders are called after it.
+            if text.len() > LONGEST_VALUE {
+                return Err(format!("{}: a value of {} digits is not varied", knob.name, text.len()));
+            }
+            Ok(text)
         });
         let written = written.collect::<Result<Vec<_>, String>>()?;
         Ok(Self { method, knob: knob.name, values: in_order(written.into_iter()) })
@@ -246,6 +254,8 @@ mod tests {
             ("mode=great", "--modes"),
             ("data=a,b", "one data set"),
             ("teacher_steps=1,2", "one teacher"),
+            ("evaluate_samples=16,64", "measures all runs alike"),
+            ("alpha=1e-320", "digits"),
         ] {
             let error = text.parse::<Varied>().unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
@@ -260,7 +270,7 @@ mod tests {
             assert!(error.exit_status() == 2 && error.to_string().contains(expected), "{error}");
         }
         let many: Vec<String> = (1..=5001).map(|number| number.to_string()).collect();
-        let text = format!("report_every_steps={}", many.join(","));
+        let text = format!("steps={}", many.join(","));
         assert!(plan(&[&text]).unwrap_err().to_string().contains("10000 runs"));
     }
 

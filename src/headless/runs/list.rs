@@ -44,7 +44,7 @@ pub(super) fn list(library: &Library, words: &str, trash: bool) -> Result<Done, 
         };
         return Ok(Done { text: none, json });
     }
-    Ok(Done { text: table(&known), json })
+    Ok(Done { text: table(library, &known), json })
 }
 
 /// All that is known of a run.
@@ -141,15 +141,18 @@ fn outcome(summary: &Summary, holder: Option<&str>) -> String {
 const HEADING: [&str; 10] =
     ["run", "mode", "data", "network", "steps", "clean", "worst", "read", "when", "name, tags, what differs"];
 
-/// Aligned columns; numbers to the right. Then what cannot be read.
-fn table(known: &[(Found, Result<Summary, String>, Option<String>)]) -> String {
+/// Aligned columns; numbers to the right. Then comparisons, and what cannot be read.
+fn table(library: &Library, known: &[(Found, Result<Summary, String>, Option<String>)]) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let mut rows = vec![HEADING.map(String::from)];
-    let mut broken = String::new();
+    let (mut broken, mut comparisons) = (String::new(), String::new());
     for (found, summary, holder) in known {
         match summary {
             Ok(summary) => rows.push(row(&found.id, summary, holder.is_some(), now)),
-            Err(why) => broken += &format!("{}: {why}\n", found.id),
+            Err(why) => match library.comparison(&found.id) {
+                Some(what) => comparisons += &format!("{}: {what}\n", found.id),
+                None => broken += &format!("{}: {why}\n", found.id),
+            },
         }
     }
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -163,9 +166,10 @@ fn table(known: &[(Found, Result<Summary, String>, Option<String>)]) -> String {
         text += cells.collect::<Vec<_>>().join("  ").trim_end();
         text.push('\n');
     }
-    if !broken.is_empty() {
-        text += if text.is_empty() { "cannot be read:\n" } else { "\ncannot be read:\n" };
-        text += &broken;
+    for (heading, lines) in [("comparisons", comparisons), ("cannot be read", broken)] {
+        if !lines.is_empty() {
+            text += &format!("{}{heading}:\n{lines}", if text.is_empty() { "" } else { "\n" });
+        }
     }
     text
 }

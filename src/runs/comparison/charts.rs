@@ -89,15 +89,17 @@ pub fn pareto(plan: &Plan, results: &Results) -> Option<Chart> {
         let ends = all.iter().flat_map(|spread| spread.whiskers()).flatten().map(|point| point[side]);
         let (low, high) = ends.fold((1.0_f64, 0.0_f64), |(low, high), x| (low.min(x), high.max(x)));
         let tenths = |x: f64| x.clamp(0.0, 1.0) * 10.0;
-        let range = [tenths(low).floor() / 10.0, tenths(high).ceil() / 10.0];
-        Axis::linear(label, range, whole_percent)
+        let (low, high) = (tenths(low).floor(), tenths(high).ceil());
+        // What all have is no axis.
+        let low = if low < high { low } else { (low - 1.0).max(0.0) };
+        Axis::linear(label, [low / 10.0, high.max(low + 1.0) / 10.0], whole_percent)
     };
     let note = "means over the seeds, whiskers: a standard deviation; a line goes through a method's settings in the order of the table".into();
     Some(Chart {
         title: "What accuracy costs, and what an attack leaves".into(),
         note,
         x: axis("accuracy without attack", 0),
-        y: axis(&format!("{} ({setting})", metrics[left].name), 1),
+        y: axis(&format!("{} ({})", metrics[left].name, in_short(setting)), 1),
         marks,
     })
 }
@@ -149,7 +151,7 @@ pub fn parallel(plan: &Plan, results: &Results) -> Option<Chart> {
     let ends = vec![(0.0, "smallest".to_owned()), (1.0, "largest".to_owned())];
     Some(Chart {
         title: "Which values lead where".into(),
-        note: format!("a line for each method and its values: means over the seeds ({setting})"),
+        note: format!("a line for each method and its values: means over the seeds ({})", in_short(setting)),
         x,
         y: Axis { label: String::new(), range: [-0.06, 1.06], ticks: ends },
         marks,
@@ -213,6 +215,12 @@ pub fn value_of<'a>(method: &'a str, knob: &str) -> Option<&'a str> {
     words.find(|(name, _)| *name == knob).map(|(_, value)| value)
 }
 
+/// A setting without digits that say nothing: `ε = 0.0314` of 8/255.
+fn in_short(setting: &str) -> String {
+    let number = setting.strip_prefix("ε = ").and_then(|rest| rest.parse::<f64>().ok());
+    number.map_or_else(|| setting.to_owned(), |number| format!("ε = {}", decimal(number)))
+}
+
 /// A method in the chart of [`pareto`].
 #[derive(Clone, Copy, Debug)]
 struct Spread {
@@ -234,7 +242,8 @@ impl Spread {
     /// A line along each axis.
     fn whiskers(&self) -> [[[f64; 2]; 2]; 2] {
         let ([x, y], [dx, dy]) = (self.mean, self.deviation);
-        [[[x - dx, y], [x + dx, y]], [[x, y - dy], [x, y + dy]]]
+        let share = |at: f64| at.clamp(0.0, 1.0);
+        [[[share(x - dx), y], [share(x + dx), y]], [[x, share(y - dy)], [x, share(y + dy)]]]
     }
 }
 
@@ -324,6 +333,8 @@ mod tests {
         let [[left, right], [low, high]] = spread.whiskers();
         assert!((left[0] - 0.5).abs() < 1e-12 && (right[0] - 0.7).abs() < 1e-12, "{left:?} {right:?}");
         assert_eq!((low, high), (spread.mean, spread.mean));
+        let [[_, right], _] = Spread::of(&[0.9, 1.0], &[0.2]).unwrap().whiskers();
+        assert!(right[0] <= 1.0, "no share is larger");
         assert!(Spread::of(&[], &[0.1]).is_none());
     }
 }

@@ -12,7 +12,7 @@ pub mod table;
 
 pub use metrics::Metric;
 pub use outcome::Results;
-pub use plan::{Cell, Evaluating, PLAN_FILE, Plan, family, in_order, said_elsewhere};
+pub use plan::{Cell, Evaluating, PLAN_FILE, Plan, family, in_order, measured_at_the_end, said_elsewhere};
 pub use progress::{CellState, Comparison};
 
 /// Whether `folder` holds a comparison, and no run.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::metrics::{self, Metric};
 use super::published::{self, PaperTable};
-use crate::config::{Config, ScenarioKind, TaskSet};
+use crate::config::{Config, KNOBS, ScenarioKind, TaskSet, knob::Section};
 use crate::platform::text;
 use crate::protocol::Places;
 use crate::runs::record::RecordError;
@@ -131,7 +131,21 @@ impl Plan {
             problem,
         };
         let text = text::decode(&bytes).map_err(|at| malformed(format!("byte {at} is no text in UTF-8")))?;
-        serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))
+        let plan: Self = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
+        let odd = plan.names().find(|name| !is_folder_name(name));
+        match odd.map(|name| format!("'{name}' is no name of a folder in it")) {
+            Some(problem) => Err(malformed(problem)),
+            None => Ok(plan),
+        }
+    }
+
+    /// The folders that it is carried out in, whoever wrote it.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let cells = self.teachers.iter().chain(&self.cells);
+        cells.flat_map(|cell| {
+            let evaluations = cell.evaluations.iter().map(|evaluating| &*evaluating.name);
+            std::iter::once(&*cell.name).chain(cell.teacher.as_deref()).chain(evaluations)
+        })
     }
 
     /// What the methods are compared under, in order.
@@ -143,6 +157,21 @@ impl Plan {
     pub fn methods(&self) -> Vec<&str> {
         in_order(self.cells.iter().map(|cell| cell.method.as_str()))
     }
+}
+
+/// Whether a folder of a comparison may be called so: it is made, and replaced, where that was cut off.
+fn is_folder_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-+".contains(&byte))
+}
+
+/// All that a comparison reads is measured at the end, on all held-out images.
+pub fn measured_at_the_end(mut base: Config) -> Config {
+    base.hyper.evaluate_every_steps = 0;
+    base.hyper.evaluate_samples = 1_000_000;
+    base.hyper.histogram_every_steps = 1_000_000;
+    base.hyper.report_every_steps = base.hyper.report_every_steps.max(50);
+    base
 }
 
 /// Each once, where it first comes.
@@ -184,13 +213,54 @@ const ELSEWHERE: [(&str, &str); 10] = [
 /// Why a comparison does not go through the values of that knob, where it does not.
 pub fn said_elsewhere(knob: &str) -> Option<&'static str> {
     let is_of_teacher = knob.starts_with("teacher_");
+    // Early stopping is trained by, too.
+    let is_of_measuring =
+        knob != "stop_after" && KNOBS.iter().any(|own| own.name == knob && own.section == Section::Measuring);
     let said = ELSEWHERE.iter().find(|(name, _)| *name == knob).map(|(_, who)| *who);
     said.or(is_of_teacher.then_some("a comparison is of one teacher a seed"))
+        .or(is_of_measuring.then_some("a comparison measures all runs alike"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_names_no_folder_but_its_own() {
+        let scratch = tempfile::tempdir().unwrap();
+        let cell = |name: &str| Cell {
+            name: name.into(),
+            setting: String::new(),
+            method: "great".into(),
+            seed: 1,
+            teacher: None,
+            config: Config::default(),
+            evaluations: Vec::new(),
+        };
+        let plan = |cell| Plan {
+            title: String::new(),
+            teachers: Vec::new(),
+            cells: vec![cell],
+            places: Places::default(),
+            paper: None,
+        };
+        let evaluating = |name: &str| Evaluating { name: name.into(), flags: Vec::new() };
+        let reads = |plan: Plan| {
+            std::fs::write(scratch.path().join(PLAN_FILE), plan.json()).unwrap();
+            Plan::read(scratch.path()).map_err(|error| error.to_string())
+        };
+        assert!(reads(plan(cell("great+greace-seed1-alpha0.1"))).is_ok());
+        for name in ["", ".", "..", "../a", "a/b", "a\\b", "/a", "C:a", ".hidden", "a\n"] {
+            let mut odd = vec![plan(cell(name))];
+            odd.push(plan(Cell { teacher: Some(name.into()), ..cell("a") }));
+            odd.push(plan(Cell { evaluations: vec![evaluating(name)], ..cell("a") }));
+            odd.push(Plan { teachers: vec![cell(name)], ..plan(cell("a")) });
+            for plan in odd {
+                let error = reads(plan).unwrap_err();
+                assert!(error.contains("no name of a folder"), "{name}: {error}");
+            }
+        }
+    }
 
     #[test]
     fn a_task_alone_is_held_against_what_has_its_knobs() {

@@ -36,6 +36,8 @@ pub struct Comparison {
     pub results: Results,
     /// How far each cell of the plan is, in its order.
     pub states: Vec<CellState>,
+    /// Who carries it out at the moment, in words.
+    pub holder: Option<String>,
     /// How long it took to read all this.
     pub took: Duration,
 }
@@ -54,7 +56,8 @@ impl Comparison {
             None => state(&folder.join(&cell.name)),
         };
         let states = plan.cells.iter().map(state).collect();
-        Ok(Self { folder: folder.into(), plan, results, states, took: begin.elapsed() })
+        let holder = lock::holder(folder);
+        Ok(Self { folder: folder.into(), plan, results, states, holder, took: begin.elapsed() })
     }
 
     /// How many of its cells are finished.
@@ -67,9 +70,9 @@ impl Comparison {
         self.finished() == self.states.len()
     }
 
-    /// Whether somebody trains one of them at the moment.
+    /// Whether somebody carries it out at the moment, or a part of it.
     pub fn is_under_way(&self) -> bool {
-        self.states.iter().any(|state| matches!(state, CellState::UnderWay(_)))
+        self.holder.is_some() || self.states.iter().any(|state| matches!(state, CellState::UnderWay(_)))
     }
 }
 
@@ -138,7 +141,11 @@ mod tests {
         assert!(found.is_under_way() && !found.is_complete() && found.finished() == 0);
         drop(lock);
         let found = Comparison::read(scratch.path()).unwrap();
-        assert_eq!(found.states[1], CellState::Begun);
+        assert!(found.states[1] == CellState::Begun && !found.is_under_way());
+        // Between two runs none of them is trained.
+        let lock = Lock::take(scratch.path()).unwrap();
+        assert!(Comparison::read(scratch.path()).unwrap().is_under_way());
+        drop(lock);
         std::fs::write(scratch.path().join(PLAN_FILE), &plan.json()[..40]).unwrap();
         assert!(Comparison::read(scratch.path()).unwrap_err().to_string().contains("plan of a comparison"));
     }

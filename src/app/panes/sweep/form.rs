@@ -2,11 +2,12 @@
 
 use egui::{Button, ComboBox, DragValue, RichText, TextEdit, Ui};
 
+use crate::app::draw::icons::{self, Icon};
 use crate::app::draw::theme::{small, tiny};
 use crate::app::pane::Scope;
 use crate::app::run::sweep::form::{Axis, Form, MOST_AXES, MOST_SEEDS, shell};
 use crate::config::{Config, Knob, Method};
-use crate::show::number::{count, seconds};
+use crate::show::number::{self, seconds};
 
 /// Draws it, and begins the sweep where that is wanted.
 pub(super) fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
@@ -41,17 +42,23 @@ pub(super) fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
 fn end_ui(ui: &mut Ui, scope: &mut Scope<'_>, config: &Config) {
     let palette = scope.palette;
     let request = scope.sweep.form.request(config);
-    let steps = scope.sweep.form.steps;
     let pace = scope.history.latest.as_ref().map(|report| report.steps_per_second).filter(|pace| *pace > 0.0);
     match &request {
         Ok(request) => {
-            let runs =
-                if request.runs == 1 { "1 run".into() } else { format!("{} runs", count(request.runs)) };
+            let counted = |count: u64, one: &str| match count {
+                1 => format!("1 {one}"),
+                count => format!("{} {one}s", number::count(count)),
+            };
             let time = pace.map_or_else(String::new, |pace| {
-                let took = request.runs as f64 * steps as f64 / pace;
-                format!(" · about {} at the present run's pace, and the attacks on each", seconds(took))
+                let took = seconds(request.steps as f64 / pace);
+                format!(" · about {took} at the present run's pace, and the attacks on each")
             });
-            let text = format!("{runs} of {} steps{time}.", count(steps));
+            let teachers = match request.teachers {
+                0 => String::new(),
+                count => format!(" and {}", counted(count, "teacher")),
+            };
+            let steps = counted(request.steps, "step");
+            let text = format!("{}{teachers}, {steps} in all{time}.", counted(request.runs, "run"));
             ui.label(RichText::new(text).font(small()).color(palette.weak));
         }
         Err(why) => drop(ui.label(RichText::new(why).font(small()).color(palette.bad))),
@@ -103,8 +110,8 @@ fn axes_ui(ui: &mut Ui, form: &mut Form, config: &Config) {
                 })
                 .response
                 .on_hover_text(format!("{}: {}", axis.knob.name, axis.knob.help));
-            let close = Button::new("✕").frame(false);
-            if count > 1 && ui.add(close).on_hover_text("Go through the other one alone").clicked() {
+            let about = "Go through the other one alone";
+            if count > 1 && icons::quiet_button(ui, Icon::Close, about).on_hover_text(about).clicked() {
                 gone = Some(place);
             }
         });

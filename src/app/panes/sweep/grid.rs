@@ -11,8 +11,9 @@ use crate::show::number::{shortened, whole_percent};
 const LINE: f32 = 21.0;
 const SQUARE: f32 = 62.0;
 const GAP: f32 = 3.0;
-/// Characters of a method with its values at most.
+/// Characters of a method with its values at most, and of the method at least.
 const LONGEST: usize = 46;
+const SHORTEST: usize = 10;
 
 /// A line of the grid.
 struct Row<'a> {
@@ -48,7 +49,6 @@ pub(super) fn ui<'a>(
 ) -> Option<&'a Cell> {
     let rows = rows(found);
     let seeds = in_order(found.plan.cells.iter().map(|cell| cell.seed));
-    let families = in_order(rows.iter().map(|row| family(row.method)));
     let figure = |cell: &Cell| found.results.of(cell)?[metric];
     let (low, high) = found
         .plan
@@ -59,45 +59,81 @@ pub(super) fn ui<'a>(
     let left = title_width(ui, &rows);
     let mut clicked = None;
     ui.spacing_mut().item_spacing.y = 0.0;
-    let width = left + (SQUARE + GAP) * seeds.len() as f32;
-    let (line, _) = ui.allocate_exact_size(vec2(width, LINE), Sense::hover());
-    for (place, seed) in seeds.iter().enumerate() {
-        let at = square(line, left, place).center();
-        ui.painter().text(at, Align2::CENTER_CENTER, format!("seed {seed}"), tiny(), palette.weak);
-    }
-    for row in &rows {
-        let (line, _) = ui.allocate_exact_size(vec2(width, LINE), Sense::hover());
-        let color = palette.class(families.iter().position(|name| *name == family(row.method)).unwrap_or(0));
-        ui.painter().circle_filled(pos2(line.left() + 5.0, line.center().y), 3.5, color);
-        let at = pos2(line.left() + 14.0, line.center().y);
-        let title = shortened(&row.title, LONGEST);
-        ui.painter().text(at, Align2::LEFT_CENTER, title, small(), palette.text);
+    let size = vec2(left + (SQUARE + GAP) * seeds.len() as f32, LINE * (rows.len() as f32 + 1.0));
+    let (all, _) = ui.allocate_exact_size(size, Sense::hover());
+    let line =
+        |at: usize| Rect::from_min_size(all.min + vec2(0.0, LINE * at as f32), vec2(all.width(), LINE));
+    for (at, row) in rows.iter().enumerate() {
         for (place, seed) in seeds.iter().enumerate() {
             let is_its =
                 |cell: &Cell| cell.seed == *seed && cell.method == row.method && cell.setting == row.setting;
-            let Some(at) = found.plan.cells.iter().position(is_its) else { continue };
-            let (cell, rect) = (&found.plan.cells[at], square(line, left, place));
+            let rect = square(line(at + 1), left, place);
+            if !ui.is_rect_visible(rect) {
+                continue;
+            }
+            let Some(cell_at) = found.plan.cells.iter().position(is_its) else { continue };
+            let cell = &found.plan.cells[cell_at];
             let share = figure(cell).map(|value| if high > low { (value - low) / (high - low) } else { 0.5 });
-            let metric = &found.plan.metrics()[metric];
-            let text = match found.states[at] {
-                CellState::Finished => one(metric, figure(cell)),
+            let text = match found.states[cell_at] {
+                CellState::Finished => one(&found.plan.metrics()[metric], figure(cell)),
                 CellState::UnderWay(share) => whole_percent(share),
                 CellState::Begun => "…".into(),
                 CellState::Waiting => String::new(),
             };
-            square_ui(ui, palette, rect, found.states[at], (share, &text));
-            if touched(ui, rect, cell, found, at) {
+            square_ui(ui, palette, rect, found.states[cell_at], (share, &text));
+            if touched(ui, rect, cell, found, cell_at) {
                 clicked = Some(cell);
             }
         }
     }
+    heads_ui(ui, palette, &rows, (all, left), &seeds);
     clicked
+}
+
+/// Names and seeds, which stay where they are seen, over what is scrolled under them.
+fn heads_ui(ui: &Ui, palette: &Palette, rows: &[Row<'_>], (all, left): (Rect, f32), seeds: &[u64]) {
+    let families = in_order(rows.iter().map(|row| family(row.method)));
+    let (painter, seen) = (ui.painter(), ui.clip_rect());
+    let (x, y) = (all.left().max(seen.left()), all.top().max(seen.top()));
+    let names = Rect::from_min_max(pos2(x, seen.top()), pos2(x + left - GAP, seen.bottom()));
+    painter.rect_filled(names, 0.0, palette.card);
+    for (at, row) in rows.iter().enumerate() {
+        let middle = all.top() + LINE * (at as f32 + 1.5);
+        let place = families.iter().position(|name| *name == family(row.method)).unwrap_or(0);
+        painter.circle_filled(pos2(x + 5.0, middle), 3.5, palette.class(place));
+        let title = title(&row.title);
+        painter.text(pos2(x + 14.0, middle), Align2::LEFT_CENTER, title, small(), palette.text);
+    }
+    let head = Rect::from_min_max(pos2(seen.left(), y), pos2(seen.right(), y + LINE));
+    painter.rect_filled(head, 0.0, palette.card);
+    for (place, seed) in seeds.iter().enumerate() {
+        let at = pos2(square(all, left, place).center().x, y + LINE / 2.0);
+        if at.x - SQUARE / 2.0 >= x + left - GAP - 1.0 {
+            painter.text(at, Align2::CENTER_CENTER, format!("seed {seed}"), tiny(), palette.weak);
+        }
+    }
+}
+
+/// A line's name as there is room for it: its values are what tells it from others.
+fn title(whole: &str) -> String {
+    let (method, values) = whole.split_at(whole.find(' ').unwrap_or(whole.len()));
+    let room = LONGEST.saturating_sub(values.chars().count()).max(SHORTEST);
+    format!("{}{}", shortened(method, room), short_end(values, LONGEST - SHORTEST))
+}
+
+/// The end of a text, behind an ellipsis where it is longer than that.
+fn short_end(text: &str, most: usize) -> String {
+    let count = text.chars().count();
+    match count <= most {
+        true => text.into(),
+        false => format!(" …{}", text.chars().skip(count + 2 - most).collect::<String>()),
+    }
 }
 
 /// Room for the longest title.
 fn title_width(ui: &Ui, rows: &[Row<'_>]) -> f32 {
     let width = |row: &Row<'_>| {
-        let title = shortened(&row.title, LONGEST);
+        let title = title(&row.title);
         ui.painter().layout_no_wrap(title, small(), Color32::PLACEHOLDER).size().x
     };
     rows.iter().map(width).fold(60.0, f32::max) + 26.0
@@ -136,6 +172,7 @@ fn touched(ui: &Ui, rect: Rect, cell: &Cell, found: &Comparison, at: usize) -> b
     let state = match found.states[at] {
         CellState::Waiting => "waits".to_owned(),
         CellState::UnderWay(share) => format!("under way, {} of its steps", whole_percent(share)),
+        CellState::Begun if found.holder.is_some() => "begun".into(),
         CellState::Begun => "begun; it is completed or run again when the sweep goes on".into(),
         CellState::Finished => {
             let figures = found.results.of(cell).unwrap_or_default();
@@ -154,4 +191,21 @@ fn touched(ui: &Ui, rect: Rect, cell: &Cell, found: &Comparison, at: usize) -> b
     });
     let response = if can_be_shown { response.on_hover_cursor(CursorIcon::PointingHand) } else { response };
     can_be_shown && response.clicked()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_values() {
+        assert_eq!(title("great alpha=0.1"), "great alpha=0.1");
+        let wide =
+            |value: &str| title(&format!("input-gradient-regularization input_gradient_weight={value}"));
+        assert_ne!(wide("0.01"), wide("0.03"));
+        assert!(wide("0.03").ends_with("input_gradient_weight=0.03") && wide("0.03").starts_with("input-g"));
+        let two = "input-gradient-regularization auxiliary_learning_rate=0.001 input_gradient_weight=0.03";
+        let two = title(two);
+        assert!(two.ends_with("input_gradient_weight=0.03") && two.chars().count() <= LONGEST + 1, "{two}");
+    }
 }

@@ -1,7 +1,5 @@
 //! The pane: at the left what a sweep is to go through, beside it what has come of the one that is looked at.
 
-use std::path::PathBuf;
-
 use egui::{
     Button, ComboBox, Frame, Grid, Layout, Margin, Panel, Rect, RichText, ScrollArea, Ui, UiBuilder, pos2,
     vec2,
@@ -46,14 +44,14 @@ static ABOUT: About = About {
 pub struct SweepPane {
     /// Whether the figures of the methods are shown in place of the runs.
     shows_figures: bool,
-    /// The metric by which runs are coloured, once somebody has chosen one.
-    metric: Option<usize>,
+    /// The key of the metric by which runs are coloured, once somebody has chosen one.
+    metric: Option<&'static str>,
     drawn: Option<Drawn>,
 }
 
-/// What is drawn of a comparison, until another run of it is finished.
+/// What is drawn of a comparison, until it is looked at again.
 struct Drawn {
-    of: (PathBuf, usize),
+    version: u64,
     pareto: Option<Chart>,
     parallel: Option<Chart>,
     /// The lines of each setting.
@@ -61,11 +59,11 @@ struct Drawn {
 }
 
 impl Drawn {
-    fn of(found: &Comparison) -> Self {
+    fn of(found: &Comparison, version: u64) -> Self {
         let rows = table::rows(&found.plan, &found.results);
         let lines = |setting: &&str| ((*setting).to_owned(), table::lines(&found.plan, &rows, setting));
         Self {
-            of: (found.folder.clone(), found.finished()),
+            version,
             pareto: pareto(&found.plan, &found.results),
             parallel: parallel(&found.plan, &found.results),
             lines: found.plan.settings().iter().map(lines).collect(),
@@ -115,11 +113,10 @@ impl Pane for SweepPane {
 /// What is said before there is a comparison to look at.
 fn nothing_ui(ui: &mut Ui, scope: &Scope<'_>) {
     let palette = &scope.palette;
-    if let Some(problem) = &scope.sweep.problem {
-        ui.label(RichText::new(problem).font(small()).color(palette.bad));
-    }
+    let (line, problems) = scope.sweep.said(None);
+    problems_ui(ui, palette, problems);
     if scope.sweep.is_under_way() {
-        chart::empty(ui, palette, "The sweep begins.", &scope.sweep.line);
+        chart::empty(ui, palette, "The sweep begins.", line);
     } else {
         chart::empty(
             ui,
@@ -134,12 +131,13 @@ impl SweepPane {
     /// Draws what is found; whether it is to be put away.
     fn found_ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>, found: &Comparison) -> bool {
         let palette = scope.palette;
-        let of = (found.folder.clone(), found.finished());
-        if self.drawn.as_ref().is_none_or(|drawn| drawn.of != of) {
-            self.drawn = Some(Drawn::of(found));
+        let version = scope.sweep.version;
+        if self.drawn.as_ref().is_none_or(|drawn| drawn.version != version) {
+            self.drawn = Some(Drawn::of(found, version));
         }
         let metrics = found.plan.metrics();
-        let metric = self.metric.unwrap_or(found.plan.headline()).min(metrics.len().saturating_sub(1));
+        let chosen = metrics.iter().position(|metric| Some(metric.key) == self.metric);
+        let metric = chosen.unwrap_or(found.plan.headline());
         let is_closed = head_ui(ui, scope, found);
         ui.horizontal(|ui| {
             ui.selectable_value(&mut self.shows_figures, false, RichText::new("Grid").font(small()));
@@ -153,8 +151,11 @@ impl SweepPane {
         let charts = [("sweep pareto", &drawn.pareto), ("sweep parallel", &drawn.parallel)];
         let charts: Vec<_> = charts.into_iter().filter_map(|(id, it)| Some((id, it.as_ref()?))).collect();
         let all = ui.available_rect_before_wrap();
-        let height =
-            if charts.is_empty() { all.height() } else { grid::height(found).min(all.height() * RUNS) };
+        let height = match (charts.is_empty(), self.shows_figures) {
+            (true, _) => all.height(),
+            (false, true) => figures_height(&drawn.lines).min(all.height() * RUNS),
+            (false, false) => grid::height(found).min(all.height() * RUNS),
+        };
         let (above, below) = all.split_top_bottom_at_y(all.top() + height);
         let width = (below.width() + GAP) / charts.len().max(1) as f32;
         for (place, (id, it)) in charts.iter().enumerate() {
@@ -188,9 +189,20 @@ impl SweepPane {
             .response
             .on_hover_text("The figure in the squares, by which they are coloured");
         if chosen != metric {
-            self.metric = Some(chosen);
+            self.metric = Some(metrics[chosen].key);
         }
     }
+}
+
+fn problems_ui(ui: &mut Ui, palette: &Palette, problems: [Option<&str>; 2]) {
+    for problem in problems.into_iter().flatten() {
+        ui.label(RichText::new(problem).font(small()).color(palette.bad));
+    }
+}
+
+/// How high the figures of all settings are.
+fn figures_height(lines: &[(String, Vec<Line>)]) -> f32 {
+    lines.iter().map(|(_, lines)| 20.0 * (lines.len() as f32 + 2.0) + 8.0).sum()
 }
 
 /// What it is, how far it is, and what can be done about it; whether it is to be put away.
@@ -232,13 +244,14 @@ fn head_ui(ui: &mut Ui, scope: &mut Scope<'_>, found: &Comparison) -> bool {
     });
     let all = found.states.len() as u64;
     let mut text = format!("{} of {} runs finished", count(found.finished() as u64), count(all));
-    if is_own && !scope.sweep.line.is_empty() {
-        text += &format!(" · {}", scope.sweep.line);
+    let (line, problems) = scope.sweep.said(Some(&found.folder));
+    if !line.is_empty() {
+        text += &format!(" · {line}");
+    } else if let Some(holder) = &found.holder {
+        text += &format!(" · being carried out by {holder}");
     }
     ui.add(egui::Label::new(RichText::new(text).font(tiny()).color(palette.weak)).truncate());
-    if let Some(problem) = &scope.sweep.problem {
-        ui.label(RichText::new(problem).font(small()).color(palette.bad));
-    }
+    problems_ui(ui, &palette, problems);
     is_closed
 }
 

@@ -1,8 +1,8 @@
 //! What a sweep is to go through, as somebody fills it in, and the command that comes of it.
 
 use crate::config::knob::{Kind, Value};
-use crate::config::{Config, KNOBS, Knob, Method, ScenarioKind, link};
-use crate::runs::comparison::said_elsewhere;
+use crate::config::{Config, KNOBS, Knob, Method, ScenarioKind, TRAIN_TEACHER, link};
+use crate::runs::comparison::{measured_at_the_end, said_elsewhere};
 
 /// Knobs that a sweep goes through at most: more are not seen in a grid.
 pub const MOST_AXES: usize = 2;
@@ -69,6 +69,10 @@ pub struct Request {
     pub words: Vec<String>,
     /// How many runs it is of.
     pub runs: u64,
+    /// How many teachers are trained for them.
+    pub teachers: u64,
+    /// Steps of all of them.
+    pub steps: u64,
     /// What its folder is called after.
     pub stem: String,
 }
@@ -96,13 +100,16 @@ impl Form {
     pub fn knobs(&self, config: &Config) -> Vec<&'static Knob> {
         let own = self.configs(config);
         let is_used = |knob: &&Knob| own.iter().any(|config| knob.unused(config, None).is_none());
-        KNOBS.iter().filter(|knob| said_elsewhere(knob.name).is_none()).filter(is_used).collect()
+        // All runs are attacked at one ε.
+        let is_varied = |knob: &&Knob| knob.name != "epsilon" && said_elsewhere(knob.name).is_none();
+        KNOBS.iter().filter(is_varied).filter(is_used).collect()
     }
 
     /// What a run of each of its methods is.
     fn configs(&self, config: &Config) -> Vec<Config> {
         let by = |method: &Method| {
-            let mut config = config.clone();
+            let mut config = measured_at_the_end(config.clone());
+            config.setup.steps = self.steps;
             config.setup.train_by(*method);
             config
         };
@@ -118,7 +125,8 @@ impl Form {
             return Err("Choose at least one method.".into());
         }
         let configs = self.configs(config);
-        let mut runs = vec![1; configs.len()];
+        // Of each method: how many runs a seed, and their steps.
+        let mut runs = vec![(1, self.steps); configs.len()];
         let mut varied = Vec::new();
         for (place, axis) in self.axes.iter().enumerate() {
             let name = axis.knob.name;
@@ -127,8 +135,14 @@ impl Form {
             }
             let values = axis.parsed().map_err(|why| format!("{why}."))?;
             let reasons: Vec<_> = configs.iter().map(|config| axis.knob.unused(config, None)).collect();
-            for (runs, _) in runs.iter_mut().zip(&reasons).filter(|(_, reason)| reason.is_none()) {
-                *runs *= values.len() as u64;
+            let count = values.len() as u64;
+            let named: Option<u64> = values.iter().map(|value| value.parse::<u64>().ok()).sum();
+            for ((runs, steps), _) in runs.iter_mut().zip(&reasons).filter(|(_, reason)| reason.is_none()) {
+                *steps = match named.filter(|_| name == "steps") {
+                    Some(sum) => *runs * sum,
+                    None => *steps * count,
+                };
+                *runs *= count;
             }
             if let Some(Some(why)) = reasons.first().filter(|_| reasons.iter().all(Option::is_some)) {
                 return Err(format!("{name}: {why}."));
@@ -154,7 +168,12 @@ impl Form {
         words.extend(["--link".into(), link::write(&base)]);
         let knobs: Vec<&str> = self.axes.iter().map(|axis| axis.knob.name).collect();
         let stem = if knobs.is_empty() { "sweep-seeds".into() } else { format!("sweep-{}", knobs.join("-")) };
-        Ok(Request { words, runs: runs.iter().sum::<u64>() * self.seeds, stem })
+        let is_distillation = base.setup.scenario == ScenarioKind::Distillation;
+        let teachers = if is_distillation && base.setup.teacher == TRAIN_TEACHER { self.seeds } else { 0 };
+        let (runs, steps) =
+            runs.into_iter().fold((0, 0), |(runs, sum), (more, steps)| (runs + more, sum + steps));
+        let steps = steps * self.seeds + teachers * base.setup.teacher_steps;
+        Ok(Request { words, runs: runs * self.seeds, teachers, steps, stem })
     }
 }
 
@@ -223,6 +242,7 @@ mod tests {
         assert_eq!((axis.knob.name, &*axis.values), ("alpha", "0.03, 0.1, 0.3"));
         let request = form.request(&config).unwrap();
         assert_eq!((request.runs, &*request.stem), (3 * (1 + 3), "sweep-alpha"), "baseline has no alpha");
+        assert_eq!((request.teachers, request.steps), (0, 12 * config.setup.steps));
         let words = shell(&request.words);
         assert!(words.starts_with("great-lab compare defense --modes baseline,great --seeds 3 --vary alpha=0.03,0.1,0.3 --link 'v"), "{words}");
     }
@@ -240,7 +260,11 @@ mod tests {
         assert!(form.request(&config).is_ok());
         config = Config::start(ScenarioKind::Distillation);
         form.suit(&config);
-        assert!(form.request(&config).unwrap().words.contains(&"--fractions".into()));
+        let request = form.request(&config).unwrap();
+        assert!(request.words.contains(&"--fractions".into()));
+        let setup = &config.setup;
+        let steps = request.runs * setup.steps + SEEDS * setup.teacher_steps;
+        assert_eq!((request.teachers, request.steps), (SEEDS, steps));
     }
 
     #[test]
@@ -261,6 +285,21 @@ mod tests {
         assert!(form.knobs(&config).iter().all(|knob| knob.name != "alpha" && knob.name != "seed"));
         form.methods.clear();
         assert!(form.request(&config).unwrap_err().contains("at least one"));
+    }
+
+    #[test]
+    fn only_what_a_comparison_goes_through_is_offered() {
+        let config = Config::default();
+        let mut form = form(&config);
+        let knobs: Vec<_> = form.knobs(&config).iter().map(|knob| knob.name).collect();
+        for name in ["epsilon", "stop_after", "evaluate_samples", "report_every_steps", "seed", "mode"] {
+            assert!(!knobs.contains(&name), "{name}");
+        }
+        let steps = KNOBS.iter().find(|knob| knob.name == "steps").unwrap();
+        form.methods.truncate(1);
+        form.axes = vec![Axis { knob: steps, values: "20, 40, 80".into() }];
+        let request = form.request(&config).unwrap();
+        assert_eq!((request.runs, request.steps), (3 * SEEDS, 140 * SEEDS));
     }
 
     #[test]

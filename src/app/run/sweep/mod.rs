@@ -27,21 +27,30 @@ pub struct Sweep {
     pub form: Form,
     /// The comparison that is looked at, as far as it is.
     pub shown: Option<Comparison>,
-    /// What is wrong, in a sentence.
+    /// Counts what came of comparisons, so that pictures follow them.
+    pub version: u64,
+    /// What is wrong with the folder that is looked at, in a sentence.
+    pub unread: Option<String>,
+    /// What is wrong with what was begun or gone on with last, in a sentence.
     pub problem: Option<String>,
     /// What the process said last.
     pub line: String,
+    /// The comparison that was begun or gone on with last.
+    pub own: Option<PathBuf>,
     /// Whether a comparison was opened since the window asked last.
     pub has_opened: bool,
     work: Option<Work>,
     program: Option<PathBuf>,
+    /// As `--device` has it, where the present run has not said yet where it computes.
+    device: Option<String>,
     looked: Option<Instant>,
 }
 
 impl Sweep {
-    /// Of a window whose comparisons `program` carries out; this one, where none is named.
-    pub fn new(program: Option<PathBuf>) -> Self {
-        Self { program, ..Self::default() }
+    /// Of a window whose comparisons `program` carries out, this one where none is named, on that device unless the present
+    /// run computes on another.
+    pub fn new(program: Option<PathBuf>, device: Option<String>) -> Self {
+        Self { program, device, ..Self::default() }
     }
 
     /// Whether one is carried out.
@@ -87,12 +96,15 @@ impl Sweep {
         device: Option<&DeviceInfo>,
         wake: impl Fn() + Send + 'static,
     ) {
-        if let Some(device) = device {
-            let is_cpu = device.backend == DeviceInfo::CPU_BACKEND;
-            words.extend(["--device".into(), if is_cpu { "cpu".into() } else { device.name.clone() }]);
+        let name = |device: &DeviceInfo| match device.backend == DeviceInfo::CPU_BACKEND {
+            true => "cpu".into(),
+            false => device.name.clone(),
+        };
+        if let Some(device) = device.map(name).or_else(|| self.device.clone()) {
+            words.extend(["--device".into(), device]);
         }
-        words.push("--attended".into());
-        (self.problem, self.line) = (None, "beginning".into());
+        (self.problem, self.unread, self.line) = (None, None, "beginning".into());
+        self.own = Some(folder.clone());
         match Work::begin(self.program.as_deref(), &words, folder, wake) {
             Ok(work) => self.work = Some(work),
             Err(error) => self.problem = Some(format!("The sweep cannot begin: {error}.")),
@@ -106,7 +118,14 @@ impl Sweep {
 
     /// Puts what is looked at away.
     pub fn close(&mut self) {
-        (self.shown, self.problem) = (None, None);
+        (self.shown, self.unread) = (None, None);
+    }
+
+    /// What is to be said of the comparison in that folder, or where none is looked at: how it stands, and what is wrong.
+    pub fn said(&self, folder: Option<&Path>) -> (&str, [Option<&str>; 2]) {
+        let is_own = folder.is_none() || folder == self.own.as_deref();
+        let line = if is_own { &*self.line } else { "" };
+        (line, [self.unread.as_deref(), self.problem.as_deref().filter(|_| is_own)])
     }
 
     /// Takes in what has come since the last time, and asks for more.
@@ -115,16 +134,16 @@ impl Sweep {
             match found {
                 Ok(found) => {
                     let is_wanted = is_opened || self.is_of_interest(&found.folder);
-                    if is_opened {
-                        (self.has_opened, self.problem) = (true, None);
-                    }
+                    self.has_opened |= is_opened;
                     if is_wanted {
+                        self.unread = None;
+                        self.version += 1;
                         self.shown = Some(found);
                     }
                 }
                 // Before it has begun there is nothing to be read.
                 Err(_) if self.work.is_some() && self.shown.is_none() => {}
-                Err(why) => self.problem = Some(format!("{why}.")),
+                Err(why) => self.unread = Some(format!("{why}.")),
             }
         }
         let has_ended = self.listen();
@@ -206,7 +225,7 @@ mod tests {
     #[test]
     fn what_a_process_says_last_is_told_and_why_it_failed() {
         let end = |words: &[&str], stop: bool| {
-            let mut sweep = Sweep::new(Some("/bin/sh".into()));
+            let mut sweep = Sweep::new(Some("/bin/sh".into()), None);
             let words = words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
             let work = Work::begin(sweep.program.as_deref(), &words, PathBuf::from("nowhere"), || {});
             sweep.work = Some(work.unwrap());
@@ -228,7 +247,7 @@ mod tests {
         assert!(failed.problem.unwrap().contains('3'));
         let refused = end(&["-c", "echo begin >&2; echo 'error: there is no such data' >&2; exit 2"], false);
         assert_eq!(refused.problem.as_deref(), Some("there is no such data."));
-        let mut absent = Sweep::new(Some("/nowhere/great-lab".into()));
+        let mut absent = Sweep::new(Some("/nowhere/great-lab".into()), None);
         absent.work(Vec::new(), PathBuf::new(), None, || {});
         assert!(absent.problem.unwrap().contains("cannot begin") && absent.work.is_none());
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
-use crate::platform;
+use crate::platform::{self, ATTENDED};
 
 /// Lines that it has said and nobody has read yet; more are lost, the older ones stay.
 const UNREAD: usize = 256;
@@ -38,6 +38,7 @@ impl Work {
         let program = program.map_or_else(std::env::current_exe, |program| Ok(program.to_owned()))?;
         let mut child = Command::new(program)
             .args(words)
+            .env(ATTENDED, "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
