@@ -20,6 +20,14 @@ pub mod runs;
 
 /// What the readers name of the platform.
 pub mod platform {
+    /// The disk.
+    pub mod files {
+        /// A file, to be read.
+        pub fn open(path: &std::path::Path) -> std::io::Result<std::fs::File> {
+            std::fs::File::open(path)
+        }
+    }
+
     pub use crate::text;
     use std::{collections::BTreeMap, rc::Rc};
 

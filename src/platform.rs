@@ -3,6 +3,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 pub mod text;
+pub mod tree;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
@@ -32,6 +33,43 @@ pub fn memory() -> Option<Memory> {
         Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
     };
     Some(Memory { now: bytes("VmRSS:")?, peak: bytes("VmHWM:")? })
+}
+
+/// What is at a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// Whether it is a file.
+    pub is_file: bool,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// When it changed last, since 1970; none where the system does not say.
+    pub changed: Option<web_time::Duration>,
+}
+
+/// How it stands with the place where runs are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is being read: nothing can be asked of it yet.
+    Loading,
+    /// What is kept stays.
+    Ready,
+    /// What is kept goes with the page: why, in a sentence.
+    Fleeting(String),
+    /// What is there can be read, and nothing be kept: why, in a sentence.
+    ReadOnly(String),
+}
+
+/// The place where runs are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// How it stands with it.
+    pub standing: Standing,
+    /// Bytes that may be kept; none where the system knows its own bounds.
+    pub most: Option<u64>,
+    /// Files that are not yet where they outlast the page.
+    pub due: usize,
 }
 
 /// What came of asking someone for a file.

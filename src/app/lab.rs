@@ -19,7 +19,7 @@ use crate::app::run::export::Exports;
 use crate::app::run::going_on::GoingOn;
 use crate::app::run::history::History;
 use crate::app::run::pair::Pair;
-use crate::app::run::script;
+use crate::app::run::script::{self, of_runs};
 use crate::app::run::shelf::{Kept, Shelf};
 use crate::app::run::sweep::Sweep;
 use crate::config::{Config, link};
@@ -131,7 +131,10 @@ impl Lab {
     /// What a script may know of the run, as a JSON object; see `docs/page.md`.
     pub fn state(&mut self) -> String {
         self.drain();
-        script::state(&self.history, self.pair.as_ref(), &self.controls).to_string()
+        self.shelf.refresh();
+        let mut state = script::state(&self.history, self.pair.as_ref(), &self.controls);
+        state["runs"] = of_runs::state(&self.shelf);
+        state.to_string()
     }
 
     /// The reports so far, as a JSON array.
@@ -149,6 +152,9 @@ impl Lab {
         let both = (&mut self.history, &mut self.pair);
         if let Some(outcome) = script::obey_of_two(command, both, &mut self.controls) {
             self.shelf.begin(self.history.run());
+            return outcome;
+        }
+        if let Some(outcome) = of_runs::obey(command, &mut self.shelf) {
             return outcome;
         }
         let refused = script::obey(command, &self.history, &mut self.controls)?;

@@ -12,12 +12,15 @@ use great_lab::data::embedded;
 use great_lab::gpu::{Choice, Opened, open, open_in_page};
 use great_lab::platform::{self, text_of};
 use great_lab::protocol::Delivery;
+use great_lab::runs::Library;
 use great_lab::train::{benchmark, spawn};
 use wasm_bindgen::prelude::*;
 use web_sys::{CustomEvent, CustomEventInit, HtmlCanvasElement, HtmlElement};
 
 /// Where the window is drawn.
 const CANVAS: &str = "lab";
+/// Bytes that the earlier checkpoints and the recording of a run may take, of those that a browser keeps.
+const ROOM: u64 = 8_000_000;
 
 /// Starts the lab; what fails is told to the page, which has the words for it.
 pub fn start() {
@@ -62,7 +65,12 @@ async fn show(runner: &WebRunner) -> Result<(), JsValue> {
     platform::listen_for_drops()?;
     let remote =
         spawn(linked.config.clone(), &opened, Delivery::Latest).map_err(|error| error.to_string())?;
-    let options = Options { run_at_once: linked.run, ..Options::default() };
+    let options = Options {
+        run_at_once: linked.run,
+        runs: Library::standard(),
+        room: Some(ROOM),
+        ..Options::default()
+    };
     let to_time = opened.clone();
     let create = move |context: &CreationContext<'_>| {
         let mut lab = Lab::new(&context.egui_ctx, remote, linked.config, options);

@@ -1,5 +1,7 @@
 //! A native program: threads, file dialogs, the disk.
 
+pub mod files;
+
 use super::{Asked, FileAnswer, FileError, Files};
 use std::io::Write as _;
 
@@ -177,9 +179,12 @@ pub fn aside(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Resul
 /// Why no other program can be started: here they can.
 pub const NO_PROGRAMS: Option<&str> = None;
 
-/// A number that tells this process from others that run.
-pub fn process() -> u32 {
-    std::process::id()
+/// Whether there are threads, beside which a window goes on.
+pub const HAS_THREADS: bool = true;
+
+/// What tells this process from others that run.
+pub fn process() -> String {
+    format!("process {}", std::process::id())
 }
 
 /// What people pass on to share the run that `fragment` describes: it goes behind a page's address, or after `--link`.

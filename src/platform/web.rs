@@ -1,5 +1,8 @@
 //! A page: one thread that must keep breathing, files by picker and download, the address as memory.
 
+pub mod files;
+mod storage;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -20,6 +23,8 @@ const TURNS_IN_FLIGHT: usize = 2;
 const HELD_BACK: Duration = Duration::from_millis(250);
 /// Most bytes of a file: what a page's memory, 4 GiB in all, can hold twice.
 const MOST_BYTES: f64 = (1_u64 << 30) as f64;
+/// What the names of files end in that are opened, and are no data.
+const OPENED: [&str; 2] = [".safetensors", ".greatlab"];
 /// The name of what was dropped or picked without a folder around it.
 const NAMELESS: &str = "your files";
 
@@ -105,9 +110,9 @@ async fn macrotask() {
     channel.port1().close();
 }
 
-/// Where runs would be kept: nowhere yet.
+/// Where runs are kept: in the folder of the lab that the browser keeps for pages of this address.
 pub fn data_folder() -> Option<PathBuf> {
-    None
+    Some(PathBuf::new())
 }
 
 /// Why no other program can be started.
@@ -116,7 +121,10 @@ pub const NO_PROGRAMS: Option<&str> = Some(
 );
 
 /// Why no runs are kept.
-pub const NO_RUNS: &str = "A page keeps no runs yet; the program does.";
+pub const NO_RUNS: &str = "No runs are kept in this page.";
+
+/// Whether there are threads, beside which a window goes on.
+pub const HAS_THREADS: bool = false;
 
 /// What would run beside all else: a page has one thread.
 ///
@@ -126,9 +134,9 @@ pub fn aside(_name: &str, _work: impl FnOnce() + Send + 'static) -> std::io::Res
     Err(std::io::Error::other("a page has one thread"))
 }
 
-/// A number that would tell this process from others.
-pub fn process() -> u32 {
-    0
+/// What stands for this process: whatever else has the same files says so in another way.
+pub fn process() -> String {
+    "this page".into()
 }
 
 /// What it means that no file came.
@@ -174,7 +182,8 @@ pub fn pick_folder() -> Asked {
 }
 
 /// What dropping something onto the page is good for.
-pub const DROP_HINT: &str = "Drop the files of a data set to train on them, or a checkpoint to load it.";
+pub const DROP_HINT: &str =
+    "Drop the files of a data set to train on them, a checkpoint to load it, or a kept run to look at it.";
 
 /// Takes what was dropped onto the page. `paths` are names alone here; the files are those that [`listen_for_drops`]
 /// saw.
@@ -244,7 +253,7 @@ fn list(files: &FileList) -> Vec<File> {
     (0..files.length()).filter_map(|index| files.get(index)).collect()
 }
 
-/// Reads the files: a checkpoint alone is opened, anything else makes a folder in memory.
+/// Reads the files: a checkpoint or a bundle alone is opened, anything else makes a folder in memory.
 fn read_all(files: Vec<File>) -> Asked {
     let (sender, asked) = oneshot::channel();
     spawn_local(async move {
@@ -255,7 +264,7 @@ fn read_all(files: Vec<File>) -> Asked {
 
 async fn read(files: &[File]) -> Result<FileAnswer, FileError> {
     if let [file] = files
-        && file.name().ends_with(".safetensors")
+        && OPENED.iter().any(|end| file.name().ends_with(end))
     {
         return Ok(FileAnswer::Opened(file.name(), bytes_of(file).await?));
     }

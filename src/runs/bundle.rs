@@ -45,7 +45,7 @@ pub enum BundleError {
     #[error("two of its files have one name: whatever made it, it is refused")]
     Doubled,
     /// It unpacks to too much.
-    #[error("unpacked it is larger than {} GiB, which no run is; it is refused", MOST_BYTES >> 30)]
+    #[error("unpacked it is larger than {} GiB, which no run is, or than it says; it is refused", MOST_BYTES >> 30)]
     Large,
     /// There is no run in it.
     #[error("there is no {RECORD} in it; a run's bundle is what 'great-lab runs export' or Share makes")]
@@ -157,6 +157,11 @@ impl<R: Read + Seek> Bundle<R> {
             return Err(BundleError::NoRun);
         }
         Ok(Self { zip, left: MOST_BYTES })
+    }
+
+    /// From now on no more than so many bytes come out of it.
+    pub fn bound(&mut self, most: u64) {
+        self.left = self.left.min(most);
     }
 
     /// The names of its files.

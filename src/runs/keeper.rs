@@ -1,5 +1,5 @@
 //! Keeps the runs of a window in its library, by itself: on a thread of its own, so that a slow disk holds up no picture, and
-//! no training whatever the disk says.
+//! no training whatever the disk says; or in turns, where there are no threads.
 
 mod kept;
 
@@ -8,11 +8,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 
 pub use kept::Said;
 use kept::{LOOK, Run};
-use web_time::Duration;
+use web_time::{Duration, Instant};
 
 use super::checkpoints::ROOM;
 use super::library::Library;
-use crate::platform;
+use crate::platform::{self, Standing, files};
 use crate::protocol::{Checkpointed, Event, RunInfo};
 
 /// Messages under way. A disk that is behind by so many has not answered for minutes.
@@ -34,13 +34,17 @@ pub struct Keeper {
     said: Receiver<Said>,
     /// Whether events were lost because the disk did not answer, and that was said.
     is_behind: bool,
+    /// What is done in turns, where there is no thread for it.
+    here: Option<(Work, Receiver<Message>)>,
+    /// When it was looked last whether something was due.
+    looked: Option<Instant>,
 }
 
 impl Keeper {
     /// Keeps what comes in `library`.
     ///
     /// # Errors
-    /// Where there is no thread to do it on, as on a page.
+    /// Where the system gives no thread to do it on.
     pub fn spawn(library: Library) -> std::io::Result<Self> {
         Self::with_room(library, ROOM)
     }
@@ -50,12 +54,36 @@ impl Keeper {
     /// # Errors
     /// As [`Self::spawn`].
     pub fn with_room(library: Library, room: u64) -> std::io::Result<Self> {
+        let mut keeper = Self::in_turns(library, room);
+        if platform::HAS_THREADS
+            && let Some((work, inbox)) = keeper.here.take()
+        {
+            platform::aside("keeper", move || work.go(&inbox))?;
+        }
+        Ok(keeper)
+    }
+
+    /// The same without a thread: it has to be given its [turns](Self::turn).
+    pub fn in_turns(library: Library, room: u64) -> Self {
         let (messages, inbox) = sync_channel(UNDER_WAY);
         let (voice, said) = sync_channel(UNHEARD);
-        platform::aside("keeper", move || {
-            Work { library, voice, room, runs: Vec::new(), origin: None }.go(&inbox)
-        })?;
-        Ok(Self { messages, said, is_behind: false })
+        let work = Work { library, voice, room, runs: Vec::new(), origin: None, is_full: false };
+        Self { messages, said, is_behind: false, here: Some((work, inbox)), looked: None }
+    }
+
+    /// Without a thread: takes in what has come, and from time to time writes what is due. Once a frame.
+    pub fn turn(&mut self) {
+        let Some((work, inbox)) = self.here.as_mut().filter(|_| files::store().standing != Standing::Loading)
+        else {
+            return;
+        };
+        while let Ok(message) = inbox.try_recv() {
+            work.hear(message);
+        }
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK) {
+            work.write_due();
+            self.looked = Some(Instant::now());
+        }
     }
 
     /// Takes note of an event; events that are not kept cost nothing.
@@ -105,6 +133,10 @@ impl Keeper {
 
     /// Writes all that is known, and waits for that, up to `patience`. Whether all is written.
     pub fn end(&mut self, patience: Duration) -> bool {
+        if self.here.is_some() {
+            self.turn();
+            return self.here.take().map(|(mut work, _)| work.finish(|_| true)).is_some();
+        }
         let (done, is_done) = sync_channel(1);
         self.messages.try_send(Message::End(done)).is_ok() && is_done.recv_timeout(patience).is_ok()
     }
@@ -124,30 +156,47 @@ struct Work {
     runs: Vec<Run>,
     /// See [`Message::Origin`].
     origin: Option<PathBuf>,
+    /// Whether it was said that there is no room.
+    is_full: bool,
 }
 
 impl Work {
     fn go(mut self, inbox: &Receiver<Message>) {
         loop {
             match inbox.recv_timeout(LOOK) {
-                Ok(Message::Event(event)) => self.take(*event),
-                Ok(Message::Origin(folder)) => self.origin = Some(folder),
                 Ok(Message::End(done)) => {
                     self.finish(|_| true);
                     // Whoever asked may have lost patience.
                     let _ = done.try_send(());
                     return;
                 }
+                Ok(message) => self.hear(message),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
                     self.finish(|_| true);
                     return;
                 }
             }
-            for at in 0..self.runs.len() {
-                if self.runs[at].is_time() {
-                    self.write(at);
-                }
+            self.write_due();
+        }
+    }
+
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Event(event) => self.take(*event),
+            Message::Origin(folder) => self.origin = Some(folder),
+            Message::End(done) => {
+                self.finish(|_| true);
+                let _ = done.try_send(());
+            }
+        }
+    }
+
+    /// Writes each run if it is time.
+    fn write_due(&mut self) {
+        for at in 0..self.runs.len() {
+            if self.runs[at].is_time() {
+                self.write(at);
             }
         }
     }
@@ -197,6 +246,19 @@ impl Work {
         let parent = self.runs[at].parent();
         let parent = self.runs.iter().find(|run| Some(run.run) == parent).and_then(Run::folder);
         self.runs[at].write((&self.library, &self.voice), parent);
+        self.make_room();
+    }
+
+    /// Gives up what there is no room for any more, where there are bounds.
+    fn make_room(&mut self) {
+        let made = files::store().most.map(|most| self.library.make_room(most));
+        // What cannot be given up is tried again with the next write.
+        let Some(Ok(made)) = made else { return };
+        let is_new = !made.given_up.is_empty() || made.is_full() && !self.is_full;
+        self.is_full = made.is_full();
+        if is_new {
+            let _ = self.voice.try_send(Said::MadeRoom(made));
+        }
     }
 
     /// Writes runs that do not go on.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::RecordError;
 use super::write::{FolderError, write_whole};
+use crate::platform::files;
 
 /// Characters of a name at most.
 const LONGEST_NAME: usize = 120;
@@ -69,8 +70,8 @@ impl Label {
     /// [`RecordError`].
     pub fn read(folder: &Path) -> Result<Self, RecordError> {
         let path = folder.join(Self::FILE);
-        let is_large = path.metadata().is_ok_and(|found| found.len() > MOST_BYTES);
-        let bytes = match std::fs::read(&path) {
+        let is_large = files::find(&path).is_ok_and(|found| found.bytes > MOST_BYTES);
+        let bytes = match files::read(&path) {
             Ok(_) if is_large => Vec::new(),
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),

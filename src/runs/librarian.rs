@@ -1,4 +1,5 @@
-//! Does in a library what a window asks for, on a thread of its own: lists first, then reads what is looked at, then the rest.
+//! Does in a library what a window asks for, on a thread of its own, or in turns where there are none: lists first, then reads
+//! what is looked at, then the rest.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::Cursor;
@@ -11,14 +12,16 @@ use super::bundle::{self, Bundle};
 use super::checkpoints::{self, Kept};
 use super::comparison::{self, Comparison, PLAN_FILE};
 use super::label::{Label, LabelError};
-use super::library::{Found, Library};
+use super::library::{Found, Library, MadeRoom};
 use super::recording::{self, Replay};
 use super::run_folder::CHECKPOINT;
 use super::summary::Summary;
-use crate::platform;
+use crate::platform::{self, Standing, files};
 
 /// Runs read before it is looked whether something more urgent was asked for.
 const AT_ONCE: usize = 16;
+/// The same where no picture is drawn meanwhile.
+const IN_A_TURN: usize = 4;
 /// Questions and answers under way.
 const UNDER_WAY: usize = 1024;
 
@@ -126,6 +129,8 @@ pub enum Answer {
     Shared(String, Vec<u8>),
     /// A bundle's run is in the library, under this name.
     Imported(String),
+    /// Something was given up to make room for what was taken in.
+    MadeRoom(MadeRoom),
     /// Something could not be done: why, in a sentence.
     Refused(String),
 }
@@ -134,28 +139,50 @@ pub enum Answer {
 pub struct Librarian {
     asks: SyncSender<Ask>,
     answers: Receiver<Answer>,
+    /// What is done in turns, where there is no thread for it.
+    here: Option<(Work, Receiver<Ask>)>,
 }
 
 impl Librarian {
     /// Works in `library`, if there is one, and calls `wake` whenever there is an answer.
     ///
     /// # Errors
-    /// Where there is no thread to do it on, as on a page.
+    /// Where the system gives no thread to do it on.
     pub fn spawn(library: Option<Library>, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+        let mut librarian = Self::in_turns(library, wake);
+        if platform::HAS_THREADS
+            && let Some((mut work, inbox)) = librarian.here.take()
+        {
+            work.at_once = AT_ONCE;
+            platform::aside("librarian", move || while work.wait(&inbox).is_some() {})?;
+        }
+        Ok(librarian)
+    }
+
+    /// The same without a thread: it has to be given its [turns](Self::turn).
+    pub fn in_turns(library: Option<Library>, wake: impl Fn() + Send + 'static) -> Self {
         let (asks, inbox) = sync_channel(UNDER_WAY);
         let (outbox, answers) = sync_channel(UNDER_WAY);
-        platform::aside("librarian", move || {
-            let mut work = Work {
-                library: library.unwrap_or_else(|| Library::at(PathBuf::new())),
-                answers: outbox,
-                wake: Box::new(wake),
-                known: HashMap::new(),
-                held: HashSet::new(),
-                unread: VecDeque::new(),
-            };
-            while work.turn(&inbox).is_some() {}
-        })?;
-        Ok(Self { asks, answers })
+        let work = Work {
+            library: library.unwrap_or_else(|| Library::at(PathBuf::new())),
+            answers: outbox,
+            wake: Box::new(wake),
+            known: HashMap::new(),
+            held: HashSet::new(),
+            unread: VecDeque::new(),
+            at_once: IN_A_TURN,
+        };
+        Self { asks, answers, here: Some((work, inbox)) }
+    }
+
+    /// Without a thread: does one thing that was asked for, or reads a few runs. Once a frame, after all answers were taken.
+    pub fn turn(&mut self) {
+        if let Some((work, inbox)) = &mut self.here
+            && files::store().standing != Standing::Loading
+        {
+            // Whoever asks is there.
+            let _ = work.turn(inbox.try_recv().ok());
+        }
     }
 
     /// Asks for something; whether that was possible.
@@ -178,11 +205,13 @@ struct Work {
     /// Runs that somebody wrote when they were read.
     held: HashSet<String>,
     unread: VecDeque<Found>,
+    /// Runs read at once.
+    at_once: usize,
 }
 
 impl Work {
-    /// Does what is asked, or reads on; none where nobody listens any more.
-    fn turn(&mut self, inbox: &Receiver<Ask>) -> Option<()> {
+    /// Does what is asked, for which it waits unless it can read on; none where nobody listens any more.
+    fn wait(&mut self, inbox: &Receiver<Ask>) -> Option<()> {
         let ask = if self.unread.is_empty() {
             Some(inbox.recv().ok()?)
         } else {
@@ -192,6 +221,11 @@ impl Work {
                 Err(TryRecvError::Disconnected) => return None,
             }
         };
+        self.turn(ask)
+    }
+
+    /// Does what is asked, or reads on; none where nobody listens any more.
+    fn turn(&mut self, ask: Option<Ask>) -> Option<()> {
         match ask {
             Some(Ask::Look(ids)) => {
                 let (first, rest): (Vec<_>, Vec<_>) =
@@ -200,9 +234,12 @@ impl Work {
                 Some(())
             }
             Some(ask) => {
+                let is_taken_in = matches!(ask, Ask::Import(..) | Ask::Undelete(_));
                 let answer = self.obey(ask).unwrap_or_else(Answer::Refused);
-                self.tell(answer)
+                self.tell(answer)?;
+                if is_taken_in { self.make_room() } else { Some(()) }
             }
+            None if self.unread.is_empty() => Some(()),
             None => self.read(),
         }
     }
@@ -213,9 +250,19 @@ impl Work {
         Some(())
     }
 
+    /// Gives up what there is no room for any more, where there are bounds.
+    fn make_room(&self) -> Option<()> {
+        let made = files::store().most.map(|most| self.library.make_room(most));
+        match made {
+            Some(Ok(made)) if !made.given_up.is_empty() => self.tell(Answer::MadeRoom(made)),
+            // What cannot be given up is tried again when something is written.
+            _ => Some(()),
+        }
+    }
+
     /// Reads some of what is unread.
     fn read(&mut self) -> Option<()> {
-        let count = self.unread.len().min(AT_ONCE);
+        let count = self.unread.len().min(self.at_once);
         let entries: Vec<Entry> = self
             .unread
             .drain(..count)
@@ -242,10 +289,16 @@ impl Work {
             Ask::Look(_) => self.list(),
             Ask::Rename(id, name) => self.relabel(&id, |label| label.rename(&name)),
             Ask::Retag(id, tags) => self.relabel(&id, |label| label.retag(&tags)),
-            Ask::Pin(id, pinned) => self.relabel(&id, |label| {
-                label.pinned = pinned;
-                Ok(())
-            }),
+            Ask::Pin(id, pinned) => {
+                if pinned {
+                    // What somebody wants to keep is not to go for want of room elsewhere.
+                    files::persist();
+                }
+                self.relabel(&id, |label| {
+                    label.pinned = pinned;
+                    Ok(())
+                })
+            }
             Ask::Delete(id) => self.library.delete(&id).map(|there| Answer::Deleted(id, there)).map_err(said),
             Ask::Undelete(id) => self.library.undelete(&id).map(Answer::Restored).map_err(said),
             Ask::Compare(folder) => Ok(Answer::Compared(compared(&folder), false)),
@@ -295,13 +348,15 @@ pub fn open(library: &Library, source: &Source) -> Result<Opened, String> {
         Source::Kept(id) => {
             open_folder(&library.folder(id)).map(|opened| Opened { id: Some(id.clone()), ..opened })
         }
-        Source::Path(path) if path.is_dir() => open_folder(path),
+        Source::Path(path) if files::find(path).is_ok_and(|found| found.is_folder) => open_folder(path),
         Source::Path(path) => {
             let is_bundle = path.extension().is_some_and(|extension| extension == bundle::EXTENSION);
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-            match path.parent().filter(|folder| folder.join(recording::FILE).is_file()) {
-                _ if is_bundle => open_bundle(&name, std::fs::File::open(path).map_err(unreadable)?),
+            let is_run =
+                |folder: &&Path| files::find(&folder.join(recording::FILE)).is_ok_and(|found| found.is_file);
+            match path.parent().filter(is_run) {
+                _ if is_bundle => open_bundle(&name, files::open(path).map_err(unreadable)?),
                 Some(folder) => open_folder(folder),
                 None => Err(format!(
                     "{} is no run folder, no file in one, and no .{} bundle",
@@ -335,7 +390,7 @@ fn compared(folder: &Path) -> Result<Box<Comparison>, String> {
 /// That there is no such checkpoint, in a sentence.
 fn left(folder: PathBuf, file: &str) -> Result<Left, String> {
     let name = folder.display();
-    let checkpoint = std::fs::read(folder.join(file)).map_err(|error| match error.kind() {
+    let checkpoint = files::read(folder.join(file)).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             format!("{name} cannot be gone on with: it has no {file}, which is taken while a run goes on")
         }

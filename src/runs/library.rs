@@ -1,5 +1,7 @@
 //! A folder of runs: a folder each, what is said of them, and a trash from which they come back.
 
+mod room;
+
 use std::io::{Cursor, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +14,9 @@ use super::lock::{self, Lock};
 use super::record::{RecordError, RunRecord};
 use super::summary::Summary;
 use super::write::FolderError;
-use crate::platform;
+use crate::platform::{self, files};
+
+pub use room::{GivenUp, MadeRoom};
 
 /// The folder of a library into which runs go that are deleted.
 const TRASH: &str = ".trash";
@@ -71,6 +75,16 @@ pub enum LibraryError {
     /// What is said of a run cannot be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A bundle holds more than can be kept.
+    #[error("{name} takes {} MB, and {} MB of runs are kept here at most; great-lab opens it on a desktop", bytes.div_ceil(1_000_000), most / 1_000_000)]
+    Room {
+        /** Which bundle. */
+        name: String,
+        /** Its bytes, unpacked. */
+        bytes: u64,
+        /** Those that are kept at most. */
+        most: u64,
+    },
     /// A bundle is none.
     #[error("{name}: {source}")]
     Bundle {
@@ -114,7 +128,7 @@ impl Library {
         Self { root: root.into() }
     }
 
-    /// Where the window keeps its runs unless it is told otherwise; none on a page, and where the system has no place.
+    /// Where the window keeps its runs unless it is told otherwise; none where the system has no place.
     pub fn standard() -> Option<PathBuf> {
         platform::data_folder().map(|folder| folder.join("runs"))
     }
@@ -152,18 +166,14 @@ impl Library {
     }
 
     fn list_in(&self, folder: &Path) -> Result<Vec<Found>, LibraryError> {
-        let entries = match std::fs::read_dir(folder) {
+        let entries = match files::entries(folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(refused("read", folder, source)),
         };
-        let found = entries.filter_map(|entry| {
-            let entry = entry.ok()?;
-            let id = entry.file_name().into_string().ok()?;
-            let is_run = !id.starts_with('.') && entry.file_type().is_ok_and(|kind| kind.is_dir());
-            is_run.then(|| Found { changed: changed(&entry.path()), id })
-        });
-        let mut found: Vec<Found> = found.collect();
+        let runs = entries.into_iter().filter(|(id, found)| !id.starts_with('.') && found.is_folder);
+        let mut found: Vec<Found> =
+            runs.map(|(id, _)| Found { changed: changed(&folder.join(&id)), id }).collect();
         found.sort_by(|one, other| other.changed.cmp(&one.changed).then_with(|| one.id.cmp(&other.id)));
         Ok(found)
     }
@@ -239,7 +249,7 @@ impl Library {
     /// # Errors
     /// [`LibraryError::Refused`].
     pub fn claim(&self, stem: &str) -> Result<Claim, LibraryError> {
-        std::fs::create_dir_all(&self.root).map_err(|source| refused("make", &self.root, source))?;
+        files::create_dir_all(&self.root).map_err(|source| refused("make", &self.root, source))?;
         let (path, id) = self.make(stem)?;
         let lock = Lock::take(&path).map_err(|source| refused("lock", &path, source))?;
         Ok(Claim { path, id, lock })
@@ -251,7 +261,7 @@ impl Library {
         loop {
             let id = ids.next().unwrap_or_default();
             let path = self.folder(&id);
-            match std::fs::create_dir(&path) {
+            match files::create_dir(&path) {
                 Ok(()) => return Ok((path, id)),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists && !id.is_empty() => {}
                 Err(source) => return Err(refused("make", &path, source)),
@@ -263,13 +273,13 @@ impl Library {
     fn settle(&self, from: &Path, to: &Path, stem: &str) -> Result<String, LibraryError> {
         for id in ids(stem) {
             let path = to.join(&id);
-            if path.exists() {
+            if files::exists(&path) {
                 continue;
             }
-            match std::fs::rename(from, &path) {
+            match files::rename(from, &path) {
                 Ok(()) => return Ok(id),
                 // Somebody was faster.
-                Err(_) if path.exists() => {}
+                Err(_) if files::exists(&path) => {}
                 Err(source) => return Err(refused("move", from, source)),
             }
         }
@@ -302,7 +312,7 @@ impl Library {
             return Err(LibraryError::InUse { name: id.into(), holder });
         }
         let trash = self.root.join(TRASH);
-        std::fs::create_dir_all(&trash).map_err(|source| refused("make", &trash, source))?;
+        files::create_dir_all(&trash).map_err(|source| refused("make", &trash, source))?;
         self.settle(&self.folder(id), &trash, id)
     }
 
@@ -340,11 +350,19 @@ impl Library {
     pub fn import(&self, name: &str, reader: impl std::io::Read + Seek) -> Result<String, LibraryError> {
         let refuse = |source| LibraryError::Bundle { name: name.into(), source };
         let mut bundle = Bundle::open(reader).map_err(refuse)?;
-        std::fs::create_dir_all(&self.root).map_err(|source| refused("make", &self.root, source))?;
+        if let Some(most) = files::store().most {
+            let sizes = bundle.sizes().map_err(refuse)?;
+            let bytes = sizes.iter().fold(0, |sum: u64, (_, bytes)| sum.saturating_add(*bytes));
+            if bytes > most {
+                return Err(LibraryError::Room { name: name.into(), bytes, most });
+            }
+            bundle.bound(most);
+        }
+        files::create_dir_all(&self.root).map_err(|source| refused("make", &self.root, source))?;
         // Dropped, it goes with all that is in it.
-        let arriving = tempfile::Builder::new().prefix(ARRIVING).tempdir_in(&self.root);
+        let arriving = files::Temporary::make(&self.root, ARRIVING);
         let arriving = arriving.map_err(|source| refused("write into", &self.root, source))?;
-        let make = |file: &str| std::fs::File::create_new(arriving.path().join(file));
+        let make = |file: &str| files::create(arriving.path().join(file));
         bundle.extract(make).map_err(refuse)?;
         let damaged = |error: RecordError| refuse(BundleError::Damaged(reason(arriving.path(), &error)));
         RunRecord::read(arriving.path()).map_err(damaged)?;
@@ -357,7 +375,7 @@ impl Library {
         // Its permissions are those of a temporary folder: its owner's alone.
         let (path, id) = self.make(&stem)?;
         for file in bundle.names() {
-            let moved = std::fs::rename(arriving.path().join(&file), path.join(&file));
+            let moved = files::rename(arriving.path().join(&file), path.join(&file));
             moved.map_err(|source| refused("write", &path.join(&file), source))?;
         }
         Ok(id)
@@ -396,21 +414,18 @@ fn reason(folder: &Path, error: &RecordError) -> String {
 
 /// Packs the files of a run's folder; what else somebody put there stays there.
 fn pack<W: Write + Seek>(folder: &Path, out: W) -> Result<W, LibraryError> {
-    let entries = std::fs::read_dir(folder).map_err(|source| refused("read", folder, source))?;
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| {
-            let entry = entry.ok().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))?;
-            entry.file_name().into_string().ok().filter(|name| bundle::is_plain(name) && name != lock::FILE)
-        })
-        .collect();
+    let entries = files::entries(folder).map_err(|source| refused("read", folder, source))?.into_iter();
+    let is_its = |name: &String| bundle::is_plain(name) && name != lock::FILE;
+    let mut names: Vec<String> =
+        entries.filter(|(_, found)| found.is_file).map(|(name, _)| name).filter(is_its).collect();
     names.sort_unstable();
-    let mut files = Vec::with_capacity(names.len());
+    let mut packed = Vec::with_capacity(names.len());
     for name in &names {
         let path = folder.join(name);
-        files.push((&**name, std::fs::read(&path).map_err(|source| refused("read", &path, source))?));
+        packed.push((&**name, files::read(&path).map_err(|source| refused("read", &path, source))?));
     }
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    bundle::pack(out, files).map_err(|source| LibraryError::Bundle { name, source })
+    bundle::pack(out, packed).map_err(|source| LibraryError::Bundle { name, source })
 }
 
 /// `stem`, `stem-2`, `stem-3`, ...
@@ -430,10 +445,7 @@ fn plain(name: &str) -> String {
 
 /// When the record of a run, or what is said of it, changed last; of a folder that has neither, when it was made.
 fn changed(folder: &Path) -> Duration {
-    let time = |path: PathBuf| {
-        let modified = path.metadata().and_then(|found| found.modified()).ok()?;
-        modified.duration_since(std::time::UNIX_EPOCH).ok()
-    };
+    let time = |path: PathBuf| files::find(&path).ok()?.changed;
     let label = time(folder.join(Label::FILE));
     let record = time(folder.join(RunRecord::FILE)).or_else(|| time(folder.into()));
     record.max(label).unwrap_or_default()

@@ -1,18 +1,16 @@
 //! Who writes into the folder of a run: one process, which the system lets go of the lock when it ends, however it ends.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use web_time::{SystemTime, UNIX_EPOCH};
 
-use crate::platform;
+use crate::platform::{self, files};
 
 /// The file in a run's folder that is locked; it is gone when the run has ended.
 pub const FILE: &str = "lock";
 
-/// Bytes of it that are looked at.
-const MOST_BYTES: u64 = 256;
+/// What stands in it between who has it and since when.
+const SINCE: &str = " since ";
 
 /// A folder that nobody else writes into, until this is dropped.
 #[derive(Debug)]
@@ -20,7 +18,7 @@ pub struct Lock {
     path: PathBuf,
     /// Of which process, and since when: what no other lock says.
     text: String,
-    _file: File,
+    _file: files::Held,
 }
 
 impl Lock {
@@ -30,26 +28,18 @@ impl Lock {
     /// What the system says; [`std::io::ErrorKind::WouldBlock`] where somebody else has it.
     pub fn take(folder: &Path) -> std::io::Result<Self> {
         let path = folder.join(FILE);
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(std::io::ErrorKind::WouldBlock.into()),
-            // Some file systems know no locks: there the folder's name, which is made once, has to do.
-            Err(TryLockError::Error(_)) => {}
-        }
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let text = format!("process {} since {since}\n", platform::process());
-        file.set_len(0)?;
-        file.write_all(text.as_bytes())?;
+        let text = format!("{}{SINCE}{since}\n", platform::process());
+        let file = files::hold(&path, &text)?;
         Ok(Self { path, text, _file: file })
     }
 
     /// Whether the folder still is the one that was taken, and not gone, or made anew by somebody else.
     pub fn holds(&self) -> bool {
         // Where a system lets nobody read a locked file, it lets nobody remove it either.
-        std::fs::read_to_string(&self.path).map_or_else(
-            |error| error.kind() != std::io::ErrorKind::NotFound && self.path.exists(),
-            |text| text == self.text,
+        files::read(&self.path).map_or_else(
+            |error| error.kind() != std::io::ErrorKind::NotFound && files::exists(&self.path),
+            |text| text == self.text.as_bytes(),
         )
     }
 }
@@ -58,22 +48,21 @@ impl Drop for Lock {
     fn drop(&mut self) {
         if self.holds() {
             // The lock goes with the file; a file that stays is no lock.
-            let _ = std::fs::remove_file(&self.path);
+            let _ = files::remove_file(&self.path);
         }
     }
 }
 
 /// Who writes into a folder at the moment, in words; none where nobody does, whatever file was left behind.
 pub fn holder(folder: &Path) -> Option<String> {
-    let mut file = OpenOptions::new().read(true).write(true).open(folder.join(FILE)).ok()?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => {}
-        Ok(()) | Err(TryLockError::Error(_)) => return None,
-    }
-    let mut text = String::new();
-    let _ = (&mut file).take(MOST_BYTES).read_to_string(&mut text);
-    let process = text.split(" since").next().filter(|who| who.starts_with("process "));
+    let text = files::held(&folder.join(FILE))?;
+    let process = text.split_once(SINCE).map(|(process, _)| process).filter(|process| is_process(process));
     Some(process.unwrap_or("another window").to_owned())
+}
+
+/// Whether that is what a process writes of itself, and nothing else that lies there.
+fn is_process(text: &str) -> bool {
+    text.starts_with("process ") || text == platform::process()
 }
 
 #[cfg(test)]

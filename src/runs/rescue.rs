@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::write::{FolderError, write_whole};
+use crate::platform::files;
 
 /// Places of that name there may be from earlier, before none is looked for any more.
 const MOST_EARLIER: usize = 100;
@@ -38,7 +39,8 @@ impl Rescue {
 
     /// Whether a file is where it belongs, or elsewhere.
     pub fn has(&self, path: &Path) -> bool {
-        path.is_file() || self.elsewhere.iter().any(|(belongs, place, _)| belongs == path && place.is_file())
+        let is_file = |path: &Path| files::find(path).is_ok_and(|found| found.is_file);
+        is_file(path) || self.elsewhere.iter().any(|(belongs, place, _)| belongs == path && is_file(place))
     }
 
     /// Whether all that was kept last is where it belongs.
@@ -96,9 +98,9 @@ pub fn write_anew(path: &Path, bytes: &[u8]) -> Result<bool, FolderError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     match (write_whole(path, bytes), folder) {
         (Ok(()), _) => Ok(false),
-        (Err(_), Some(folder)) if !folder.exists() => {
+        (Err(_), Some(folder)) if !files::exists(folder) => {
             let unwritable = |source| FolderError::Unwritable { path: path.into(), source };
-            std::fs::create_dir_all(folder).map_err(unwritable)?;
+            files::create_dir_all(folder).map_err(unwritable)?;
             write_whole(path, bytes).map(|()| true)
         }
         (Err(error), _) => Err(error),

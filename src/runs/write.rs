@@ -1,7 +1,8 @@
-//! Files that appear whole or not at all: written aside in the same folder, then renamed.
+//! Files that appear whole or not at all.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use crate::platform::files;
 
 /// Bytes that are written to see whether a folder takes any.
 const TRIED: usize = 4096;
@@ -61,9 +62,7 @@ impl FolderError {
 /// # Errors
 /// [`FolderError::Unwritable`], naming the file; the file is as it was.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
-    let written =
-        aside(path, bytes).and_then(|file| file.persist(path).map(|_| ()).map_err(|error| error.error));
-    written.map_err(|error| unwritable(path, error))
+    files::write_whole(path, bytes).map_err(|error| unwritable(path, error))
 }
 
 /// Tries whether the file `path` can be written: all that [`write_whole`] does, but for the last step, which would put
@@ -75,27 +74,7 @@ pub fn try_out(path: &Path) -> Result<(), FolderError> {
     if path.is_dir() {
         return Err(FolderError::IsAFolder(path.into()));
     }
-    aside(path, &[0; TRIED]).and_then(tempfile::NamedTempFile::close).map_err(|error| unwritable(path, error))
-}
-
-/// The bytes in a file beside `path`, of another name.
-fn aside(path: &Path, bytes: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let prefix = format!(".{name}.");
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix);
-    // A temporary file is its owner's alone; the file it becomes is as any other, less the umask.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    // Without it, a power cut soon after the rename could leave an empty file under the final name.
-    file.as_file().sync_all()?;
-    Ok(file)
+    files::try_out(path, &[0; TRIED]).map_err(|error| unwritable(path, error))
 }
 
 /// tempfile's own errors name its random path; the system's number says the same in fewer words.

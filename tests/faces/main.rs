@@ -28,6 +28,7 @@ mod runs;
 #[cfg(target_os = "linux")]
 mod script;
 mod stopping;
+mod turns;
 mod verdicts;
 
 /// A command that hears all signals, though whoever runs the tests ignores some: under `nohup`, or behind a shell's `&`.

@@ -111,6 +111,24 @@ export async function native(...flags) {
   return run(path.join(target, 'release', 'great-lab'), [...flags.map(String), '--device', 'cpu']);
 }
 
+/** Runs a command of the native program that needs no device. */
+export async function program(...flags) {
+  return run(path.join(target, 'release', 'great-lab'), flags.map(String));
+}
+
+/** Drops files onto the page. */
+export async function drop(page, files) {
+  const contents = files.map((file) => [path.basename(file), fs.readFileSync(file).toString('base64')]);
+  await page.evaluate((contents) => {
+    const dropped = new DataTransfer();
+    for (const [name, data] of contents) {
+      dropped.items.add(new File([Uint8Array.from(atob(data), (char) => char.charCodeAt(0))], name));
+    }
+    document.getElementById('lab').dispatchEvent(
+      new DragEvent('drop', { dataTransfer: dropped, bubbles: true, cancelable: true }));
+  }, contents);
+}
+
 /** The rows of a CSV file without quotes, as objects of numbers. */
 export function table(file) {
   const [header, ...rows] = fs.readFileSync(file, 'utf8').trim().split('\n').map((line) => line.split(','));

@@ -1,5 +1,6 @@
 //! What comes to the window: of the trainer, of the library, from files.
 
+use std::io::Cursor;
 use std::path::Path;
 
 use egui::Context;
@@ -12,9 +13,10 @@ use crate::app::run::history::Consequence;
 use crate::app::run::pair;
 use crate::app::run::shelf::News;
 use crate::platform::{self, FileAnswer};
-use crate::protocol::{Activity, Command, Event, Failure, RunInfo};
-use crate::runs::bundle::EXTENSION;
+use crate::protocol::{Activity, Cadence, Command, Event, Failure, RunInfo};
+use crate::runs::bundle::{self, EXTENSION};
 use crate::runs::librarian::{Ask, Left, Source};
+use crate::runs::record::RunRecord;
 use crate::runs::{comparison, recording};
 
 /// Time between two checkpoints of a run, to be kept with it, while it rests; while it goes on the trainer takes them.
@@ -95,6 +97,10 @@ impl Lab {
                 }
                 News::Save(name, bytes) => self.exports.await_answer(platform::save_bytes(&name, bytes)),
                 News::Left(left) => self.go_on_from(*left),
+                News::Unkept(why) => {
+                    self.controls.send(Command::Checkpoints(Cadence::Never));
+                    self.history.notice = Some(why);
+                }
             }
         }
         self.sweep.advance(&mut self.shelf);
@@ -121,6 +127,14 @@ impl Lab {
         }
     }
 
+    /// Takes a bundle into the library; where nothing can be kept, it can be looked at all the same.
+    fn take_in(&mut self, name: String, bytes: Vec<u8>) {
+        match self.shelf.keeper() {
+            Some(_) => self.shelf.ask(Ask::Import(name, bytes)),
+            None => self.shelf.show(Source::Bundle(name, bytes)),
+        }
+    }
+
     /// Files that were dropped or chosen.
     pub(super) fn take_files(&mut self, ctx: &Context) {
         let dropped: Vec<_> =
@@ -132,17 +146,16 @@ impl Lab {
             match answer {
                 FileAnswer::Saved(name) => self.history.notice = Some(format!("Saved {name}.")),
                 FileAnswer::Opened(name, bytes) if name.ends_with(&format!(".{EXTENSION}")) => {
-                    // Where there is no library to take it into, it can be looked at all the same.
-                    match self.shelf.absent {
-                        None => self.shelf.ask(Ask::Import(name, bytes)),
-                        Some(_) => self.shelf.show(Source::Bundle(name, bytes)),
-                    }
+                    self.take_in(name, bytes);
                 }
                 FileAnswer::Opened(_, bytes) => self.controls.send(Command::Load(bytes)),
                 FileAnswer::Folder(folder) if is_shown(Path::new(&folder)) => {
                     self.shelf.show(Source::Path(folder.into()));
                 }
-                FileAnswer::Folder(folder) => self.controls.open_data(folder),
+                FileAnswer::Folder(folder) => match given_run(&folder) {
+                    Some(bundle) => self.take_in(format!("{folder}.{EXTENSION}"), bundle),
+                    None => self.controls.open_data(folder),
+                },
                 FileAnswer::Nothing => {
                     self.history.notice = Some(platform::NO_FILE.into());
                 }
@@ -159,6 +172,15 @@ impl Lab {
 /// Whether a folder is that of a run or of a comparison, and no data.
 fn is_shown(folder: &Path) -> bool {
     folder.join(recording::FILE).is_file() || comparison::is_in(folder)
+}
+
+/// The bundle of a run whose files somebody gave a page, if these are those of one.
+fn given_run(folder: &str) -> Option<Vec<u8>> {
+    let given = platform::given_files(folder)?;
+    given.get(RunRecord::FILE).and(given.get(recording::FILE))?;
+    let files = given.iter().filter(|(name, _)| bundle::is_plain(name));
+    let files = files.map(|(name, bytes)| (&**name, bytes.clone()));
+    bundle::pack(Cursor::new(Vec::new()), files).ok().map(Cursor::into_inner)
 }
 
 /// Whether a run is a copy of one that was kept.

@@ -1,5 +1,7 @@
 //! What a script may know of the lab, as JSON, and what it may have it do, as one line of text.
 
+pub mod of_runs;
+
 use serde_json::{Value, json};
 
 use crate::app::run::controls::Controls;
@@ -187,7 +189,7 @@ pub fn obey(line: &str, history: &History, controls: &mut Controls) -> Result<Ve
             }
             return Ok(linked.refused);
         }
-        _ => return Err(format!("no command '{line}'; there are: {COMMANDS}")),
+        _ => return Err(format!("no command '{line}'; there are: {COMMANDS}, {}", of_runs::COMMANDS)),
     }
     Ok(Vec::new())
 }

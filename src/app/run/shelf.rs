@@ -10,12 +10,13 @@ use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
 use crate::app::run::past::{Move, Past};
 use crate::app::run::reel::Reel;
-use crate::platform;
+use crate::platform::{self, Standing, files};
 use crate::protocol::{Event, RunId, RunInfo};
 use crate::runs::checkpoints;
 use crate::runs::comparison::Comparison;
 use crate::runs::keeper::{Keeper, Said};
 use crate::runs::librarian::{self, Answer, Ask, Entry, Left, Librarian, Opened, Source};
+use crate::runs::library::MadeRoom;
 use crate::runs::recording::Memory;
 use crate::runs::run_folder::CHECKPOINT;
 use crate::runs::{Library, Summary};
@@ -138,6 +139,8 @@ pub enum News {
     Save(String, Vec<u8>),
     /// What a copy of a kept run goes on with.
     Left(Box<Left>),
+    /// No runs are kept any more: why.
+    Unkept(String),
 }
 
 fn trouble(why: &str) -> News {
@@ -149,6 +152,10 @@ fn trouble(why: &str) -> News {
 pub struct Shelf {
     /// Why there is none; nothing where there is one.
     pub absent: Option<String>,
+    /// What somebody should know of where they are, where that is something.
+    pub remark: Option<String>,
+    /// Bytes that they take, and may take; none where there are no bounds.
+    pub room: Option<(u64, u64)>,
     /// The runs, the last that changed first.
     pub rows: Vec<Row>,
     /// Counts the changes of `rows`.
@@ -318,6 +325,14 @@ impl Shelf {
         &self.root
     }
 
+    /// Where the library is, in words.
+    pub fn place(&self) -> String {
+        match files::store().most {
+            Some(_) => "this browser".into(),
+            None => self.root.display().to_string(),
+        }
+    }
+
     /// Asks for something.
     pub fn ask(&mut self, ask: Ask) {
         match (&self.librarian, ask) {
@@ -325,7 +340,7 @@ impl Shelf {
                 let is_answered = !matches!(ask, Ask::Look(_));
                 self.outstanding += u32::from(librarian.ask(ask) && is_answered);
             }
-            // A page has one thread, and reads what it was given.
+            // Without a librarian it is read at once.
             (None, Ask::Open(source, is_beside)) => {
                 let answer = librarian::open(&Library::at(PathBuf::new()), &source).map_or_else(
                     |why| Answer::Unopened(source.clone(), why),
@@ -341,6 +356,7 @@ impl Shelf {
     pub fn refresh(&mut self) {
         if self.refreshed.is_none_or(|refreshed| refreshed.elapsed() > REFRESH) {
             self.refreshed = Some(Instant::now());
+            self.room = files::store().most.map(|most| (Library::at(&self.root).size(), most));
             self.ask(Ask::Refresh);
         }
     }
@@ -385,7 +401,7 @@ impl Shelf {
 
     /// What came since the last time.
     pub fn advance(&mut self) -> Vec<News> {
-        let mut news = Vec::new();
+        let mut news = self.turn();
         while let Some(answer) = self.librarian.as_ref().and_then(Librarian::answer) {
             if !matches!(answer, Answer::Read(_)) {
                 self.outstanding = self.outstanding.saturating_sub(1);
@@ -396,6 +412,7 @@ impl Shelf {
             news.extend(self.take(answer));
         }
         let Some(keeper) = &mut self.keeper else { return news };
+        let mut made_room = None;
         while let Some(said) = keeper.said() {
             match said {
                 Said::Keeps(run, id) => {
@@ -414,6 +431,7 @@ impl Shelf {
                     }
                     self.checkpoints.insert(run, checkpoints);
                 }
+                Said::MadeRoom(made) => made_room = Some(made),
                 Said::Recovered => news.push(News::Notice("The run is being kept again.".into())),
                 Said::Trouble(what) => news.push(News::Trouble(
                     format!("This run is not being kept: {what}."),
@@ -427,7 +445,54 @@ impl Shelf {
                 "Training goes on; save a checkpoint (S) if it must not be lost.".into(),
             ));
         }
+        news.extend(made_room.and_then(|made| self.made_room(&made)));
         news
+    }
+
+    /// Does what no thread does, and says how it stands with what is kept.
+    fn turn(&mut self) -> Vec<News> {
+        self.librarian.iter_mut().for_each(Librarian::turn);
+        self.keeper.iter_mut().for_each(Keeper::turn);
+        let said = |said: Result<String, String>| {
+            match said {
+            Ok(good) => News::Notice(good),
+            Err(bad) => News::Trouble(bad, "What was kept stays in this page until it is closed, and this is tried again; Share what must not be lost.".into()),
+        }
+        };
+        let mut news: Vec<News> = files::news().into_iter().map(said).collect();
+        match files::store().standing {
+            Standing::ReadOnly(why) => {
+                if self.keeper.take().is_some() {
+                    news.push(News::Unkept(why.clone()));
+                }
+                self.remark = Some(why);
+            }
+            Standing::Fleeting(why) => self.remark = Some(why),
+            Standing::Ready | Standing::Loading => {}
+        }
+        news
+    }
+
+    /// What is said of what was given up.
+    fn made_room(&mut self, made: &MadeRoom) -> Option<News> {
+        self.refreshed = None;
+        let is_gone = |there: &str| made.given_up.iter().any(|run| run.was_deleted && run.id == there);
+        self.deleted.take_if(|(_, there)| is_gone(there));
+        match made.told() {
+            Some(told) => Some(News::Trouble(
+                told,
+                "Pin what is to stay, and Share what is to outlast this browser.".into(),
+            )),
+            None if made.is_full() => Some(News::Trouble(
+                format!(
+                    "Runs take {} MB of the {} MB in which they are kept here, and all are pinned or being written.",
+                    made.used / 1_000_000,
+                    made.most / 1_000_000
+                ),
+                "Unpin some, or Share and delete them.".into(),
+            )),
+            None => None,
+        }
     }
 
     fn take(&mut self, answer: Answer) -> Option<News> {
@@ -482,6 +547,7 @@ impl Shelf {
                 self.show(Source::Kept(id.clone()));
                 Some(News::Notice(format!("{id} is in the library now.")))
             }
+            Answer::MadeRoom(made) => self.made_room(&made),
             Answer::Refused(why) => Some(trouble(&why)),
         }
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::platform::files;
 use crate::runs::run_folder::CHECKPOINT;
 
 /// How the name of an earlier checkpoint begins and ends; its step stands between.
@@ -56,16 +57,10 @@ pub fn known<'a>(files: impl IntoIterator<Item = (&'a str, u64)>, last: Option<u
 
 /// The checkpoints in a folder, that of the fewest steps first; none where it cannot be read.
 pub fn in_folder(folder: &Path) -> Vec<Kept> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let files: Vec<(String, u64)> = entries
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let found = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
-            Some((entry.file_name().into_string().ok()?, found.len()))
-        })
-        .collect();
-    let last = std::fs::File::open(folder.join(CHECKPOINT)).ok().and_then(step_in);
-    known(files.iter().map(|(name, bytes)| (&**name, *bytes)), last)
+    let Ok(entries) = files::entries(folder) else { return Vec::new() };
+    let files = entries.iter().filter(|(_, found)| found.is_file);
+    let last = files::open(&folder.join(CHECKPOINT)).ok().and_then(step_in);
+    known(files.map(|(name, found)| (&**name, found.bytes)), last)
 }
 
 /// The header of a checkpoint, as far as it matters here.

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::files::{Kept, in_folder, known, name_of};
+use crate::platform::files;
 use crate::runs::run_folder::CHECKPOINT;
 use crate::runs::spacing::least_missed;
 
@@ -51,7 +52,7 @@ impl Checkpoints {
     pub fn put_aside(&mut self, folder: &Path, newer: Option<u64>) {
         // A run that was put back takes the later steps again.
         for (step, _) in self.earlier.extract_if(.., |(step, _)| newer.is_some_and(|newer| newer <= *step)) {
-            let _ = std::fs::remove_file(folder.join(name_of(step)));
+            let _ = files::remove_file(folder.join(name_of(step)));
         }
         // Nothing has been learned before the first step, and what does not fit would go at once.
         let fits = |(step, bytes): &(u64, u64)| *step > 0 && *bytes <= self.room;
@@ -61,7 +62,7 @@ impl Checkpoints {
         }
         let (from, to) = (folder.join(CHECKPOINT), folder.join(name_of(step)));
         // Another name of the same bytes, where the system has such; it is no loss where neither can be.
-        if std::fs::hard_link(&from, &to).or_else(|_| std::fs::copy(&from, &to).map(drop)).is_ok() {
+        if files::duplicate(&from, &to).is_ok() {
             self.earlier.push((step, bytes));
             self.earlier.sort_unstable();
         }
@@ -81,7 +82,7 @@ impl Checkpoints {
             let at = least_missed(steps).filter(|at| *at < self.earlier.len()).unwrap_or(0);
             let (step, _) = self.earlier.remove(at);
             // Whatever cannot be removed was removed by somebody else.
-            let _ = std::fs::remove_file(folder.join(name_of(step)));
+            let _ = files::remove_file(folder.join(name_of(step)));
         }
     }
 
@@ -100,7 +101,7 @@ impl Checkpoints {
 /// Removes the earlier checkpoints of another run from a folder that is written anew.
 pub fn clear(folder: &Path) {
     for kept in in_folder(folder).iter().filter(|kept| kept.file != CHECKPOINT) {
-        let _ = std::fs::remove_file(folder.join(&kept.file));
+        let _ = files::remove_file(folder.join(&kept.file));
     }
 }
 

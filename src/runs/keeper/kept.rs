@@ -8,7 +8,7 @@ use web_time::{Duration, Instant};
 use crate::config::{Hyper, knobs};
 use crate::protocol::{Activity, Event, RunId, RunInfo, pace};
 use crate::runs::checkpoints::Kept;
-use crate::runs::library::{Claim, Library, LibraryError};
+use crate::runs::library::{Claim, Library, LibraryError, MadeRoom};
 use crate::runs::record::{Before, Ended, Origin, Turned};
 use crate::runs::run_folder::{RunFolder, default_name};
 use crate::runs::writer::{Earlier, RunWriter};
@@ -29,6 +29,8 @@ pub enum Said {
     Keeps(RunId, String),
     /// The run of that number has these checkpoints.
     Checkpoints(RunId, Vec<Kept>),
+    /// Something was given up for want of room, or there is no room and nothing to give up.
+    MadeRoom(MadeRoom),
     /// The run at hand is not kept at the moment: why.
     Trouble(String),
     /// It is again.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::platform::files;
 use crate::platform::text::decode;
 
 /// Number of the format; a reader refuses larger ones. Files that name none are of format 0.
@@ -46,8 +47,7 @@ pub enum RecordError {
 /// # Errors
 /// [`RecordError`].
 pub(super) fn read(path: &Path, expected: &'static str) -> Result<Value, RecordError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| RecordError::Unreadable { path: path.into(), source })?;
+    let bytes = files::read(path).map_err(|source| RecordError::Unreadable { path: path.into(), source })?;
     let text =
         decode(&bytes).map_err(|at| malformed(path, expected, &format!("byte {at} is no text in UTF-8")))?;
     let json: Value = serde_json::from_str(&text).map_err(|error| malformed(path, expected, &error))?;
@@ -69,5 +69,9 @@ pub(super) fn text(record: &impl Serialize) -> String {
 
 /// The file of that name in a folder, or the file itself.
 pub(super) fn locate(folder_or_file: &Path, name: &str) -> PathBuf {
-    if folder_or_file.is_dir() { folder_or_file.join(name) } else { folder_or_file.into() }
+    if files::find(folder_or_file).is_ok_and(|found| found.is_folder) {
+        folder_or_file.join(name)
+    } else {
+        folder_or_file.into()
+    }
 }

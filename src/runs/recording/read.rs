@@ -7,6 +7,7 @@ use flate2::read::GzDecoder;
 use serde::Deserialize;
 
 use super::{FILE, VERSION, check};
+use crate::platform::files;
 use crate::protocol::{Activity, Event, RunInfo, RunState};
 
 /// Bytes that are read at most: more than is ever written.
@@ -56,7 +57,7 @@ impl Replay {
             std::io::ErrorKind::NotFound => RecordingError::Missing,
             _ => RecordingError::Unreadable(error.to_string()),
         };
-        Self::unpack(std::fs::File::open(folder.join(FILE)).map_err(unreadable)?)
+        Self::unpack(files::open(&folder.join(FILE)).map_err(unreadable)?)
     }
 
     /// The recording in a file, whoever wrote it: an event that could not have come from a run ends it.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use csv::StringRecord;
 use web_time::Duration;
 
+use crate::platform::files;
 use crate::protocol::{Event, Readings, Report, RunInfo, Share};
 use crate::runs::record::{RecordError, RunRecord};
 use crate::runs::recording::{Recording, Replay};
@@ -89,7 +90,7 @@ impl Earlier {
         rows: Option<&BTreeMap<String, u64>>,
     ) -> Result<Self, EarlierError> {
         let path = folder.join(RunRecord::FILE);
-        let record = if path.exists() { Some(RunRecord::read(&path)?) } else { None };
+        let record = if files::exists(&path) { Some(RunRecord::read(&path)?) } else { None };
         let names = match rows {
             Some(rows) => rows.keys().filter(|name| is_table(name)).cloned().collect(),
             None => tables_in(folder)?,
@@ -260,17 +261,13 @@ fn is_table(name: &str) -> bool {
 /// The names of the tables in a folder.
 fn tables_in(folder: &Path) -> Result<Vec<String>, EarlierError> {
     let unreadable = |source| EarlierError::Unreadable { path: folder.into(), source };
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-        names.extend(is_table(&name).then_some(name));
-    }
-    Ok(names)
+    let entries = files::entries(folder).map_err(unreadable)?.into_iter();
+    Ok(entries.map(|(name, _)| name).filter(|name| is_table(name)).collect())
 }
 
 /// A table; one of no rows where the file is not there.
 fn read(path: &Path) -> Result<Rows, EarlierError> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match files::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Rows::default()),
         Err(source) => return Err(EarlierError::Unreadable { path: path.into(), source }),

@@ -6,6 +6,7 @@ use web_time::{Duration, Instant};
 
 use super::gather::RunWriter;
 use crate::config::ScenarioKind;
+use crate::platform::files;
 use crate::protocol::pace;
 use crate::runs::checkpoints::step_in;
 use crate::runs::record::{Ended, RunRecord};
@@ -86,7 +87,7 @@ impl RunWriter {
     /// Gives up earlier checkpoints for which there is no room beside the recording.
     fn thin(&mut self) {
         let folder = self.folder.path();
-        let recording = folder.join(recording::FILE).metadata().map_or(0, |found| found.len());
+        let recording = files::find(&folder.join(recording::FILE)).map_or(0, |found| found.bytes);
         self.checkpoints.thin(folder, recording);
     }
 

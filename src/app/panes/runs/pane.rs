@@ -67,8 +67,11 @@ impl Pane for RunsPane {
         scope.shelf.refresh();
         self.sort(scope.shelf);
         ui.horizontal(|ui| self.bar_ui(ui, scope));
+        if let Some(remark) = &scope.shelf.remark {
+            ui.label(RichText::new(remark).font(tiny()).color(palette.auxiliary));
+        }
         if scope.shelf.rows.is_empty() {
-            let place = scope.shelf.root().display();
+            let place = scope.shelf.place();
             let when = match scope.shelf.is_listed {
                 true => format!("Each run is kept by itself once it has taken a step, in {place}."),
                 false => "Reading what there is.".into(),
@@ -271,6 +274,9 @@ fn counted(shelf: &Shelf, shown: usize) -> String {
     };
     if unread > 0 {
         text += &format!(", {} to be read", count(unread as u64));
+    }
+    if let Some((used, most)) = shelf.room {
+        text += &format!(", {} of {} MB", used.div_ceil(1_000_000), most / 1_000_000);
     }
     if shelf.ticked() >= MOST_TICKED {
         text += &format!(", {MOST_TICKED} compared: no more");
