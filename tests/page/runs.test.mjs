@@ -78,7 +78,7 @@ describe('a page keeps its runs', () => {
 
   it('shows one as it was at any step', async () => {
     await command(page, `open ${run}`);
-    await until(page, () => window.greatLab.state().runs.shown, 'the run');
+    await until(page, (run) => window.greatLab.state().runs.shown?.run === run, 'the run', run);
     for (const step of [STEPS, 5, 1]) {
       await command(page, `at ${step}`);
       const { shown } = await runs(page);
@@ -145,13 +145,15 @@ describe('a page keeps its runs', () => {
     // All files of its folder do as well.
     await drop(page, fs.readdirSync(out).map((name) => path.join(out, name)));
     await until(page, () => window.greatLab.state().runs.shown?.run === 'your-files', 'the run of the files');
+    await kept(page, 'runs.listed.length === 3', 'it to be listed');
+    await command(page, 'close');
     await command(page, 'delete your-files');
     await kept(page, 'runs.listed.length === 2', 'it to be gone');
   });
 
   it('goes on with one from where it was', async () => {
     await command(page, `open ${run}`);
-    await until(page, () => window.greatLab.state().runs.shown, 'the run');
+    await until(page, (run) => window.greatLab.state().runs.shown?.run === run, 'the run', run);
     await command(page, 'continue');
     await until(page, (steps) => window.greatLab.state().step === steps, 'the copy', STEPS);
     assert.deepEqual((await metrics(page)).map(({ loss }) => loss), trained.map(({ loss }) => loss));
@@ -165,7 +167,7 @@ describe('a page keeps its runs', () => {
     await until(other, () => window.greatLab.state().runs.listed?.length === 3, 'the list');
     assert.match((await runs(other)).remark, /^Another tab keeps the runs/);
     await command(other, `open ${run}`);
-    await until(other, () => window.greatLab.state().runs.shown, 'the run');
+    await until(other, (run) => window.greatLab.state().runs.shown?.run === run, 'the run', run);
     await drop(other, [path.join(folder, 'passed-on.greatlab')]);
     await until(other, () => window.greatLab.state().runs.shown?.title === 'passed-on', 'what was dropped to be shown');
     await command(other, 'step 1');

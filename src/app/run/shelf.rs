@@ -320,6 +320,12 @@ impl Shelf {
         self.keeper.as_mut()
     }
 
+    /// Whether there is a run in the library whose folder is called so.
+    pub fn has(&self, id: &str) -> bool {
+        let is_name = !id.is_empty() && !id.starts_with('.') && !id.contains(['/', '\\']);
+        is_name && files::find(&self.root.join(id)).is_ok_and(|found| found.is_folder)
+    }
+
     /// Where the library is.
     pub fn root(&self) -> &std::path::Path {
         &self.root
@@ -356,7 +362,6 @@ impl Shelf {
     pub fn refresh(&mut self) {
         if self.refreshed.is_none_or(|refreshed| refreshed.elapsed() > REFRESH) {
             self.refreshed = Some(Instant::now());
-            self.room = files::store().most.map(|most| (Library::at(&self.root).size(), most));
             self.ask(Ask::Refresh);
         }
     }
@@ -509,6 +514,7 @@ impl Shelf {
                     })
                     .collect();
                 (self.is_listed, self.version) = (true, self.version + 1);
+                self.room = files::store().most.map(|most| (Library::at(&self.root).size(), most));
                 None
             }
             Answer::Read(entries) => {

@@ -72,7 +72,7 @@ pub fn obey(line: &str, shelf: &mut Shelf) -> Option<Result<(), String>> {
     if let Some(absent) = &shelf.absent {
         return Some(Err(absent.clone()));
     }
-    if !shelf.rows.iter().any(|row| row.id == run) {
+    if !shelf.has(run) {
         return Some(Err(format!(
             "there is no kept run '{run}'; state().runs.listed has those that there are"
         )));
@@ -132,6 +132,8 @@ mod tests {
         let mut shelf = Shelf::new((Some(scratch.path().into()), 0), Vec::new(), || {});
         for (line, expected) in [
             ("open a", "no kept run 'a'"),
+            ("share ..", "no kept run '..'"),
+            ("open", "no kept run ''"),
             ("name a better", "no kept run 'a'"),
             ("at 5", "'open RUN' first"),
             ("close", "'open RUN' first"),
