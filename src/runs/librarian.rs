@@ -180,8 +180,15 @@ impl Librarian {
         if let Some((work, inbox)) = &mut self.here
             && files::store().standing != Standing::Loading
         {
+            // What is looked at is said with each picture, and would leave no turn to read it.
+            let ask = loop {
+                match inbox.try_recv() {
+                    Ok(Ask::Look(ids)) => work.look(&ids),
+                    ask => break ask.ok(),
+                }
+            };
             // Whoever asks is there.
-            let _ = work.turn(inbox.try_recv().ok());
+            let _ = work.turn(ask);
         }
     }
 
@@ -228,9 +235,7 @@ impl Work {
     fn turn(&mut self, ask: Option<Ask>) -> Option<()> {
         match ask {
             Some(Ask::Look(ids)) => {
-                let (first, rest): (Vec<_>, Vec<_>) =
-                    self.unread.drain(..).partition(|found| ids.contains(&found.id));
-                self.unread = first.into_iter().chain(rest).collect();
+                self.look(&ids);
                 Some(())
             }
             Some(ask) => {
@@ -242,6 +247,13 @@ impl Work {
             None if self.unread.is_empty() => Some(()),
             None => self.read(),
         }
+    }
+
+    /// These are read first.
+    fn look(&mut self, ids: &[String]) {
+        let (first, rest): (Vec<_>, Vec<_>) =
+            self.unread.drain(..).partition(|found| ids.contains(&found.id));
+        self.unread = first.into_iter().chain(rest).collect();
     }
 
     fn tell(&self, answer: Answer) -> Option<()> {

@@ -98,6 +98,8 @@ fn a_librarian_does_one_thing_a_turn_and_reads_a_few_runs() {
     }
     let mut librarian = Librarian::in_turns(Some(library.clone()), || {});
     let answers = |librarian: &mut Librarian| -> Vec<Answer> {
+        // A list on screen says so with each picture.
+        librarian.ask(Ask::Look(vec!["run-7".into(), "run-8".into()]));
         librarian.turn();
         std::iter::from_fn(|| librarian.answer()).collect()
     };
@@ -113,6 +115,8 @@ fn a_librarian_does_one_thing_a_turn_and_reads_a_few_runs() {
         read.extend(entries.clone());
     }
     assert_eq!(read.len(), 22);
+    let looked: Vec<&str> = read[..2].iter().map(|entry| &*entry.found.id).collect();
+    assert!(looked.contains(&"run-7") && looked.contains(&"run-8"), "{looked:?}");
     let first = read.iter().find(|entry| entry.found.id == ID).unwrap().summary.as_ref().unwrap();
     assert_eq!(first.label.name.as_deref(), Some("first"));
     librarian.ask(Ask::Open(Source::Kept(ID.into()), false));
