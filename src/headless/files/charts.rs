@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::paint::{Canvas, Drawn, INK, SUPERSAMPLING, ink, label, scaled};
 use super::{fonts, legend};
@@ -59,7 +60,9 @@ impl Ranged for Scale<'_> {
 impl ValueFormatter<f64> for Scale<'_> {
     fn format_ext(&self, value: &f64) -> String {
         let tick = self.0.ticks.iter().find(|(tick, _)| tick == value);
-        tick.map(|(_, text)| text.replace('\n', ": ")).unwrap_or_default()
+        // What has more lines gets them from `second_lines`.
+        let first = tick.and_then(|(_, text)| text.lines().next());
+        first.unwrap_or_default().to_owned()
     }
 }
 
@@ -110,7 +113,21 @@ fn draw_plot(chart: &Chart, area: &Canvas<'_>) -> Drawn {
         .x_desc(&chart.x.label)
         .y_desc(&chart.y.label)
         .draw()?;
+    second_lines(chart, area, &plot)?;
     chart.marks.iter().try_for_each(|mark| draw_mark(&mut plot, mark))
+}
+
+/// The second lines of the labels under a chart, each below the place of its tick.
+fn second_lines(chart: &Chart, area: &Canvas<'_>, plot: &Plot<'_, '_, '_>) -> Drawn {
+    let (left, top) = area.get_base_pixel();
+    let centred = Pos::new(HPos::Center, VPos::Top);
+    for (x, text) in &chart.x.ticks {
+        let Some(second) = text.lines().nth(1) else { continue };
+        let (at, bottom) = plot.backend_coord(&(*x, chart.y.range[0]));
+        let style = (fonts::OWN, scaled(18)).into_font().color(&FAINT_INK).pos(centred);
+        area.draw(&Text::new(second.to_owned(), (at - left, bottom - top + scaled(40)), style))?;
+    }
+    Ok(())
 }
 
 fn draw_mark(plot: &mut Plot<'_, '_, '_>, mark: &Mark) -> Drawn {
@@ -190,6 +207,25 @@ mod tests {
     fn coloured(chart: &Chart) -> usize {
         let (_, pixels) = pixels(&png(chart).unwrap());
         pixels.chunks(3).filter(|p| p.iter().max().unwrap() - p.iter().min().unwrap() > 40).count()
+    }
+
+    #[test]
+    fn a_label_of_two_lines_is_drawn_in_two() {
+        let chart = |text: &str| Chart {
+            title: String::new(),
+            note: String::new(),
+            x: Axis { label: String::new(), range: [0.0, 1.0], ticks: vec![(0.5, text.into())] },
+            y: Axis { label: String::new(), range: [0.0, 1.0], ticks: Vec::new() },
+            marks: Vec::new(),
+        };
+        // Rows of pixels, of the lower part, in which something is drawn.
+        let rows = |text: &str| {
+            let (info, pixels) = pixels(&png(&chart(text)).unwrap());
+            let row = info.width as usize * 3;
+            let below = pixels.chunks(row).skip(info.height as usize - 90);
+            below.filter(|row| row.iter().any(|value| *value < 200)).count()
+        };
+        assert!(rows("alpha\n0.1 to 0.3") > rows("alpha") + 8);
     }
 
     #[test]
