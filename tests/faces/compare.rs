@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use great_lab::runs::lock::holder;
+
 use crate::files::explains_folder;
 
 /// Two methods, one share, two seeds: four cells and two teachers, of a few steps each.
@@ -116,6 +118,38 @@ fn a_comparison_is_gone_on_with_by_its_folder_alone() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(2) && said.contains(expected), "{line}: {said}");
     }
+}
+
+#[test]
+fn one_process_carries_a_comparison_out_and_its_runs_end_with_it() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    data(folder);
+    let line =
+        TINY.replace("--steps 4 ", "--steps 1000000 ").replace("--teacher-steps 4 ", "--teacher-steps 1 ");
+    let mut child = lab(&format!("{line} --out runs/a"), folder).stderr(Stdio::null()).spawn().unwrap();
+    let cell = folder.join("runs/a/cross-entropy-0.05-seed1");
+    let wait = |is_trained: bool| {
+        let begin = Instant::now();
+        while holder(&cell).is_some() != is_trained {
+            assert!(begin.elapsed() < Duration::from_secs(50), "is it trained? {}", !is_trained);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    wait(true);
+    for (line, expected) in [
+        ("compare --resume runs/a --device cpu", "is being carried out by process"),
+        ("runs delete a --runs runs", "is being written by process"),
+    ] {
+        let output = lab(line, folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(expected), "{line}: {said}");
+    }
+    // As by a system that is out of memory.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait(false);
+    assert_eq!(holder(&folder.join("runs/a")), None);
 }
 
 #[test]
