@@ -132,8 +132,11 @@ impl Plan {
         };
         let text = text::decode(&bytes).map_err(|at| malformed(format!("byte {at} is no text in UTF-8")))?;
         let plan: Self = serde_json::from_str(&text).map_err(|error| malformed(error.to_string()))?;
-        let odd = plan.names().find(|name| !is_folder_name(name));
-        match odd.map(|name| format!("'{name}' is no name of a folder in it")) {
+        let mut flags = plan.cells.iter().flat_map(|cell| &cell.evaluations).flat_map(|own| &own.flags);
+        let odd_flag = flags.find(|word| word.starts_with('-') && !FLAGS.contains(&word.as_str()));
+        let odd_name = plan.names().find(|name| !is_folder_name(name));
+        let problem = odd_name.map(|name| format!("'{name}' is no name of a folder in it"));
+        match problem.or_else(|| odd_flag.map(|flag| format!("'{flag}' is no flag of its evaluations"))) {
             Some(problem) => Err(malformed(problem)),
             None => Ok(plan),
         }
@@ -158,6 +161,9 @@ impl Plan {
         in_order(self.cells.iter().map(|cell| cell.method.as_str()))
     }
 }
+
+/// What the evaluations of a comparison are told, whoever wrote its plan: nothing that writes elsewhere.
+const FLAGS: [&str; 6] = ["--attack", "--epsilon", "--epsilon-scale", "--samples", "--steps", "--target"];
 
 /// Whether a folder of a comparison may be called so: it is made, and replaced, where that was cut off.
 fn is_folder_name(name: &str) -> bool {
@@ -250,6 +256,16 @@ mod tests {
             Plan::read(scratch.path()).map_err(|error| error.to_string())
         };
         assert!(reads(plan(cell("great+greace-seed1-alpha0.1"))).is_ok());
+        let told = |flags: &[&str]| {
+            let flags = flags.iter().map(|word| (*word).to_owned()).collect();
+            let evaluations = vec![Evaluating { name: "behind".into(), flags }];
+            reads(plan(Cell { evaluations, ..cell("a") }))
+        };
+        assert!(told(&["--attack", "pgd", "--steps", "20"]).is_ok());
+        for flag in ["--report", "--report=/a.html", "--save-examples", "--out", "-q"] {
+            let error = told(&["--attack", "pgd", flag, "/a"]).unwrap_err();
+            assert!(error.contains("no flag of its evaluations"), "{flag}: {error}");
+        }
         for name in ["", ".", "..", "../a", "a/b", "a\\b", "/a", "C:a", ".hidden", "a\n"] {
             let mut odd = vec![plan(cell(name))];
             odd.push(plan(Cell { teacher: Some(name.into()), ..cell("a") }));

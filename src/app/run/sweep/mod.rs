@@ -107,7 +107,10 @@ impl Sweep {
         self.own = Some(folder.clone());
         match Work::begin(self.program.as_deref(), &words, folder, wake) {
             Ok(work) => self.work = Some(work),
-            Err(error) => self.problem = Some(format!("The sweep cannot begin: {error}.")),
+            Err(error) => {
+                self.line.clear();
+                self.problem = Some(format!("The sweep cannot begin: {error}."));
+            }
         }
     }
 
@@ -249,6 +252,7 @@ mod tests {
         assert_eq!(refused.problem.as_deref(), Some("there is no such data."));
         let mut absent = Sweep::new(Some("/nowhere/great-lab".into()), None);
         absent.work(Vec::new(), PathBuf::new(), None, || {});
-        assert!(absent.problem.unwrap().contains("cannot begin") && absent.work.is_none());
+        assert!(absent.line.is_empty() && absent.work.is_none());
+        assert!(absent.problem.unwrap().contains("cannot begin"));
     }
 }
