@@ -11,7 +11,7 @@ use super::method::Method;
 use super::table::{Hyper, Setup};
 
 /// Which of the two networks takes a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Players {
     /// The auxiliary network alone.
     Auxiliary,

@@ -1,5 +1,7 @@
 //! The wires between a trainer and its face: commands one way, events the other, the newest [`Hyper`] beside.
 
+pub mod wire;
+
 use tokio::sync::{mpsc, watch};
 use web_time::{Duration, Instant};
 

@@ -15,7 +15,7 @@ use super::tasks::Tasks;
 use crate::config::{Hyper, Players, Setup, Threat};
 
 /// What a face asks of the trainer. Obeyed in order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Command {
     /// Train until paused or finished.
     Run,
@@ -46,7 +46,7 @@ pub enum Command {
     /// Answer with [`Event::Saved`].
     Save,
     /// Take weights, optimiser state, step and config from the bytes of a checkpoint; paused.
-    Load(Vec<u8>),
+    Load(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Go on, in place of the run at hand, with a copy of one that was kept. The run at hand leaves an
     /// [`Event::Checkpoint`]; where the other cannot be gone on with, it stays.
     GoOn(Box<GoOn>),
@@ -69,9 +69,10 @@ pub enum Command {
 }
 
 /// A run that was kept, to be gone on with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoOn {
     /// The bytes of its checkpoint.
+    #[serde(with = "serde_bytes")]
     pub checkpoint: Vec<u8>,
     /// Its folder, beside which its data may lie.
     pub folder: String,
@@ -88,7 +89,7 @@ impl GoOn {
 }
 
 /// How often a run under way tells a checkpoint of itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cadence {
     /// Never.
     #[default]
@@ -127,6 +128,7 @@ pub struct Checkpointed {
     /// Steps done.
     pub step: u64,
     /// Its bytes (safetensors).
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
 }
 
@@ -159,14 +161,14 @@ pub enum Event {
     /// An audit so far; `complete` on its last.
     Audited(Box<Audited>),
     /// The bytes of a checkpoint (safetensors).
-    Saved(Vec<u8>),
+    Saved(#[serde(with = "serde_bytes")] Vec<u8>),
     /// A checkpoint that was due; all that was measured before it has been told, but for what it says is under way.
     Checkpoint(Checkpointed),
     /// Early stopping ended a run, which is back at its best weights.
     Stopped(RunId, Stopped),
     /// One of two runs was given up: nothing more comes of it.
     GivenUp(RunId),
-    /// Something people should know that stops nothing.
+    /// Something people should know that stops nothing; nothing, where what was said last is over.
     Notice(String),
     /// Something failed; the trainer is paused and still answers.
     Failed(Failure),

@@ -17,7 +17,7 @@ mod saturation;
 mod tasks;
 
 pub use audit::{Audited, Light, Verdict};
-pub use channel::{Delivery, Local, Remote, connect, end};
+pub use channel::{Delivery, Local, Remote, connect, end, wire};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
 pub use message::pace;
 pub use message::{Activity, Cadence, Checkpointed, Command, Event, Failure, GoOn, RunState};

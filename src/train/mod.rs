@@ -22,7 +22,7 @@ use crate::{
     config::{Config, Hyper},
     gpu::Opened,
     platform,
-    protocol::{Delivery, Remote, connect},
+    protocol::{Delivery, GoOn, Remote, RunId, connect},
 };
 
 use checkpoint::Checkpoint;
@@ -37,6 +37,25 @@ use trainer::{Beginning, Trainer};
 /// Where the operating system gives no thread.
 pub fn spawn(config: Config, opened: &Opened, delivery: Delivery) -> std::io::Result<Remote> {
     start(config.hyper, Beginning::New(Box::new(config)), opened, delivery)
+}
+
+/// The same for a trainer that takes the place of one that is gone: `runs` numbers of runs are taken; with a kept run it goes
+/// on with a copy of that one instead.
+///
+/// # Errors
+/// As [`spawn`].
+pub fn stand_in(
+    config: Config,
+    (runs, go_on): (RunId, Option<GoOn>),
+    opened: &Opened,
+    delivery: Delivery,
+) -> std::io::Result<Remote> {
+    let hyper = config.hyper;
+    let beginning = match go_on {
+        Some(kept) => Beginning::Kept(Box::new(kept), runs),
+        None => Beginning::Later(Box::new(config), runs),
+    };
+    start(hyper, beginning, opened, delivery)
 }
 
 /// The same for the run of a checkpoint, which has been trained for that long: it goes on with the knobs and the steps that

@@ -20,6 +20,10 @@ pub enum Beginning {
     New(Box<Config>),
     /// The run of a checkpoint, which has been trained for that long.
     Resumed(Box<Checkpoint>, Duration),
+    /// A new run, after so many of a trainer that is gone.
+    Later(Box<Config>, RunId),
+    /// A copy of a kept run, after so many.
+    Kept(Box<GoOn>, RunId),
 }
 
 /// The owner of every tensor.
@@ -85,10 +89,8 @@ impl Trainer {
 
     /// Starts a run and obeys until told to quit, or until no face is left.
     pub async fn run(mut self, beginning: Beginning) {
-        match beginning {
-            Beginning::New(config) => self.begin(*config).await,
-            Beginning::Resumed(checkpoint, trained) => self.go_on((&checkpoint, trained)).await,
-        }
+        // On the heap: the loop's own stack has no room for all that a beginning may need.
+        Box::pin(self.begin_with(beginning)).await;
         while self.obey().await == Obeyed::GoOn {
             if let Err(what) = self.guarded_turn().await {
                 self.fail(what).await;
@@ -96,6 +98,21 @@ impl Trainer {
             platform::breathe().await;
         }
         self.rest().await;
+    }
+
+    async fn begin_with(&mut self, beginning: Beginning) {
+        match beginning {
+            Beginning::New(config) => self.begin(*config).await,
+            Beginning::Resumed(checkpoint, trained) => self.go_on((&checkpoint, trained)).await,
+            Beginning::Later(config, runs) => {
+                self.runs = runs;
+                self.begin(*config).await;
+            }
+            Beginning::Kept(from, runs) => {
+                self.runs = runs;
+                self.go_on_from(*from).await;
+            }
+        }
     }
 
     /// Waits until the device has done all that was asked of it: only then may a program end.
