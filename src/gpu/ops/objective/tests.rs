@@ -90,8 +90,12 @@ fn objectives_and_their_gradients_are_burns() {
                     let got = objective_and_gradients(&operands, &device, |[a, b, one_hot]| {
                         great_objective(a, b, one_hot, terms)
                     });
-                    for (part, (got, expected)) in got.iter().zip(&expected).enumerate() {
-                        assert_close(got, expected, &format!("{name} {shape:?} {terms:?}, {part}"));
+                    let what = format!("{name} {shape:?} {terms:?}");
+                    // A sum of terms of about 1 that may cancel: what it is rounded by is theirs.
+                    let off = (got[0][0] - expected[0][0]).abs();
+                    assert!(off <= 2e-6, "{what}: {:?} for {:?}", got[0], expected[0]);
+                    for (part, (got, expected)) in got.iter().zip(&expected).enumerate().skip(1) {
+                        assert_close(got, expected, &format!("{what}, {part}"));
                     }
                 }
             }
