@@ -31,16 +31,23 @@
 )]
 
 pub mod app;
+#[cfg(feature = "tensors")]
 pub mod attack;
 pub mod config;
+#[cfg(feature = "tensors")]
 pub mod data;
+#[cfg(feature = "tensors")]
 pub mod gpu;
+#[cfg(feature = "tensors")]
 #[cfg(not(target_arch = "wasm32"))]
 pub mod headless;
+#[cfg(feature = "tensors")]
 pub mod nn;
 pub mod platform;
 pub mod protocol;
 pub mod runs;
+#[cfg(feature = "tensors")]
 pub mod scenario;
 pub mod show;
+#[cfg(feature = "tensors")]
 pub mod train;

@@ -86,6 +86,7 @@ fn window(
         open,
         program: None,
         device: Some(options.options.device.clone()),
+        is_embedded: false,
     };
     let ended = eframe::run_native(
         "GREAT Lab",

@@ -20,7 +20,7 @@ use great_lab::{
     app::{Lab, Options as Window},
     config::{Config, NetworkKind},
     gpu::{Choice, open},
-    platform::FRAME_ON_GPU,
+    platform::frame_on_gpu,
     protocol::{Delivery, end},
     train::spawn,
 };
@@ -126,7 +126,7 @@ fn measure(lab: &mut Lab, screen: &mut Screen, duration: Duration) -> Result<Str
         let frame = Instant::now();
         screen.draw(|ui| lab.ui(ui)).map_err(|error| format!("{error}: {}", lab.state()))?;
         frames.push(frame.elapsed().as_secs_f64() * 1e3);
-        sleep(FRAME_ON_GPU.saturating_sub(frame.elapsed()));
+        sleep(frame_on_gpu().saturating_sub(frame.elapsed()));
     }
     let shown = screen.shown() as f64 / begin.elapsed().as_secs_f64();
     let with = steps(lab, first)?;

@@ -8,9 +8,11 @@ use egui::{Context, Frame, Margin, Panel, Rect, Ui, ViewportCommand};
 use tokio::sync::mpsc;
 use web_time::{Duration, Instant};
 
+use crate::app::bars::offer::{self, Decided};
 use crate::app::bars::{fork, past, shortcuts, status, toolbar};
 use crate::app::board::Board;
 use crate::app::draw::theme::{self, Palette};
+use crate::app::layout::Layout;
 use crate::app::pane::{About, Scope};
 use crate::app::panes;
 use crate::app::run::along::Along;
@@ -27,10 +29,8 @@ use crate::platform;
 use crate::protocol::{Activity, Cadence, Command, Event, Failure, Remote};
 use crate::runs::checkpoints::ROOM;
 use crate::runs::librarian::Ask;
+use crate::show::number::whole_percent;
 
-/// Time between frames where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
-/// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.
-const ON_CPU: Duration = Duration::from_secs(1);
 /// Time between frames while an answer is under way.
 const ANSWERING: Duration = Duration::from_millis(100);
 /// Time between looks at the channel while nothing goes on.
@@ -57,6 +57,8 @@ pub struct Options {
     pub program: Option<PathBuf>,
     /// Where they compute unless the present run computes elsewhere, as `--device` has it.
     pub device: Option<String>,
+    /// Whether the window is a part of somebody's page: it has no menu of files then.
+    pub is_embedded: bool,
 }
 
 /// The window of the lab.
@@ -69,6 +71,8 @@ pub struct Lab {
     /// The kept run of which a copy is about to take the place of the present one.
     going_on: Option<GoingOn>,
     board: Board,
+    /// How it is laid out, by the room of the last frame.
+    layout: Layout,
     exports: Exports,
     shelf: Shelf,
     sweep: Sweep,
@@ -84,6 +88,8 @@ pub struct Lab {
     remembered: (String, Instant),
     /// What a page's tab says.
     entitled: String,
+    /// What the page's address asks for since somebody changed it.
+    offered: Option<String>,
 }
 
 impl Lab {
@@ -106,6 +112,7 @@ impl Lab {
             pair: None,
             going_on: None,
             board: Board::default(),
+            layout: Layout::Wide,
             exports: Exports::default(),
             shelf,
             sweep: Sweep::new(options.program.take(), options.device.take()),
@@ -117,6 +124,7 @@ impl Lab {
             notice_dismissed: None,
             remembered,
             entitled: String::new(),
+            offered: None,
         }
     }
 
@@ -128,12 +136,21 @@ impl Lab {
         }
     }
 
+    /// What the trainer does, in a sentence or two, for somebody who listens.
+    pub fn spoken(&self) -> String {
+        let accuracy = self.history.latest.as_ref().map(|report| report.accuracy);
+        let accuracy =
+            accuracy.map_or(String::new(), |accuracy| format!(" Accuracy {}.", whole_percent(accuracy)));
+        format!("{}{accuracy}", status::happening(&self.history))
+    }
+
     /// What a script may know of the run, as a JSON object; see `docs/page.md`.
     pub fn state(&mut self) -> String {
         self.drain();
         self.shelf.refresh();
         let mut state = script::state(&self.history, self.pair.as_ref(), &self.controls);
         state["runs"] = of_runs::state(&self.shelf);
+        state["window"] = script::window(self.layout.name(), self.board.rects());
         state.to_string()
     }
 
@@ -178,10 +195,41 @@ impl Lab {
         self.schedule(ctx);
     }
 
+    /// Opens what a page's address says lies elsewhere: the files of a data set, or a bundle.
+    pub fn fetch(&mut self, asked: platform::Asked) {
+        self.exports.await_answer(asked);
+    }
+
+    /// Says something in the status line.
+    pub fn say(&mut self, notice: String) {
+        self.history.notice = Some(notice);
+    }
+
+    /// What was decided of the run that the address asks for.
+    fn decide(&mut self, decided: Decided) {
+        let Some(fragment) = self.offered.take() else { return };
+        match decided {
+            Decided::Start => {
+                if let Err(what) = self.command(&format!("link {fragment}")) {
+                    self.refuse(vec![what]);
+                }
+            }
+            Decided::Keep => {
+                platform::remember(&self.remembered.0);
+                self.history.notice = Some("The address is that of this run again.".into());
+            }
+        }
+    }
+
     /// Where the lab is a page: the run in its address, the progress in its tab, and whether the browser slows it down.
     fn tell_page(&mut self) {
+        if let Some(fragment) = platform::changed_address() {
+            let asked = link::write(&link::read(&format!("#{fragment}")).config);
+            self.offered = (asked != self.remembered.0).then_some(fragment);
+        }
         let link = link::write(&self.controls.config);
-        if link != self.remembered.0 && self.remembered.1.elapsed() > REMEMBER_AFTER {
+        if link != self.remembered.0 && self.offered.is_none() && self.remembered.1.elapsed() > REMEMBER_AFTER
+        {
             platform::remember(&link);
             self.remembered = (link, Instant::now());
         }
@@ -208,6 +256,10 @@ impl Lab {
         let ctx = ui.ctx().clone();
         self.history.look_at_names(|name| theme::can_draw(&ctx, name));
         let palette = Palette::of(&ctx);
+        let layout = Layout::of(ui.max_rect().size());
+        if layout != std::mem::replace(&mut self.layout, layout) {
+            theme::fit(&ctx, layout.is_touch());
+        }
         let mut scope = Scope {
             history: &mut self.history,
             controls: &mut self.controls,
@@ -218,12 +270,14 @@ impl Lab {
             along: &mut self.along,
             is_kept: false,
             palette,
+            layout,
+            is_embedded: self.options.is_embedded,
         };
         shortcuts::handle(&ctx, &mut scope, &mut self.board, &mut self.shortcuts_open);
         let bar = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(10, 0));
         let wanted = Panel::top("toolbar")
             .frame(bar)
-            .exact_size(38.0)
+            .exact_size(toolbar::height(layout))
             .show_separator_line(false)
             .show(ui, |ui| toolbar::ui(ui, &mut scope))
             .inner;
@@ -239,19 +293,13 @@ impl Lab {
         }
         if scope.pair.is_some() {
             let line = bar.fill(palette.shade(palette.adversary, 0.14));
-            let panel = Panel::top("fork").frame(line).exact_size(26.0).show_separator_line(false);
+            let panel = lines(Panel::top("fork").frame(line), layout, 26.0);
             panel.show(ui, |ui| fork::ui(ui, &mut scope));
         }
-        let notice = scope.history.info.as_ref().and_then(|info| info.device.notice.clone());
-        if let Some(notice) = notice.filter(|notice| self.notice_dismissed.as_ref() != Some(notice)) {
-            let line = bar.fill(palette.shade(palette.auxiliary, 0.10));
-            let panel = Panel::top("device notice").frame(line).exact_size(22.0).show_separator_line(false);
-            if panel.show(ui, |ui| status::device_notice_ui(ui, &scope, &notice)).inner {
-                self.notice_dismissed = Some(notice);
-            }
-        }
-        let panel = Panel::bottom("status").frame(bar).exact_size(25.0).show_separator_line(false);
-        panel.show(ui, |ui| status::ui(ui, &mut scope));
+        let decided = self.offered.as_ref().and_then(|_| offer_ui(ui, bar, &palette));
+        device_notice_ui(ui, bar, &scope, &mut self.notice_dismissed);
+        let panel = Panel::bottom("status").frame(bar).exact_size(status::height(layout));
+        panel.show_separator_line(false).show(ui, |ui| status::ui(ui, &mut scope));
         if !scope.history.failures.is_empty() {
             let frame = bar.inner_margin(Margin { left: 6, right: 6, top: 5, bottom: 0 });
             let panel = Panel::bottom("failures").frame(frame).show_separator_line(false);
@@ -261,6 +309,9 @@ impl Lab {
         shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open);
         self.panes_ui(ui, bar, frame, palette);
         drop_hint(&ctx, &palette);
+        if let Some(decided) = decided {
+            self.decide(decided);
+        }
         self.controls.flush();
     }
 
@@ -270,13 +321,26 @@ impl Lab {
         let mut shown = self.shelf.shown.take();
         let is_closed = shown.as_mut().is_some_and(|kept| self.kept_ui(ui, bar, &palette, kept));
         let mut none = None;
+        let (layout, is_embedded) = (self.layout, self.options.is_embedded);
         let (history, controls, pair, is_kept) = match &mut shown {
             Some(kept) => (&mut kept.history, &mut kept.controls, &mut none, true),
             None => (&mut self.history, &mut self.controls, &mut self.pair, false),
         };
         let (exports, shelf) = (&mut self.exports, &mut self.shelf);
         let (sweep, along) = (&mut self.sweep, &mut self.along);
-        let mut scope = Scope { history, controls, pair, exports, shelf, sweep, along, is_kept, palette };
+        let mut scope = Scope {
+            history,
+            controls,
+            pair,
+            exports,
+            shelf,
+            sweep,
+            along,
+            is_kept,
+            palette,
+            layout,
+            is_embedded,
+        };
         egui::CentralPanel::default().frame(frame).show(ui, |ui| self.board.ui(ui, &mut scope));
         let Some(mut kept) = shown else { return };
         std::mem::swap(&mut kept.history.baseline, &mut self.history.baseline);
@@ -291,13 +355,15 @@ impl Lab {
     /// What stands above and under the panes of a kept run, which gets what is the window's; whether it is put away.
     fn kept_ui(&mut self, ui: &mut Ui, bar: Frame, palette: &Palette, kept: &mut Kept) -> bool {
         let line = bar.fill(palette.shade(palette.main, 0.14));
-        let panel = Panel::top("kept run").frame(line).exact_size(26.0).show_separator_line(false);
+        let layout = self.layout;
+        let panel = lines(Panel::top("kept run").frame(line), layout, 26.0);
         let status::OfKept { is_closed, goes_on } =
-            panel.show(ui, |ui| status::kept_ui(ui, palette, kept)).inner;
+            panel.show(ui, |ui| status::kept_ui(ui, palette, kept, layout)).inner;
         if let Some((folder, file)) = goes_on {
             self.shelf.ask(Ask::GoOn(folder, file));
         }
-        let panel = Panel::bottom("past").frame(bar).exact_size(past::HEIGHT).show_separator_line(false);
+        let panel =
+            Panel::bottom("past").frame(bar).exact_size(past::height(layout)).show_separator_line(false);
         panel.show(ui, |ui| past::ui(ui, palette, kept));
         let ctx = ui.ctx().clone();
         kept.history.look_at_names(|name| theme::can_draw(&ctx, name));
@@ -337,15 +403,39 @@ impl Lab {
             || self.shelf.is_busy()
             || self.sweep.is_under_way();
         ctx.request_repaint_after(match (works, answers) {
-            (true, _) if self.history.computes_on_gpu() => platform::FRAME_ON_GPU,
+            (true, _) if self.history.computes_on_gpu() => platform::frame_on_gpu(),
             (_, true) => ANSWERING,
-            (true, false) => ON_CPU,
+            (true, false) => platform::frame_on_cpu(),
             (false, false) => IDLE,
         });
         if self.options.exit_after.is_some_and(|after| self.opened.elapsed() >= after) {
             ctx.send_viewport_cmd(ViewportCommand::Close);
         }
     }
+}
+
+/// The line about another run that the address asks for.
+fn offer_ui(ui: &mut Ui, bar: Frame, palette: &Palette) -> Option<Decided> {
+    let line = bar.fill(palette.shade(palette.main, 0.14)).inner_margin(Margin::symmetric(10, 4));
+    let panel = Panel::top("offer").frame(line).show_separator_line(false);
+    panel.show(ui, |ui| offer::ui(ui, palette)).inner
+}
+
+/// The line about the device, until somebody has read it.
+fn device_notice_ui(ui: &mut Ui, bar: Frame, scope: &Scope<'_>, dismissed: &mut Option<String>) {
+    let notice = scope.history.info.as_ref().and_then(|info| info.device.notice.clone());
+    let Some(notice) = notice.filter(|notice| dismissed.as_ref() != Some(notice)) else { return };
+    let line = bar.fill(scope.palette.shade(scope.palette.auxiliary, 0.10));
+    let panel = lines(Panel::top("device notice").frame(line), scope.layout, 22.0);
+    if panel.show(ui, |ui| status::device_notice_ui(ui, scope, &notice)).inner {
+        *dismissed = Some(notice);
+    }
+}
+
+/// A panel of one line of that height; where thumbs need more room, of as much as there is in it.
+fn lines(panel: Panel, layout: Layout, height: f32) -> Panel {
+    let panel = panel.show_separator_line(false);
+    if layout.is_touch() { panel } else { panel.exact_size(height) }
 }
 
 /// While something is held over the window: what dropping it would do.

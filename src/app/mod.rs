@@ -6,12 +6,15 @@ mod bars;
 mod board;
 mod draw;
 mod lab;
+mod layout;
+mod mirror;
 mod pane;
 mod panes;
 mod run;
 
 pub use draw::textures::to_png;
 pub use lab::{Lab, Options};
+pub use mirror::{Deed, Mirror};
 pub use pane::{About, Column};
 // What tests hold against what was told.
 #[doc(hidden)]

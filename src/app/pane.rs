@@ -3,6 +3,7 @@
 use egui::{Ui, Vec2, vec2};
 
 use crate::app::draw::theme::Palette;
+use crate::app::layout::Layout;
 use crate::app::run::along::Along;
 use crate::app::run::controls::Controls;
 use crate::app::run::export::Exports;
@@ -88,6 +89,10 @@ pub struct Scope<'a> {
     pub is_kept: bool,
     /// The colours.
     pub palette: Palette,
+    /// How the window is laid out.
+    pub layout: Layout,
+    /// Whether it is a part of somebody's page.
+    pub is_embedded: bool,
 }
 
 impl Scope<'_> {

@@ -17,6 +17,7 @@ pub mod threat;
 
 pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKind, VERDICT_DRAWS};
 pub use begin::examples::{EXAMPLES, Example};
+#[cfg(feature = "tensors")]
 pub(crate) use choices::choices;
 pub use choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, AuxiliaryReads,

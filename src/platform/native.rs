@@ -4,6 +4,7 @@ pub mod files;
 
 use super::{Asked, FileAnswer, FileError, Files};
 use std::io::Write as _;
+use web_time::Duration;
 
 /// Keeps what is freed for the next tensor. The C library's allocator gives megabytes back to the system at once, and
 /// on the CPU backend a third of a step went into having them again, page by page.
@@ -38,7 +39,15 @@ fn block_on(future: impl Future<Output = ()>) {
 
 /// Time between frames while a GPU trains: sixty a second, whatever the screen could show, because each frame takes from
 /// the training (`benches/window` tells how much).
-pub const FRAME_ON_GPU: web_time::Duration = web_time::Duration::from_micros(16_667);
+pub fn frame_on_gpu() -> Duration {
+    Duration::from_micros(16_667)
+}
+
+/// Time between frames where the processor trains and, mostly, draws as well: a frame may cost 0.1 s of it (measured on
+/// lavapipe at 1280×800), and the window may take no more than a tenth. What somebody does is drawn at once anyway.
+pub fn frame_on_cpu() -> Duration {
+    Duration::from_secs(1)
+}
 
 /// Lets others go on, if they need this thread: nothing natively, where the trainer has its own.
 pub async fn breathe() {}
@@ -91,6 +100,24 @@ pub fn open_dropped(paths: Vec<std::path::PathBuf>) -> Vec<Asked> {
         })
     };
     paths.into_iter().map(open).collect()
+}
+
+/// The bytes of a file that comes with the lab: they stand in the program.
+pub fn asset(name: &str) -> Option<&'static [u8]> {
+    macro_rules! assets {
+        ($($file:literal)*) => {
+            match name {
+                $($file => Some(include_bytes!(concat!("../../assets/", $file)).as_slice()),)*
+                _ => None,
+            }
+        };
+    }
+    assets! {
+        "fashion-mnist/train-images-idx3-ubyte.gz"
+        "fashion-mnist/train-labels-idx1-ubyte.gz"
+        "fashion-mnist/t10k-images-idx3-ubyte.gz"
+        "fashion-mnist/t10k-labels-idx1-ubyte.gz"
+    }
 }
 
 /// The files that people gave a page in place of a folder of this name: none here, where folders are folders.
@@ -197,6 +224,11 @@ pub fn remember(_fragment: &str) {}
 
 /// Says in the name of a page's tab how far the run is.
 pub fn entitle(_progress: &str) {}
+
+/// What the page's address asks for since somebody changed it: nothing natively.
+pub fn changed_address() -> Option<String> {
+    None
+}
 
 /// For how long a browser keeps the trainer waiting at each turn, where it does.
 pub fn held_back() -> Option<web_time::Duration> {

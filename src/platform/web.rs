@@ -1,7 +1,12 @@
-//! A page: one thread that must keep breathing, files by picker and download, the address as memory.
+//! A page: its thread and the trainer's, which must keep breathing; files by picker and download, the address as memory.
 
 pub mod files;
+mod given;
+mod port;
 mod storage;
+
+pub use given::*;
+pub use port::{Heard, Port};
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -10,10 +15,10 @@ use std::path::PathBuf;
 use tokio::sync::oneshot;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Document, Event, File, FileList, HtmlAnchorElement, HtmlInputElement, MessageChannel, Window};
+use web_sys::{Document, HtmlAnchorElement, MessageChannel, Window};
 use web_time::{Duration, Instant};
 
-use super::{Asked, FileAnswer, FileError, Files};
+use super::{Asked, FileAnswer, FileError};
 
 /// Work between two breaths: half of what a picture at 60 Hz may take.
 const BREATH_AFTER: Duration = Duration::from_millis(8);
@@ -21,12 +26,16 @@ const BREATH_AFTER: Duration = Duration::from_millis(8);
 const TURNS_IN_FLIGHT: usize = 2;
 /// A tab in the background that waits longer than this for its turn is held back by the browser.
 const HELD_BACK: Duration = Duration::from_millis(250);
-/// Most bytes of a file: what a page's memory, 4 GiB in all, can hold twice.
-const MOST_BYTES: f64 = (1_u64 << 30) as f64;
-/// What the names of files end in that are opened, and are no data.
-const OPENED: [&str; 2] = [".safetensors", ".greatlab"];
-/// The name of what was dropped or picked without a folder around it.
-const NAMELESS: &str = "your files";
+
+/// Time between two refreshes of most screens.
+const FRAME: Duration = Duration::from_millis(16);
+/// Time between frames where they take from the training: smooth enough.
+const SHARED_FRAME: Duration = Duration::from_millis(40);
+/// The same at most.
+const MOST_BETWEEN_FRAMES: Duration = Duration::from_secs(1);
+/// So many times what a frame keeps the next ones waiting lies between two: where software draws on two cores, what is seen of
+/// its cost is a quarter (measured in Chromium).
+const SHARE_OF_FRAMES: u32 = 40;
 
 /// Calls back when the GPU has done what it was asked so far.
 type Pace = Box<dyn Fn(oneshot::Sender<()>)>;
@@ -36,8 +45,10 @@ thread_local! {
     static PACE: RefCell<Option<Pace>> = const { RefCell::new(None) };
     static IN_FLIGHT: RefCell<VecDeque<oneshot::Receiver<()>>> = const { RefCell::new(VecDeque::new()) };
     static DELAY: Cell<Option<Duration>> = const { Cell::new(None) };
-    static GIVEN: RefCell<Option<(String, Files)>> = const { RefCell::new(None) };
-    static DROPPED: RefCell<Vec<File>> = const { RefCell::new(Vec::new()) };
+    static ASSETS: RefCell<Vec<(String, &'static [u8])>> = const { RefCell::new(Vec::new()) };
+    static CHANGED: RefCell<Option<String>> = const { RefCell::new(None) };
+    static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    static SHARES_ITS_THREAD: Cell<bool> = const { Cell::new(false) };
 }
 
 fn window() -> Window {
@@ -65,9 +76,37 @@ pub fn keep_pace(pace: impl Fn(oneshot::Sender<()>) + 'static) {
     PACE.set(Some(Box::new(pace)));
 }
 
-/// Time between frames while a GPU trains: smooth enough, and never every refresh of the screen, because the trainer shares
-/// the page's thread.
-pub const FRAME_ON_GPU: Duration = Duration::from_millis(40);
+/// Says that the trainer has to share the page's thread.
+pub fn share_thread() {
+    SHARES_ITS_THREAD.set(true);
+}
+
+/// Time between frames while a GPU trains: every refresh of the screen; where the trainer shares the page's thread, smooth
+/// enough.
+pub fn frame_on_gpu() -> Duration {
+    if SHARES_ITS_THREAD.get() { SHARED_FRAME } else { FRAME }
+}
+
+/// Time between frames where the processor trains. A processor that draws as well may give a tenth to it; one that has somebody
+/// to draw for it gives nothing. What somebody does is drawn at once anyway.
+pub fn frame_on_cpu() -> Duration {
+    let least = if SHARES_ITS_THREAD.get() { SHARED_FRAME } else { FRAME };
+    (WAITED.get() * SHARE_OF_FRAMES).clamp(least, MOST_BETWEEN_FRAMES)
+}
+
+/// Finds out what a frame costs that has just been drawn: how much later than usual the second one after it could be, since
+/// browsers let one wait in line.
+pub fn note_frame() {
+    let begin = Instant::now();
+    let noted = Closure::once_into_js(move || {
+        let waited = begin.elapsed().saturating_sub(3 * FRAME);
+        // What happens once, a tab that comes to the front, is no measure.
+        WAITED.set((WAITED.get() * 3 + waited.min(MOST_BETWEEN_FRAMES)) / 4);
+    });
+    let next = Closure::once_into_js(move || drop(window().request_animation_frame(noted.unchecked_ref())));
+    // A page that is hidden draws nothing.
+    let _ = window().request_animation_frame(next.unchecked_ref());
+}
 
 /// Lets the page draw and listen, if this thread has worked for a while, and the GPU catch up.
 pub async fn breathe() {
@@ -89,7 +128,9 @@ pub async fn breathe() {
     let asked = Instant::now();
     macrotask().await;
     let delay = asked.elapsed();
-    if !document().hidden() {
+    // A worker has no document, and is not held back.
+    let page = web_sys::window().and_then(|window| window.document());
+    if !page.is_some_and(|page| page.hidden()) {
         DELAY.set(None);
     } else if delay > HELD_BACK {
         DELAY.set(Some(delay));
@@ -108,6 +149,17 @@ async fn macrotask() {
     });
     let _ = JsFuture::from(promise).await;
     channel.port1().close();
+}
+
+/// The bytes of a file that comes with the lab, once [`bring_assets`] has brought it.
+pub fn asset(name: &str) -> Option<&'static [u8]> {
+    ASSETS.with_borrow(|assets| assets.iter().find(|(known, _)| known == name).map(|(_, bytes)| *bytes))
+}
+
+/// Keeps files that come with the lab for as long as the page is open.
+pub fn bring_assets(files: impl IntoIterator<Item = (String, Vec<u8>)>) {
+    let lasting = files.into_iter().map(|(name, bytes)| (name, &*bytes.leak()));
+    ASSETS.with_borrow_mut(|assets| assets.extend(lasting));
 }
 
 /// Where runs are kept: in the folder of the lab that the browser keeps for pages of this address.
@@ -170,125 +222,6 @@ fn download(name: &str, bytes: &[u8]) -> Result<(), JsValue> {
     Ok(())
 }
 
-/// Asks for a file whose name ends in one of `extensions` and reads it.
-pub fn open_bytes(_kind: &str, extensions: &[&str]) -> Asked {
-    let accept: Vec<String> = extensions.iter().map(|extension| format!(".{extension}")).collect();
-    pick(&[("accept", &accept.join(","))])
-}
-
-/// Asks for a folder and keeps what is in it in memory, for [`given_files`].
-pub fn pick_folder() -> Asked {
-    pick(&[("webkitdirectory", ""), ("multiple", "")])
-}
-
-/// What dropping something onto the page is good for.
-pub const DROP_HINT: &str =
-    "Drop the files of a data set to train on them, a checkpoint to load it, or a kept run to look at it.";
-
-/// Takes what was dropped onto the page. `paths` are names alone here; the files are those that [`listen_for_drops`]
-/// saw.
-pub fn open_dropped(_paths: Vec<PathBuf>) -> Vec<Asked> {
-    let files = DROPPED.take();
-    if files.is_empty() { Vec::new() } else { vec![read_all(files)] }
-}
-
-/// Notes the files of every drop, before the window hears of it.
-///
-/// # Errors
-/// Where the browser refuses the listener.
-pub fn listen_for_drops() -> Result<(), JsValue> {
-    let note = Closure::<dyn Fn(web_sys::DragEvent)>::new(|event: web_sys::DragEvent| {
-        let files = event.data_transfer().and_then(|transfer| transfer.files());
-        DROPPED.set(files.map_or_else(Vec::new, |files| list(&files)));
-    });
-    document().add_event_listener_with_callback_and_bool("drop", note.as_ref().unchecked_ref(), true)?;
-    note.forget();
-    Ok(())
-}
-
-/// The files that people gave in place of a folder of this name.
-pub fn given_files(folder: &str) -> Option<Files> {
-    GIVEN.with_borrow(|given| {
-        given.as_ref().filter(|(name, _)| name == folder).map(|(_, files)| files.clone())
-    })
-}
-
-/// Shows the browser's picker with these attributes and reads what was picked.
-fn pick(attributes: &[(&str, &str)]) -> Asked {
-    let (sender, asked) = oneshot::channel();
-    let made = (|| {
-        let input: HtmlInputElement = document().create_element("input")?.unchecked_into();
-        input.set_type("file");
-        for (name, value) in attributes {
-            input.set_attribute(name, value)?;
-        }
-        Ok::<_, JsValue>(input)
-    })();
-    let Ok(input) = made else { return answered(FileAnswer::Nothing) };
-    let picked = input.clone();
-    let sender = Cell::new(Some(sender));
-    let answer = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
-        let Some(sender) = sender.take() else { return };
-        let files = picked.files().map_or_else(Vec::new, |files| list(&files));
-        if event.type_() == "cancel" || files.is_empty() {
-            let _ = sender.send(FileAnswer::Nothing);
-            return;
-        }
-        let reading = read_all(files);
-        spawn_local(async move {
-            // A window that closed meanwhile has no use for the answer.
-            let _ = sender.send(reading.await.unwrap_or(FileAnswer::Nothing));
-        });
-    });
-    for event in ["change", "cancel"] {
-        // An input that was just made takes any listener.
-        let _ = input.add_event_listener_with_callback(event, answer.as_ref().unchecked_ref());
-    }
-    answer.forget();
-    input.click();
-    asked
-}
-
-fn list(files: &FileList) -> Vec<File> {
-    (0..files.length()).filter_map(|index| files.get(index)).collect()
-}
-
-/// Reads the files: a checkpoint or a bundle alone is opened, anything else makes a folder in memory.
-fn read_all(files: Vec<File>) -> Asked {
-    let (sender, asked) = oneshot::channel();
-    spawn_local(async move {
-        let _ = sender.send(read(&files).await.unwrap_or_else(FileAnswer::Failed));
-    });
-    asked
-}
-
-async fn read(files: &[File]) -> Result<FileAnswer, FileError> {
-    if let [file] = files
-        && OPENED.iter().any(|end| file.name().ends_with(end))
-    {
-        return Ok(FileAnswer::Opened(file.name(), bytes_of(file).await?));
-    }
-    let mut contents = std::collections::BTreeMap::new();
-    for file in files {
-        contents.insert(file.name(), bytes_of(file).await?);
-    }
-    // A picked folder's files say where they lie in it: "folder/file".
-    let path = files.first().and_then(|file| js_sys::Reflect::get(file, &"webkitRelativePath".into()).ok());
-    let path = path.and_then(|path| path.as_string()).unwrap_or_default();
-    let folder = path.split('/').next().filter(|folder| !folder.is_empty()).unwrap_or(NAMELESS).to_owned();
-    GIVEN.set(Some((folder.clone(), Files::new(contents))));
-    Ok(FileAnswer::Folder(folder))
-}
-
-async fn bytes_of(file: &File) -> Result<Vec<u8>, FileError> {
-    let failed = |reason: String| FileError::Read { name: file.name(), reason };
-    if file.size() > MOST_BYTES {
-        return Err(failed(format!("it has {} bytes, and a page takes {MOST_BYTES}", file.size())));
-    }
-    let buffer = JsFuture::from(file.array_buffer()).await.map_err(|error| failed(text_of(&error)))?;
-    Ok(js_sys::Uint8Array::new(&buffer).to_vec())
-}
-
 fn answered(answer: FileAnswer) -> Asked {
     let (sender, asked) = oneshot::channel();
     let _ = sender.send(answer);
@@ -334,6 +267,22 @@ pub fn address() -> (String, String) {
         part.map_or_else(|_| String::new(), |text| text.chars().skip(1).collect())
     };
     (part(location.search()), part(location.hash()))
+}
+
+/// Notes when somebody changes what stands behind `#`.
+///
+/// # Errors
+/// Where the browser refuses the listener.
+pub fn listen_for_addresses() -> Result<(), JsValue> {
+    let note = Closure::<dyn Fn()>::new(|| CHANGED.set(Some(address().1)));
+    window().add_event_listener_with_callback("hashchange", note.as_ref().unchecked_ref())?;
+    note.forget();
+    Ok(())
+}
+
+/// What the page's address asks for since somebody changed it.
+pub fn changed_address() -> Option<String> {
+    CHANGED.take()
 }
 
 /// Says in the name of the tab how far the run is.

@@ -1,44 +1,32 @@
-// What the tests of the page need around them: a server, Chromium with and without WebGPU, pictures, native commands.
+// What the tests of the page need around them: a server, Chromium with and without WebGPU, Firefox, pictures, native commands.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import http from 'node:http';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-const { chromium } = createRequire(path.join(process.env.GREAT_LAB_PLAYWRIGHT, 'from.js'))('playwright-core');
+import { serve as servePage } from '../../web/serve.mjs';
+
+const installed = createRequire(path.join(process.env.GREAT_LAB_PLAYWRIGHT, 'from.js'));
+const { chromium } = installed('playwright-core');
 const target = process.env.CARGO_TARGET_DIR;
+const built = process.env.GREAT_LAB_PAGE ?? path.join(target, 'page');
 const run = promisify(execFile);
 
 /** Serves the built page below a path of its own, as a host that holds other things too. */
-export async function serve() {
-  const folder = path.join(target, 'page');
-  const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm', '.png': 'image/png' };
-  const server = http.createServer((request, response) => {
-    const { pathname } = new URL(request.url, 'http://host');
-    const name = pathname.replace(/^\/some\/path\//, '') || 'index.html';
-    const file = path.join(folder, path.basename(name));
-    if (!pathname.startsWith('/some/path/') || !fs.existsSync(file)) {
-      response.writeHead(404).end();
-      return;
-    }
-    response.writeHead(200, { 'Content-Type': types[path.extname(file)], 'Cache-Control': 'no-store' });
-    fs.createReadStream(file).pipe(response);
-  });
-  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
-  return { address: `http://127.0.0.1:${server.address().port}/some/path/`, close: () => server.close() };
-}
+export const serve = () => servePage(built, { prefix: '/some/path/' });
 
 /** Chromium without a GPU. With `gpu`, WebGPU is SwiftShader's; without, `requestAdapter` gives none. */
-export async function launch({ gpu }) {
+export async function launch({ gpu, ...more }) {
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'great-lab-page-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.GREAT_LAB_CHROMIUM ?? '/usr/bin/chromium',
     headless: false, // playwright's own headless mode is another program; the flag below is Chromium's
     ignoreDefaultArgs: true,
     viewport: { width: 1280, height: 800 },
+    ...more,
     args: [
       '--headless=new', '--no-sandbox', '--no-first-run', '--disable-background-networking',
       '--disable-component-update', '--disable-sync', '--disable-quic',
@@ -54,6 +42,47 @@ export async function launch({ gpu }) {
   };
   return { context, close };
 }
+
+/** A display that nobody sees: Firefox has WebGL 2 only where there is one. */
+async function display() {
+  const server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x900x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+  const number = await new Promise((ready, failed) => {
+    server.once('error', failed);
+    server.once('exit', (code) => failed(new Error(`Xvfb ended with ${code}`)));
+    server.stdio[3].once('data', (data) => ready(data.toString().trim()));
+  });
+  return { name: `:${number}`, close: () => server.kill() };
+}
+
+/** Firefox, on the CPU and drawing by WebGL. What it downloads goes to `downloads`. */
+export async function launchFirefox(downloads) {
+  const { default: puppeteer } = await import(installed.resolve('puppeteer-core'));
+  const screen = await display();
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath: process.env.GREAT_LAB_FIREFOX ?? '/usr/bin/firefox-esr',
+    headless: false,
+    defaultViewport: null,
+    args: ['--width=1280', '--height=900'],
+    env: { ...process.env, DISPLAY: screen.name },
+    extraPrefsFirefox: {
+      'webgl.force-enabled': true,
+      'webgl.out-of-process': false,
+      'browser.download.folderList': 2,
+      'browser.download.dir': downloads ?? os.tmpdir(),
+      'browser.download.useDownloadDir': true,
+      'browser.download.alwaysOpenPanel': false,
+      'browser.helperApps.neverAsk.saveToDisk': 'application/octet-stream',
+    },
+  });
+  return { newPage: () => browser.newPage(), version: () => browser.version(), close: async () => {
+    await browser.close();
+    screen.close();
+  } };
+}
+
+/** The script of axe-core, which finds what assistive technology stumbles over. */
+export const axe = () => fs.readFileSync(installed.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Opens an address in a tab of its own and waits until the lab, or what stands in its place, is there. */
 export async function open(context, address, script) {
@@ -87,7 +116,7 @@ export const command = (page, line) => page.evaluate((line) => window.greatLab.c
 /** How many colours a picture of the page has, and the share of the commonest. Kept as `name`.png beside the page. */
 export async function look(page, name) {
   const file = path.join(target, `page-${name}.png`);
-  const picture = await page.screenshot({ path: file });
+  const picture = Buffer.from(await page.screenshot({ path: file }));
   return page.evaluate(async (data) => {
     const bitmap = await createImageBitmap(await (await fetch(`data:image/png;base64,${data}`)).blob());
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');

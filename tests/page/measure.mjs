@@ -1,48 +1,96 @@
-// How long the page takes: from its address to the window, a run and the first step, and between two pictures while it trains.
+// How long the page takes: bytes and seconds until its window is there and until its first step, over a slow line and with
+// nothing kept; then pictures and the longest gap between two of them while it trains, and steps a second.
+//     GREAT_LAB_PAGE names another folder than the page that was built last.
 
-import { launch, metrics, open, serve, state, until } from './browser.mjs';
+import { launch, launchFirefox, serve } from './browser.mjs';
 
 /** Training watched for pictures, in seconds. */
-const WATCHED = 20;
+const WATCHED = 10;
+/** Bytes a second of the slow line (10 Mbit/s), and milliseconds there and back. */
+const LINE = { downloadThroughput: 10e6 / 8, uploadThroughput: 10e6 / 8, latency: 40, offline: false };
 
-/** Notes each picture's time, from before the lab is there. */
+/** Notes when the window is there, when the first step is done and when each picture is drawn, from before the lab is there. */
 function watch() {
-  window.pictures = [];
+  window.noted = { pictures: [] };
   const note = (now) => {
-    window.pictures.push(now);
+    window.noted.pictures.push(now);
+    if (!window.noted.window && document.body?.classList.contains('ready')) window.noted.window = now;
+    if (!window.noted.step && window.greatLab) {
+      try { if (window.greatLab.metrics().length > 0) window.noted.step = performance.now(); } catch { /* it is drawing */ }
+    }
     requestAnimationFrame(note);
   };
   requestAnimationFrame(note);
 }
 
-async function measure(host, gpu, query, what) {
-  const browser = await launch({ gpu });
-  const begin = Date.now();
-  const since = () => ((Date.now() - begin) / 1000).toFixed(1);
-  const page = await open(browser.context, `${host.address}?run&${query}#v1&report_every_steps=1`, watch);
-  const window_ = since();
-  await until(page, () => window.greatLab.state().activity === 'running', 'the run');
-  const run = since();
-  await until(page, () => window.greatLab.metrics().length > 0, 'the first step');
-  const first = since();
-  const [from, steps] = [await page.evaluate(() => performance.now()), (await metrics(page)).length];
-  await page.waitForTimeout(1000 * WATCHED);
-  const pictures = (await page.evaluate(() => window.pictures)).filter((time) => time > from);
-  const gaps = pictures.slice(1).map((time, index) => time - pictures[index]).sort((a, b) => a - b);
-  const at = (share) => Math.round(gaps[Math.floor(share * (gaps.length - 1))]);
-  const perSecond = ((await metrics(page)).length - steps) / WATCHED;
-  const { device } = await state(page);
-  const between = gaps.length
-    ? `between two of them ${at(0.5)} ms (median), ${at(0.99)} ms (99 of 100), ${at(1)} ms (longest)`
-    : 'too few to time';
-  console.log(
-    `${what} (${device.name}): window after ${window_} s, run set up after ${run} s, first step after ${first} s; ` +
-      `${perSecond.toFixed(1)} steps a second; ${pictures.length} pictures in ${WATCHED} s, ${between}`,
-  );
+/** Without the service worker: what it fetches comes by no slow line. */
+const QUERY = (device) => `?run&offline=0&${device}#v1&report_every_steps=1`;
+
+/** Opens the page over the slow line and waits for the first step. */
+async function load(browser, host, device) {
+  const page = await browser.context.newPage();
+  const session = await browser.context.newCDPSession(page);
+  let bytes = 0;
+  await session.send('Network.enable');
+  await session.send('Network.emulateNetworkConditions', LINE);
+  session.on('Network.loadingFinished', ({ encodedDataLength }) => { bytes += encodedDataLength; });
+  await page.addInitScript(watch);
+  await page.goto(host.address + QUERY(device), { waitUntil: 'commit' });
+  await page.waitForFunction(() => window.noted?.step, null, { timeout: 300_000 });
+  const { window: shown, step } = await page.evaluate(() => window.noted);
+  await page.close();
+  return `window after ${(shown / 1000).toFixed(1)} s, first step after ${(step / 1000).toFixed(1)} s, ${(bytes / 1e6).toFixed(2)} MB`;
+}
+
+/** Watches a page that trains. */
+async function train(evaluate, wait) {
+  await wait(5);
+  const begin = await evaluate(() => [performance.now(), window.greatLab.metrics().length]);
+  await wait(WATCHED);
+  const [pictures, steps, device] = await evaluate(() => {
+    const state = window.greatLab.state();
+    return [window.noted.pictures, window.greatLab.metrics().length, state.device.name];
+  });
+  const seen = pictures.filter((time) => time > begin[0] && time < begin[0] + 1000 * WATCHED);
+  const gaps = seen.slice(1).map((time, index) => time - seen[index]).sort((a, b) => a - b);
+  const longest = gaps.length ? `${Math.round(gaps.at(-1))} ms` : 'no two pictures';
+  return `${(seen.length / WATCHED).toFixed(1)} pictures a second, longest gap ${longest}, ${((steps - begin[1]) / WATCHED).toFixed(1)} steps a second (${device})`;
+}
+
+async function chromium(host, gpu, device, what) {
+  let browser = await launch({ gpu });
+  const loaded = await load(browser, host, device);
   await browser.close();
+  browser = await launch({ gpu });
+  const page = await browser.context.newPage();
+  await page.addInitScript(watch);
+  await page.goto(host.address + QUERY(device));
+  await page.waitForFunction(() => window.noted?.step, null, { timeout: 300_000 });
+  const trained = await train((ask) => page.evaluate(ask), (seconds) => page.waitForTimeout(1000 * seconds));
+  await browser.close();
+  console.log(`${what}: ${loaded}; ${trained}`);
+}
+
+async function firefox(host, device, what) {
+  const browser = await launchFirefox();
+  const page = await browser.newPage();
+  await page.evaluateOnNewDocument(watch);
+  await page.goto(host.address + QUERY(device));
+  await page.waitForFunction(() => window.noted?.step, { timeout: 300_000 });
+  const { window: shown, step } = await page.evaluate(() => window.noted);
+  const trained = await train((ask) => page.evaluate(ask), (seconds) => new Promise((go) => setTimeout(go, 1000 * seconds)));
+  await browser.close();
+  console.log(`${what}: window after ${(shown / 1000).toFixed(1)} s, first step after ${(step / 1000).toFixed(1)} s (no slow line); ${trained}`);
 }
 
 const host = await serve();
-await measure(host, false, 'device=cpu', 'without WebGPU');
-await measure(host, true, 'device=gpu', 'with WebGPU');
+const chosen = process.argv.slice(2);
+const all = {
+  'Chromium without WebGPU': (what) => chromium(host, false, 'device=cpu', what),
+  'Chromium with WebGPU': (what) => chromium(host, true, 'device=gpu', what),
+  'Firefox': (what) => firefox(host, 'device=cpu', what),
+};
+for (const [what, measure] of Object.entries(all)) {
+  if (chosen.length === 0 || chosen.some((word) => what.includes(word))) await measure(what);
+}
 host.close();

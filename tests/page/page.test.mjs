@@ -58,7 +58,7 @@ describe('with WebGPU', () => {
       const requiredFeatures = ['shader-f16'].filter((feature) => adapter.features.has(feature));
       const device = await adapter.requestDevice({ requiredFeatures });
       const refused = [];
-      for (const [name, code] of window.greatLab.shaders()) {
+      for (const [name, code] of await window.greatLab.shaders()) {
         if (code.startsWith('enable f16;') && !requiredFeatures.length) continue;
         const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
         const errors = messages.filter(({ type }) => type === 'error').map(({ message }) => message);

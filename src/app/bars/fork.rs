@@ -17,19 +17,32 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let (shows_fork, step) = (pair.shows_fork, pair.step);
     let differ = differ(scope);
     let (mut is_switched, mut given_up) = (false, None);
-    ui.horizontal_centered(|ui| {
+    let has_library = scope.shelf.absent.is_none();
+    let mut which_ui = |ui: &mut Ui| {
+        ui.spacing_mut().item_spacing.x = 2.0;
+        for (is_fork, name) in [(true, "Fork"), (false, "Parent")] {
+            let about = format!("Knobs and panes show the {}; X changes", name.to_lowercase());
+            let is_shown = shows_fork == is_fork;
+            is_switched |= ui.selectable_label(is_shown, name).on_hover_text(about).clicked() && !is_shown;
+        }
+    };
+    if scope.layout.is_phone() {
+        let text = format!("Forked at step {}: {differ}", count(step));
+        ui.add(Label::new(RichText::new(text).font(small())).truncate());
+        ui.horizontal(|ui| {
+            which_ui(ui);
+            ui.add_space(6.0);
+            given_up = keep_ui(ui, runs, has_library);
+        });
+    } else {
+        ui.horizontal_centered(|ui| {
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().button_padding = egui::vec2(8.0, 1.0);
-            given_up = keep_ui(ui, runs, scope.shelf.absent.is_none());
+            given_up = keep_ui(ui, runs, has_library);
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
                 ui.label(RichText::new(format!("Forked at step {}", count(step))).strong());
                 ui.label(RichText::new("shown:").font(small()).color(palette.weak));
-                ui.spacing_mut().item_spacing.x = 2.0;
-                for (is_fork, name) in [(true, "Fork"), (false, "Parent")] {
-                    let about = format!("Knobs and panes show the {}; X changes", name.to_lowercase());
-                    let is_shown = shows_fork == is_fork;
-                    is_switched |= ui.selectable_label(is_shown, name).on_hover_text(about).clicked() && !is_shown;
-                }
+                which_ui(ui);
                 ui.add_space(8.0);
                 let text = RichText::new(&differ).font(small()).color(palette.text);
                 ui.add(Label::new(text).truncate()).on_hover_text(format!(
@@ -38,6 +51,7 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
             });
         });
     });
+    }
     if is_switched {
         scope.switch();
     }

@@ -1,22 +1,27 @@
 //! The strip under the charts of a run that is looked at as it was: where in it one is, a slider through it, and playing it.
 
 use egui::{
-    Align2, EventFilter, Key, Layout, Modifiers, Rect, Response, RichText, Sense, Stroke, Ui, WidgetInfo,
+    Align2, EventFilter, Key, Layout as Flow, Modifiers, Rect, Response, RichText, Sense, Stroke, Ui,
+    WidgetInfo,
 };
 use egui::{pos2, vec2};
 use web_time::Duration;
 
 use crate::app::draw::icons::{self, Icon};
-use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::draw::theme::{self, Palette, small, tiny};
+use crate::app::layout::Layout;
 use crate::app::run::history::History;
 use crate::app::run::past::{Move, Past, Speed};
 use crate::app::run::shelf::Kept;
 use crate::show::number::{count, duration, percent};
 
-/// Height of the strip.
-pub const HEIGHT: f32 = 46.0;
-/// Room for the buttons before the slider.
-const BUTTONS: f32 = 150.0;
+/// Height of the strip: for a pointer, and for a thumb.
+pub fn height(layout: Layout) -> f32 {
+    if layout.is_touch() { 76.0 } else { 46.0 }
+}
+
+/// Room for the buttons before the slider: for a pointer, and for a thumb.
+const BUTTONS: [f32; 2] = [150.0, 190.0];
 /// Radius of the slider's handle.
 const HANDLE: f32 = 6.5;
 /// How near a checkpoint's mark the pointer takes hold of it.
@@ -39,25 +44,27 @@ pub fn ui(ui: &mut Ui, palette: &Palette, kept: &mut Kept) {
         ui.ctx().request_repaint_after(FRAME);
     }
     let mut wanted = None;
+    let room = if theme::is_touch(ui) { BUTTONS[1] } else { BUTTONS[0] };
     ui.add_space(3.0);
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 4.0;
-        let buttons = ui.allocate_ui(vec2(BUTTONS, 20.0), |ui| buttons_ui(ui, past, &mut wanted));
-        ui.add_space((BUTTONS - buttons.response.rect.width()).max(0.0));
+        let buttons =
+            ui.allocate_ui(vec2(room, ui.spacing().interact_size.y), |ui| buttons_ui(ui, past, &mut wanted));
+        ui.add_space((room - buttons.response.rect.width()).max(0.0));
         wanted = wanted.or(track_ui(ui, palette, past));
     });
     let (says, older) = (says(past, &kept.history), past.reel.missing());
     ui.horizontal(|ui| {
         // Under the slider's line, which begins where its handle has its middle.
-        ui.add_space(BUTTONS + 4.0 + HANDLE);
-        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+        ui.add_space(room + 4.0 + HANDLE);
+        ui.with_layout(Flow::right_to_left(egui::Align::Center), |ui| {
             if let Some(older) = older {
                 let text = RichText::new(&older).font(tiny()).color(palette.auxiliary);
                 ui.add(egui::Label::new(text).truncate()).on_hover_text(format!(
                     "The recording has no room for every detail of every step. Shown are: {older}."
                 ));
             }
-            ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+            ui.with_layout(Flow::left_to_right(egui::Align::Center), |ui| {
                 ui.add(egui::Label::new(RichText::new(says).font(small())).truncate());
             });
         });
@@ -90,7 +97,7 @@ fn buttons_ui(ui: &mut Ui, past: &mut Past, wanted: &mut Option<Move>) {
 
 /// The slider: a line from step 0 to the last, a mark where there is a checkpoint. Where somebody wants to be.
 fn track_ui(ui: &mut Ui, palette: &Palette, past: &Past) -> Option<Move> {
-    let size = vec2(ui.available_width(), 20.0);
+    let size = vec2(ui.available_width(), ui.spacing().interact_size.y);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     let step = past.at().map_or(0, |at| at.step);
     response.widget_info(|| WidgetInfo::slider(ui.is_enabled(), step as f64, "Step that is shown"));

@@ -8,11 +8,17 @@ use web_time::Duration;
 use crate::app::draw::chart;
 use crate::app::draw::icons::{self, Icon};
 use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::layout::Layout as Laid;
 use crate::app::pane::Scope;
 use crate::app::run::history::History;
 use crate::app::run::shelf::Kept;
 use crate::protocol::Activity;
 use crate::show::number::{count, duration, percent, short, whole_percent};
+
+/// Height of the line: a tablet's has a button for a thumb.
+pub fn height(layout: Laid) -> f32 {
+    if layout == Laid::Tablet { 46.0 } else { 25.0 }
+}
 
 /// Failures, each until it is dismissed.
 pub fn failures_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
@@ -57,9 +63,10 @@ pub fn device_notice_ui(ui: &mut Ui, scope: &Scope<'_>, notice: &str) -> bool {
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             dismissed = icons::quiet_button(ui, Icon::Close, "Dismiss notice").clicked();
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
-                ui.add(
-                    egui::Label::new(RichText::new(notice).size(11.5).color(palette.auxiliary)).truncate(),
-                );
+                let text = RichText::new(notice).size(11.5).color(palette.auxiliary);
+                let label = egui::Label::new(text);
+                // There is no pointer that could hold over it to read the rest.
+                ui.add(if scope.layout.is_touch() { label.wrap() } else { label.truncate() });
             });
         });
     });
@@ -76,33 +83,20 @@ pub struct OfKept {
 }
 
 /// What stands above the panes while they show a run that was kept.
-pub fn kept_ui(ui: &mut Ui, palette: &Palette, kept: &Kept) -> OfKept {
+pub fn kept_ui(ui: &mut Ui, palette: &Palette, kept: &Kept, layout: Laid) -> OfKept {
     let mut wanted = OfKept::default();
+    if layout.is_phone() {
+        ui.add(egui::Label::new(RichText::new(kept_text(kept)).font(small())).wrap());
+        ui.horizontal(|ui| buttons_ui(ui, palette, kept, &mut wanted));
+        return wanted;
+    }
     ui.horizontal_centered(|ui| {
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().button_padding = egui::vec2(8.0, 1.0);
-            let back = if kept.is_present() { "Back to now" } else { "Back to the present run" };
-            let button = egui::Button::new(RichText::new(back).color(egui::Color32::WHITE));
-            wanted.is_closed = ui.add(button.fill(palette.accent)).clicked();
-            let left = kept.left();
-            let about = left.as_ref().err().copied().unwrap_or(
-                "Train a copy of this run on from the last checkpoint before the slider, in place of the present one, which stays in the library",
-            );
-            let button = ui.add_enabled(left.is_ok(), egui::Button::new("Go on from here"));
-            let is_pressed = button.on_hover_text(about).on_disabled_hover_text(about).clicked();
-            wanted.goes_on = left.ok().filter(|_| is_pressed);
+            buttons_ui(ui, palette, kept, &mut wanted);
             ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
-                let (title, fate) = if kept.is_present() {
-                    ("The present run".into(), "what it does now is above and below.")
-                } else {
-                    (format!("Kept run: {}", kept.title), "it can be looked at, and is not trained.")
-                };
-                ui.label(RichText::new(title).strong());
-                let setup = kept.history.info.as_ref().map(|info| &info.config.setup);
-                let method = setup.map_or("", |setup| setup.method().name());
-                let step = count(kept.history.step());
-                let text = format!("{method}, as it was at step {step}; {fate}");
-                ui.label(RichText::new(text).font(small()).color(palette.weak));
+                ui.label(RichText::new(kept_title(kept)).strong());
+                ui.label(RichText::new(kept_fate(kept)).font(small()).color(palette.weak));
                 if let Some(problem) = &kept.problem {
                     let text = RichText::new(format!("Not all of it is there: {problem}")).font(small());
                     ui.add(egui::Label::new(text.color(palette.bad)).truncate());
@@ -111,6 +105,40 @@ pub fn kept_ui(ui: &mut Ui, palette: &Palette, kept: &Kept) -> OfKept {
         });
     });
     wanted
+}
+
+fn buttons_ui(ui: &mut Ui, palette: &Palette, kept: &Kept, wanted: &mut OfKept) {
+    let back = if kept.is_present() { "Back to now" } else { "Back to the present run" };
+    let button = egui::Button::new(RichText::new(back).color(egui::Color32::WHITE));
+    wanted.is_closed = ui.add(button.fill(palette.accent)).clicked();
+    let left = kept.left();
+    let about = left.as_ref().err().copied().unwrap_or(
+        "Train a copy of this run on from the last checkpoint before the slider, in place of the present one, which stays in the library",
+    );
+    let button = ui.add_enabled(left.is_ok(), egui::Button::new("Go on from here"));
+    let is_pressed = button.on_hover_text(about).on_disabled_hover_text(about).clicked();
+    wanted.goes_on = left.ok().filter(|_| is_pressed);
+}
+
+fn kept_title(kept: &Kept) -> String {
+    if kept.is_present() { "The present run".into() } else { format!("Kept run: {}", kept.title) }
+}
+
+/// Where it stands, and what becomes of it.
+fn kept_fate(kept: &Kept) -> String {
+    let fate = match kept.is_present() {
+        true => "what it does now is above and below.",
+        false => "it can be looked at, and is not trained.",
+    };
+    let setup = kept.history.info.as_ref().map(|info| &info.config.setup);
+    let method = setup.map_or("", |setup| setup.method().name());
+    format!("{method}, as it was at step {}; {fate}", count(kept.history.step()))
+}
+
+/// All of it in a line or more.
+fn kept_text(kept: &Kept) -> String {
+    let problem = kept.problem.as_ref().map(|problem| format!(" Not all of it is there: {problem}"));
+    format!("{} ({}){}", kept_title(kept), kept_fate(kept), problem.unwrap_or_default())
 }
 
 /// The line itself.
@@ -130,7 +158,17 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
             let (dot, _) = ui.allocate_exact_size(egui::Vec2::splat(11.0), egui::Sense::hover());
             ui.painter().circle_filled(dot.center(), 4.0, color);
         }
-        ui.label(RichText::new(text).font(small()));
+        let text = RichText::new(text).font(small());
+        if scope.layout.is_phone() {
+            // How far it is stands above, and what there is to say comes first.
+            let said = history.notice.as_ref().filter(|_| !cut_off);
+            let text = said.map_or(text, |notice| RichText::new(notice).font(small()));
+            ui.add(egui::Label::new(text).truncate()).on_hover_ui(|ui| {
+                ui.label(history.notice.as_deref().unwrap_or_default());
+            });
+            return;
+        }
+        ui.label(text);
         let fraction = progress(history);
         ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
             if let Some(fraction) = fraction {
@@ -172,7 +210,7 @@ fn activity_color(history: &History, palette: &Palette) -> egui::Color32 {
 }
 
 /// What the trainer does, in a sentence.
-fn happening(history: &History) -> String {
+pub fn happening(history: &History) -> String {
     let step = count(history.step());
     let attacking = if history.evaluating() { ", attacking held-out images" } else { "" };
     match history.activity() {

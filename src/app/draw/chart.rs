@@ -5,7 +5,7 @@ use egui_plot::{
     AxisHints, FilledArea, GridMark, HoverPosition, Line, LineStyle, MarkerShape, Plot, PlotUi, Points,
 };
 
-use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::draw::theme::{self, Palette, small, tiny};
 use crate::app::draw::thin;
 use crate::app::run::along::Along;
 use crate::config::TargetKind;
@@ -257,10 +257,20 @@ pub fn progress(ui: &mut Ui, palette: &Palette, share: f64, width: f32) {
     });
 }
 
+/// Room for legend entries that switch: as many lines as they take, or, for a thumb, one that is moved sideways.
+pub fn toggles(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui)) {
+    if theme::is_touch(ui) {
+        egui::ScrollArea::horizontal().id_salt(id).show(ui, |ui| ui.horizontal(add));
+    } else {
+        ui.horizontal_wrapped(add);
+    }
+}
+
 /// A legend entry that also switches: a coloured square and a name, struck where it is off.
 pub fn toggle(ui: &mut Ui, palette: &Palette, color: Color32, name: &str, on: &mut bool) -> egui::Response {
     let text = ui.painter().layout_no_wrap(name.into(), tiny(), Color32::PLACEHOLDER);
-    let size = egui::vec2(text.size().x + 13.0, text.size().y + 3.0);
+    let height = if theme::is_touch(ui) { ui.spacing().interact_size.y } else { text.size().y + 3.0 };
+    let size = egui::vec2(text.size().x + 13.0, height);
     let (rect, mut response) = ui.allocate_exact_size(size, egui::Sense::click());
     if response.clicked() {
         *on = !*on;

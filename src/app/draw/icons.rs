@@ -2,6 +2,8 @@
 
 use egui::{Color32, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 
+use crate::app::draw::theme;
+
 /// What an icon shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
@@ -173,10 +175,14 @@ pub fn button(ui: &mut Ui, icon: Icon, text: &str, name: &str, fill: Option<Colo
     let padding = ui.spacing().button_padding;
     let font = egui::TextStyle::Button.resolve(ui.style());
     let galley = ui.painter().layout_no_wrap(text.into(), font, Color32::PLACEHOLDER);
+    let least = if theme::is_touch(ui) { ui.spacing().interact_size.y } else { 0.0 };
     let gap = if text.is_empty() { 0.0 } else { 6.0 + galley.size().x };
-    let height = ui.spacing().interact_size.y.max(galley.size().y) + 2.0 * padding.y;
+    let height = match theme::is_touch(ui) {
+        true => ui.spacing().interact_size.y,
+        false => ui.spacing().interact_size.y.max(galley.size().y) + 2.0 * padding.y,
+    };
     let (rect, response) =
-        ui.allocate_exact_size(vec2(icon_side + gap + 2.0 * padding.x, height), Sense::click());
+        ui.allocate_exact_size(vec2((icon_side + gap + 2.0 * padding.x).max(least), height), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, ui.is_enabled(), name));
     let visuals = ui.style().interact(&response);
     let (ground, color) = match fill {
@@ -188,7 +194,10 @@ pub fn button(ui: &mut Ui, icon: Icon, text: &str, name: &str, fill: Option<Colo
     };
     ui.painter().rect(rect, visuals.corner_radius, ground, visuals.bg_stroke, egui::StrokeKind::Inside);
     let icon_rect = Rect::from_center_size(
-        pos2(rect.left() + padding.x + icon_side / 2.0, rect.center().y),
+        pos2(
+            if text.is_empty() { rect.center().x } else { rect.left() + padding.x + icon_side / 2.0 },
+            rect.center().y,
+        ),
         Vec2::splat(icon_side),
     );
     icon.paint(ui.painter(), icon_rect, color);
@@ -199,9 +208,11 @@ pub fn button(ui: &mut Ui, icon: Icon, text: &str, name: &str, fill: Option<Colo
 
 /// A small icon without a frame, for a pane's title.
 pub fn quiet_button(ui: &mut Ui, icon: Icon, name: &str) -> Response {
-    let (rect, response) = ui.allocate_exact_size(Vec2::splat(18.0), Sense::click());
+    let side = if theme::is_touch(ui) { ui.spacing().interact_size.y } else { 18.0 };
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(side), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(egui::Role::Button, ui.is_enabled(), name));
     let color = if response.hovered() { ui.visuals().text_color() } else { ui.visuals().weak_text_color() };
-    icon.paint(ui.painter(), Rect::from_center_size(rect.center(), Vec2::splat(11.0)), color);
+    let drawn = if theme::is_touch(ui) { 15.0 } else { 11.0 };
+    icon.paint(ui.painter(), Rect::from_center_size(rect.center(), Vec2::splat(drawn)), color);
     response.on_hover_text(name)
 }

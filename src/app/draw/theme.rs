@@ -118,6 +118,9 @@ pub fn tiny() -> FontId {
     FontId::proportional(10.0)
 }
 
+/// Height of what a pointer can hit.
+const POINTER: f32 = 20.0;
+
 /// The name of the system's font, the last that is asked for a character.
 const SYSTEMS: &str = "system";
 
@@ -146,6 +149,25 @@ pub fn install(ctx: &egui::Context) {
     }
 }
 
+/// Height of what a thumb can hit (WCAG 2.5.5).
+const THUMB: f32 = 44.0;
+
+/// Whether what is drawn is for thumbs.
+pub fn is_touch(ui: &egui::Ui) -> bool {
+    ui.spacing().interact_size.y >= THUMB
+}
+
+/// Makes all that can be touched large enough for a thumb, or for a pointer.
+pub fn fit(ctx: &egui::Context, is_touch: bool) {
+    ctx.all_styles_mut(|style| {
+        let spacing = &mut style.spacing;
+        spacing.interact_size.y = if is_touch { THUMB } else { POINTER };
+        spacing.button_padding = if is_touch { egui::vec2(12.0, 4.0) } else { egui::vec2(8.0, 3.0) };
+        spacing.icon_width = if is_touch { 22.0 } else { 14.0 };
+        spacing.icon_width_inner = if is_touch { 13.0 } else { 8.0 };
+    });
+}
+
 /// Puts the palette, the type and the spacing into a style.
 fn dress(style: &mut egui::Style, palette: &Palette) {
     style.text_styles = [
@@ -158,7 +180,7 @@ fn dress(style: &mut egui::Style, palette: &Palette) {
     .into();
     style.spacing.item_spacing = egui::vec2(6.0, 4.0);
     style.spacing.button_padding = egui::vec2(8.0, 3.0);
-    style.spacing.interact_size.y = 20.0;
+    style.spacing.interact_size.y = POINTER;
     style.spacing.menu_margin = Margin::same(6);
     style.spacing.window_margin = Margin::same(10);
     style.spacing.slider_rail_height = 4.0;

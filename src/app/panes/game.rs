@@ -20,6 +20,9 @@ use crate::show::picture::largest;
 const HIDDEN_BELOW: f64 = 0.25;
 const READ_ABOVE: f64 = 0.6;
 
+/// The pane's own name.
+pub const NAME: &str = "game";
+
 /// The drawing and the two pictures in it.
 #[derive(Default)]
 pub struct Game {
@@ -136,7 +139,7 @@ impl Layout {
 }
 
 static ABOUT: About = About {
-    name: "game",
+    name: NAME,
     title: "The game",
     question: "who is winning?",
     scenarios: ScenarioKind::ALL,
@@ -251,6 +254,8 @@ fn draw_flows(ui: &Ui, scope: &Scope<'_>, layout: &Layout, setup: &Setup) {
     let report = scope.history.latest.as_ref();
     // Without a GPU there are too few frames for things to move.
     let moving = scope.history.activity() == Activity::Running && scope.history.computes_on_gpu();
+    // Somebody may have asked for things to stand still.
+    let moving = moving && ui.style().animation_time > 0.0;
     let time = if moving { Some(ui.input(|input| input.time)) } else { None };
     let forward = palette.main;
     let flow = |points: &[Pos2], color, used| arrows::flow(painter, points, color, used, time);

@@ -2,8 +2,9 @@
 
 use egui::{RichText, Ui, vec2};
 
+use crate::app::bars::setup;
 use crate::app::draw::fields;
-use crate::app::draw::theme::{Palette, tiny};
+use crate::app::draw::theme::{self, Palette, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
@@ -13,12 +14,17 @@ use crate::config::{Config, KNOBS, Knob, Section};
 use crate::platform;
 use crate::show::Table;
 
+/// The pane's own name.
+pub const NAME: &str = "knobs";
+/// Height of a row: for a pointer, and for a thumb.
+const ROW: [f32; 2] = [19.0, 44.0];
+
 /// The pane of knobs.
 #[derive(Default)]
 pub struct Knobs;
 
 static ABOUT: About = About {
-    name: "knobs",
+    name: NAME,
     title: "Knobs",
     question: "live: from the next step on",
     scenarios: ScenarioKind::ALL,
@@ -35,6 +41,10 @@ impl Pane for Knobs {
         if scope.is_kept {
             // They say what the run had; nobody is there to read them.
             ui.disable();
+        }
+        if scope.layout.is_phone() {
+            // There is no room for it above.
+            ui.horizontal_wrapped(|ui| setup::ui(ui, scope));
         }
         changes_ui(ui, scope);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
@@ -142,7 +152,7 @@ fn changed_setup(history: &History, controls: &Controls) -> Vec<&'static str> {
 
 /// A row: label and unit, then what turns it. Double-click on the label puts the default back.
 fn knob_ui(ui: &mut Ui, palette: &Palette, knob: &'static Knob, config: &mut Config, unused: Option<String>) {
-    let height = 19.0;
+    let height = ROW[usize::from(theme::is_touch(ui))];
     let label_width = (ui.available_width() * 0.45).clamp(90.0, 170.0);
     ui.horizontal(|ui| {
         ui.set_min_height(height);

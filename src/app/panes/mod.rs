@@ -17,6 +17,8 @@ mod sweep;
 mod tasks;
 
 pub use fork::NAME as FORK;
+pub use game::NAME as GAME;
+pub use knobs::NAME as KNOBS;
 pub use runs::NAME as RUNS;
 pub use sweep::NAME as SWEEP;
 

@@ -168,7 +168,7 @@ impl RobustnessPane {
 
     /// A switch a curve, with its accuracy at the set ε on hover; L∞ or L2.
     fn keys_ui(&mut self, ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
-        ui.horizontal_wrapped(|ui| {
+        chart::toggles(ui, "keys", |ui| {
             ui.spacing_mut().item_spacing = egui::vec2(8.0, 1.0);
             for curve in evaluation.curves_in(self.norm(evaluation)) {
                 let key = (curve.attack, curve.target);

@@ -47,6 +47,12 @@ pub fn state(history: &History, pair: Option<&Pair>, controls: &Controls) -> Val
     })
 }
 
+/// How the window is laid out, and where its panes are, in points.
+pub fn window(layout: &str, panes: &[(&str, egui::Rect)]) -> Value {
+    let pane = |(name, rect): &(&str, egui::Rect)| json!({ "name": name, "rect": [rect.left(), rect.top(), rect.width(), rect.height()] });
+    json!({ "layout": layout, "panes": panes.iter().map(pane).collect::<Vec<_>>() })
+}
+
 fn fork_json(pair: &Pair, shown: &History) -> Value {
     let last = pair.compared.last();
     json!({

@@ -2,7 +2,10 @@
 //!
 //! `scripts/make-assets` made the files; their licence lies beside them.
 
-use crate::data::{dataset::Dataset, error::DataError};
+use crate::{
+    data::{dataset::Dataset, error::DataError},
+    platform,
+};
 
 use super::idx;
 
@@ -22,28 +25,30 @@ pub const CLASSES: [&str; 10] = [
     "Ankle boot",
 ];
 
-/// The embedded bytes of a file and its name for errors.
-macro_rules! asset {
-    ($file:literal) => {
-        (
-            include_bytes!(concat!("../../../assets/fashion-mnist/", $file)).as_slice(),
-            concat!("embedded ", $file),
-        )
-    };
+/// The bytes of a file and its name for errors.
+fn asset(file: &str) -> Result<(&'static [u8], String), DataError> {
+    let bytes = platform::asset(&format!("fashion-mnist/{file}"));
+    let bytes = bytes.ok_or_else(|| DataError::MissingFile {
+        folder: NAME.into(),
+        format: "built-in",
+        looked_for: file.into(),
+    })?;
+    Ok((bytes, format!("embedded {file}")))
 }
 
-/// Unpacks the embedded Fashion-MNIST: 1,000 training and 200 test images of every class, `[1, 28, 28]`.
+/// Unpacks the Fashion-MNIST that comes with the lab: 1,000 training and 200 test images of every class, `[1, 28, 28]`.
 ///
 /// # Errors
-/// Where the program was built from damaged files.
+/// Where the program was built from damaged files, or a page did not get them whole.
 pub fn load() -> Result<Dataset, DataError> {
-    let part = |(images, images_file): (&[u8], &str), (labels, labels_file): (&[u8], &str)| {
-        let pictures = idx::parse_images(images, images_file)?;
-        let labels = idx::parse_labels(labels, labels_file)?;
-        idx::pair((pictures, images_file), (labels, labels_file))
+    let part = |images, labels| {
+        let ((images, images_file), (labels, labels_file)) = (asset(images)?, asset(labels)?);
+        let pictures = idx::parse_images(images, &images_file)?;
+        let labels = idx::parse_labels(labels, &labels_file)?;
+        idx::pair((pictures, &images_file), (labels, &labels_file))
     };
-    let train = part(asset!("train-images-idx3-ubyte.gz"), asset!("train-labels-idx1-ubyte.gz"))?;
-    let test = part(asset!("t10k-images-idx3-ubyte.gz"), asset!("t10k-labels-idx1-ubyte.gz"))?;
+    let train = part("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz")?;
+    let test = part("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz")?;
     Dataset::new(NAME, &CLASSES.map(String::from), train, test)
 }
 

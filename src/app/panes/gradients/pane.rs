@@ -6,7 +6,7 @@ use egui_plot::{GridMark, Line, PlotPoints, VLine};
 use super::histogram::{Picture, axis, binned_plot, class_label, noise, tensor};
 use crate::app::draw::against::Against;
 use crate::app::draw::chart;
-use crate::app::draw::theme::{Palette, small, tiny};
+use crate::app::draw::theme::{self, Palette, small, tiny};
 use crate::app::pane::{About, Column, Pane, Scope};
 use crate::app::run::along::Along;
 use crate::app::run::history::History;
@@ -200,7 +200,7 @@ impl Gradients {
     }
 
     fn wrapped_chips_ui(&mut self, ui: &mut Ui, history: &History, palette: &Palette) {
-        ui.horizontal_wrapped(|ui| {
+        chart::toggles(ui, "chips", |ui| {
             ui.spacing_mut().item_spacing = egui::vec2(7.0, 1.0);
             let mut alone = None;
             for (class, shown) in self.shown.iter_mut().enumerate() {
@@ -420,6 +420,9 @@ fn sparkline(ui: &mut Ui, history: &History, palette: &Palette) {
 
 /// Height of the chips, wrapped into the width there is, as far as they are seen.
 fn chips_height(ui: &Ui, history: &History, classes: usize) -> f32 {
+    if theme::is_touch(ui) {
+        return ui.spacing().interact_size.y + 8.0;
+    }
     let (mut lines, mut x) = (1.0, 0.0);
     for class in 0..classes {
         let galley =

@@ -60,7 +60,7 @@ impl History {
             Event::Robustness(robustness) if robustness.run == run => self.evaluated(*robustness),
             Event::Audited(audited) if audited.run == run => self.audited = Some(*audited),
             Event::Saved(bytes) => return Some(Consequence::Save(bytes)),
-            Event::Notice(notice) => self.notice = Some(notice),
+            Event::Notice(notice) => self.notice = Some(notice).filter(|notice| !notice.is_empty()),
             Event::Failed(failure) if failure.run == 0 || failure.run >= run => {
                 self.awaits_probe = false;
                 self.fail(failure);
