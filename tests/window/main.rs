@@ -6,6 +6,7 @@ mod against;
 mod fork;
 mod past;
 mod runs;
+mod screens;
 mod snapshots;
 mod sweep;
 

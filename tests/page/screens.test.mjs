@@ -1,0 +1,141 @@
+// The page on screens of any size, by touch, by keyboard alone, and as assistive technology has it.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { axe, command, launch, look, open, serve, state, until } from './browser.mjs';
+
+const RUN = 'v1&ramp=0&report_every_steps=1&steps=500&width=0.25&auxiliary_width=0.25&batch_size=16&attack_steps=1&evaluate_every_steps=0&probe_every_steps=0';
+/** What a thumb hits, in points. */
+const THUMB = 44;
+
+let host;
+before(async () => { host = await serve(); });
+after(() => host.close());
+
+const ready = (page) => until(page, () => window.greatLab.state().activity === 'paused', 'the run to be set up');
+/** Where an element of the mirror lies. */
+const box = (page, name) => page.locator(`#mirror [aria-label="${name}"]`).first().boundingBox();
+
+function assertApart(panes, { width, height }, what) {
+  for (const [index, one] of panes.entries()) {
+    const [x, y, w, h] = one.rect;
+    assert.ok(x >= -1 && y >= -1 && x + w <= width + 1 && y + h <= height + 1, `${what}: ${one.name} sticks out: ${one.rect}`);
+    for (const other of panes.slice(index + 1)) {
+      const [left, top, wide, high] = other.rect;
+      const isApart = x + w <= left + 1 || left + wide <= x + 1 || y + h <= top + 1 || top + high <= y + 1;
+      assert.ok(isApart, `${what}: ${one.name} ${one.rect} lies on ${other.name} ${other.rect}`);
+    }
+  }
+}
+
+describe('by touch', () => {
+  let browser;
+  before(async () => { browser = await launch({ gpu: false, hasTouch: true }); });
+  after(() => browser.close());
+
+  for (const [width, height, layout] of [
+    [390, 844, 'upright'], [360, 640, 'upright'], [844, 390, 'lying'], [820, 1180, 'tablet'], [640, 400, 'lying'], [1280, 800, 'wide'],
+  ]) {
+    it(`has room for everything on ${width}×${height}, and Run can be reached`, async () => {
+      const page = await browser.context.newPage();
+      await page.setViewportSize({ width, height });
+      await page.goto(`${host.address}?device=cpu#${RUN}`);
+      await page.waitForFunction(() => document.body.matches('.ready, .failed'));
+      await ready(page);
+      await until(page, (layout) => window.greatLab.state().window.layout === layout, layout, layout);
+      await page.waitForSelector('#mirror [aria-label="Run"]', { state: 'attached' });
+      const { panes } = (await state(page)).window;
+      assert.ok(panes.length >= 2, JSON.stringify(panes));
+      assertApart(panes, { width, height }, `${width}×${height}`);
+      const run = await box(page, 'Run');
+      assert.ok(run.x >= 0 && run.y >= 0 && run.x + run.width <= width && run.y + run.height <= height, JSON.stringify(run));
+      if (layout !== 'wide') assert.ok(run.width >= THUMB && run.height >= THUMB, JSON.stringify(run));
+      await page.touchscreen.tap(run.x + run.width / 2, run.y + run.height / 2);
+      await until(page, () => window.greatLab.state().step > 0, 'a step');
+      await page.waitForTimeout(1500);
+      await command(page, 'pause');
+      const { colours, commonest } = await look(page, `${width}x${height}`);
+      assert.ok(colours > 100 && commonest < 0.95, `${colours} colours, one on ${commonest}`);
+      await page.close();
+    });
+  }
+
+  it('shows each pane of a telephone by its tab, and the knobs over it', async () => {
+    const page = await browser.context.newPage();
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.goto(`${host.address}?device=cpu#${RUN}`);
+    await page.waitForFunction(() => document.body.matches('.ready'));
+    await ready(page);
+    const shown = async () => (await state(page)).window.panes.map(({ name }) => name);
+    const tap = async (name) => {
+      await page.waitForSelector(`#mirror [aria-label="${name}"]`, { state: 'attached' });
+      const { x, y, width, height } = await box(page, name);
+      await page.touchscreen.tap(x + width / 2, y + height / 2);
+    };
+    assert.deepEqual(await shown(), ['game', 'histograms']);
+    await tap('Discriminator');
+    await until(page, () => window.greatLab.state().window.panes[1]?.name === 'discriminator', 'the discriminator');
+    await tap('Knobs');
+    await until(page, () => window.greatLab.state().window.panes[1]?.name === 'knobs', 'the knobs');
+    await look(page, '390x844-knobs');
+    await tap('Knobs');
+    await until(page, () => window.greatLab.state().window.panes[1]?.name === 'discriminator', 'the discriminator again');
+    await page.close();
+  });
+});
+
+describe('for everyone', () => {
+  let browser, page;
+  before(async () => {
+    browser = await launch({ gpu: false });
+    page = await open(browser.context, `${host.address}?device=cpu#${RUN}`);
+    await ready(page);
+    await page.waitForSelector('#mirror [aria-label="Run"]', { state: 'attached' });
+  });
+  after(() => browser.close());
+
+  it('has nothing that axe finds serious', async () => {
+    await page.evaluate(axe());
+    const violations = await page.evaluate(async () => {
+      const { violations } = await window.axe.run(document);
+      return violations.filter(({ impact }) => ['serious', 'critical'].includes(impact))
+        .map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map(({ html }) => html).join(' ')}`);
+    });
+    assert.deepEqual(violations, []);
+  });
+
+  it('can be worked by keys alone', async () => {
+    const focused = () => page.evaluate(() => {
+      const element = document.activeElement;
+      return { name: element.getAttribute('aria-label') ?? '', role: element.dataset.role ?? element.tagName, value: element.getAttribute('aria-valuetext') ?? element.value ?? '' };
+    });
+    await page.evaluate(() => document.activeElement.blur());
+    const seen = [];
+    for (let index = 0; index < 400; index++) {
+      await page.keyboard.press('Tab');
+      const now = await focused();
+      if (now.role === 'BODY' || (seen.length > 10 && now.name === seen[0].name && now.role === seen[0].role)) break;
+      seen.push(now);
+    }
+    const names = seen.map(({ name }) => name);
+    for (const name of ['File', 'Run', 'Reset', 'Step']) assert.ok(names.includes(name), `${name} in ${names.join(', ')}`);
+    assert.ok(seen.filter(({ role }) => role === 'slider' || role === 'spinbutton').length > 8, JSON.stringify(seen));
+    assert.ok(seen.every(({ name }) => name), JSON.stringify(seen.filter(({ name }) => !name)));
+    // The adversary's weight, up by a key.
+    const alpha = page.locator('#mirror [role="slider"]').first();
+    await alpha.focus();
+    const [name, before] = [await alpha.getAttribute('aria-label'), await alpha.getAttribute('aria-valuenow')];
+    await page.keyboard.press('ArrowUp');
+    await page.waitForFunction(([name, before]) => document.querySelector(`#mirror [role="slider"][aria-label="${name}"]`).getAttribute('aria-valuenow') !== before, [name, before]);
+    await page.locator('#mirror [aria-label="Run"]').focus();
+    await page.keyboard.press('Enter');
+    await until(page, () => window.greatLab.state().step > 0, 'a step');
+    // And a shortcut, wherever the focus is.
+    await page.locator('#mirror [role="slider"]').first().focus();
+    await page.keyboard.press('Space');
+    await until(page, () => window.greatLab.state().activity === 'paused', 'the pause');
+    // A sentence every ten seconds at most.
+    await until(page, () => /step \d/i.test(document.querySelector('#spoken').textContent), 'a sentence about the run');
+  });
+});
