@@ -197,7 +197,7 @@ describe('without WebGPU', () => {
     const { device } = await state(page);
     assert.equal(device.backend, 'flex');
     assert.match(device.notice, /finds no GPU|no WebGPU/);
-    assert.match(device.notice, /CPU, which is slower\. In Chrome/);
+    assert.match(device.notice, /CPU, which is slower\. Chrome on Linux has WebGPU from version/);
     await command(page, 'step 5');
     await reached(page, 5);
     assertEqualMetrics(await metrics(page), expected.slice(0, 5));
@@ -229,9 +229,12 @@ describe('without WebGPU', () => {
     assert.match(await page.innerText('main'), /cannot run the lab[^]*WebAssembly/);
   });
 
-  it('is a readable page where its files are missing', async () => {
-    await browser.context.route('**/*.wasm', (route) => route.fulfill({ status: 404 }));
-    const page = await open(browser.context, host.address);
+  it('is a readable page where its files are missing', async (t) => {
+    // One that has kept nothing of the page.
+    const other = await launch({ gpu: false });
+    t.after(() => other.close());
+    await other.context.route('**/*.wasm', (route) => route.fulfill({ status: 404 }));
+    const page = await open(other.context, host.address);
     assert.match(await page.innerText('main'), /could not be loaded[^]*404/);
   });
 });
