@@ -125,9 +125,10 @@ describe('for everyone', () => {
     // The adversary's weight, up by a key.
     const alpha = page.locator('#mirror [role="slider"]').first();
     await alpha.focus();
-    const [name, before] = [await alpha.getAttribute('aria-label'), await alpha.getAttribute('aria-valuenow')];
+    // Its name gets a dot when it is turned.
+    const [slider, before] = [await alpha.elementHandle(), await alpha.getAttribute('aria-valuenow')];
     await page.keyboard.press('ArrowUp');
-    await page.waitForFunction(([name, before]) => document.querySelector(`#mirror [role="slider"][aria-label="${name}"]`).getAttribute('aria-valuenow') !== before, [name, before]);
+    await page.waitForFunction(([slider, before]) => slider.getAttribute('aria-valuenow') !== before, [slider, before]);
     await page.locator('#mirror [aria-label="Run"]').focus();
     await page.keyboard.press('Enter');
     await until(page, () => window.greatLab.state().step > 0, 'a step');
