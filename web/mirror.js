@@ -8,7 +8,8 @@ const SPOKEN_EVERY = 10_000;
 
 const held = new Map();
 let spokenAt = 0;
-let spoken = '';
+let newest = '';
+let waiting = 0;
 
 const touch = (id, deed, value = null) => window.greatLab.touch(id, deed, value);
 
@@ -115,8 +116,15 @@ window.greatLabMirror = (json, sentence) => {
     held.get(id).element.remove();
     held.delete(id);
   }
-  if (sentence !== spoken && Date.now() - spokenAt > SPOKEN_EVERY) {
-    [spoken, spokenAt] = [sentence, Date.now()];
-    live.textContent = sentence;
-  }
+  speak(sentence);
 };
+
+// Says the newest sentence as soon as the last one is old enough, though nothing else may change by then.
+function speak(sentence) {
+  newest = sentence;
+  if (newest === live.textContent || waiting) return;
+  waiting = setTimeout(() => {
+    [waiting, spokenAt] = [0, Date.now()];
+    live.textContent = newest;
+  }, Math.max(0, SPOKEN_EVERY - (Date.now() - spokenAt)));
+}
