@@ -36,21 +36,21 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
         });
     } else {
         ui.horizontal_centered(|ui| {
-        ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
-            ui.spacing_mut().button_padding = egui::vec2(8.0, 1.0);
-            given_up = keep_ui(ui, runs, has_library);
-            ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
-                ui.label(RichText::new(format!("Forked at step {}", count(step))).strong());
-                ui.label(RichText::new("shown:").font(small()).color(palette.weak));
-                which_ui(ui);
-                ui.add_space(8.0);
-                let text = RichText::new(&differ).font(small()).color(palette.text);
-                ui.add(Label::new(text).truncate()).on_hover_text(format!(
-                    "{differ}\nBoth go on in turn, each step on the same batch. What is turned is turned of the one that is shown."
-                ));
+            ui.with_layout(Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.spacing_mut().button_padding = egui::vec2(8.0, 1.0);
+                given_up = keep_ui(ui, runs, has_library);
+                ui.with_layout(Layout::left_to_right(egui::Align::Center), |ui| {
+                    ui.label(RichText::new(format!("Forked at step {}", count(step))).strong());
+                    ui.label(RichText::new("shown:").font(small()).color(palette.weak));
+                    which_ui(ui);
+                    ui.add_space(8.0);
+                    let text = RichText::new(&differ).font(small()).color(palette.text);
+                    ui.add(Label::new(text).truncate()).on_hover_text(format!(
+                        "{differ}\nBoth go on in turn, each step on the same batch. What is turned is turned of the one that is shown."
+                    ));
+                });
             });
         });
-    });
     }
     if is_switched {
         scope.switch();
