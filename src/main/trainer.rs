@@ -195,10 +195,12 @@ impl Keeper {
             start.call1(&JsValue::UNDEFINED, progress.as_ref()).map_err(|error| text_of(&error))?;
         let port = JsFuture::from(Promise::from(promised)).await.map_err(|error| text_of(&error))?;
         // It is loaded: no more of that.
-        drop(self.local.events.try_send(Event::Notice(String::new())));
+        let mut said = String::new();
         if port.has_type::<web_sys::MessagePort>() {
             platform::share_thread();
+            said += "The trainer shares this page's thread: the window waits for each of its steps.";
         }
+        drop(self.local.events.send(Event::Notice(said)).await);
         let (sender, heard) = unbounded_channel();
         let port = Port::of(port);
         // Nobody listens to a trainer that was given up.
@@ -220,11 +222,11 @@ impl Keeper {
             Some(Command::GoOn(kept)) => Begin { go_on: Some((**kept).clone()), ..begin },
             _ => begin,
         };
-        post(port, &Asked::Begin(Box::new(begin)), &[])?;
+        // Before it begins, since it may begin with them. Number 0 is nobody's.
         if let Some((folder, files)) = &self.known.given {
-            // Number 0 is nobody's.
             post(port, &Asked::Question(0, Question::Files(folder.clone())), files)?;
         }
+        post(port, &Asked::Begin(Box::new(begin)), &[])?;
         let cadence = self.known.cadence.map(Command::Checkpoints);
         let is_told = matches!(first, Some(Command::Reset(_) | Command::GoOn(_)));
         cadence

@@ -50,8 +50,15 @@ fn assets(given: JsValue) -> Vec<(String, Vec<u8>)> {
 
 /// Begins as the page says, then passes on until the page or the trainer is gone.
 async fn serve(port: Port, mut messages: UnboundedReceiver<Message>) {
-    let Some((Asked::Begin(begin), _)) = messages.recv().await else {
-        return port.fail("the page did not say how to begin");
+    let begin = loop {
+        match messages.recv().await {
+            Some((Asked::Begin(begin), _)) => break begin,
+            // Files of the run that it begins with. What cannot be read is missing there, which the run says.
+            Some((Asked::Question(_, Question::Files(folder)), files)) => {
+                drop(take_files(&folder, &files).await);
+            }
+            _ => return port.fail("the page did not say how to begin"),
+        }
     };
     let Begin { config, go_on, runs, device } = *begin;
     let begun = match open_device(device).await {

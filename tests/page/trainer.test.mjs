@@ -93,6 +93,26 @@ describe('a worker that dies', () => {
   });
 });
 
+it('has the data that it was given again when it begins anew', async (t) => {
+  const other = await launchFor(t, { gpu: false });
+  const page = await open(other.context, `${host.address}?device=cpu&offline=0#${RUN}`, seeWorkers);
+  await paused(page);
+  await page.evaluate(() => {
+    const word = (number) => [number >> 24, number >> 16, number >> 8, number].map((byte) => byte & 255);
+    const images = (n) => Uint8Array.from([...word(0x803), ...word(n), ...word(8), ...word(8), ...Array.from({ length: 64 * n }, (_, i) => (97 * i) % 256)]);
+    const labels = (n) => Uint8Array.from([...word(0x801), ...word(n), ...Array.from({ length: n }, (_, i) => i % 2)]);
+    const dropped = new DataTransfer();
+    for (const [name, bytes] of [['train-images-idx3-ubyte', images(80)], ['train-labels-idx1-ubyte', labels(80)],
+      ['t10k-images-idx3-ubyte', images(10)], ['t10k-labels-idx1-ubyte', labels(10)]]) dropped.items.add(new File([bytes], name));
+    document.getElementById('lab').dispatchEvent(new DragEvent('drop', { dataTransfer: dropped, bubbles: true, cancelable: true }));
+  });
+  await until(page, () => window.greatLab.state().data === 'your files', 'the data');
+  await page.evaluate(() => window.workers.at(-1).terminate());
+  await until(page, () => window.greatLab.state().failures.length > 0, 'the failure');
+  await command(page, 'reset');
+  await until(page, () => window.greatLab.state().run === 3 && window.greatLab.state().data === 'your files', 'the data again');
+});
+
 describe('a trainer that does not come', () => {
   for (const [how, answer, says] of [
     ['is not there', (route) => route.fulfill({ status: 404 }), /the server answered 404/],
