@@ -5,7 +5,9 @@
 //! push that sums to nothing, read by a plain auxiliary network off the gradient as it is, and logits that may grow large,
 //! for which they need a flat head. docs/results.md, "Defence", has the figures.
 
-use crate::config::choices::{AuxiliaryKind, HeadKind, Normalization, PenaltyNorm, Push, ScenarioKind};
+use crate::config::choices::{
+    AuxiliaryKind, AuxiliaryLabels, HeadKind, Normalization, PenaltyNorm, Push, ScenarioKind,
+};
 use crate::config::method::Mode;
 use crate::config::table::{Config, KNOBS};
 
@@ -87,20 +89,23 @@ fn push(config: &mut Config) {
     config.hyper.greace_push = Push::Centred;
 }
 
+/// The run that the lab begins with.
+fn channel(config: &mut Config) {
+    let start = Config::start(ScenarioKind::Defense);
+    for knob in KNOBS.iter().filter(|knob| knob.read(&start) != knob.default_value()) {
+        knob.copy(&start, config);
+    }
+}
+
 /// All of them, in the order in which they are offered.
-pub static EXAMPLES: [Example; 10] = [
+pub static EXAMPLES: [Example; 11] = [
     Example {
         name: "channel",
         title: "GREAT, noisy channel",
         about: "The discriminator reads three quarters of the gradients, until the adversary sets in and it loses them.",
         of_paper: false,
         head: HeadKind::Pooled,
-        apply: |config| {
-            let start = Config::start(ScenarioKind::Defense);
-            for knob in KNOBS.iter().filter(|knob| knob.read(&start) != knob.default_value()) {
-                knob.copy(&start, config);
-            }
-        },
+        apply: channel,
     },
     Example {
         name: "one-scale",
@@ -161,6 +166,17 @@ pub static EXAMPLES: [Example; 10] = [
             config.hyper.alpha = 1.0;
             read_raw(config);
             push(config);
+        },
+    },
+    Example {
+        name: "shuffled",
+        title: "GREAT, noisy channel, shuffled labels",
+        about: "A control: the auxiliary network learns labels that say nothing. What this run gains does not come from the classes.",
+        of_paper: false,
+        head: HeadKind::Pooled,
+        apply: |config| {
+            channel(config);
+            config.hyper.auxiliary_labels = AuxiliaryLabels::Shuffled;
         },
     },
     Example {

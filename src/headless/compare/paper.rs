@@ -37,7 +37,7 @@ pub struct PaperOptions {
     /// Whose figures stand in brackets: table 1 (CIFAR-10, ε = 0.1) or 2 (SVHN, ε = 0.2); it sets ε, too
     #[arg(long, value_name = "1|2", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
     pub table: u8,
-    /// Ready-made runs; all others are compared with the first (default: all of the paper's, and what they compete with)
+    /// Ready-made runs; all others are compared with the first (default: all of the paper's, and what they compete with; controls by name)
     #[arg(long, value_name = "R,R,…", value_delimiter = ',',
           value_parser = PossibleValuesParser::new(EXAMPLES.iter().map(|example| example.name)))]
     pub rows: Vec<String>,
@@ -93,7 +93,8 @@ pub fn paper(options: PaperOptions) -> Result<Completed, HeadlessError> {
 /// The ready-made runs of these names, each once; without names the paper's, and what they are held against.
 fn chosen(names: &[String]) -> Result<Vec<&'static Example>, HeadlessError> {
     if names.is_empty() {
-        let competes = |example: &&Example| example.name != "one-scale";
+        // Nor does a control compete.
+        let competes = |example: &&Example| !matches!(example.name, "one-scale" | "shuffled");
         let (paper, ours): (Vec<_>, Vec<_>) =
             EXAMPLES.iter().filter(competes).partition(|example| example.of_paper);
         return Ok([paper, ours].concat());
