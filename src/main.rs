@@ -84,9 +84,9 @@ fn window(
         runs: options.runs(),
         room: Some(options.keeping.bytes()),
         open,
-        program: None,
         device: Some(options.options.device.clone()),
-        is_embedded: false,
+        remembers: true,
+        ..Options::default()
     };
     let ended = eframe::run_native(
         "GREAT Lab",

@@ -75,6 +75,12 @@ fn the_window_opens_trains_and_shows_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = common::tiny_data(folder.path());
     let (_server, display) = virtual_screen(folder.path());
+    // What another window left behind: one theme, and panes that there are not.
+    let home = folder.path().join("home");
+    let look = home.join("great-lab/window.json");
+    fs::create_dir_all(home.join("great-lab")).expect("a folder");
+    fs::write(&look, r#"{"version":1,"theme":"Light","board":{"columns":{"pane":"smell"}}}"#)
+        .expect("a file");
     let mut window = Process(
         Command::new(env!("CARGO_BIN_EXE_great-lab"))
             .args(["--run", "--device", "cpu", "--data", &data, "--steps", "100000"])
@@ -82,6 +88,7 @@ fn the_window_opens_trains_and_shows_it() {
             .arg("--runs")
             .arg(folder.path().join("runs"))
             .env("DISPLAY", &display)
+            .env("XDG_DATA_HOME", &home)
             .env_remove("WAYLAND_DISPLAY")
             .spawn()
             .expect("the program starts"),
@@ -103,6 +110,11 @@ fn the_window_opens_trains_and_shows_it() {
         let share = busy(&picture, columns, 0..8);
         assert!(share > 0.05, "the {name} column is blank: {share}");
     }
+    let is_light = |pixel: &&u32| pixel.to_be_bytes()[1..].iter().all(|byte| *byte > 200);
+    let light = picture.iter().filter(is_light).count();
+    assert!(light > picture.len() / 2, "{light} light pixels of {}", picture.len());
+    let kept = fs::read_to_string(&look).expect("the look is kept");
+    assert_eq!(kept, r#"{"version":1,"theme":"Light","board":{}}"#);
     // The run has been kept since its first step.
     let runs = std::fs::read_dir(folder.path().join("runs")).expect("a library");
     let records = runs.filter(|run| run.as_ref().is_ok_and(|run| run.path().join("run.json").is_file()));

@@ -87,7 +87,18 @@ async function findGpu() {
   document.body.dataset.missing = `${what}: computing on the CPU, which is slower. ${advice()}`;
 }
 
-// A lost device takes the picture with it, so the page says so. The trainer's is in its worker, which says so itself.
+// What the window is drawn by: WebGL, in software as quick as may be. The window takes what its canvas already has. Where it
+// is lost the picture is too, while what trains goes on in its worker.
+function needDrawing() {
+  const canvas = show('lab');
+  canvas.addEventListener('webglcontextlost', ({ statusMessage }) => {
+    fail('The window can no longer be drawn', `The browser or its driver took the graphics away. ${RESTART}`, statusMessage);
+  });
+  const wish = { antialias: false, alpha: false, depth: false, stencil: false };
+  return canvas.getContext('webgl2', wish) ?? canvas.getContext('webgl', wish);
+}
+
+// Where the trainer shares this thread, its lost device is heard of here; a worker says so itself.
 function watchDevices() {
   if (!window.GPUAdapter) return;
   const request = GPUAdapter.prototype.requestDevice;
@@ -228,6 +239,13 @@ async function here(code, assets) {
   // Each trainer has a module of its own, so that one that died leaves nothing behind.
   const { default: start } = await import(`./great-lab-trainer.js${trainers++ ? `?${trainers}` : ''}`);
   const listening = ready(port1);
+  // What ends it is told as an error of the page.
+  const died = ({ message, error }) => {
+    if (!(error instanceof WebAssembly.RuntimeError && /great-lab-trainer/.test(error.stack))) return;
+    removeEventListener('error', died);
+    port1.onmessage?.({ data: { failed: message } });
+  };
+  addEventListener('error', died);
   await start({ module_or_path: code });
   await listening;
   return port1;
@@ -249,19 +267,32 @@ const VECTORS = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 
 // Its own build only: a page that is put together without names that last has nothing to keep.
 if (BYTES[WINDOW] && !/^(0|false)$/.test(query.get('offline'))) navigator.serviceWorker?.register('sw.js').catch(() => {});
 
-if (matchMedia('(prefers-reduced-motion: reduce)').matches) document.body.dataset.still = 'yes';
+// What somebody's system asks for: less motion, room for a thumb, more contrast in colours of its own.
+function findWishes() {
+  const { dataset } = document.body;
+  const asks = (what) => matchMedia(what).matches;
+  if (asks('(prefers-reduced-motion: reduce)')) dataset.still = 'yes';
+  if (asks('(pointer: coarse)')) dataset.coarse = 'yes';
+  if (!asks('(forced-colors: active)') && !asks('(prefers-contrast: more)')) return;
+  const probe = document.createElement('i');
+  probe.style.cssText = 'color: CanvasText; background-color: Canvas';
+  document.body.append(probe);
+  ({ color: dataset.ink, backgroundColor: dataset.paper } = getComputedStyle(probe));
+  probe.remove();
+}
 
 async function begin() {
   if (typeof WebAssembly !== 'object' || !WebAssembly.validate(VECTORS)) {
     fail('This browser cannot run the lab', 'It needs WebAssembly with SIMD, which every current browser has: please update it, or use another one.');
     return;
   }
-  watchDevices();
-  const [{ default: start }, module] = await Promise.all([import('./great-lab.js'), loadWindow(), findGpu()]);
-  if (document.body.dataset.missing && !document.createElement('canvas').getContext('webgl2')) {
-    fail('This browser cannot draw the lab', `It has neither WebGPU nor WebGL 2. ${advice()}`);
+  if (!needDrawing()) {
+    fail('This browser cannot draw the lab', 'It has no WebGL, by which the window is drawn: please switch graphics acceleration on in its settings, or use another one.');
     return;
   }
+  findWishes();
+  watchDevices();
+  const [{ default: start }, module] = await Promise.all([import('./great-lab.js'), loadWindow(), findGpu()]);
   await start({ module_or_path: module });
 }
 begin().catch((error) => fail('The lab could not be loaded', 'Reload to try again.', String(error?.stack ?? error)));

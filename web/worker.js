@@ -3,7 +3,12 @@
 import start from './great-lab-trainer.js';
 
 const fail = (why) => postMessage({ failed: why });
-addEventListener('error', (event) => fail(event.message));
+let memory = null;
+// What is no panic, which says itself what it is, and yet ends the module: it was refused memory (Chromium, Firefox, Safari).
+addEventListener('error', ({ message }) => {
+  const isRefused = memory && /unreachable/i.test(message);
+  fail(isRefused ? `it was refused memory, and held ${(memory.buffer.byteLength / 1e9).toFixed(1)} GB (${message})` : message);
+});
 addEventListener('unhandledrejection', ({ reason }) => fail(String(reason?.message ?? reason)));
 
 // A lost device takes the training with it.
@@ -25,6 +30,6 @@ onmessage = async ({ data: { code, assets, lock, needsGpu } }) => {
     else navigator.locks.request(lock, () => { held(); return new Promise(() => {}); }).catch(held);
   });
   globalThis.greatLabAssets = assets;
-  try { await start({ module_or_path: code }); }
+  try { ({ memory } = await start({ module_or_path: code })); }
   catch (error) { fail(String(error?.message ?? error)); }
 };

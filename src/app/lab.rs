@@ -11,8 +11,9 @@ use web_time::{Duration, Instant};
 use crate::app::bars::offer::{self, Decided};
 use crate::app::bars::{fork, past, shortcuts, status, toolbar};
 use crate::app::board::Board;
-use crate::app::draw::theme::{self, Palette};
+use crate::app::draw::theme::{self, Contrast, Palette};
 use crate::app::layout::Layout;
+use crate::app::memory::Memory;
 use crate::app::pane::{About, Scope};
 use crate::app::panes;
 use crate::app::run::along::Along;
@@ -59,6 +60,12 @@ pub struct Options {
     pub device: Option<String>,
     /// Whether the window is a part of somebody's page: it has no menu of files then.
     pub is_embedded: bool,
+    /// Whether it looks as it did when it was closed: where the panes lie, and the theme.
+    pub remembers: bool,
+    /// Whether it is touched rather than pointed at.
+    pub is_coarse: bool,
+    /// The colours of a system that asks for more contrast.
+    pub contrast: Option<Contrast>,
 }
 
 /// The window of the lab.
@@ -71,6 +78,8 @@ pub struct Lab {
     /// The kept run of which a copy is about to take the place of the present one.
     going_on: Option<GoingOn>,
     board: Board,
+    memory: Memory,
+    ctx: Context,
     /// How it is laid out, by the room of the last frame.
     layout: Layout,
     exports: Exports,
@@ -96,6 +105,9 @@ impl Lab {
     /// A window on the trainer at the other end of `remote`, which was started with `config`.
     pub fn new(ctx: &Context, remote: Remote, config: Config, mut options: Options) -> Self {
         theme::install(ctx);
+        if let Some(contrast) = options.contrast {
+            contrast.install(ctx);
+        }
         let wake = ctx.clone();
         let open = std::mem::take(&mut options.open);
         let library = (options.runs.take(), options.room.unwrap_or(ROOM));
@@ -105,13 +117,16 @@ impl Lab {
         if shelf.keeper().is_some() {
             controls.send(Command::Checkpoints(Cadence::BY_CLOCK));
         }
+        let mut board = Board::default();
         Self {
+            memory: Memory::recall(options.remembers, ctx, &mut board),
+            ctx: ctx.clone(),
             events: remote.events,
             controls,
             history: History::default(),
             pair: None,
             going_on: None,
-            board: Board::default(),
+            board,
             layout: Layout::Wide,
             exports: Exports::default(),
             shelf,
@@ -192,6 +207,7 @@ impl Lab {
         self.take_files(ctx);
         self.controls.flush();
         self.tell_page();
+        self.memory.follow(ctx, &self.board, false);
         self.schedule(ctx);
     }
 
@@ -256,7 +272,7 @@ impl Lab {
         let ctx = ui.ctx().clone();
         self.history.look_at_names(|name| theme::can_draw(&ctx, name));
         let palette = Palette::of(&ctx);
-        let layout = Layout::of(ui.max_rect().size());
+        let layout = Layout::of(ui.max_rect().size(), self.options.is_coarse);
         if layout != std::mem::replace(&mut self.layout, layout) {
             theme::fit(&ctx, layout.is_touch());
         }
@@ -460,6 +476,7 @@ impl Drop for Lab {
     /// What is kept of the run is whole when the window is gone.
     fn drop(&mut self) {
         self.drain();
+        self.memory.follow(&self.ctx, &self.board, true);
         if let Some(keeper) = self.shelf.keeper() {
             keeper.end(CLOSING);
         }

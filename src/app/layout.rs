@@ -7,7 +7,7 @@ use egui::Vec2;
 pub enum Layout {
     /// Three columns; for a pointer.
     Wide,
-    /// Rows, with tabs in them; for a thumb, as those below.
+    /// Rows, with tabs in them; for a thumb, as those below, and for any large screen that is touched.
     Tablet,
     /// One column: the game above, one pane below.
     Upright,
@@ -23,12 +23,12 @@ const LEAST_HEIGHT: f32 = 480.0;
 const COLUMNS: f32 = 900.0;
 
 impl Layout {
-    /// The one for so much room, in points.
-    pub fn of(room: Vec2) -> Self {
+    /// The one for so much room, in points, and for a pointer or for thumbs.
+    pub fn of(room: Vec2, is_coarse: bool) -> Self {
         let is_upright = room.y > room.x;
         if room.x < LEAST || (room.y < LEAST_HEIGHT && room.x < COLUMNS) {
             if is_upright { Self::Upright } else { Self::Lying }
-        } else if is_upright && room.x < COLUMNS {
+        } else if is_coarse || is_upright && room.x < COLUMNS {
             Self::Tablet
         } else {
             Self::Wide
@@ -75,7 +75,9 @@ mod tests {
             // 1280×800 at 200 %, and the smallest window of a desktop.
             (640.0, 400.0, Layout::Lying),
         ] {
-            assert_eq!(Layout::of(Vec2::new(width, height)), layout, "{width}×{height}");
+            assert_eq!(Layout::of(Vec2::new(width, height), false), layout, "{width}×{height}");
+            let by_thumb = if layout == Layout::Wide { Layout::Tablet } else { layout };
+            assert_eq!(Layout::of(Vec2::new(width, height), true), by_thumb, "{width}×{height}, by thumb");
         }
     }
 }

@@ -7,12 +7,13 @@ mod board;
 mod draw;
 mod lab;
 mod layout;
+mod memory;
 mod mirror;
 mod pane;
 mod panes;
 mod run;
 
-pub use draw::textures::to_png;
+pub use draw::{textures::to_png, theme::Contrast};
 pub use lab::{Lab, Options};
 pub use mirror::{Deed, Mirror};
 pub use pane::{About, Column};

@@ -6,13 +6,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use eframe::{CreationContext, WebOptions, WebRunner};
-use great_lab::app::{Deed, Lab, Mirror, Options};
+use great_lab::app::{Contrast, Deed, Lab, Mirror, Options};
 use great_lab::config::link::{self, Linked};
 use great_lab::config::{BUILT_IN_DATA, Config, ScenarioKind};
 use great_lab::platform::{self, text_of};
 use great_lab::protocol::wire::{PageDevice, Question};
 use great_lab::runs::Library;
 use great_lab::runs::record::RunRecord;
+use great_lab::show::palette::Rgb;
 use js_sys::Promise;
 use trainer::{Asker, connect_worker};
 use wasm_bindgen::prelude::*;
@@ -68,11 +69,16 @@ async fn show(runner: &WebRunner) -> Result<(), JsValue> {
     let device = device(&query, &body);
     // Somebody may have asked the system for less motion.
     let is_still = body.dataset().get("still").is_some();
+    let is_embedded = flag(&query, "embed").unwrap_or_default();
     let options = Options {
         run_at_once: linked.run,
         runs: Library::standard(),
         room: Some(ROOM),
-        is_embedded: flag(&query, "embed").unwrap_or_default(),
+        is_embedded,
+        // What lies in somebody else's page looks as that page has it.
+        remembers: !is_embedded,
+        is_coarse: body.dataset().get("coarse").is_some(),
+        contrast: contrast(&body),
         ..Options::default()
     };
     let elsewhere = [addresses(&query, "data"), addresses(&query, "bundle")];
@@ -146,6 +152,17 @@ fn refuse_foreign_data(linked: &mut Linked) {
         ));
         *data = BUILT_IN_DATA[0].into();
     }
+}
+
+/// The colours of a system that asks for more contrast; the page has found them out.
+fn contrast(body: &HtmlElement) -> Option<Contrast> {
+    let colour = |name: &str| {
+        // As styles have it: rgb(255, 255, 0).
+        let text = body.dataset().get(name)?;
+        let mut parts = text.split(|char: char| !char.is_ascii_digit()).filter_map(|part| part.parse().ok());
+        Some(Rgb(parts.next()?, parts.next()?, parts.next()?))
+    };
+    Some(Contrast { paper: colour("paper")?, ink: colour("ink")? })
 }
 
 /// The device that the address asks for (`?device=cpu`, `?device=gpu`); else the browser's GPU, or the CPU where

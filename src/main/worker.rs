@@ -22,7 +22,13 @@ fn main() {
     let given = |name: &str| Reflect::get(&global(), &name.into()).ok().filter(|given| !given.is_undefined());
     let port = Port::of(given("greatLabPort").unwrap_or_else(|| global().into()));
     let failing = port.clone();
-    std::panic::set_hook(Box::new(move |panic| failing.fail(&panic.to_string())));
+    std::panic::set_hook(Box::new(move |panic| {
+        let what = panic.to_string();
+        // So says the standard library where a list would be longer than any may be.
+        let is_refused = what.contains("capacity overflow");
+        let why = if is_refused { "it asked for more memory at once than a page can have: " } else { "" };
+        failing.fail(&format!("{why}{what}"));
+    }));
     platform::bring_assets(given("greatLabAssets").map(assets).into_iter().flatten());
     let (sender, messages) = unbounded_channel();
     let failing = port.clone();

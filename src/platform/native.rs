@@ -222,6 +222,24 @@ pub fn share(fragment: &str) -> String {
 /// Keeps the run that `fragment` describes for the next start: only a page does.
 pub fn remember(_fragment: &str) {}
 
+/// The file in which a window keeps how it looks.
+const LOOK: &str = "window.json";
+
+/// How the window looked when it was closed, as [`retain`] was told; none where that was not kept.
+pub fn recall() -> Option<String> {
+    std::fs::read_to_string(data_folder()?.join(LOOK)).ok()
+}
+
+/// Keeps how the window looks, where there is a place for that.
+pub fn retain(look: &str) {
+    let Some(folder) = data_folder() else { return };
+    let path = folder.join(LOOK);
+    let kept = std::fs::create_dir_all(folder).and_then(|()| files::write_whole(&path, look.as_bytes()));
+    if let Err(error) = kept {
+        tracing::debug!("{} is not kept: {error}", path.display());
+    }
+}
+
 /// Says in the name of a page's tab how far the run is.
 pub fn entitle(_progress: &str) {}
 

@@ -285,6 +285,21 @@ pub fn changed_address() -> Option<String> {
     CHANGED.take()
 }
 
+/// The name under which the browser keeps how the window looks.
+const LOOK: &str = "great-lab window";
+
+/// How the window looked when the page was closed, as [`retain`] was told; none where the browser kept nothing.
+pub fn recall() -> Option<String> {
+    window().local_storage().ok()??.get_item(LOOK).ok()?
+}
+
+/// Keeps how the window looks, where the browser keeps anything.
+pub fn retain(look: &str) {
+    if let Ok(Some(storage)) = window().local_storage() {
+        let _ = storage.set_item(LOOK, look);
+    }
+}
+
 /// Says in the name of the tab how far the run is.
 pub fn entitle(progress: &str) {
     let title = if progress.is_empty() { "GREAT Lab".into() } else { format!("{progress} · GREAT Lab") };

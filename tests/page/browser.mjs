@@ -103,7 +103,7 @@ export async function until(page, condition, what, argument, seconds = 240) {
     const failed = await page.evaluate(() => document.body.dataset.failed && document.querySelector('main').innerText);
     if (failed || Date.now() > end) {
       const state = await page.evaluate(() => JSON.stringify(window.greatLab?.state()));
-      throw new Error(`waited for ${what}: ${failed ?? 'too long'}\n${state}\n${page.heard.slice(-20).join('\n')}`);
+      throw new Error(`waited for ${what}: ${failed ?? 'too long'}\n${state}\n${page.heard?.slice(-20).join('\n')}`);
     }
     await page.waitForTimeout(100);
   }
@@ -113,7 +113,7 @@ export const state = (page) => page.evaluate(() => window.greatLab.state());
 export const metrics = (page) => page.evaluate(() => window.greatLab.metrics());
 export const command = (page, line) => page.evaluate((line) => window.greatLab.command(line), line);
 
-/** How many colours a picture of the page has, and the share of the commonest. Kept as `name`.png beside the page. */
+/** How many colours a picture of the page has, the commonest, and its share. Kept as `name`.png beside the page. */
 export async function look(page, name) {
   const file = path.join(target, `page-${name}.png`);
   const picture = Buffer.from(await page.screenshot({ path: file }));
@@ -124,7 +124,9 @@ export async function look(page, name) {
     const pixels = new Uint32Array(canvas.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer);
     const counts = new Map();
     for (const pixel of pixels) counts.set(pixel, (counts.get(pixel) ?? 0) + 1);
-    return { colours: counts.size, commonest: Math.max(...counts.values()) / pixels.length };
+    const [pixel, count] = [...counts].reduce((most, other) => (other[1] > most[1] ? other : most));
+    const colour = `rgb(${[0, 8, 16].map((bits) => (pixel >> bits) & 255).join(', ')})`;
+    return { colours: counts.size, colour, commonest: count / pixels.length };
   }, picture.toString('base64'));
 }
 

@@ -17,6 +17,12 @@ const ready = (page) => until(page, () => window.greatLab.state().activity === '
 /** Where an element of the mirror lies. */
 const box = (page, name) => page.locator(`#mirror [aria-label="${name}"]`).first().boundingBox();
 
+/** Waits until the browser keeps a look of the window of which that holds. */
+const remembered = (page, holds) => page.waitForFunction((holds) => {
+  const kept = localStorage.getItem('great-lab window');
+  return kept && new Function('look', `return (${holds})(look)`)(JSON.parse(kept));
+}, holds.toString());
+
 function assertApart(panes, { width, height }, what) {
   for (const [index, one] of panes.entries()) {
     const [x, y, w, h] = one.rect;
@@ -35,7 +41,7 @@ describe('by touch', () => {
   after(() => browser.close());
 
   for (const [width, height, layout] of [
-    [390, 844, 'upright'], [360, 640, 'upright'], [844, 390, 'lying'], [820, 1180, 'tablet'], [640, 400, 'lying'], [1280, 800, 'wide'],
+    [390, 844, 'upright'], [360, 640, 'upright'], [844, 390, 'lying'], [820, 1180, 'tablet'], [640, 400, 'lying'], [1280, 800, 'tablet'],
   ]) {
     it(`has room for everything on ${width}×${height}, and Run can be reached`, async () => {
       const page = await browser.context.newPage();
@@ -50,7 +56,7 @@ describe('by touch', () => {
       assertApart(panes, { width, height }, `${width}×${height}`);
       const run = await box(page, 'Run');
       assert.ok(run.x >= 0 && run.y >= 0 && run.x + run.width <= width && run.y + run.height <= height, JSON.stringify(run));
-      if (layout !== 'wide') assert.ok(run.width >= THUMB && run.height >= THUMB, JSON.stringify(run));
+      assert.ok(run.width >= THUMB && run.height >= THUMB, JSON.stringify(run));
       await page.touchscreen.tap(run.x + run.width / 2, run.y + run.height / 2);
       await until(page, () => window.greatLab.state().step > 0, 'a step');
       await page.waitForTimeout(1500);
@@ -81,8 +87,55 @@ describe('by touch', () => {
     await look(page, '390x844-knobs');
     await tap('Knobs');
     await until(page, () => window.greatLab.state().window.panes[1]?.name === 'discriminator', 'the discriminator again');
+    await remembered(page, (look) => look.board.chosen === 'discriminator');
+    await page.reload();
+    await page.waitForFunction(() => document.body.matches('.ready'));
+    await until(page, () => window.greatLab.state().window.panes[1]?.name === 'discriminator', 'the discriminator after a reload');
     await page.close();
   });
+});
+
+it('looks after a reload as it did, but not in somebody else\'s page', async (t) => {
+  const browser = await launch({ gpu: false, colorScheme: 'light' });
+  t.after(() => browser.close());
+  const page = await open(browser.context, `${host.address}?device=cpu#${RUN}`);
+  await ready(page);
+  const rect = async (name, page) => (await state(page)).window.panes.find((pane) => pane.name === name).rect;
+  assert.equal((await state(page)).window.layout, 'wide');
+  const [x, y, width, height] = await rect('game', page);
+  // What divides the columns, dragged to the right.
+  await page.mouse.move(x + width + 3, y + height / 2);
+  await page.mouse.down();
+  await page.mouse.move(x + width + 63, y + height / 2, { steps: 6 });
+  await page.mouse.up();
+  await page.locator('#mirror [aria-label="Dark theme"]').first().focus();
+  await page.keyboard.press('Enter');
+  await remembered(page, (look) => look.theme === 'Dark' && look.board.columns);
+  const wider = await rect('game', page);
+  assert.ok(wider[2] > width + 40, `${width} to ${wider[2]}`);
+  await page.reload();
+  await page.waitForFunction(() => document.body.matches('.ready'));
+  await page.waitForSelector('#mirror [aria-label="Light theme"]', { state: 'attached' });
+  assert.deepEqual(await rect('game', page), wider);
+  const embedded = await open(browser.context, `${host.address}?embed&device=cpu#${RUN}`);
+  await until(embedded, () => window.greatLab.state().window.panes.length, 'the panes');
+  assert.equal((await rect('game', embedded))[2], width);
+  await embedded.close();
+  // What is no look is none.
+  await page.evaluate(() => localStorage.setItem('great-lab window', '{"version":1,"board":{"columns":{"row":[[1e9,{"pane":"smell"}]]}}}'));
+  await page.reload();
+  await page.waitForSelector('#mirror [aria-label="Dark theme"]', { state: 'attached' });
+  assert.equal((await rect('game', page))[2], width);
+});
+
+it('has the colours of a system that asks for more contrast', async (t) => {
+  const browser = await launch({ gpu: false, forcedColors: 'active', colorScheme: 'dark' });
+  t.after(() => browser.close());
+  const page = await open(browser.context, `${host.address}?device=cpu#${RUN}`);
+  await ready(page);
+  const [paper, ink] = await page.evaluate(() => [document.body.dataset.paper, document.body.dataset.ink]);
+  assert.match(`${paper} ${ink}`, /^rgb\(\d+, \d+, \d+\) rgb\(\d+, \d+, \d+\)$/);
+  assert.equal((await look(page, 'contrast')).colour, paper);
 });
 
 describe('for everyone', () => {

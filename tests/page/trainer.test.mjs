@@ -113,6 +113,37 @@ it('has the data that it was given again when it begins anew', async (t) => {
   await until(page, () => window.greatLab.state().run === 3 && window.greatLab.state().data === 'your files', 'the data again');
 });
 
+it('goes on where it was after the browser had put the tab to sleep', async () => {
+  const page = await open(browser.context, `${host.address}?run&device=cpu#${RUN}`);
+  await until(page, () => window.greatLab.state().step >= 5, 'five steps');
+  const browsers = await browser.context.newCDPSession(page);
+  await browsers.send('Page.setWebLifecycleState', { state: 'frozen' });
+  await new Promise((awake) => setTimeout(awake, 20_000));
+  await browsers.send('Page.setWebLifecycleState', { state: 'active' });
+  const { step } = await state(page);
+  await until(page, (step) => window.greatLab.state().step > step + 5, 'more steps', step);
+  const { failures } = await state(page);
+  const steps = (await metrics(page)).map(({ step }) => step);
+  assert.deepEqual(failures, []);
+  assert.deepEqual(steps, steps.map((_, index) => index + 1), 'no report is lost');
+  await page.close();
+});
+
+it('says so where a network needs more memory than a page can have', async () => {
+  const page = await open(browser.context, `${host.address}?device=cpu#${RUN}`);
+  await paused(page);
+  await command(page, 'link v1&network=cnn-medium&width=4&batch_size=8192');
+  await command(page, 'step 1');
+  await until(page, () => window.greatLab.state().failures.length > 0, 'the failure');
+  const [{ what, advice }] = (await state(page)).failures;
+  assert.match(`${what} ${advice}`, /refused memory, and held \d\.\d GB|more memory at once than a page can have/);
+  await command(page, `link ${RUN}`);
+  await paused(page);
+  await command(page, 'step 2');
+  await until(page, () => window.greatLab.state().step === 2, 'two steps of a smaller one');
+  await page.close();
+});
+
 describe('a trainer that does not come', () => {
   for (const [how, answer, says] of [
     ['is not there', (route) => route.fulfill({ status: 404 }), /the server answered 404/],

@@ -168,7 +168,7 @@ impl Track {
         let painter = ui.painter();
         let (middle, handle) = (self.line.center().y, pos2(self.x(step), self.line.center().y));
         let bar = |to: f32| Rect::from_min_max(pos2(self.line.left(), middle - 2.0), pos2(to, middle + 2.0));
-        painter.rect_filled(bar(self.line.right()), 2.0, palette.line);
+        painter.rect_filled(bar(self.line.right()), 2.0, palette.rail);
         painter.rect_filled(bar(handle.x), 2.0, palette.main);
         for kept in &past.checkpoints {
             let (x, color) = (self.x(kept.step), if kept.step <= step { palette.main } else { palette.weak });

@@ -25,6 +25,16 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The pane that somebody has chosen.
+    pub const fn chosen(&self) -> Option<Name> {
+        self.chosen
+    }
+
+    /// Shows a pane.
+    pub fn choose(&mut self, name: Name) {
+        self.chosen = Some(name);
+    }
+
     /// Draws the game, the pane that was chosen of those `shown`, and the tabs.
     pub fn ui(&mut self, ui: &mut Ui, frame: &mut PaneFrame<'_, '_>, shown: &[Name]) {
         let others: Vec<Name> = shown.iter().copied().filter(|name| ![GAME, KNOBS].contains(name)).collect();

@@ -245,7 +245,7 @@ pub fn empty(ui: &mut Ui, palette: &Palette, what: &str, when: &str) {
 pub fn progress(ui: &mut Ui, palette: &Palette, share: f64, width: f32) {
     let (rect, response) = ui.allocate_exact_size(egui::vec2(width, 6.0), egui::Sense::hover());
     let share = share.clamp(0.0, 1.0) as f32;
-    ui.painter().rect_filled(rect, 3.0, palette.line);
+    ui.painter().rect_filled(rect, 3.0, palette.rail);
     if share > 0.0 {
         let done = rect.with_max_x(rect.left() + (rect.width() * share).max(6.0));
         ui.painter().rect_filled(done, 3.0, palette.main);
@@ -279,7 +279,7 @@ pub fn toggle(ui: &mut Ui, palette: &Palette, color: Color32, name: &str, on: &m
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::CheckBox, ui.is_enabled(), *on, name));
     let swatch =
         egui::Rect::from_center_size(egui::pos2(rect.left() + 4.5, rect.center().y), egui::Vec2::splat(8.0));
-    let color = if *on { color } else { palette.line };
+    let color = if *on { color } else { palette.rail };
     ui.painter().rect_filled(swatch, 2.0, color);
     let text_color = match (*on, response.hovered()) {
         (_, true) => palette.text,

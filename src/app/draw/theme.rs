@@ -21,6 +21,8 @@ pub struct Palette {
     pub card: Color32,
     /// A pane's outline, and what separates one thing from another.
     pub line: Color32,
+    /// What a bar runs along, and what is switched off.
+    pub rail: Color32,
     /// A box inside a pane.
     pub raised: Color32,
     /// Text.
@@ -41,13 +43,48 @@ pub struct Palette {
     pub accent: Color32,
 }
 
+/// The two colours that somebody's system asks for in place of the lab's own, where it asks for more contrast (CSS Color
+/// Adjust: forced colours). What is measured keeps its colours, as pictures do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contrast {
+    /// Behind all.
+    pub paper: Rgb,
+    /// Text, and all outlines.
+    pub ink: Rgb,
+}
+
+impl Contrast {
+    fn id() -> egui::Id {
+        egui::Id::unique("contrast")
+    }
+
+    /// Has `ctx` draw with these two from now on.
+    pub fn install(self, ctx: &egui::Context) {
+        ctx.data_mut(|data| data.insert_temp(Self::id(), self));
+        for theme in [Theme::Dark, Theme::Light] {
+            ctx.style_mut_of(theme, |style| style.visuals = visuals(&Palette::with(self)));
+        }
+    }
+}
+
 impl Palette {
     /// The palette of the theme that `ctx` shows.
     pub fn of(ctx: &egui::Context) -> Self {
-        Self::on(match ctx.theme() {
-            Theme::Dark => Ground::Dark,
-            Theme::Light => Ground::Light,
-        })
+        match (ctx.data(|data| data.get_temp(Contrast::id())), ctx.theme()) {
+            (Some(contrast), _) => Self::with(contrast),
+            (None, Theme::Dark) => Self::on(Ground::Dark),
+            (None, Theme::Light) => Self::on(Ground::Light),
+        }
+    }
+
+    /// The palette of two colours, and those of what is measured that can be told from them.
+    fn with(Contrast { paper, ink }: Contrast) -> Self {
+        let brightness = |Rgb(red, green, blue)| [red, green, blue].map(u32::from).iter().sum::<u32>();
+        let is_dark = brightness(paper) < brightness(ink);
+        let [paper, ink] = [paper, ink].map(color);
+        let usual = Self::on(if is_dark { Ground::Dark } else { Ground::Light });
+        let rail = paper.lerp_to_gamma(ink, 0.3);
+        Self { window: paper, card: paper, raised: paper, line: ink, rail, text: ink, weak: ink, ..usual }
     }
 
     /// The palette of a theme: what all faces share, and what only a window has.
@@ -65,6 +102,7 @@ impl Palette {
             window,
             card: color(ground.paper()),
             line,
+            rail: line,
             raised,
             text: color(ground.ink()),
             weak: of(Role::Reference),
@@ -247,6 +285,22 @@ mod tests {
     fn contrast(a: Color32, b: Color32) -> f32 {
         let (high, low) = (luminance(a).max(luminance(b)), luminance(a).min(luminance(b)));
         (high + 0.05) / (low + 0.05)
+    }
+
+    #[test]
+    fn more_contrast_is_that_of_the_system() {
+        let ctx = egui::Context::default();
+        install(&ctx);
+        let (yellow, black) = (Rgb(255, 255, 0), Rgb(0, 0, 0));
+        for (paper, ink, ground) in [(black, yellow, Ground::Dark), (yellow, black, Ground::Light)] {
+            Contrast { paper, ink }.install(&ctx);
+            let palette = Palette::of(&ctx);
+            assert_eq!((palette.card, palette.text, palette.ground), (color(paper), color(ink), ground));
+            assert_eq!(ctx.style_of(ctx.theme()).visuals.window_stroke.color, color(ink));
+            for role in [palette.main, palette.auxiliary, palette.adversary, palette.good, palette.bad] {
+                assert!(contrast(role, palette.card) > 3.0, "{role:?} on {paper:?}");
+            }
+        }
     }
 
     #[test]
