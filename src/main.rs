@@ -86,6 +86,7 @@ fn window(
         open,
         device: Some(options.options.device.clone()),
         remembers: true,
+        tour: linked.tour,
         ..Options::default()
     };
     let ended = eframe::run_native(

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use great_lab::{
-    config::{Activation, Adversary, AuxiliaryKind, AuxiliaryReads, Normalization, Setup},
+    config::{Activation, Adversary, AuxiliaryKind, AuxiliaryReads, NetworkKind, Normalization, Setup},
     gpu::{NoiseKey, NormForm},
     nn::{
         Layer, Network, WeightSpec, Weights,
@@ -268,12 +268,23 @@ fn every_layers_second_derivative_is_the_gradient_of_its_input_gradient() {
 /// The GREAT objective of a whole network, for every normalisation and both adversaries.
 #[test]
 fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
+    check_great([2, 8, 8], NetworkKind::CnnSmall);
+}
+
+/// The same of linear layers on a point of a world.
+#[test]
+fn the_great_objective_of_linear_layers_is_differentiated_too() {
+    check_great([2, 1, 1], NetworkKind::Mlp);
+}
+
+fn check_great(image: [usize; 3], network: NetworkKind) {
     let device = device();
-    let interface = Interface { image: [2, 8, 8], classes: 3 };
+    let interface = Interface { image, classes: 3 };
     let statistics = Statistics { mean: vec![0.4, 0.5], deviation: vec![0.3, 0.2] };
-    let setup = Setup { width: 0.5, activation: Activation::Silu, ..Setup::default() };
+    let setup = Setup { network, width: 0.5, activation: Activation::Silu, ..Setup::default() };
     let main = Network::main(setup.architecture(), interface.clone(), &statistics);
     let auxiliary = Network::auxiliary(AuxiliaryKind::GroupNorm, 0.5, interface);
+    let [channels, height, width] = image;
     let mut rng = StdRng::seed_from_u64(13);
     let draw = |specs: &[WeightSpec], rng: &mut StdRng| -> Vec<Vec<f64>> {
         let scale = |spec: &WeightSpec| {
@@ -286,13 +297,13 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
     };
     let theta = draw(&main.specs, &mut rng);
     let phi = weights(&draw(&auxiliary.specs, &mut rng), &device);
-    let x: Vec<f64> = (0..2 * 2 * 64).map(|_| rng.random()).collect();
+    let x: Vec<f64> = (0..2 * channels * height * width).map(|_| rng.random()).collect();
     let one_hot = tensor(&[1.0, 0.0, 0.0, 0.0, 0.0, 1.0], [2, 3], &device);
 
     for normalization in Normalization::ALL.iter().copied() {
         for adversary in [Adversary::Reversal, Adversary::Confusion] {
             let objective = |theta: &Weights| {
-                let x = tensor(&x, [2, 2, 8, 8], &device);
+                let x = tensor(&x, [2, channels, height, width], &device);
                 let (g, logits) = main.input_gradient(theta, x, one_hot.clone());
                 let channel = Channel {
                     reads: AuxiliaryReads::Gradient,
@@ -310,7 +321,8 @@ fn the_great_objective_is_differentiated_through_the_gradient_tensor() {
             };
             let tracked = weights(&theta, &device).tracked();
             let gradients = tracked.gradients(&mut objective(&tracked).backward());
-            for index in [0, 1, 4, 6, main.specs.len() - 2] {
+            let last = main.specs.len() - 2;
+            for index in [0, 1, 4, 6, last].into_iter().filter(|index| *index <= last) {
                 let analytic = entries(gradients.0[index].clone());
                 let step = (theta[index].len() / 5).max(1);
                 let picked: Vec<usize> = (0..theta[index].len()).step_by(step).collect();

@@ -39,6 +39,10 @@ def read_checkpoint(path, transforms=("none",)):
             raise Refusal(f"{path} transforms its input ({setup['input_transform']}), which network.py does not define")
         kept = {key: setup[key] for key in ["network", "width", "activation"]}
         kept["head"] = setup.get("head", "pooled")
+        kept["depth"] = setup.get("depth", 2)
+        if "hidden1.weight" in weights:
+            # A world has one network, whatever its setup names.
+            kept["network"] = "mlp"
         kept |= {key: header[key] for key in ["image", "classes", "step"]}
         statistics = {"mean": torch.tensor(header["mean"]), "std": torch.tensor(header["deviation"])}
     except (OSError, SafetensorError, KeyError, ValueError) as error:
@@ -51,7 +55,7 @@ def network(path, transforms=("none",)):
     kept, weights = read_checkpoint(path, transforms)
     try:
         model = definition.main_network(kept["network"], kept["width"], kept["image"][0], len(kept["classes"]),
-                                        kept["activation"], kept["head"], kept["image"][1:])
+                                        kept["activation"], kept["head"], kept["image"][1:], kept["depth"])
         model.load_state_dict(weights)
     except (KeyError, RuntimeError) as error:
         raise Refusal(f"{path} holds a network that network.py does not define: {error}") from error

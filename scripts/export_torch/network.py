@@ -119,8 +119,31 @@ class Resnet18(nn.Module):
         return self.head(x.flatten(1) if self.flat else x.mean((2, 3)))
 
 
-def main_network(kind, width, image_channels, classes, activation="relu", head="pooled", size=None):
-    """The main network of that name; `size` is an image's height and width, which a flat head needs."""
+class Mlp(nn.Module):
+    """Linear layers on all pixels, with an activation after each but the last."""
+
+    def __init__(self, units, depth, image_channels, classes, activation, pixels):
+        super().__init__()
+        self.activation = ACTIVATIONS[activation]()
+        self.depth = depth
+        self.normalize = Normalize(image_channels)
+        inputs = image_channels * pixels
+        for i in range(1, depth + 1):
+            self.add_module(f"hidden{i}", nn.Linear(inputs, units))
+            inputs = units
+        self.head = nn.Linear(inputs, classes)
+
+    def forward(self, x):
+        x = self.normalize(x).flatten(1)
+        for i in range(1, self.depth + 1):
+            x = self.activation(getattr(self, f"hidden{i}")(x))
+        return self.head(x)
+
+
+def main_network(kind, width, image_channels, classes, activation="relu", head="pooled", size=None, depth=2):
+    """The main network of that name; `size` is an image's height and width, which a flat head and linear layers need."""
+    if kind == "mlp":
+        return Mlp(max(1, int(16 * width + 0.5)), depth, image_channels, classes, activation, math.prod(size))
     pixels = None
     if head == "flat":
         shrinks = 8 if kind == "resnet-18" else 4
@@ -143,6 +166,6 @@ def load(folder=pathlib.Path(__file__).parent):
     folder = pathlib.Path(folder)
     kept = json.loads((folder / "network.json").read_text())
     model = main_network(kept["network"], kept["width"], kept["image"][0], len(kept["classes"]), kept["activation"],
-                         kept["head"], kept["image"][1:])
+                         kept["head"], kept["image"][1:], kept["depth"])
     model.load_state_dict(torch.load(folder / "weights.pt", weights_only=True))
     return model.eval()

@@ -62,9 +62,10 @@ impl Board {
     /// Draws the panes into what room there is.
     pub fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         self.rects.clear();
-        let of_run = scope.history.info.as_ref().map(|info| info.config.setup.scenario);
-        let scenario = of_run.unwrap_or(scope.controls.config.setup.scenario);
-        self.show_those_of(scenario, scope.pair.is_some());
+        let of_run = scope.history.info.as_ref().map(|info| &info.config.setup);
+        let setup = of_run.unwrap_or(&scope.controls.config.setup);
+        let (scenario, is_world) = (setup.scenario, setup.world().is_some());
+        self.show_those_of(scenario, is_world, scope.pair.is_some());
         let (enlarged, layout) = (self.enlarged, scope.layout);
         let mut frame =
             PaneFrame { panes: &mut self.panes, enlarged: &mut self.enlarged, rects: &mut self.rects, scope };
@@ -83,11 +84,12 @@ impl Board {
 
     /// Shows the panes that have something to say of such a run, wherever they were put; and that of a fork where there is
     /// one.
-    fn show_those_of(&mut self, scenario: ScenarioKind, is_forked: bool) {
+    fn show_those_of(&mut self, scenario: ScenarioKind, is_world: bool, is_forked: bool) {
         self.shown.clear();
         for about in self.panes.iter().map(|pane| pane.about()) {
             let is_its = about.name != panes::FORK || is_forked;
-            let has_something = about.scenarios.contains(&scenario) && is_its;
+            let is_of_it = about.scenarios.contains(&scenario) && about.data.includes(is_world);
+            let has_something = is_of_it && is_its;
             for tree in &mut self.trees {
                 if let Some(tile) = tree.tiles.find_pane(&about.name) {
                     tree.tiles.set_visible(tile, has_something);

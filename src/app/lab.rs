@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use web_time::{Duration, Instant};
 
 use crate::app::bars::offer::{self, Decided};
+use crate::app::bars::tour::{self, Answer, Moved};
 use crate::app::bars::{fork, past, shortcuts, status, toolbar};
 use crate::app::board::Board;
 use crate::app::draw::theme::{self, Contrast, Palette};
@@ -25,6 +26,7 @@ use crate::app::run::pair::Pair;
 use crate::app::run::script::{self, of_runs};
 use crate::app::run::shelf::{Kept, Shelf};
 use crate::app::run::sweep::Sweep;
+use crate::app::tour::Tour;
 use crate::config::{Config, link};
 use crate::platform;
 use crate::protocol::{Activity, Cadence, Command, Event, Failure, Remote};
@@ -66,6 +68,8 @@ pub struct Options {
     pub is_coarse: bool,
     /// The colours of a system that asks for more contrast.
     pub contrast: Option<Contrast>,
+    /// The stop of the guided tour to begin at, counted from 1; no tour where there is none.
+    pub tour: Option<usize>,
 }
 
 /// The window of the lab.
@@ -99,6 +103,9 @@ pub struct Lab {
     entitled: String,
     /// What the page's address asks for since somebody changed it.
     offered: Option<String>,
+    /// The guided tour, while somebody is on it, and the stop where it was left.
+    tour: Option<Tour>,
+    tour_left_at: usize,
 }
 
 impl Lab {
@@ -118,8 +125,14 @@ impl Lab {
             controls.send(Command::Checkpoints(Cadence::BY_CLOCK));
         }
         let mut board = Board::default();
+        let mut memory = Memory::recall(options.remembers, ctx, &mut board);
+        if options.tour.is_some() {
+            memory.tour_is_known();
+        }
         Self {
-            memory: Memory::recall(options.remembers, ctx, &mut board),
+            tour: options.tour.map(Tour::at_stop),
+            tour_left_at: 1,
+            memory,
             ctx: ctx.clone(),
             events: remote.events,
             controls,
@@ -205,6 +218,9 @@ impl Lab {
         self.drain();
         self.keep();
         self.take_files(ctx);
+        if let Some(tour) = &mut self.tour {
+            tour.follow(&self.history, &mut self.controls);
+        }
         self.controls.flush();
         self.tell_page();
         self.memory.follow(ctx, &self.board, false);
@@ -307,28 +323,46 @@ impl Lab {
         if wanted.sweep {
             self.board.toggle(panes::SWEEP);
         }
-        if scope.pair.is_some() {
-            let line = bar.fill(palette.shade(palette.adversary, 0.14));
-            let panel = lines(Panel::top("fork").frame(line), layout, 26.0);
-            panel.show(ui, |ui| fork::ui(ui, &mut scope));
-        }
+        fork_ui(ui, bar, &mut scope);
         let decided = self.offered.as_ref().and_then(|_| offer_ui(ui, bar, &palette));
+        let is_new = self.memory.offers_tour() && !self.options.is_embedded && !layout.is_phone();
+        let mut answer = tour_ui(ui, bar, &palette, (self.tour, is_new));
         device_notice_ui(ui, bar, &scope, &mut self.notice_dismissed);
         let panel = Panel::bottom("status").frame(bar).exact_size(status::height(layout));
         panel.show_separator_line(false).show(ui, |ui| status::ui(ui, &mut scope));
-        if !scope.history.failures.is_empty() {
-            let frame = bar.inner_margin(Margin { left: 6, right: 6, top: 5, bottom: 0 });
-            let panel = Panel::bottom("failures").frame(frame).show_separator_line(false);
-            panel.show(ui, |ui| status::failures_ui(ui, &mut scope));
-        }
+        failures_ui(ui, bar, &mut scope);
         let frame = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(6, 0));
-        shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open);
+        answer.is_taken |= shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open) | wanted.tour;
         self.panes_ui(ui, bar, frame, palette);
         drop_hint(&ctx, &palette);
+        self.go_on_tour(answer, &palette);
         if let Some(decided) = decided {
             self.decide(decided);
         }
         self.controls.flush();
+    }
+
+    /// Shows which pane the tour speaks of, and goes where somebody wants to.
+    fn go_on_tour(&mut self, answer: Answer, palette: &Palette) {
+        if answer.is_taken | answer.is_declined {
+            self.memory.tour_is_known();
+        }
+        let Some(tour) = self.tour else {
+            self.tour = answer.is_taken.then(|| Tour::at_stop(self.tour_left_at));
+            return;
+        };
+        let pane = self.board.rects().iter().find(|(name, _)| Some(*name) == tour.stop().pane);
+        if let Some((_, rect)) = pane {
+            tour::point_at(&self.ctx, palette, *rect);
+        }
+        let Some(moved) = answer.moved else { return };
+        self.tour = match moved {
+            Moved::Next => tour.moved(true),
+            Moved::Back => tour.moved(false),
+            Moved::Leave => None,
+        };
+        // Once through, it begins anew.
+        self.tour_left_at = if moved == Moved::Leave { tour.number() } else { 1 };
     }
 
     /// The panes, of the present run or of one that was kept.
@@ -430,11 +464,40 @@ impl Lab {
     }
 }
 
+/// The line of two runs, where there are two.
+fn fork_ui(ui: &mut Ui, bar: Frame, scope: &mut Scope<'_>) {
+    if scope.pair.is_some() {
+        let line = bar.fill(scope.palette.shade(scope.palette.adversary, 0.14));
+        let panel = lines(Panel::top("fork").frame(line), scope.layout, 26.0);
+        panel.show(ui, |ui| fork::ui(ui, scope));
+    }
+}
+
+/// What failed, where something did.
+fn failures_ui(ui: &mut Ui, bar: Frame, scope: &mut Scope<'_>) {
+    if !scope.history.failures.is_empty() {
+        let frame = bar.inner_margin(Margin { left: 6, right: 6, top: 5, bottom: 0 });
+        let panel = Panel::bottom("failures").frame(frame).show_separator_line(false);
+        panel.show(ui, |ui| status::failures_ui(ui, scope));
+    }
+}
+
 /// The line about another run that the address asks for.
 fn offer_ui(ui: &mut Ui, bar: Frame, palette: &Palette) -> Option<Decided> {
     let line = bar.fill(palette.shade(palette.main, 0.14)).inner_margin(Margin::symmetric(10, 4));
     let panel = Panel::top("offer").frame(line).show_separator_line(false);
     panel.show(ui, |ui| offer::ui(ui, palette)).inner
+}
+
+/// The line of the guided tour, or the one that offers it to whoever is new.
+fn tour_ui(ui: &mut Ui, bar: Frame, palette: &Palette, (at, is_new): (Option<Tour>, bool)) -> Answer {
+    let line = bar.fill(palette.shade(palette.auxiliary, 0.16)).inner_margin(Margin::symmetric(10, 6));
+    let panel = Panel::top("tour").frame(line).show_separator_line(false);
+    match at {
+        Some(at) => panel.show(ui, |ui| tour::ui(ui, palette, at)).inner,
+        None if is_new => panel.show(ui, tour::offer_ui).inner,
+        None => Answer::default(),
+    }
 }
 
 /// The line about the device, until somebody has read it.

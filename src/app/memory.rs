@@ -19,6 +19,9 @@ struct Look {
     /// The theme that somebody has chosen; the system's otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     theme: Option<Theme>,
+    /// Whether somebody has taken the guided tour, or declined it.
+    #[serde(default)]
+    is_toured: bool,
     /// Where the panes lie.
     board: Arrangement,
 }
@@ -28,6 +31,7 @@ pub struct Memory {
     /// What is written, if this window remembers.
     written: Option<String>,
     looked: Instant,
+    is_toured: bool,
 }
 
 impl Memory {
@@ -35,13 +39,25 @@ impl Memory {
     pub fn recall(remembers: bool, ctx: &Context, board: &mut Board) -> Self {
         let written = remembers.then(|| platform::recall().unwrap_or_default());
         let look = written.as_ref().and_then(|text| serde_json::from_str::<Look>(text).ok());
+        let mut is_toured = !remembers;
         if let Some(look) = look.filter(|look| look.version == VERSION) {
             if let Some(theme) = look.theme {
                 ctx.set_theme(theme);
             }
             board.lie(&look.board);
+            is_toured |= look.is_toured;
         }
-        Self { written, looked: Instant::now() }
+        Self { written, looked: Instant::now(), is_toured }
+    }
+
+    /// Whether the guided tour is to be offered: to whoever has neither taken nor declined it, in a window that remembers.
+    pub const fn offers_tour(&self) -> bool {
+        !self.is_toured
+    }
+
+    /// Offers it no more.
+    pub const fn tour_is_known(&mut self) {
+        self.is_toured = true;
     }
 
     /// Remembers how the window looks, if it is another look than before; now and then, or `at_once`.
@@ -56,8 +72,12 @@ impl Memory {
             ThemePreference::Light => Some(Theme::Light),
             ThemePreference::System => None,
         };
-        let Ok(text) = serde_json::to_string(&Look { version: VERSION, theme, board: board.arrangement() })
-        else {
+        let Ok(text) = serde_json::to_string(&Look {
+            version: VERSION,
+            theme,
+            is_toured: self.is_toured,
+            board: board.arrangement(),
+        }) else {
             return;
         };
         if text != *written {

@@ -12,6 +12,7 @@ mod mirror;
 mod pane;
 mod panes;
 mod run;
+mod tour;
 
 pub use draw::{textures::to_png, theme::Contrast};
 pub use lab::{Lab, Options};

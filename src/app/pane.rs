@@ -40,6 +40,28 @@ impl Column {
     }
 }
 
+/// Data of which a pane has something to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataKind {
+    /// All.
+    Any,
+    /// Pictures.
+    Pictures,
+    /// Worlds of points, which are seen whole.
+    Worlds,
+}
+
+impl DataKind {
+    /// Whether it is such data.
+    pub const fn includes(self, is_world: bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Pictures => !is_world,
+            Self::Worlds => is_world,
+        }
+    }
+}
+
 /// What a pane says of itself.
 #[derive(Debug, PartialEq)]
 pub struct About {
@@ -51,6 +73,8 @@ pub struct About {
     pub question: &'static str,
     /// Runs of which it has something to show.
     pub scenarios: &'static [ScenarioKind],
+    /// Data of which it has.
+    pub data: DataKind,
     /// Where it stands at first.
     pub column: Column,
     /// Its share of the column's height; a pane without one lies in no column and fills the window when it is asked for.

@@ -13,6 +13,7 @@ use super::{
         autoattack::{self, Part},
         carlini_wagner, deep_fool,
         descent::Recipe,
+        grid,
     },
     pace::Pace,
 };
@@ -33,6 +34,8 @@ pub(super) enum Routine {
     Part(Part),
     /// All of AutoAttack's standard version.
     Standard,
+    /// Every place of a grid.
+    Grid,
 }
 
 /// Whose gradient is read.
@@ -71,6 +74,7 @@ impl Routine {
             Family::FabT => Self::Part(Part::FabT),
             Family::Square => Self::Part(Part::Square),
             Family::AutoAttack => Self::Standard,
+            Family::Grid => Self::Grid,
         }
     }
 
@@ -83,6 +87,7 @@ impl Routine {
             Self::CarliniWagner => carlini_wagner::passes(threat.steps),
             Self::Part(part) => part.passes(threat.steps, classes) * threat.restarts.max(1),
             Self::Standard => autoattack::passes(classes),
+            Self::Grid => threat.steps,
         }
     }
 
@@ -114,6 +119,7 @@ impl Routine {
             }
             Self::Part(part) => autoattack::alone(*part, on, dice, pace).await,
             Self::Standard => autoattack::standard(on, dice, pace).await.map(|(images, _)| images),
+            Self::Grid => grid::search(on, pace).await,
         }
     }
 }
@@ -169,7 +175,7 @@ mod tests {
                     (recipe.starts(2) == 2, matches!(source, Source::Surrogate))
                 }
                 Routine::Noise | Routine::Part(_) | Routine::Standard => (true, false),
-                Routine::DeepFool | Routine::CarliniWagner => (false, false),
+                Routine::DeepFool | Routine::CarliniWagner | Routine::Grid => (false, false),
             };
             assert_eq!((draws, needs_surrogate), (row.draws, row.needs_surrogate), "{}", row.kind);
             assert!(routine.passes(&threat, 10) > 0, "{}", row.kind);

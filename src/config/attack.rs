@@ -100,6 +100,8 @@ pub enum Family {
     Transfer,
     /// AutoAttack's standard version (Croce & Hein 2020).
     AutoAttack,
+    /// Every place of a grid over the ball: of worlds alone, whose points have two coordinates.
+    Grid,
 }
 
 /// Iterations of APGD and FAB, as in AutoAttack.
@@ -110,6 +112,9 @@ pub const SQUARE_QUERIES: usize = 5000;
 const DEEP_FOOL_ITERATIONS: usize = 50;
 /// Iterations of Carlini & Wagner for each of its nine values of c.
 const CARLINI_WAGNER_ITERATIONS: usize = 100;
+
+/// Places of [`Family::Grid`] along each coordinate of the ball.
+const GRID_SIDE: usize = 21;
 
 /// Draws of a network's own noise over which attacks average their gradients, as in AutoAttack's version for random
 /// defences (Croce & Hein 2020).
@@ -261,6 +266,11 @@ attacks! {
         AutoAttack Linf, aims false, steps AUTO_ITERATIONS, draws true, gradient true, surrogate false, slot 8;
     AutoAttackL2 = "autoattack-l2": "AutoAttack's standard version in L2",
         AutoAttack L2, aims false, steps AUTO_ITERATIONS, draws true, gradient true, surrogate false, slot 8;
+    Grid = "grid": "every place of a grid over the square, k a side: exact but for what lies between; of worlds alone",
+        Grid Linf, aims true, steps GRID_SIDE, draws false, gradient false, surrogate false, slot 9,
+        running [Untargeted] window [Untargeted] at_end [Untargeted] by_default true;
+    GridL2 = "grid-l2": "the same of those places that lie in the L2 ball",
+        Grid L2, aims true, steps GRID_SIDE, draws false, gradient false, surrogate false, slot 0;
 }
 
 impl AttackRow {
@@ -269,6 +279,11 @@ impl AttackRow {
         let aims = if self.aims { "; can aim at a target" } else { "" };
         let blind = if self.reads_gradient { "" } else { "; reads no gradient of this network" };
         format!("{}{aims}{blind}", self.about)
+    }
+
+    /// Whether it can attack such data: one that looks at every place needs a world, whose points have two coordinates.
+    pub const fn suits(&self, is_world: bool) -> bool {
+        is_world || !matches!(self.family, Family::Grid)
     }
 }
 

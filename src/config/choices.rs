@@ -37,7 +37,17 @@ macro_rules! choices {
 pub(crate) use choices;
 
 /// The data sets that come with the lab, on a page too.
-pub const BUILT_IN_DATA: [&str; 2] = ["fashion-mnist", "solids"];
+pub const BUILT_IN_DATA: [&str; 9] = [
+    "fashion-mnist",
+    "solids",
+    "moons",
+    "rings",
+    "spirals",
+    "blobs",
+    "checkerboard",
+    "thin-gap",
+    "redundant",
+];
 
 /// The teacher that the lab trains by itself, as a value of [`Setup::teacher`](crate::config::Setup::teacher).
 pub const TRAIN_TEACHER: &str = "train";
@@ -69,6 +79,26 @@ choices! {
 }
 
 choices! {
+    /// The worlds among the data sets that come with the lab: points of the plane, drawn from a seed.
+    WorldKind {
+        /// Two half circles that reach into each other.
+        Moons = "moons",
+        /// Circles about the middle, a class each.
+        Rings = "rings",
+        /// Arms that wind about the middle, a class each.
+        Spirals = "spirals",
+        /// Clouds on a circle, a class each.
+        Blobs = "blobs",
+        /// Four by four squares of two classes in turn.
+        Checkerboard = "checkerboard",
+        /// Two classes that are far apart but in one place.
+        ThinGap = "thin-gap",
+        /// One coordinate tells two classes apart well but narrowly, the other weakly but widely (after Tsipras et al. 2019).
+        Redundant = "redundant",
+    }
+}
+
+choices! {
     /// The architectures of the main network.
     NetworkKind {
         /// Four 3×3 convolutions, about 50 k weights.
@@ -77,6 +107,8 @@ choices! {
         CnnMedium = "cnn-medium",
         /// ResNet-18 in its CIFAR form with GroupNorm, about 11 M weights.
         Resnet18 = "resnet-18",
+        /// Linear layers on all pixels, with an activation after each but the last: what learns worlds.
+        Mlp = "mlp",
     }
 }
 

@@ -1,6 +1,6 @@
 //! A run as a link: every knob that differs from its default, as the fragment of an address.
 //!
-//! `v1&mode=great&alpha=0.3&run`: the version, then knobs by name; `run` starts at once.
+//! `v1&mode=great&alpha=0.3&run`: the version, then knobs by name; `run` starts at once, `tour=3` leads to a stop of the tour.
 
 use super::knobs;
 use super::table::{Config, KNOBS};
@@ -15,6 +15,8 @@ pub struct Linked {
     pub config: Config,
     /// Whether it starts at once.
     pub run: bool,
+    /// The stop of the guided tour that it leads to, counted from 1.
+    pub tour: Option<usize>,
     /// What was refused, one line each; the rest is kept.
     pub refused: Vec<String>,
 }
@@ -45,11 +47,20 @@ pub fn read(link: &str) -> Linked {
                 linked.run = true;
                 Ok(())
             }
-            _ => take(&mut linked.config, item, &mut known),
+            _ => match item.strip_prefix("tour=") {
+                Some(stop) => to_stop(stop).map(|stop| linked.tour = Some(stop)),
+                None => take(&mut linked.config, item, &mut known),
+            },
         };
         linked.refused.extend(outcome.err().map(|why| format!("In the link: {why}.")));
     }
     linked
+}
+
+/// The number of a stop of the tour.
+fn to_stop(text: &str) -> Result<usize, String> {
+    let stop = text.parse().ok().filter(|stop| *stop > 0);
+    stop.ok_or_else(|| format!("tour={text} names no stop of the tour: they are counted from 1"))
 }
 
 /// Puts one `KNOB=VALUE` into `config`, unless the knob was `known` before.
@@ -109,6 +120,14 @@ mod tests {
         assert_eq!(read(""), Linked::default());
         assert_eq!(read("https://example.org/lab/#"), Linked::default());
         assert_eq!(read("https://example.org/lab/?run"), Linked::default());
+    }
+
+    #[test]
+    fn a_link_leads_to_a_stop_of_the_tour() {
+        let linked = read("v1&tour=3");
+        assert_eq!((linked.tour, linked.refused.len(), linked.config), (Some(3), 0, Config::default()));
+        assert!(read("v1&tour=0").refused[0].contains("counted from 1"));
+        assert_eq!(read("v1&tour=x").tour, None);
     }
 
     #[test]
@@ -180,7 +199,7 @@ mod tests {
             if link.starts_with("v1") {
                 assert_eq!(write(&config), link, "it is written as it was");
             }
-            assert_eq!(read(&link), Linked { config, run, refused }, "{link}");
+            assert_eq!(read(&link), Linked { config, run, refused, tour: None }, "{link}");
         }
     }
 

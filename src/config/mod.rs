@@ -14,15 +14,17 @@ mod run;
 mod seed;
 mod table;
 pub mod threat;
+mod world;
 
 pub use attack::{ATTACKS, AttackKind, AttackRow, Family, Norm, Offered, TargetKind, VERDICT_DRAWS};
 pub use begin::examples::{EXAMPLES, Example};
+pub use begin::gallery::{GALLERY, Piece};
 #[cfg(feature = "tensors")]
 pub(crate) use choices::choices;
 pub use choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, AuxiliaryReads,
     BUILT_IN_DATA, EpsilonScale, HeadKind, InputTransform, KEPT_TEACHER, NetworkKind, Normalization,
-    OptimizerKind, PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    OptimizerKind, PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet, WorldKind,
 };
 pub use device::DeviceInfo;
 pub use knob::{KnobError, Section};
@@ -32,3 +34,4 @@ pub use run::{Architecture, Players, steps_per_epoch};
 pub use seed::{Stream, number_of_name};
 pub use table::{Config, Hyper, KNOBS, Setup};
 pub use threat::{Occasion, Threat};
+pub use world::{HELD_OUT_POINTS, World};

@@ -59,23 +59,36 @@ pub struct Architecture {
     /// What makes logits of its last channels; files of before it could be chosen say nothing of it.
     #[serde(default = "pooled")]
     pub head: HeadKind,
+    /// Hidden layers of a network of linear layers; files of before there was such a one say nothing of it.
+    #[serde(default = "two")]
+    pub depth: usize,
 }
 
 const fn pooled() -> HeadKind {
     HeadKind::Pooled
 }
 
+const fn two() -> usize {
+    2
+}
+
 impl Setup {
     /// The main network's.
-    pub const fn architecture(&self) -> Architecture {
-        let Self { network, width, activation, head, .. } = *self;
-        Architecture { network, width, activation, head }
+    pub fn architecture(&self) -> Architecture {
+        let Self { width, activation, head, depth, .. } = *self;
+        Architecture { network: self.network_kind(), width, activation, head, depth }
     }
 
     /// That of a teacher that the lab trains.
-    pub const fn teacher_architecture(&self) -> Architecture {
-        let Self { teacher_network: network, teacher_width: width, activation, head, .. } = *self;
-        Architecture { network, width, activation, head }
+    pub fn teacher_architecture(&self) -> Architecture {
+        let Self { teacher_width: width, activation, head, depth, .. } = *self;
+        let network = if self.world().is_some() { NetworkKind::Mlp } else { self.teacher_network };
+        Architecture { network, width, activation, head, depth }
+    }
+
+    /// What the main network is: a world has one network, whatever else was chosen.
+    pub fn network_kind(&self) -> NetworkKind {
+        if self.world().is_some() { NetworkKind::Mlp } else { self.network }
     }
 
     /// How the main network is trained: the mode of a defence, the method of the others.

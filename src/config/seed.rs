@@ -46,6 +46,10 @@ pub enum Stream {
     Shuffle = 0x5eed_0012,
     /// Uniform noise on training images.
     UniformNoise = 0x5eed_0013,
+    /// The points of a world that are trained on.
+    World = 0x5eed_0014,
+    /// Its points that are held out.
+    HeldOutWorld = 0x5eed_0015,
     /// The fresh auxiliary networks that a run under way is probed with; numbers of steps are mixed in.
     FreshProbe = 0x5eed_0020,
 }
@@ -76,9 +80,9 @@ pub const fn number_of_name(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::Stream::{
-        AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, FreshProbe, HeldOutNoise, Look,
-        NetworkNoise, Probe, ProbeImages, Sample, Shuffle, StudentShare, Surrogate, TaskNoise, Teacher,
-        TrainingAttacks, UniformNoise, Verdict,
+        AttackedNoise, Augmentation, Auxiliary, Channel, Decoders, FreshProbe, HeldOutNoise, HeldOutWorld,
+        Look, NetworkNoise, Probe, ProbeImages, Sample, Shuffle, StudentShare, Surrogate, TaskNoise, Teacher,
+        TrainingAttacks, UniformNoise, Verdict, World,
     };
     use super::*;
     use crate::config::ATTACKS;
@@ -103,6 +107,8 @@ mod tests {
             Shuffle,
             UniformNoise,
             FreshProbe,
+            World,
+            HeldOutWorld,
         ];
         let learns = [Auxiliary, TrainingAttacks, Augmentation, NetworkNoise];
         for seed in 0..2000 {

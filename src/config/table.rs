@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, AuxiliaryReads,
     BUILT_IN_DATA, EpsilonScale, HeadKind, InputTransform, NetworkKind, Normalization, OptimizerKind,
-    PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet,
+    PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet, WorldKind,
 };
 use super::device::DeviceInfo;
 use super::knob::{
@@ -76,7 +76,7 @@ knobs! { Config:
         method: DistillationMethod = DistillationMethod::Great => choice, "method", "", NextRun, [Distillation], Always, "how the student is trained";
         /// A value of `TRAIN_TEACHER`, `KEPT_TEACHER` (`Command::Teach`), or a path.
         teacher: String = TRAIN_TEACHER.into() => text, "teacher", "", NextRun, [Distillation], Always, "train: by the lab, first; kept: the network that was made one in the window; or the path of a checkpoint";
-        teacher_network: NetworkKind = NetworkKind::CnnMedium => choice, "teacher network", "", NextRun, [Distillation], When(teacher_is_given), "architecture of a teacher that the lab trains";
+        teacher_network: NetworkKind = NetworkKind::CnnMedium => choice, "teacher network", "", NextRun, [Distillation], When(teacher_network_is_given), "architecture of a teacher that the lab trains";
         /// The result is rounded to a multiple of 8.
         teacher_width: f64 = 1.0 => real(0.25..=4.0), "teacher width", "times", NextRun, [Distillation], When(teacher_is_given), "factor on that teacher's channels";
         teacher_steps: u64 = 500 => count(1..=100_000_000), "teacher steps", "steps", NextRun, [Distillation], When(teacher_is_given), "for which that teacher is trained, on all training images";
@@ -84,23 +84,28 @@ knobs! { Config:
         multitask_method: MultitaskMethod = MultitaskMethod::Great => choice, "method", "", NextRun, [Multitask], Always, "how tasks that share an encoder are trained";
         tasks: TaskSet = TaskSet::Pictures => choice, "tasks", "", NextRun, [Multitask], Always, "pictures: class, colours, edges, denoising; scenes: class, depth, normals, key points";
         data: String = BUILT_IN_DATA[0].into() => text, "data", "", NextRun, [..], Always, "a built-in data set's name, a folder, or an .npz file";
-        network: NetworkKind = NetworkKind::CnnSmall => choice, "network", "", NextRun, [..], Always, "architecture of the main network";
-        /// The result is rounded to a multiple of 8.
-        width: f64 = 1.0 => real(0.25..=4.0), "width", "times", NextRun, [..], Always, "factor on the main network's channels";
-        head: HeadKind = HeadKind::Pooled => choice, "head", "", NextRun, [Defense Distillation], Always, "what makes logits of the main network's last channels: pooled, a linear layer on their means; flat, one on all their pixels, whose logits may grow large; a teacher that the lab trains has the same";
+        world_noise: f64 = 0.03 => real(0.0..=0.5), "world noise", "of the plane's side", NextRun, [Defense Distillation], When(is_no_world), "standard deviation of how far the points of a world lie off its shapes";
+        world_classes: usize = 3 => count(2..=6), "world classes", "", NextRun, [Defense Distillation], When(has_classes_of_its_own), "of the worlds rings, spirals and blobs; the others have two";
+        world_points: usize = 1000 => count(2..=100_000), "world points", "points", NextRun, [Defense Distillation], When(is_no_world), "that are trained on; others are held out";
+        world_seed: u64 = 1 => count(0..=u64::MAX), "world seed", "", NextRun, [Defense Distillation], When(is_no_world), "of a world's points, whatever the run's own is";
+        network: NetworkKind = NetworkKind::CnnSmall => choice, "network", "", NextRun, [..], When(world_has_its_own_network), "architecture of the main network";
+        /// The result is rounded to a multiple of 8, of mlp to a whole number.
+        width: f64 = 1.0 => real(0.25..=4.0), "width", "times", NextRun, [..], Always, "factor on the main network's channels; of mlp on the 16 units of each layer";
+        depth: usize = 2 => count(1..=4), "depth", "layers", NextRun, [Defense Distillation], When(is_no_mlp), "hidden layers of mlp; a teacher that the lab trains has as many";
+        head: HeadKind = HeadKind::Pooled => choice, "head", "", NextRun, [Defense Distillation], When(is_mlp), "what makes logits of the main network's last channels: pooled, a linear layer on their means; flat, one on all their pixels, whose logits may grow large; a teacher that the lab trains has the same";
         activation: Activation = Activation::Relu => choice, "activation", "", NextRun, [..], Always, "of the main network";
         input_transform: InputTransform = InputTransform::None => choice, "input transform", "", NextRun, [..], Always, "what the main network does to an image first: quantize and noise look robust without being so, and turn an audit red";
         /// 0 and 1 among them.
         input_levels: usize = 4 => count(2..=256), "input levels", "levels", NextRun, [..], When(does_not_quantize), "that quantize rounds a pixel to";
         transform_noise: f64 = 0.1 => real(0.0..=1.0), "transform noise", "pixels in [0, 1]", NextRun, [..], When(adds_no_noise), "standard deviation of what noise adds in every pass";
-        auxiliary_network: AuxiliaryKind = AuxiliaryKind::GroupNorm => choice, "auxiliary network", "", NextRun, [..], Always, "group-norm: hardly sees how large a gradient is; plain: biases and no norm, so that what it says fades with the gradient; per-pixel: a verdict at each place, from the 3×3 places about it, and its accuracy is the share of places";
+        auxiliary_network: AuxiliaryKind = AuxiliaryKind::GroupNorm => choice, "auxiliary network", "", NextRun, [..], When(world_has_its_own_auxiliary), "group-norm: hardly sees how large a gradient is; plain: biases and no norm, so that what it says fades with the gradient; per-pixel: a verdict at each place, from the 3×3 places about it, and its accuracy is the share of places";
         /// The result is rounded to a multiple of 8.
         auxiliary_width: f64 = 1.0 => real(0.25..=4.0), "auxiliary width", "times", NextRun, [..], Always, "factor on the auxiliary network's channels";
         /// Attacks and figures are always in `f32`.
         precision: Precision = Precision::Single => choice, "precision", "", NextRun, [Defense Distillation], OnDevice(offers_only_single), "of the main network in training; mixed stores what images become in it in 16 bits, and needs a GPU that has them";
         optimizer: OptimizerKind = OptimizerKind::Adam => choice, "optimiser", "", NextRun, [..], Always, "of both networks";
         schedule: Schedule = Schedule::Constant => choice, "schedule", "", NextRun, [..], Always, "of both learning rates over the run";
-        augmentation: Augmentation = Augmentation::None => choice, "augmentation", "", NextRun, [..], Always, "of training images: moved by up to 4 pixels with zeros coming in, mirrored every other time";
+        augmentation: Augmentation = Augmentation::None => choice, "augmentation", "", NextRun, [..], When(has_no_pictures), "of training images: moved by up to 4 pixels with zeros coming in, mirrored every other time";
         batch_size: usize = 64 => count(1..=8192), "batch size", "images", NextRun, [..], Always, "images in a training batch";
         steps: u64 = 1000 => count(1..=100_000_000), "steps", "steps", NextRun, [..], Always, "length of the run; ramp and schedule are fractions of it";
         seed: u64 = 1 => count(0..=u64::MAX), "seed", "", NextRun, [..], Always, "of weights, data order, augmentation, random starts and random targets";
@@ -119,6 +124,48 @@ pub struct Config {
 
 fn teacher_is_given(config: &Config) -> Option<&'static str> {
     (config.setup.teacher != TRAIN_TEACHER).then_some("the teacher is a checkpoint")
+}
+
+fn teacher_network_is_given(config: &Config) -> Option<&'static str> {
+    let is_other = config.setup.teacher_network != NetworkKind::Mlp;
+    teacher_is_given(config).or_else(|| world(config).filter(|_| is_other).map(|_| LEARNED_BY_MLP))
+}
+
+/// The one network for two numbers.
+const LEARNED_BY_MLP: &str = "a world of points is learned by mlp";
+
+fn world(config: &Config) -> Option<WorldKind> {
+    config.setup.world().map(|world| world.kind)
+}
+
+fn is_no_world(config: &Config) -> Option<&'static str> {
+    world(config).is_none().then_some("the data are no world of points")
+}
+
+fn has_classes_of_its_own(config: &Config) -> Option<&'static str> {
+    let has_two = world(config).is_some_and(|kind| !kind.has_many_classes());
+    is_no_world(config).or_else(|| has_two.then_some("such a world has two classes"))
+}
+
+fn world_has_its_own_network(config: &Config) -> Option<&'static str> {
+    let is_other = config.setup.network != NetworkKind::Mlp;
+    world(config).filter(|_| is_other).map(|_| LEARNED_BY_MLP)
+}
+
+fn world_has_its_own_auxiliary(config: &Config) -> Option<&'static str> {
+    world(config).map(|_| "two numbers are read by two linear layers")
+}
+
+fn has_no_pictures(config: &Config) -> Option<&'static str> {
+    world(config).map(|_| "points are no pictures that could be moved or mirrored")
+}
+
+fn is_no_mlp(config: &Config) -> Option<&'static str> {
+    (config.setup.network_kind() != NetworkKind::Mlp).then_some("the network mlp uses it")
+}
+
+fn is_mlp(config: &Config) -> Option<&'static str> {
+    (config.setup.network_kind() == NetworkKind::Mlp).then_some("mlp has linear layers alone")
 }
 
 fn never_evaluates(config: &Config) -> Option<&'static str> {

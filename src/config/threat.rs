@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attack::{ATTACKS, AttackKind, AttackRow, Norm, TargetKind};
 use super::choices::ScenarioKind;
-use super::table::Hyper;
+use super::table::{Hyper, Setup};
 
 /// One attack at one radius.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,15 +55,16 @@ const BY_DEFAULT: [f64; 5] = [0.25, 0.5, 0.75, 1.0, 1.5];
 const L2_BY_DEFAULT: [f64; 4] = [0.25, 0.5, 1.0, 2.0];
 
 impl Occasion {
-    /// What is tried, in the order of the table of attacks.
-    pub fn threats(self, scenario: ScenarioKind, hyper: &Hyper) -> Vec<Threat> {
-        let is_defense = scenario == ScenarioKind::Defense;
+    /// What is tried on such a run, in the order of the table of attacks.
+    pub fn threats(self, setup: &Setup, hyper: &Hyper) -> Vec<Threat> {
+        let (is_defense, is_world) = (setup.scenario == ScenarioKind::Defense, setup.world().is_some());
         match self {
             Self::Running | Self::AtEnd if !is_defense => Threat::grid(&[GLANCE], &[hyper.epsilon], hyper),
             Self::Running | Self::Window | Self::AtEnd => {
                 let aimed =
                     |row: &'static AttackRow| self.targets(row).iter().map(|target| (row.kind, *target));
-                let attacks: Vec<_> = ATTACKS.iter().flat_map(aimed).collect();
+                let attacks: Vec<_> =
+                    ATTACKS.iter().filter(|row| row.suits(is_world)).flat_map(aimed).collect();
                 Threat::grid(&attacks, &self.radii(hyper.epsilon), hyper)
             }
         }
@@ -161,6 +162,21 @@ mod tests {
         }
     }
 
+    fn of(scenario: ScenarioKind) -> Setup {
+        Setup { scenario, ..Setup::default() }
+    }
+
+    #[test]
+    fn every_place_is_looked_at_in_a_world_alone() {
+        let (hyper, moons) = (Hyper::default(), Setup { data: "moons".into(), ..Setup::default() });
+        for occasion in [Occasion::Running, Occasion::Window, Occasion::AtEnd] {
+            let looks = |setup: &Setup| {
+                occasion.threats(setup, &hyper).iter().any(|threat| threat.attack == AttackKind::Grid)
+            };
+            assert!(looks(&moons) && !looks(&Setup::default()), "{occasion:?}");
+        }
+    }
+
     #[test]
     fn what_is_tried_unasked_is_what_was_tried() {
         let hyper = Hyper { epsilon: 0.1, attack_steps: 7, ..Hyper::default() };
@@ -174,7 +190,7 @@ mod tests {
                         threats.push(Threat { attack, target, epsilon, steps: 7, restarts: 1 });
                     }
                 }
-                assert_eq!(occasion.threats(*scenario, &hyper), threats, "{occasion:?}, {scenario}");
+                assert_eq!(occasion.threats(&of(*scenario), &hyper), threats, "{occasion:?}, {scenario}");
             }
         }
     }
@@ -183,7 +199,7 @@ mod tests {
     fn radii_stay_in_reach() {
         let [zero, one] = [0.0, 1.0].map(|epsilon| Hyper { epsilon, ..Hyper::default() });
         let at = |occasion: Occasion, hyper: &Hyper| -> Vec<f64> {
-            let threats = occasion.threats(ScenarioKind::Defense, hyper);
+            let threats = occasion.threats(&Setup::default(), hyper);
             let first = (threats[0].attack, threats[0].target);
             threats
                 .iter()
@@ -202,7 +218,7 @@ mod tests {
     fn radii_ascend_within_the_pixel_range() {
         let hyper = Hyper { epsilon: 1.0, attack_steps: 7, ..Hyper::default() };
         for occasion in [Occasion::Running, Occasion::Window, Occasion::AtEnd] {
-            let threats = occasion.threats(ScenarioKind::Defense, &hyper);
+            let threats = occasion.threats(&Setup::default(), &hyper);
             assert!(threats.iter().all(|threat| threat.epsilon <= 1.0 && threat.steps == 7));
             let is_same =
                 |pair: &&[Threat]| (pair[0].attack, pair[0].target) == (pair[1].attack, pair[1].target);

@@ -13,12 +13,13 @@ pub mod normals;
 pub mod order;
 pub mod scenes;
 pub mod solids;
+pub mod worlds;
 
 pub use dataset::{Dataset, Images};
 pub use error::DataError;
 pub use files::folder::absolute;
 pub use files::{cifar, embedded, folder, idx, names, npz, tfjs_cifar};
 pub use limits::{MAX_CLASSES, MAX_FILE_BYTES, SIZES};
-pub use load::{load, load_scenes, load_with_scenes};
+pub use load::{load, load_from, load_scenes, load_with_scenes};
 pub use locate::{find, locate};
 pub use order::{BatchOrder, balanced_subset, epochs, proportional_subset, stratified_subset};

@@ -28,6 +28,7 @@ Examples:
   great-lab evaluate runs/a                  attack what was trained
   great-lab runs                             what the window has kept
   great-lab open runs/a                      look at a run again
+  great-lab examples                         ready-made runs, each with something to see
   great-lab bench                            how fast a step is here
   great-lab devices                          what there is to compute on";
 
@@ -113,6 +114,12 @@ Examples:
   great-lab runs --runs runs --json          what 'train' has written, for programs
 
 The window keeps each of its runs by itself. Exit status: 0 done, 1 failed, 2 bad input.";
+
+const GALLERY_EXAMPLES: &str = "\
+Examples:
+  great-lab examples
+  great-lab --example moons                  open the window on one
+  great-lab train --example masked           train it without a window";
 
 const OPEN_EXAMPLES: &str = "\
 Examples:
@@ -220,6 +227,9 @@ pub enum Command {
     /// Measure a training step: time, memory, and where the time goes
     #[command(after_help = BENCH_EXAMPLES)]
     Bench(BenchOptions),
+    /// List the ready-made runs, each with the one thing to see
+    #[command(after_help = GALLERY_EXAMPLES)]
+    Examples,
     /// List what there is to compute on
     #[command(after_help = "Example:\n  great-lab devices")]
     Devices,

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod devices;
 pub mod error;
 pub mod evaluate;
+mod examples;
 pub mod files;
 pub mod interrupt;
 pub mod keeping;
@@ -41,6 +42,7 @@ pub fn run(command: Command, window: impl FnOnce(&WindowOptions, Vec<PathBuf>) -
             Ok(()) => return window(&options.window, options.paths),
             Err(error) => Err(error),
         },
+        Command::Examples => print(&examples::list()).map(|()| Completed::Finished),
         Command::Devices => print(&devices::list()).map(|()| Completed::Finished),
     };
     match outcome {

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use crate::config::knob::Value;
 use crate::config::knobs::assign;
 use crate::config::link::{self, Linked};
-use crate::config::{Config, EXAMPLES, Example, Knob, Method, NetworkKind, ScenarioKind};
+use crate::config::{Config, EXAMPLES, Example, GALLERY, Knob, Method, NetworkKind, Piece, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
 use crate::headless::error::HeadlessError;
 use crate::headless::print::say;
@@ -88,7 +88,9 @@ fn examples() -> PossibleValuesParser {
     let named = |example: &Example| {
         PossibleValue::new(example.name).help(format!("{}: {}", example.title, example.about))
     };
-    PossibleValuesParser::new(EXAMPLES.iter().map(named))
+    let shown =
+        |piece: &Piece| PossibleValue::new(piece.name).help(format!("{}: {}", piece.title, piece.see));
+    PossibleValuesParser::new(GALLERY.iter().map(shown).chain(EXAMPLES.iter().map(named)))
 }
 
 /// A flag that sets a knob.
@@ -176,7 +178,7 @@ impl RunOptions {
     fn given(&self, epochs: Option<u32>) -> Result<(Linked, Vec<Given>), HeadlessError> {
         let mut linked = match (&self.link, &self.example) {
             (Some(link), _) => link::read(link),
-            (None, Some(name)) => Linked { config: self.example(name)?, ..Linked::default() },
+            (None, Some(name)) => self.example(name)?,
             (None, None) => Linked { config: Config::start(self.scenario()), ..Linked::default() },
         };
         let mut recorded = None;
@@ -200,16 +202,25 @@ impl RunOptions {
         Ok((linked, given))
     }
 
-    /// The ready-made run of that name.
-    fn example(&self, name: &str) -> Result<Config, HeadlessError> {
+    /// The ready-made run of that name: one of the gallery, or a row of the paper's or what it is held against.
+    fn example(&self, name: &str) -> Result<Linked, HeadlessError> {
         let flag = |problem| HeadlessError::Flag { flag: "--example", problem };
-        let scenario = self.scenario();
-        if scenario != ScenarioKind::Defense {
-            return Err(flag(format!(
-                "{name} is a run of the scenario defense, not of {scenario}; leave it out"
-            )));
+        let linked = match Piece::find(name) {
+            Ok(piece) => piece.linked(),
+            Err(_) => Linked { config: Example::find(name).map_err(flag)?.config(), ..Linked::default() },
+        };
+        let (asked, own) = (self.scenario(), linked.config.setup.scenario);
+        if asked != own && self.has_scenario() {
+            return Err(flag(format!("{name} is a run of the scenario {own}, not of {asked}; leave it out")));
         }
-        Ok(Example::find(name).map_err(flag)?.config())
+        Ok(linked)
+    }
+
+    /// Whether the flags name a scenario.
+    fn has_scenario(&self) -> bool {
+        let is_set =
+            |assignment: &String| assignment.split('=').next().is_some_and(|knob| knob.trim() == "scenario");
+        self.set.iter().any(is_set) || self.shortcuts.iter().any(|shortcut| shortcut.knob == "scenario")
     }
 
     /// The scenario that the flags name; a defence where they name none, or none that there is, which is refused later.

@@ -79,6 +79,7 @@ async fn show(runner: &WebRunner) -> Result<(), JsValue> {
         remembers: !is_embedded,
         is_coarse: body.dataset().get("coarse").is_some(),
         contrast: contrast(&body),
+        tour: linked.tour,
         ..Options::default()
     };
     let elsewhere = [addresses(&query, "data"), addresses(&query, "bundle")];

@@ -2,8 +2,8 @@
 //!
 //! Convolutions are 3×3 with padding 1 and without bias, each followed by GroupNorm: it is per sample, as every gradient
 //! tensor must be. Only plain and per-pixel auxiliary networks have biases in its place. The head is linear, on the mean of
-//! every channel or on all its pixels. Initialisation: He normal (He et al. 2015) for convolutions, deviation 1/√fan-in for
-//! the head.
+//! every channel or on all its pixels. Networks of linear layers alone have neither convolution nor norm. Initialisation: He
+//! normal (He et al. 2015) for convolutions and hidden layers, deviation 1/√fan-in for the head.
 
 use burn::tensor::Tensor;
 
@@ -20,6 +20,10 @@ use crate::gpu::{NormForm, logit_gradient};
 
 /// Groups of every GroupNorm; channels are multiples of it.
 const GROUPS: usize = 8;
+/// Units of each hidden layer of a main network of linear layers, times its width.
+const UNITS: usize = 16;
+/// The same of an auxiliary network that reads a single place.
+const AUXILIARY_UNITS: usize = 32;
 
 /// To what the largest entry of a cotangent of logits is scaled before it goes back through 16-bit floats: what comes of it
 /// may be 64 times larger before it is infinite, and 2²⁴ times smaller before it loses digits.
@@ -62,12 +66,15 @@ pub struct Network {
 impl Network {
     /// A main network: normalisation first, so that attacks and `∇x` live in pixel space.
     pub fn main(architecture: Architecture, interface: Interface, statistics: &Statistics) -> Self {
-        let Architecture { network, width, activation, head } = architecture;
+        let Architecture { network, width, activation, head, depth } = architecture;
         let mut builder = Builder::new(interface.image[0], activation);
         builder.layers.push(Layer::Normalize {
             mean: statistics.mean.clone(),
             deviation: statistics.deviation.clone(),
         });
+        if network == NetworkKind::Mlp {
+            return builder.linear_layers(&vec![units(UNITS, width); depth], interface);
+        }
         builder.trunk(network, width);
         let features = match head {
             HeadKind::Pooled => {
@@ -123,9 +130,12 @@ impl Network {
     }
 
     /// The auxiliary network `h`: reads a gradient tensor as it comes through the channel, says whose class it is. Always
-    /// ReLU.
+    /// ReLU. Where an image is a single place, its layers are linear, whatever `kind` says.
     pub fn auxiliary(kind: AuxiliaryKind, width: f64, interface: Interface) -> Self {
         let mut builder = Builder::new(interface.image[0], Activation::Relu);
+        if interface.image[1..] == [1, 1] {
+            return builder.linear_layers(&[units(AUXILIARY_UNITS, width); 2], interface);
+        }
         let w = channels(16, width);
         for (index, out) in [w, 2 * w, 4 * w].into_iter().enumerate() {
             match kind {
@@ -229,11 +239,17 @@ pub(super) fn channels(base: usize, width: f64) -> usize {
     ((base as f64 * width / GROUPS as f64).round() as usize).max(1) * GROUPS
 }
 
+/// `base · width` units of a hidden layer, rounded, at least one.
+fn units(base: usize, width: f64) -> usize {
+    ((base as f64 * width).round() as usize).max(1)
+}
+
 /// How many times what a main network makes of an image halves its height and width, rounded up.
 pub(super) fn halvings(kind: NetworkKind) -> usize {
     match kind {
         NetworkKind::CnnSmall | NetworkKind::CnnMedium => 2,
         NetworkKind::Resnet18 => 3,
+        NetworkKind::Mlp => 0,
     }
 }
 
@@ -280,7 +296,23 @@ impl Builder {
                     }
                 }
             }
+            // It makes no maps: `linear_layers`.
+            NetworkKind::Mlp => {}
         }
+    }
+
+    /// A whole network: all pixels, hidden layers of so many units with an activation after each, logits.
+    fn linear_layers(mut self, hidden: &[usize], interface: Interface) -> Network {
+        self.layers.push(Layer::Flatten);
+        let mut features = interface.image.iter().product();
+        for (index, units) in hidden.iter().enumerate() {
+            let deviation = (2.0 / features as f32).sqrt();
+            self.linear(&format!("hidden{}", index + 1), (features, *units), deviation);
+            self.layers.push(Layer::Activation(self.activation));
+            features = *units;
+        }
+        self.head(features, interface.classes);
+        self.finish(interface)
     }
 
     fn weight(&mut self, name: String, shape: Vec<usize>, init: Init) -> usize {
@@ -354,10 +386,13 @@ impl Builder {
     }
 
     pub(super) fn head(&mut self, features: usize, classes: usize) {
-        let deviation = (1.0 / features as f32).sqrt();
-        let weight = self.weight("head.weight".into(), vec![classes, features], Init::Normal(deviation));
-        let bias = self.weight("head.bias".into(), vec![classes], Init::Constant(0.0));
-        self.layers.push(Layer::Linear { weight, bias, shape: [classes, features] });
+        self.linear("head", (features, classes), (1.0 / features as f32).sqrt());
+    }
+
+    fn linear(&mut self, name: &str, (features, out): (usize, usize), deviation: f32) {
+        let weight = self.weight(format!("{name}.weight"), vec![out, features], Init::Normal(deviation));
+        let bias = self.weight(format!("{name}.bias"), vec![out], Init::Constant(0.0));
+        self.layers.push(Layer::Linear { weight, bias, shape: [out, features] });
     }
 
     fn finish(self, interface: Interface) -> Network {

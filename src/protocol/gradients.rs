@@ -1,4 +1,6 @@
-//! Gradient tensors as a run shows them: their histograms by origin, and a few images with theirs.
+//! Gradient tensors as a run shows them: their histograms by origin, a few images with theirs, and all of a world's.
+
+pub mod plane;
 
 use serde::{Deserialize, Serialize};
 

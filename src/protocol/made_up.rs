@@ -4,6 +4,9 @@
 use web_time::Duration;
 
 use super::audit::{Audited, Light, Verdict};
+use super::gradients::plane::{
+    AttackPath, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, Traced,
+};
 use super::gradients::{ClassHistogram, Histograms, PERCENTILES, Sample, Samples};
 use super::message::{Activity, Event, RunState};
 use super::probe::{Probed, Readings};
@@ -299,6 +302,75 @@ pub fn saturation(run: RunId, step: u64) -> Saturation {
         masses: masses.collect(),
         noise: None,
     }
+}
+
+/// A run on the world of moons.
+pub fn started_world(run: RunId) -> Event {
+    let mut config = config();
+    (config.setup.data, config.setup.mode) = ("moons".into(), Mode::Great);
+    config.hyper.epsilon = 0.08;
+    let names = ["A", "B"].map(String::from).to_vec();
+    let (classes, origins) = (names.clone(), names);
+    RunInfo { data: "moons".into(), classes, origins, image_shape: [2, 1, 1], ..info(run, config) }.into()
+}
+
+/// That world: a winding boundary, sure of itself far from it, and without a gradient at the right edge.
+pub fn plane(run: RunId, step: u64) -> Plane {
+    let mut noise = Noise(step + 9);
+    // Above 0 where class 0 is.
+    let height = |[x, y]: [f64; 2]| y - 0.5 - 0.22 * (std::f64::consts::TAU * x).sin();
+    let slope = |[x, _]: [f64; 2]| [-1.38 * (std::f64::consts::TAU * x).cos(), 1.0];
+    let places = |side: usize| {
+        let middle = move |cell: usize| (cell as f64 + 0.5) / side as f64;
+        (0..side * side).map(move |place| [middle(place % side), middle(place / side)])
+    };
+    let sureness = |at: [f64; 2]| 1.0 / (1.0 + (-14.0 * height(at).abs()).exp());
+    let byte = |share: f64| (255.0 * share).round() as u8;
+    let class = |at: [f64; 2]| u8::from(height(at) < 0.0);
+    let gradient = |at: [f64; 2], label: u8| {
+        let sign = if label == 0 { -1.0 } else { 1.0 };
+        slope(at).map(|along| (sign * along * (-9.0 * height(at).abs()).exp()) as f32)
+    };
+    let points: Vec<PlanePoint> = (0..120)
+        .map(|index| {
+            let at = [noise.draw(), noise.draw()];
+            let said = class(at);
+            let label = if height(at).abs() < 0.04 && index % 2 == 0 { 1 - said } else { said };
+            PlanePoint { index, at: at.map(byte), label, said }
+        })
+        .collect();
+    let gradients = points.iter().map(|point| {
+        let at = gradient(point.place(), point.label);
+        ReadGradient { at, origin: point.label, read: u8::from(at[1] > 0.1) }
+    });
+    Plane {
+        run,
+        step,
+        epsilon: 0.08,
+        said: places(PLANE_SIDE).map(class).collect(),
+        sure: places(PLANE_SIDE).map(|at| byte(sureness(at))).collect(),
+        flat: places(PLANE_SIDE).map(|at| u8::from(at[0] > 0.92)).collect(),
+        field: places(FIELD_SIDE).map(|at| gradient(at, class(at))).collect(),
+        reach: 1.5,
+        knee: 0.2,
+        noise: 0.2,
+        read: places(READ_SIDE).map(|[_, y]| u8::from(y > 0.52)).collect(),
+        read_sure: places(READ_SIDE).map(|[_, y]| byte(0.5 + (y - 0.52).abs())).collect(),
+        gradients: gradients.collect(),
+        trained: (0..80).map(|_| [noise.draw(), noise.draw()]).map(|at| (at.map(byte), class(at))).collect(),
+        points,
+    }
+}
+
+/// The ways of two attacks from a point of that world: one gets nowhere.
+pub fn traced(run: RunId, step: u64, index: u32) -> Traced {
+    let way = |attack, towards: [f32; 2], said| AttackPath {
+        attack,
+        places: (0..5).map(|part| towards.map(|along| 0.5 + 0.02 * along * part as f32)).collect(),
+        said,
+    };
+    let paths = vec![way(AttackKind::Fgsm, [0.0, 0.0], 0), way(AttackKind::Pgd, [0.5, 1.0], 1)];
+    Traced { run, step, index, paths }
 }
 
 /// What a fresh auxiliary network reads: more than the running one.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use web_time::Duration;
 
 use super::audit::Audited;
+use super::gradients::plane::{Plane, Traced};
 use super::gradients::{Histograms, Samples};
 use super::probe::Probed;
 use super::robustness::{Robustness, Stopped};
@@ -41,6 +42,9 @@ pub enum Command {
     Probe,
     /// Answer with the held-out images of these numbers, as [`Event::Pictures`]; numbers that there are not are left out.
     Show(Vec<u32>),
+    /// Answer with the ways of attacks from the held-out point of that number, as [`Event::Traced`]; with nothing where the
+    /// run is on no world, or has no such point.
+    Trace(u32),
     /// Keep the main network at hand for runs whose setup says [`KEPT_TEACHER`](crate::config::KEPT_TEACHER).
     Teach,
     /// Answer with [`Event::Saved`].
@@ -148,12 +152,16 @@ pub enum Event {
     Histograms(Box<Histograms>),
     /// A few images with their gradient tensors and adversarial examples.
     Samples(Box<Samples>),
+    /// A world seen whole.
+    Plane(Box<Plane>),
     /// What is left of the gradients of held-out images.
     Saturation(Box<Saturation>),
     /// What a fresh auxiliary network reads.
     Probed(Probed),
     /// Held-out images that were asked for.
     Pictures(Box<Pictures>),
+    /// The ways of attacks that were asked for.
+    Traced(Box<Traced>),
     /// The figures of several tasks.
     Tasks(Box<Tasks>),
     /// Robust accuracy so far; `complete` on the last of an evaluation.
@@ -187,9 +195,11 @@ impl Event {
             Self::Report(found) => Some(found.run),
             Self::Histograms(found) => Some(found.run),
             Self::Samples(found) => Some(found.run),
+            Self::Plane(found) => Some(found.run),
             Self::Saturation(found) => Some(found.run),
             Self::Probed(found) => Some(found.run),
             Self::Pictures(found) => Some(found.run),
+            Self::Traced(found) => Some(found.run),
             Self::Tasks(found) => Some(found.run),
             Self::Robustness(found) => Some(found.run),
             Self::Audited(found) => Some(found.run),
@@ -203,6 +213,7 @@ impl Event {
             Self::Report(found) => Some(found.step),
             Self::Histograms(found) => Some(found.step),
             Self::Samples(found) => Some(found.step),
+            Self::Plane(found) => Some(found.step),
             Self::Saturation(found) => Some(found.step),
             Self::Probed(found) => Some(found.readings.step),
             Self::Tasks(found) => Some(found.step),
@@ -212,6 +223,7 @@ impl Event {
             | Self::State(_)
             | Self::Preparing(_)
             | Self::Pictures(_)
+            | Self::Traced(_)
             | Self::Saved(_)
             | Self::Checkpoint(_)
             | Self::Stopped(..)
@@ -237,9 +249,11 @@ impl Event {
                 found.before.iter_mut().for_each(|before| before.run = run);
             }
             Self::Samples(found) => found.run = run,
+            Self::Plane(found) => found.run = run,
             Self::Saturation(found) => found.run = run,
             Self::Probed(found) => found.run = run,
             Self::Pictures(found) => found.run = run,
+            Self::Traced(found) => found.run = run,
             Self::Tasks(found) => found.run = run,
             Self::Robustness(found) => found.run = run,
             Self::Audited(found) => found.run = run,
@@ -270,6 +284,12 @@ impl From<Histograms> for Event {
 impl From<Samples> for Event {
     fn from(samples: Samples) -> Self {
         Self::Samples(Box::new(samples))
+    }
+}
+
+impl From<Plane> for Event {
+    fn from(plane: Plane) -> Self {
+        Self::Plane(Box::new(plane))
     }
 }
 

@@ -18,6 +18,9 @@ mod tasks;
 
 pub use audit::{Audited, Light, Verdict};
 pub use channel::{Delivery, Local, Remote, connect, end, wire};
+pub use gradients::plane::{
+    AttackPath, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, Traced,
+};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
 pub use message::pace;
 pub use message::{Activity, Cadence, Checkpointed, Command, Event, Failure, GoOn, RunState};

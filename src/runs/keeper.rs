@@ -91,12 +91,13 @@ impl Keeper {
         let is_kept = match event {
             Event::Robustness(found) => found.complete,
             Event::Audited(found) => found.complete,
-            Event::Preparing(_) | Event::Pictures(_) => false,
+            Event::Preparing(_) | Event::Pictures(_) | Event::Traced(_) => false,
             Event::Started(_)
             | Event::State(_)
             | Event::Report(_)
             | Event::Histograms(_)
             | Event::Samples(_)
+            | Event::Plane(_)
             | Event::Saturation(_)
             | Event::Probed(_)
             | Event::Tasks(_)

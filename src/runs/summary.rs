@@ -69,7 +69,7 @@ impl Summary {
             scenario: setup.scenario.name(),
             mode: setup.method().name(),
             data: record.data.name.clone(),
-            network: setup.network.name(),
+            network: setup.network_kind().name(),
             differs: differences(&record.config),
             step: last.map_or(0, |last| last.step),
             steps: setup.steps,

@@ -375,6 +375,12 @@ impl Scenario for Defense {
         }
     }
 
+    fn says_of(&self, scaled: Tensor<4>) -> Option<Tensor<2>> {
+        let tensors = scaled.dims()[0];
+        let said = self.auxiliary.network.logits(&self.auxiliary.weights, scaled);
+        Some(verdict::of_tensors(said, tensors))
+    }
+
     fn main(&self) -> &Player {
         &self.main
     }

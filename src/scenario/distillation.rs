@@ -293,6 +293,11 @@ impl Scenario for Distillation {
         }
     }
 
+    fn says_of(&self, scaled: Tensor<4>) -> Option<Tensor<2>> {
+        let tensors = scaled.dims()[0];
+        Some(verdict::of_tensors(self.read(&self.auxiliary.weights, scaled), tensors))
+    }
+
     fn main(&self) -> &Player {
         &self.student
     }

@@ -39,6 +39,12 @@ pub trait Scenario {
         self.gradient_tensors(Part::HeldOut, indices, hyper)
     }
 
+    /// What the auxiliary network says of gradient tensors `[M, C, H, W]` at the scale that it reads, a column for each
+    /// origin; none where it reads something else than the images' gradients.
+    fn says_of(&self, _scaled: Tensor<4>) -> Option<Tensor<2>> {
+        None
+    }
+
     /// The figures of the tasks as they stand, where there are several.
     fn task_figures(&self, _hyper: &Hyper) -> Option<PendingFigures> {
         None

@@ -160,7 +160,7 @@ fn untrained(run: Standing) -> Option<Surrogate> {
     let Standing { scenario, setup, statistics, device, .. } = run;
     if setup.scenario == ScenarioKind::Distillation && setup.fraction < 1.0 {
         // The run keeps the student's share alone.
-        let data = data::load(&setup.data).ok()?;
+        let data = data::load(setup).ok()?;
         let train = upload(&data.train, &data, device);
         return Some(Surrogate::new(setup, (&train, scenario.held_out()), statistics, device));
     }

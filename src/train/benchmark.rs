@@ -18,7 +18,7 @@ pub use soak::{Drift, Sample, soak};
 
 use crate::{
     config::{Hyper, NetworkKind, Players, Setup},
-    data::{Dataset, Images},
+    data::{Dataset, Images, worlds},
     gpu::{Opened, profile::Cost, profile::Recording, read},
     nn::network::Statistics,
     platform,
@@ -73,10 +73,11 @@ pub struct Profile {
     pub costs: Vec<Cost>,
 }
 
-/// `[C, H, W]` of the images that a network is timed on: Fashion-MNIST's or CIFAR-10's.
+/// `[C, H, W]` of the images that a network is timed on: Fashion-MNIST's or CIFAR-10's, or points of a world.
 pub fn image(network: NetworkKind) -> [usize; 3] {
     match network {
         NetworkKind::CnnSmall => [1, 28, 28],
+        NetworkKind::Mlp => worlds::SHAPE,
         NetworkKind::CnnMedium | NetworkKind::Resnet18 => [3, 32, 32],
     }
 }

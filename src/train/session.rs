@@ -2,6 +2,7 @@
 //! the controller of α wait.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use burn::tensor::Device;
 use web_time::{Duration, Instant};
@@ -24,10 +25,12 @@ mod facts;
 mod figures;
 mod keeping;
 mod measuring;
+mod plane;
 mod steering;
 mod stopping;
 
 use facts::{describe, histogram_images, load, one_of_each_class, statistics};
+use plane::Lattice;
 use stopping::Stopping;
 
 use super::{
@@ -66,6 +69,8 @@ pub struct Session {
     device: Device,
     histogram_images: Vec<u32>,
     sample_images: Vec<u32>,
+    /// Where a world is looked at.
+    lattice: Option<Rc<Lattice>>,
     /// All networks as they stood before the last step whose loss was a number, and how many steps they had done.
     good: (u64, State),
     /// A checkpoint on the host, and its steps.
@@ -243,6 +248,7 @@ impl Session {
             device: self.device.clone(),
             histogram_images: self.histogram_images.clone(),
             sample_images: self.sample_images.clone(),
+            lattice: self.lattice.clone(),
             good: self.good.clone(),
             kept: self.kept.clone(),
             saving: false,
@@ -294,6 +300,7 @@ impl Session {
         };
         let info = describe((run, config, device_info), (&data, places), scenario.as_ref());
         let (kind, labels) = (info.config.setup.scenario, &data.test.labels);
+        let lattice = info.config.setup.world().map(|_| Lattice::of(&data, device));
         Ok(Self {
             unrehearsed: info.device.compiles(),
             played: info.config.hyper,
@@ -302,6 +309,7 @@ impl Session {
             good: (0, scenario.state()),
             histogram_images: histogram_images(kind, labels),
             sample_images: one_of_each_class(labels, SAMPLE_IMAGES),
+            lattice,
             scenario,
             statistics,
             teacher,

@@ -193,6 +193,7 @@ impl Trainer {
             Command::Audit { samples } => self.ask(|session, hyper| session.audit(&hyper, samples)),
             Command::Probe => self.ask(|session, hyper| session.probe(&hyper)),
             Command::Show(indices) => self.ask(|session, _| session.show_images(indices)),
+            Command::Trace(index) => self.ask(|session, hyper| session.trace(&hyper, index)),
             Command::Teach => self.keep_teacher().await,
             Command::Save => self.ask(|session, hyper| {
                 session.remember(&hyper);
@@ -467,6 +468,7 @@ impl Trainer {
                         | Event::Probed(_)
                         | Event::Tasks(_)
                         | Event::Samples(_)
+                        | Event::Plane(_)
                         | Event::Robustness(_)
                         | Event::Audited(_)
                 );

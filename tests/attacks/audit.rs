@@ -27,7 +27,7 @@ fn trained(change: impl Fn(&mut Setup, &mut Hyper)) -> (Defense, Hyper) {
     };
     let mut hyper = Hyper { learning_rate: 4e-3, auxiliary_learning_rate: 4e-3, ..Hyper::default() };
     change(&mut setup, &mut hyper);
-    let data = data::load(&setup.data).unwrap();
+    let data = data::load(&setup).unwrap();
     let (mean, deviation) = data.channel_statistics();
     let mut defense = Defense::new(&setup, &data, &Statistics { mean, deviation }, &Device::flex());
     for step in 0..setup.steps {

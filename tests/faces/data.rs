@@ -140,7 +140,7 @@ fn folders_and_names_are_told_apart() {
     let path = folder.path().join("my-fashion-set");
     fs::create_dir(&path).unwrap();
     let source = path.to_str().unwrap();
-    let message = |source: &str| data::load(source).unwrap_err().to_string();
+    let message = |source: &str| data::load_from(source).unwrap_err().to_string();
 
     assert!(
         message("no-such-set").contains("neither a data set that comes with the lab (fashion-mnist, solids)")
@@ -154,7 +154,7 @@ fn folders_and_names_are_told_apart() {
     for (name, bytes) in idx_set() {
         fs::write(path.join(name), bytes).unwrap();
     }
-    let data = data::load(source).unwrap();
+    let data = data::load_from(source).unwrap();
     assert_eq!((data.name.as_str(), data.classes[2].as_str()), ("my-fashion-set", "Pullover"));
     assert!(message(path.join("t10k-labels.idx1-ubyte").to_str().unwrap()).contains("nor a folder"));
 

@@ -13,7 +13,7 @@ use great_lab::{
 fn measures(device: &Device, mode: Mode, activation: Activation, steps: u64) -> Vec<Measures> {
     let setup = Setup { mode, activation, width: 0.5, batch_size: 16, ..Setup::default() };
     let hyper = Hyper { ramp: 0.0, ..Hyper::default() };
-    let data = data::load(&setup.data).expect("it comes with the lab");
+    let data = data::load(&setup).expect("it comes with the lab");
     let (mean, deviation) = data.channel_statistics();
     let mut defense = Defense::new(&setup, &data, &Statistics { mean, deviation }, device);
     let measure = |step| {

@@ -15,7 +15,7 @@ const STEPS: u64 = 3;
 fn train(mode: Mode, hyper: &Hyper) -> (Vec<f32>, Vec<f32>) {
     let setup =
         Setup { mode, width: 0.25, auxiliary_width: 0.25, batch_size: 8, steps: STEPS, ..Setup::default() };
-    let data = data::load(&setup.data).unwrap();
+    let data = data::load(&setup).unwrap();
     let (mean, deviation) = data.channel_statistics();
     let mut scenario = Defense::new(&setup, &data, &Statistics { mean, deviation }, &Device::flex());
     for step in 0..STEPS {

@@ -89,7 +89,7 @@ const LEARNED: f64 = 0.5;
 
 #[test]
 fn students_learn_from_a_twentieth_of_the_data_and_great_hides_whose_gradients_they_are() {
-    let data = data::load("fashion-mnist").unwrap();
+    let data = data::load_from("fashion-mnist").unwrap();
     let hyper = Hyper { alpha: 0.3, ramp: 0.1, learning_rate: 4e-3, ..Hyper::default() };
     let taught = teacher(&data, &hyper);
     let mut told_apart = Vec::new();

@@ -15,9 +15,11 @@ mod golden;
 
 mod competitors;
 mod distillation;
+mod gallery;
 mod learning;
 mod mixed_precision;
 mod multitask;
 mod multitask_training;
 mod optimizer;
 mod oracle;
+mod worlds;

@@ -12,7 +12,7 @@ use great_lab::app::Options;
 use great_lab::config::{MultitaskMethod, ScenarioKind};
 use great_lab::gpu::{AdapterKind, adapters};
 use great_lab::protocol::Activity;
-use great_lab::protocol::made_up::{a_run, histograms, started_tasks, state, tasks};
+use great_lab::protocol::made_up::{a_run, histograms, plane, started_tasks, started_world, state, tasks};
 
 use super::Bench;
 
@@ -42,7 +42,9 @@ fn look_at_every_pane(theme: Theme, suffix: &str) {
     // The pane of runs lies in no column, that of a fork in none without one: both have tests of their own.
     for pane in Bench::new().panes().into_iter().filter(|pane| pane.share > 0.0 && pane.name != "fork") {
         let mut bench = Bench::with(WINDOW, theme, Options::default());
-        if !pane.scenarios.contains(&ScenarioKind::Defense) {
+        if !pane.data.includes(false) {
+            bench.tell([started_world(1), state(1, Activity::Paused, 1240), plane(1, 1240).into()]);
+        } else if !pane.scenarios.contains(&ScenarioKind::Defense) {
             bench.tell([
                 started_tasks(1, MultitaskMethod::SingleTask),
                 tasks(1, 300, 1.0).into(),

@@ -1,4 +1,4 @@
-//! Above, below and over the panes: toolbar, what two runs go on, status bar, the slider through a run, shortcuts.
+//! Above, below and over the panes: toolbar, the guided tour, what two runs go on, status bar, the slider through a run, shortcuts.
 
 pub mod fork;
 pub mod offer;
@@ -7,3 +7,4 @@ pub mod setup;
 pub mod shortcuts;
 pub mod status;
 pub mod toolbar;
+pub mod tour;

@@ -48,15 +48,17 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     });
     response.response.on_hover_text(format!("Data. {}", hint(changed(same))));
 
-    let same = running.as_ref().is_none_or(|running| running.network == setup.network);
-    let text = mark(setup.network.name(), changed(same));
+    let same = running.as_ref().is_none_or(|running| running.network_kind() == setup.network_kind());
+    let text = mark(setup.network_kind().name(), changed(same));
+    let has_choice = setup.world().is_none();
     let combo = ComboBox::from_id_salt("toolbar network").selected_text(text).width(96.0).truncate();
     let response = combo.show_ui(ui, |ui| {
-        for network in NetworkKind::ALL {
+        for network in NetworkKind::ALL.iter().filter(|network| has_choice || **network == NetworkKind::Mlp) {
             ui.selectable_value(&mut setup.network, *network, network.name());
         }
     });
-    response.response.on_hover_text(format!("Network. {}", hint(changed(same))));
+    let only = if has_choice { "" } else { " A world of points is learned by mlp." };
+    response.response.on_hover_text(format!("Network. {}{only}", hint(changed(same))));
 
     let same = running.as_ref().is_none_or(|running| running.method() == setup.method());
     method_ui(ui, setup, changed(same)).on_hover_text(format!("How it is trained. {}", hint(changed(same))));

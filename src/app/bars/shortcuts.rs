@@ -119,8 +119,9 @@ fn consume(input: &mut egui::InputState, key: Key) -> bool {
     pressed
 }
 
-/// The sheet: a window that can stay open while training.
-pub fn sheet_ui(ctx: &Context, scope: &Scope<'_>, open: &mut bool) {
+/// The sheet: a window that can stay open while training; whether the guided tour was asked for.
+pub fn sheet_ui(ctx: &Context, scope: &Scope<'_>, open: &mut bool) -> bool {
+    let mut is_toured = false;
     let window = egui::Window::new("Shortcuts").open(open).collapsible(false).resizable(false);
     let at = egui::Align2::RIGHT_TOP;
     window.anchor(at, egui::vec2(-12.0, 48.0)).show(ctx, |ui| {
@@ -132,7 +133,10 @@ pub fn sheet_ui(ctx: &Context, scope: &Scope<'_>, open: &mut bool) {
                 ui.end_row();
             }
         });
+        ui.separator();
+        is_toured = ui.button("Take the guided tour").clicked();
     });
+    is_toured
 }
 
 #[cfg(test)]

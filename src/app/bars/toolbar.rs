@@ -7,7 +7,7 @@ use crate::app::draw::icons::{self, Icon};
 use crate::app::draw::theme::small;
 use crate::app::layout::Layout as Laid;
 use crate::app::pane::Scope;
-use crate::config::{EXAMPLES, KEPT_TEACHER, Players, ScenarioKind, link};
+use crate::config::{EXAMPLES, GALLERY, KEPT_TEACHER, Players, ScenarioKind, link};
 use crate::platform;
 use crate::protocol::{Activity, Command};
 use crate::runs::bundle::EXTENSION;
@@ -24,6 +24,8 @@ pub struct Wanted {
     pub runs: bool,
     /// Show or hide the sweep.
     pub sweep: bool,
+    /// Take the guided tour.
+    pub tour: bool,
 }
 
 /// Height of the top line: one for a pointer, two or one for a thumb.
@@ -116,7 +118,14 @@ fn items_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         scope.controls.config.setup.scenario = ScenarioKind::Distillation;
         scope.controls.config.setup.teacher = KEPT_TEACHER.into();
     }
+    wanted.tour |= ui.button("Guided tour").on_hover_text("Ten stops, about five minutes").clicked();
     ui.menu_button("Examples", |ui| {
+        for piece in &GALLERY {
+            if ui.button(piece.title).on_hover_text(piece.see).clicked() {
+                scope.controls.begin_piece(piece);
+            }
+        }
+        ui.separator();
         for example in &EXAMPLES {
             if ui.button(example.title).on_hover_text(example.about).clicked() {
                 scope.controls.begin(example);
@@ -124,7 +133,7 @@ fn items_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         }
     })
     .response
-    .on_hover_text("Ready-made runs: the paper's rows and what they are held against, on the data at hand");
+    .on_hover_text("Ready-made runs: some to begin with, each with one thing to see; then the paper's rows and what they are held against, on the data at hand");
     let fork = egui::Button::new("Fork here").shortcut_text("F");
     let hint = fork_hint(scope);
     let fork = ui.add_enabled(scope.can_fork(), fork).on_hover_text(hint).on_disabled_hover_text(hint);

@@ -6,6 +6,7 @@ pub mod beside;
 pub mod chart;
 pub mod fields;
 pub mod icons;
+pub mod planes;
 pub mod reading;
 pub mod textures;
 pub mod theme;

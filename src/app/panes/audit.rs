@@ -4,7 +4,7 @@ use egui::{RichText, Sense, Ui, vec2};
 
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::config::ScenarioKind;
 use crate::protocol::{Audited, Command, Light, Verdict};
 use crate::show::Table;
@@ -19,6 +19,7 @@ static ABOUT: About = About {
     title: "Audit",
     question: "can the figures be trusted?",
     scenarios: &[ScenarioKind::Defense, ScenarioKind::Distillation],
+    data: DataKind::Any,
     column: Column::Right,
     share: 0.22,
 };

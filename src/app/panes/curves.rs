@@ -8,7 +8,7 @@ use egui_plot::{
 use crate::app::draw::reading::{self, Reading};
 use crate::app::draw::theme::{Palette, small};
 use crate::app::draw::{beside, chart};
-use crate::app::pane::{About, Column, Pane, Scope, split_width};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope, split_width};
 use crate::app::run::along::Along;
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
@@ -38,6 +38,7 @@ static ABOUT: About = About {
     title: "Losses and accuracies",
     question: "is it learning?",
     scenarios: ScenarioKind::ALL,
+    data: DataKind::Any,
     column: Column::Middle,
     share: 0.32,
 };

@@ -5,9 +5,10 @@ use egui::{
 };
 
 use crate::app::draw::arrows;
+use crate::app::draw::planes;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, tiny};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::config::{AuxiliaryReads, Hyper, ScenarioKind, Setup};
 use crate::protocol::{Activity, Readings};
 use crate::show::Table;
@@ -143,6 +144,7 @@ static ABOUT: About = About {
     title: "The game",
     question: "who is winning?",
     scenarios: ScenarioKind::ALL,
+    data: DataKind::Any,
     column: Column::Left,
     share: 0.47,
 };
@@ -195,18 +197,28 @@ impl Pane for Game {
 
 impl Game {
     fn refresh_pictures(&mut self, ui: &Ui, scope: &Scope<'_>) {
-        let of = (scope.history.samples_received, scope.palette.ground);
+        let received = scope.history.samples_received + scope.history.planes_received;
+        let of = (received, scope.palette.ground);
         if self.pictures.as_ref().is_some_and(|pictures| pictures.of == of) {
             return;
         }
-        self.pictures = scope.history.samples.as_ref().and_then(|samples| {
+        let (history, palette) = (&*scope.history, &scope.palette);
+        let sample = history.samples.as_ref().and_then(|samples| {
             let sample = samples.samples.first()?;
             let image = textures::image(samples.shape, &sample.image);
             let scale = largest(&sample.gradient);
-            let gradient = textures::signed(samples.shape, &sample.gradient, scale, &scope.palette);
-            let load =
-                |name: &str, picture| ui.ctx().load_texture(name, picture, egui::TextureOptions::NEAREST);
-            Some(Pictures { of, image: load("game x", image), gradient: load("game gradient", gradient) })
+            Some((image, textures::signed(samples.shape, &sample.gradient, scale, palette)))
+        });
+        // Of a world both planes.
+        let planes = history.plane.as_ref().zip(history.info.as_ref()).map(|(plane, info)| {
+            let points = planes::of_points(plane, info.classes.len(), palette);
+            (points, planes::of_gradients(plane, info.origins.len(), palette))
+        });
+        let load = |name: &str, picture| ui.ctx().load_texture(name, picture, egui::TextureOptions::NEAREST);
+        self.pictures = sample.or(planes).map(|(image, gradient)| Pictures {
+            of,
+            image: load("game x", image),
+            gradient: load("game gradient", gradient),
         });
     }
 
@@ -220,7 +232,7 @@ impl Game {
                 .map_or(String::new(), |info| format!("{} weights", magnitude(count(info) as u64)))
         };
         let words = Words::of(setup.scenario);
-        let network = setup.network.name();
+        let network = setup.network_kind().name();
         let narrow = layout.main.width() < 92.0;
         let titles = if narrow { [words.main_short, "Auxiliary"] } else { [words.main, "Auxiliary network"] };
         node(

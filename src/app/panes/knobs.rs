@@ -5,7 +5,7 @@ use egui::{RichText, Ui, vec2};
 use crate::app::bars::setup;
 use crate::app::draw::fields;
 use crate::app::draw::theme::{self, Palette, tiny};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
@@ -28,6 +28,7 @@ static ABOUT: About = About {
     title: "Knobs",
     question: "live: from the next step on",
     scenarios: ScenarioKind::ALL,
+    data: DataKind::Any,
     column: Column::Left,
     share: 0.53,
 };

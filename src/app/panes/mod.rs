@@ -9,6 +9,7 @@ mod fork;
 mod game;
 mod gradients;
 mod knobs;
+mod plane;
 mod robustness;
 mod runs;
 mod samples;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Box<dyn Pane>> {
         Box::<fork::ForkPane>::default(),
         Box::<audit::AuditPane>::default(),
         Box::<samples::SamplesPane>::default(),
+        Box::<plane::PlanePane>::default(),
         Box::<tasks::TasksPane>::default(),
         Box::<runs::RunsPane>::default(),
         Box::<sweep::SweepPane>::default(),

@@ -5,7 +5,7 @@ use egui_plot::{HLine, Line, LineStyle, PlotUi, Points, VLine};
 
 use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::draw::{beside, chart};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::panes::fooled;
 use crate::config::threat::headline_radius;
 use crate::config::{AttackKind, Norm, ScenarioKind, TargetKind};
@@ -44,6 +44,7 @@ static ABOUT: About = About {
     title: "Robustness",
     question: "how much attack does it withstand?",
     scenarios: &[ScenarioKind::Defense, ScenarioKind::Distillation],
+    data: DataKind::Any,
     column: Column::Right,
     share: 0.42,
 };

@@ -6,7 +6,7 @@ use egui_plot::{Bar, BarChart, HLine, Line, PlotPoint, Text, VLine};
 use crate::app::draw::chart;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, small, tiny};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::run::along::Along;
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
@@ -50,6 +50,7 @@ static ABOUT: About = About {
     title: "Saturation",
     question: "is its gradient still there?",
     scenarios: ScenarioKind::ALL,
+    data: DataKind::Any,
     column: Column::Middle,
     share: 0.26,
 };

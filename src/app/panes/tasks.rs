@@ -6,7 +6,7 @@ use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, 
 use crate::app::draw::chart;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, small, tiny};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::panes::compass;
 use crate::app::run::history::History;
 use crate::config::MultitaskMethod;
@@ -37,6 +37,7 @@ static ABOUT: About = About {
     title: "Tasks",
     question: "do they help each other?",
     scenarios: &[ScenarioKind::Multitask],
+    data: DataKind::Any,
     column: Column::Right,
     share: 1.0,
 };

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use web_time::{Duration, Instant};
 
 use crate::app::run::history::History;
-use crate::config::{Config, Example, Hyper, Occasion, Players, ScenarioKind, Setup};
+use crate::config::{Config, Example, Hyper, Occasion, Piece, Players, ScenarioKind, Setup};
 use crate::protocol::{Activity, Command, Delivery, RunId, connect};
 
 /// How long after a command the window looks out for its answer as often as while training.
@@ -164,8 +164,11 @@ impl Controls {
     /// Asks for an evaluation now.
     pub fn evaluate(&mut self, history: &History) {
         let Config { setup, hyper } = &self.config;
-        let deviation = history.info.as_ref().and_then(|info| info.input_deviation);
-        let threats = Occasion::Window.threats(setup.scenario, &hyper.in_pixels(deviation));
+        let info = history.info.as_ref();
+        // What is chosen for the next run may be another scenario, or other data.
+        let setup = info.map_or(setup, |info| &info.config.setup);
+        let deviation = info.and_then(|info| info.input_deviation);
+        let threats = Occasion::Window.threats(setup, &hyper.in_pixels(deviation));
         self.send(Command::Evaluate { threats, samples: hyper.evaluate_samples });
     }
 
@@ -274,6 +277,13 @@ impl Controls {
         config.setup = Setup { data, network, width, activation, batch_size, seed, ..config.setup };
         self.take(config);
         self.reset();
+    }
+
+    /// Starts a run of the gallery, data and networks and all.
+    pub fn begin_piece(&mut self, piece: &Piece) {
+        self.take(piece.linked().config);
+        self.reset();
+        self.send(Command::Run);
     }
 
     /// Reads data from this folder (or built-in set) from now on, which takes a new run.

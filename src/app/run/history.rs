@@ -11,8 +11,8 @@ use crate::app::run::series::{Row, Series};
 use crate::config::{AuxiliaryReads, Config, Hyper, MultitaskMethod, ScenarioKind};
 use crate::platform;
 use crate::protocol::{
-    Activity, Audited, Failure, Histograms, Pictures, Preparing, Readings, Report, Robustness, RunId,
-    RunInfo, RunState, Samples, Saturation, Tasks,
+    Activity, Audited, Failure, Histograms, Pictures, Plane, Preparing, Readings, Report, Robustness, RunId,
+    RunInfo, RunState, Samples, Saturation, Tasks, Traced,
 };
 use crate::runs::recording::Replay;
 use crate::show::columns::Metric;
@@ -78,6 +78,12 @@ pub struct History {
     pub samples: Option<Samples>,
     /// Counts the samples that came, so that textures follow them.
     pub samples_received: u64,
+    /// A world as it was seen last, and how many times it was, so that textures follow it.
+    pub plane: Option<Plane>,
+    /// See [`Self::plane`].
+    pub planes_received: u64,
+    /// The ways of attacks that were asked for last.
+    pub traced: Option<Traced>,
     /// The newest figures of the run's tasks.
     pub tasks: Option<Tasks>,
     /// Counts those that came, so that textures follow them.
@@ -128,6 +134,7 @@ impl History {
     pub fn of_run(info: RunInfo, pictures: u64) -> Self {
         let mut history = Self {
             samples_received: pictures,
+            planes_received: pictures,
             tasks_received: pictures,
             pictures_received: pictures,
             ..Self::default()
@@ -185,6 +192,7 @@ impl History {
             state: self.state.map(|state| RunState { run: info.run, ..state }),
             info: Some(info),
             samples_received: pictures,
+            planes_received: pictures,
             tasks_received: pictures,
             pictures_received: pictures,
             failures: VecDeque::new(),
@@ -266,6 +274,11 @@ impl History {
                 platform::FONT_ADVICE
             ));
         }
+    }
+
+    /// Whether the run is on a world of points, which is seen whole.
+    pub fn is_on_world(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| info.config.setup.world().is_some())
     }
 
     /// Whether the run computes on a real GPU.

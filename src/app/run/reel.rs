@@ -32,14 +32,22 @@ enum Detail {
     Confusion,
     Histograms,
     Samples,
+    Plane,
     Saturation,
     Tasks,
     Evaluation,
 }
 
 impl Detail {
-    const ALL: [Self; 6] =
-        [Self::Confusion, Self::Histograms, Self::Samples, Self::Saturation, Self::Tasks, Self::Evaluation];
+    const ALL: [Self; 7] = [
+        Self::Confusion,
+        Self::Histograms,
+        Self::Samples,
+        Self::Plane,
+        Self::Saturation,
+        Self::Tasks,
+        Self::Evaluation,
+    ];
 
     /// That of an event, and its step.
     fn of(event: &Event) -> Option<(Self, u64)> {
@@ -47,6 +55,7 @@ impl Detail {
             Event::Report(found) => Some((Self::Confusion, found.step)),
             Event::Histograms(found) => Some((Self::Histograms, found.step)),
             Event::Samples(found) => Some((Self::Samples, found.step)),
+            Event::Plane(found) => Some((Self::Plane, found.step)),
             Event::Saturation(found) => Some((Self::Saturation, found.step)),
             Event::Tasks(found) => Some((Self::Tasks, found.step)),
             Event::Robustness(found) => Some((Self::Evaluation, found.step)),
@@ -59,6 +68,7 @@ impl Detail {
             Self::Confusion => "confusion",
             Self::Histograms => "histograms",
             Self::Samples => "samples",
+            Self::Plane => "the plane",
             Self::Saturation => "saturation",
             Self::Tasks => "pictures of the tasks",
             Self::Evaluation => "attacked images",

@@ -124,6 +124,16 @@ impl Walk<'_> {
         self.images
     }
 
+    /// The images after each step, those that it begins with first.
+    fn places(mut self, victim: &Victim<'_>) -> Vec<Tensor<4>> {
+        let mut places = vec![self.images.clone()];
+        for _ in 0..self.recipe.steps {
+            self = self.step(victim);
+            places.push(self.images.clone());
+        }
+        places
+    }
+
     /// All steps, with pauses.
     pub async fn finish_at(mut self, victim: &Victim<'_>, pace: &Pace) -> Tensor<4> {
         for _ in 0..self.recipe.steps {
@@ -167,6 +177,18 @@ impl Victim<'_> {
     pub fn perturb(&self, clean: &Tensor<4>, goal: &Goal, recipe: &Recipe, random: &mut StdRng) -> Tensor<4> {
         let mut dice = Dice::of_batch(random, clean.dims()[0]);
         recipe.begin(clean, goal, &mut dice).finish(self)
+    }
+
+    /// The way to the images of [`Self::perturb`]: where it begins, and the images after each step.
+    pub fn path(
+        &self,
+        clean: &Tensor<4>,
+        goal: &Goal,
+        recipe: &Recipe,
+        random: &mut StdRng,
+    ) -> Vec<Tensor<4>> {
+        let mut dice = Dice::of_batch(random, clean.dims()[0]);
+        recipe.begin(clean, goal, &mut dice).places(self)
     }
 
     /// Of each two images the one that comes nearer to the goal; `kept` where they come as near.

@@ -6,4 +6,5 @@ pub(super) mod boundary;
 pub(super) mod carlini_wagner;
 pub(super) mod deep_fool;
 pub(super) mod descent;
+pub(super) mod grid;
 pub(super) mod square;

@@ -34,7 +34,7 @@ pub fn sheet(plan: &Plan, folders: &[&Path]) -> Result<Option<Sheet>, HeadlessEr
     let Some(first) = plan.cells.first().filter(|_| !networks.is_empty()) else { return Ok(None) };
     let mut setup = first.config.setup.clone();
     places::find_data(&mut setup, &plan.places, folders.first().copied())?;
-    let dataset = data::load(&setup.data)?;
+    let dataset = data::load(&setup)?;
     let (sender, receiver) = sync_channel(1);
     let thread = platform::spawn("pictures", move || async move {
         // Whoever waits for it is there until it comes.

@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn another_evaluation_has_another_key() {
-        let mut data = crate::data::load("solids").unwrap();
+        let mut data = crate::data::load_from("solids").unwrap();
         let threat = |attack| Threat {
             attack,
             target: TargetKind::Untargeted,

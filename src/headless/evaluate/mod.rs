@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
 use crate::config::{
-    ATTACKS, AttackKind, Config, EpsilonScale, InputTransform, Stream, TargetKind, Threat, VERDICT_DRAWS,
+    ATTACKS, AttackKind, Config, EpsilonScale, InputTransform, Setup, Stream, TargetKind, Threat,
+    VERDICT_DRAWS,
 };
 use crate::data::{self, Dataset, proportional_subset};
 use crate::headless::error::HeadlessError;
@@ -112,7 +113,8 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<Completed, HeadlessError> {
     let (checkpoint, bytes) = open_checkpoint(&options.checkpoint)?;
     let Config { setup, hyper } = checkpoint.header.config.clone();
     let hyper = hyper.in_pixels(checkpoint.header.main_network().input_deviation());
-    let request = Request { deviation: options.deviation(&checkpoint)?, ..options.request() };
+    let (deviation, is_world) = (options.deviation(&checkpoint)?, setup.world().is_some());
+    let request = Request { deviation, is_world, ..options.request() };
     let threats = request.threats(&hyper)?;
     // First of all, and before hours are spent: a decimal comma makes two radii of one.
     if let Some(line) = request.several_radii()? {
@@ -209,6 +211,7 @@ impl EvaluateOptions {
             deviation: None,
             steps: self.steps.map(|steps| steps as usize),
             restarts: self.restarts as usize,
+            is_world: false,
         }
     }
 
@@ -269,7 +272,7 @@ fn load_fitting(options: &EvaluateOptions, checkpoint: &Checkpoint) -> Result<Da
         Some(asked) => asked.clone(),
         None => checkpoint.header.data(run)?,
     };
-    let data = data::load(&source)?;
+    let data = data::load(&Setup { data: source, ..checkpoint.header.config.setup.clone() })?;
     checkpoint.fits(&data).map_err(|unfit| HeadlessError::Flag {
         flag: "--data",
         problem: format!("the network {unfit}; give data like what it was trained on"),
@@ -292,7 +295,7 @@ fn describe(checkpoint: &Checkpoint, data: &Dataset) -> Description {
     let header = &checkpoint.header;
     let setup = &header.config.setup;
     Description {
-        title: format!("{} trained by {} on {}", setup.network, setup.method().name(), setup.data),
+        title: format!("{} trained by {} on {}", setup.network_kind(), setup.method().name(), setup.data),
         lines: vec![
             format!("width × {}", setup.width),
             format!("{} steps of {} images", header.step, setup.batch_size),

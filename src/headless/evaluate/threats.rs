@@ -24,6 +24,8 @@ pub struct Request {
     pub steps: Option<usize>,
     /// Random restarts.
     pub restarts: usize,
+    /// Whether the data are a world of points.
+    pub is_world: bool,
 }
 
 impl Request {
@@ -32,7 +34,14 @@ impl Request {
     /// # Errors
     /// A radius that is no number or out of range; a target for attacks of which none can aim.
     pub fn threats(&self, hyper: &Hyper) -> Result<Vec<Threat>, HeadlessError> {
-        let unasked = ATTACKS.iter().filter(|row| row.offered.by_default).map(|row| row.kind);
+        let unasked = ATTACKS.iter().filter(|row| row.offered.by_default && row.suits(self.is_world));
+        let unasked = unasked.map(|row| row.kind);
+        if let Some(attack) = self.attacks.iter().find(|attack| !attack.row().suits(self.is_world)) {
+            let problem = format!(
+                "{attack} looks at every place of a world of points, and these are pictures; give another attack, such as square"
+            );
+            return Err(HeadlessError::Flag { flag: "--attack", problem });
+        }
         let attacks = if self.attacks.is_empty() { unasked.collect() } else { self.attacks.clone() };
         let targets =
             if self.targets.is_empty() { vec![TargetKind::Untargeted] } else { self.targets.clone() };
@@ -136,6 +145,7 @@ mod tests {
             deviation: None,
             steps: Some(7),
             restarts: 2,
+            is_world: false,
         }
     }
 

@@ -128,7 +128,7 @@ fn announce(progress: &Progress, info: &RunInfo, (folder, begins): (&RunFolder, 
         setup.method().name(),
         info.data,
         info.train_images,
-        setup.network,
+        setup.network_kind(),
         info.main_weights,
         setup.steps,
         info.device.name,
@@ -306,7 +306,7 @@ impl Run<'_> {
             };
             self.progress.say(&format!("{safe}; one last evaluation, Ctrl-C skips it"));
         }
-        let threats = Occasion::AtEnd.threats(self.writer.scenario(), &self.writer.in_pixels(hyper));
+        let threats = Occasion::AtEnd.threats(self.writer.setup(), &self.writer.in_pixels(hyper));
         let asked: Vec<_> = threats.iter().map(|threat| (threat.attack, threat.target)).collect();
         let images = hyper.evaluate_samples.min(self.writer.held_out());
         self.drive.send(Command::Evaluate { threats, samples: hyper.evaluate_samples })?;

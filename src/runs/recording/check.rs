@@ -4,7 +4,8 @@ use web_time::Duration;
 
 use crate::config::knobs::validate;
 use crate::protocol::{
-    Event, Histograms, Report, Robustness, RunInfo, Sample, Samples, Saturation, TaskFigures, TaskSample,
+    Event, FIELD_SIDE, Histograms, PLANE_SIDE, Plane, READ_SIDE, Report, Robustness, RunInfo, Sample,
+    Samples, Saturation, TaskFigures, TaskSample,
 };
 
 /// Classes or origins at most.
@@ -16,6 +17,10 @@ const MOST_PIXELS: usize = 128;
 const MOST_SHOWN: usize = 64;
 /// See [`MOST_PIXELS`].
 const MOST_TASKS: usize = 24;
+/// Points that are drawn of a plane at most.
+const MOST_POINTS: usize = 4096;
+/// `[C, H, W]` of a point of a world.
+const POINT: [usize; 3] = [2, 1, 1];
 /// The task whose numbers are no picture.
 const CLASS: &str = "class";
 /// A run takes no longer: thirty years.
@@ -44,6 +49,7 @@ pub(super) fn event(event: &Event, info: &RunInfo) -> Checked {
         Event::Report(found) => of_run(found.run).and(report(found, info)),
         Event::Histograms(found) => of_run(found.run).and(histograms(found, info)),
         Event::Samples(found) => of_run(found.run).and(samples(found, info)),
+        Event::Plane(found) => of_run(found.run).and(plane(found, info)),
         Event::Saturation(found) => of_run(found.run).and(saturation(found, info)),
         Event::Tasks(found) => of_run(found.run).and(tasks(&found.found)),
         Event::Robustness(found) => of_run(found.run).and(robustness(found, info)),
@@ -52,6 +58,7 @@ pub(super) fn event(event: &Event, info: &RunInfo) -> Checked {
         Event::Started(_)
         | Event::Preparing(_)
         | Event::Pictures(_)
+        | Event::Traced(_)
         | Event::Saved(_)
         | Event::Checkpoint(_)
         | Event::Stopped(..)
@@ -64,7 +71,8 @@ pub(super) fn event(event: &Event, info: &RunInfo) -> Checked {
 /// How many numbers a picture of `[C, H, W]` has.
 fn shape(shape: &[usize; 3]) -> Result<usize, String> {
     let [channels, sides @ ..] = shape;
-    let is_shape = matches!(channels, 1 | 3) && sides.iter().all(|side| (1..=MOST_PIXELS).contains(side));
+    let is_picture = matches!(channels, 1 | 3) && sides.iter().all(|side| (1..=MOST_PIXELS).contains(side));
+    let is_shape = is_picture || *shape == POINT;
     must(is_shape, "the shape of an image")?;
     Ok(shape.iter().product())
 }
@@ -105,6 +113,29 @@ fn samples(samples: &Samples, info: &RunInfo) -> Checked {
             && sample.auxiliary_probabilities.len() == origins
     };
     must(samples.samples.iter().all(is_sound), "a sample")
+}
+
+fn plane(found: &Plane, info: &RunInfo) -> Checked {
+    let (classes, origins) = (info.classes.len(), info.origins.len());
+    let all_below = |bytes: &[u8], end: usize| bytes.iter().all(|byte| usize::from(*byte) < end);
+    let is_square = |count: usize, side: usize| count == 0 || count == side * side;
+    let places = found.said.len();
+    must(is_square(places, PLANE_SIDE), "the places of a plane")?;
+    must([found.sure.len(), found.flat.len()] == [places; 2], "the places of a plane")?;
+    must(all_below(&found.said, classes), "the class of a place")?;
+    must(is_square(found.field.len(), FIELD_SIDE), "the arrows of a plane")?;
+    must(is_square(found.read.len(), READ_SIDE), "the places of a plane of gradients")?;
+    must(found.read_sure.len() == found.read.len(), "the places of a plane of gradients")?;
+    must(all_below(&found.read, origins), "the origin of a place")?;
+    must(found.points.len() <= MOST_POINTS && found.trained.len() <= MOST_POINTS, "the number of points")?;
+    let are_classes = found.points.iter().all(|point| all_below(&[point.label, point.said], classes))
+        && found.trained.iter().all(|(_, label)| all_below(&[*label], classes));
+    must(are_classes, "the class of a point")?;
+    must(found.gradients.len() <= 2 * MOST_POINTS, "the number of gradients")?;
+    must(
+        found.gradients.iter().all(|gradient| all_below(&[gradient.origin, gradient.read], origins)),
+        "the origin of a gradient",
+    )
 }
 
 fn saturation(found: &Saturation, info: &RunInfo) -> Checked {

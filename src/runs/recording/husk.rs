@@ -3,7 +3,7 @@
 use std::mem::size_of;
 
 use crate::protocol::{
-    ClassHistogram, Event, Histograms, ImageMargin, Light, Mass, Point, Report, Robustness, Samples,
+    ClassHistogram, Event, Histograms, ImageMargin, Light, Mass, Plane, Point, Report, Robustness, Samples,
     Saturation, TaskFigures, Tasks, Verdicts,
 };
 
@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Histograms,
     /// Pictures are all that they have.
     Samples,
+    /// All that they have is the picture of a plane.
+    Planes,
     /// They lose their images.
     Saturations,
     /// They lose their pictures.
@@ -33,10 +35,11 @@ pub(super) enum Kind {
 
 impl Kind {
     /// All of them.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Reports,
         Self::Histograms,
         Self::Samples,
+        Self::Planes,
         Self::Saturations,
         Self::Tasks,
         Self::Evaluations,
@@ -48,7 +51,7 @@ impl Kind {
     pub(super) const fn room(self) -> usize {
         match self {
             Self::Reports => 16 * MIB,
-            Self::Histograms | Self::Samples | Self::Saturations => 4 * MIB,
+            Self::Histograms | Self::Samples | Self::Planes | Self::Saturations => 4 * MIB,
             Self::Tasks | Self::Evaluations => 2 * MIB,
             Self::Audits | Self::Probes => MIB,
         }
@@ -60,6 +63,7 @@ impl Kind {
             Event::Report(report) => Some((Self::Reports, report.step)),
             Event::Histograms(found) => Some((Self::Histograms, found.step)),
             Event::Samples(samples) => Some((Self::Samples, samples.step)),
+            Event::Plane(found) => Some((Self::Planes, found.step)),
             Event::Saturation(found) => Some((Self::Saturations, found.step)),
             Event::Tasks(tasks) => Some((Self::Tasks, tasks.step)),
             Event::Robustness(found) => found.complete.then_some((Self::Evaluations, found.step)),
@@ -69,6 +73,7 @@ impl Kind {
             | Event::Started(_)
             | Event::Preparing(_)
             | Event::Pictures(_)
+            | Event::Traced(_)
             | Event::Saved(_)
             | Event::Checkpoint(_)
             | Event::Stopped(..)
@@ -88,6 +93,7 @@ pub(super) fn husk(event: &Event) -> Option<Event> {
             let Samples { run, step, shape, epsilon, .. } = **samples;
             Some(Samples { run, step, shape, epsilon, samples: Vec::new() }.into())
         }
+        Event::Plane(found) => Some(without_places(found).into()),
         Event::Saturation(found) => {
             let Saturation { run, step, mean_logit, .. } = **found;
             Some(Saturation { run, step, images: vec![], mean_logit, masses: vec![], noise: None }.into())
@@ -104,6 +110,7 @@ pub fn is_whole(event: &Event) -> bool {
         Event::Report(report) => !report.confusion.is_empty(),
         Event::Histograms(found) => !found.classes.is_empty(),
         Event::Samples(samples) => !samples.samples.is_empty(),
+        Event::Plane(found) => found.is_whole(),
         Event::Saturation(found) => !found.images.is_empty(),
         Event::Tasks(tasks) => !(tasks.found.shown.is_empty() && tasks.found.alignment.is_empty()),
         Event::Robustness(found) => {
@@ -127,6 +134,13 @@ pub(super) fn memory(event: &Event) -> usize {
                     + floats(
                         samples.samples.len() * (pictures * samples.shape.iter().product::<usize>() + 64),
                     )
+            }
+            Event::Plane(found) => {
+                // A byte is up to four characters of a line.
+                let bytes = [&found.said, &found.sure, &found.flat, &found.read, &found.read_sure];
+                let places: usize = bytes.iter().map(|bytes| 3 * bytes.len()).sum();
+                let points = found.points.len() + found.trained.len() + 2 * found.gradients.len();
+                size_of::<Plane>() + places + 8 * floats(found.field.len() + points)
             }
             Event::Saturation(found) => {
                 size_of::<Saturation>()
@@ -173,6 +187,11 @@ fn without_pictures(tasks: &Tasks) -> Tasks {
     Tasks { found, ..*tasks }
 }
 
+fn without_places(found: &Plane) -> Plane {
+    let Plane { run, step, epsilon, reach, knee, noise, .. } = *found;
+    Plane { run, step, epsilon, reach, knee, noise, ..Plane::default() }
+}
+
 fn without_images(found: &Robustness) -> Robustness {
     let mut husk = Robustness { mistakes: Vec::new(), verdicts: Verdicts::default(), ..found.clone() };
     husk.worst.iter_mut().for_each(|case| case.smallest.clear());
@@ -191,6 +210,7 @@ mod tests {
             Event::from(made_up::report(1, 10, Hyper::default())),
             made_up::histograms(1, 10).into(),
             made_up::samples(1, 10).into(),
+            made_up::plane(1, 10).into(),
             made_up::saturation(1, 10).into(),
             made_up::tasks(1, 10, 1.0).into(),
             made_up::robustness(1, 10, true).into(),

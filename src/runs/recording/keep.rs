@@ -221,14 +221,16 @@ mod tests {
     fn a_run_of_any_length_fits_and_keeps_its_ends() {
         let mut recording = recorded(&[made_up::started(1)]);
         let report = made_up::report(1, 1, Hyper::default());
-        let [mut histograms, mut samples] = [made_up::histograms(1, 1).into(), made_up::samples(1, 1).into()];
+        let [mut histograms, mut samples, mut plane] =
+            [made_up::histograms(1, 1).into(), made_up::samples(1, 1).into(), made_up::plane(1, 1).into()];
         for step in 1..40_000 {
             recording.take(&Report { step, ..report.clone() }.into());
             if step % 100 == 0 {
-                for event in [&mut histograms, &mut samples] {
+                for event in [&mut histograms, &mut samples, &mut plane] {
                     match event {
                         Event::Histograms(found) => found.step = step,
                         Event::Samples(found) => found.step = step,
+                        Event::Plane(found) => found.step = step,
                         _ => {}
                     }
                     recording.take(event);

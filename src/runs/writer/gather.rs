@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use web_time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::earlier::{Earlier, EarlierError};
-use crate::config::{Hyper, ScenarioKind};
+use crate::config::{Hyper, ScenarioKind, Setup};
 use crate::protocol::{
     Comparison, Event, Histograms, Readings, Report, Robustness, RunInfo, Saturation, Stopped, Tasks,
 };
@@ -169,6 +169,11 @@ impl RunWriter {
     /// What is trained.
     pub fn scenario(&self) -> ScenarioKind {
         self.info.config.setup.scenario
+    }
+
+    /// What is fixed of it.
+    pub fn setup(&self) -> &Setup {
+        &self.info.config.setup
     }
 
     /// The knobs with ε in pixels.

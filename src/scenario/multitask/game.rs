@@ -10,7 +10,7 @@ use super::{
     task::{Source, Target, Task, tasks},
 };
 use crate::{
-    config::{Augmentation, Hyper, Players, Setup, Stream},
+    config::{Augmentation, Hyper, NetworkKind, Players, Setup, Stream},
     data::{BatchOrder, Dataset, scenes::Scenes},
     gpu::{
         hits,
@@ -42,6 +42,16 @@ pub enum TaskError {
         "augmentation {0} moves images, but not the depths of scenes: set augmentation=none or tasks=pictures"
     )]
     Augmented(Augmentation),
+    /// There are no maps of which decoders could make others.
+    #[error(
+        "the network mlp makes no maps, which tasks other than the class are decoded from: set network=cnn-small"
+    )]
+    NoMaps,
+    /// Points have a class and nothing else.
+    #[error(
+        "the points of the world {0} have a class and no other task: choose pictures, such as fashion-mnist or solids, or another scenario"
+    )]
+    NoTasks(String),
 }
 
 /// The scenario. The main network is the encoder and the decoder of the first task, which says the class.
@@ -95,6 +105,12 @@ impl Multitask {
         statistics: &Statistics,
         device: &Device,
     ) -> Result<Self, TaskError> {
+        if setup.world().is_some() {
+            return Err(TaskError::NoTasks(setup.data.clone()));
+        }
+        if setup.network == NetworkKind::Mlp {
+            return Err(TaskError::NoMaps);
+        }
         if scenes.is_some() && setup.augmentation != Augmentation::None {
             return Err(TaskError::Augmented(setup.augmentation));
         }

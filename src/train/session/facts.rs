@@ -42,7 +42,7 @@ pub fn load(setup: &Setup) -> Result<(Dataset, Option<[Scenes; 2]>), DataError> 
     if setup.scenario == ScenarioKind::Multitask && setup.tasks == TaskSet::Scenes {
         data::load_with_scenes(&setup.data).map(|(data, scenes)| (data, Some(scenes)))
     } else {
-        data::load(&setup.data).map(|data| (data, None))
+        data::load(setup).map(|data| (data, None))
     }
 }
 

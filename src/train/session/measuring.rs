@@ -2,7 +2,10 @@
 
 use web_time::Instant;
 
-use super::Session;
+use super::{
+    Session,
+    plane::{plane, traced},
+};
 use crate::{
     config::{Hyper, Occasion, Setup, Threat},
     nn::channel::Channel,
@@ -61,13 +64,19 @@ impl Session {
         let looked_at = (&*self.histogram_images, self.scenario.held_out().labels());
         let channel = Channel::of(hyper, batch_size);
         self.readings.push(saturation((run, step), &tensors, looked_at, &channel));
+        if let Some(lattice) = &self.lattice {
+            let (points, networks) = ((&tensors, looked_at.0, looked_at.1), (&*self.scenario, &channel));
+            self.readings.push(plane((run, step), lattice, networks, points, hyper));
+        }
         let seed = seed ^ step;
         self.readings.push(measure::histograms(run, step, tensors, self.info.origins.len(), seed));
         if let Some(figures) = self.scenario.task_figures(hyper) {
             self.readings.push(measure::tasks(run, step, figures));
         }
-        let tensors = self.scenario.sample_tensors(&self.sample_images, hyper);
-        self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
+        if self.lattice.is_none() {
+            let tensors = self.scenario.sample_tensors(&self.sample_images, hyper);
+            self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
+        }
     }
 
     /// Begins to train a fresh auxiliary network, unless one is in training.
@@ -93,6 +102,16 @@ impl Session {
         self.readings.push(measure::pictures(self.info.run, self.scenario.held_out(), indices));
     }
 
+    /// Asks for the ways of attacks from a held-out point of a world.
+    pub fn trace(&mut self, hyper: &Hyper, index: u32) {
+        let images = self.scenario.held_out();
+        if self.lattice.is_some() && (index as usize) < images.len() {
+            let (point, hyper) = (images.gather(&[index]), self.in_pixels(hyper));
+            let main = self.scenario.main();
+            self.readings.push(traced((self.info.run, self.step), (index, &point), main, &hyper));
+        }
+    }
+
     /// Begins to attack held-out images; attacks under way are dropped.
     pub fn evaluate(&mut self, threats: Vec<Threat>, samples: usize) {
         self.stopping.displace();
@@ -102,7 +121,7 @@ impl Session {
 
     /// Begins the attacks of a run under way.
     pub(super) fn attack(&mut self, hyper: &Hyper) {
-        let threats = Occasion::Running.threats(self.info.config.setup.scenario, &self.in_pixels(hyper));
+        let threats = Occasion::Running.threats(&self.info.config.setup, &self.in_pixels(hyper));
         self.evaluate(threats, hyper.evaluate_samples);
         self.under_way.attacks = Some(self.begun(hyper));
     }

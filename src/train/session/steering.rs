@@ -19,7 +19,7 @@ impl Session {
         }
         let is_free = !self.assessments.has_attacks() && self.readings.is_empty();
         if is_free && self.stopping.ask(hyper) {
-            let threats = Occasion::Running.threats(self.info.config.setup.scenario, &self.in_pixels(hyper));
+            let threats = Occasion::Running.threats(&self.info.config.setup, &self.in_pixels(hyper));
             self.assessments.attack(standing!(self), threats, hyper.evaluate_samples);
         }
         self.stopping.is_awaiting()

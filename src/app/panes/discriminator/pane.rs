@@ -8,7 +8,7 @@ use crate::app::draw::against::Against;
 use crate::app::draw::reading::{self, Reading};
 use crate::app::draw::theme::{Palette, tiny};
 use crate::app::draw::{beside, chart};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::run::along::Along;
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
@@ -35,6 +35,7 @@ static ABOUT: About = About {
     title: "Discriminator",
     question: "can it be read off a gradient where it comes from?",
     scenarios: ScenarioKind::ALL,
+    data: DataKind::Any,
     column: Column::Middle,
     share: 0.32,
 };

@@ -6,7 +6,7 @@ use super::band::band_ui;
 use super::rows::{Key, Row, rows, rows_ui};
 use crate::app::draw::chart;
 use crate::app::draw::theme::tiny;
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::run::compared::Comparison;
 use crate::config::ScenarioKind;
 use crate::protocol::Met;
@@ -28,6 +28,7 @@ static ABOUT: About = About {
     title: "Fork and parent",
     question: "what does the change do, on the same images?",
     scenarios: ScenarioKind::ALL,
+    data: DataKind::Any,
     column: Column::Right,
     share: 0.3,
 };

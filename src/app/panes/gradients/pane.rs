@@ -7,7 +7,7 @@ use super::histogram::{Picture, axis, binned_plot, class_label, noise, tensor};
 use crate::app::draw::against::Against;
 use crate::app::draw::chart;
 use crate::app::draw::theme::{self, Palette, small, tiny};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::run::along::Along;
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
@@ -61,6 +61,7 @@ static ABOUT: About = About {
     title: "Gradient tensors",
     question: "do they differ?",
     scenarios: ScenarioKind::ALL,
+    data: DataKind::Any,
     column: Column::Middle,
     share: 0.36,
 };

@@ -7,7 +7,7 @@ use super::list::{Did, Writing, lines_ui, titles_ui};
 use super::versus;
 use crate::app::draw::chart;
 use crate::app::draw::theme::{small, tiny};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::run::shelf::{MOST_TICKED, Row, Shelf};
 use crate::config::ScenarioKind;
 use crate::platform;
@@ -24,6 +24,7 @@ static ABOUT: About = About {
     title: "Runs",
     question: "what was tried before, and how did it go?",
     scenarios: ScenarioKind::ALL,
+    data: DataKind::Any,
     column: Column::Middle,
     // A line says too much for a column.
     share: 0.0,

@@ -6,7 +6,7 @@ use super::maps::Maps;
 use crate::app::draw::chart;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, small, tiny};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
 use crate::protocol::{Sample, Samples};
@@ -53,6 +53,7 @@ static ABOUT: About = About {
     title: "Samples",
     question: "what does an attack change?",
     scenarios: &[ScenarioKind::Defense, ScenarioKind::Distillation],
+    data: DataKind::Pictures,
     column: Column::Right,
     share: 0.36,
 };

@@ -8,7 +8,7 @@ use egui::{
 use super::{form, grid};
 use crate::app::draw::chart;
 use crate::app::draw::theme::{Palette, small, tiny};
-use crate::app::pane::{About, Column, Pane, Scope};
+use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::config::ScenarioKind;
 use crate::platform;
 use crate::runs::comparison::charts::{parallel, pareto};
@@ -34,6 +34,7 @@ static ABOUT: About = About {
     title: "Sweep",
     question: "what would other values have led to?",
     scenarios: ScenarioKind::ALL,
+    data: DataKind::Any,
     column: Column::Middle,
     // It fills the window.
     share: 0.0,

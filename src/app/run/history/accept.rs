@@ -56,6 +56,11 @@ impl History {
                 self.samples = Some(*samples);
                 self.samples_received += 1;
             }
+            Event::Plane(plane) if plane.run == run && is_whole => {
+                self.plane = Some(*plane);
+                self.planes_received += 1;
+            }
+            Event::Traced(traced) if traced.run == run => self.traced = Some(*traced),
             Event::Tasks(tasks) if tasks.run == run => self.learned(*tasks),
             Event::Robustness(robustness) if robustness.run == run => self.evaluated(*robustness),
             Event::Audited(audited) if audited.run == run => self.audited = Some(*audited),
@@ -97,6 +102,7 @@ impl History {
             failures: std::mem::take(&mut self.failures),
             notice: self.notice.take(),
             samples_received: self.samples_received + 1,
+            planes_received: self.planes_received + 1,
             tasks_received: self.tasks_received + 1,
             pictures_received: self.pictures_received + 1,
             single_tasks: self.single_tasks.take(),

@@ -1,0 +1,6 @@
+//! A world seen whole: what the main network says everywhere, and what the auxiliary one reads off every gradient.
+
+mod pane;
+mod sheet;
+
+pub use pane::PlanePane;

@@ -1,0 +1,212 @@
+//! A run on a world of points, seen whole: what both networks say everywhere, and what that makes of the points.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::AttackKind;
+use crate::protocol::exact;
+use crate::protocol::run::RunId;
+
+/// Places along a side of the plane of points.
+pub const PLANE_SIDE: usize = 128;
+/// Arrows along a side of it: each stands for eight by eight places.
+pub const FIELD_SIDE: usize = 16;
+/// Places along a side of the plane of gradients.
+pub const READ_SIDE: usize = 64;
+
+/// What a run on a world looks like after so many steps.
+///
+/// Both planes are told row by row, the lowest row first and each from left to right; a place stands for the square about its
+/// middle. The plane of points is [0, 1] × [0, 1]; that of gradients has 0 in its middle and ends at `reach`, in the units in
+/// which the auxiliary network reads. Since some gradients are a thousand times larger than others, it is linear about its
+/// middle and logarithmic towards its ends: see [`Plane::drawn`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plane {
+    /// Which run.
+    pub run: RunId,
+    /// Steps done.
+    pub step: u64,
+    /// ε of the run, as a share of the plane's side.
+    #[serde(with = "exact")]
+    pub epsilon: f64,
+    /// The class that the main network says at each of [`PLANE_SIDE`]² places.
+    #[serde(with = "serde_bytes")]
+    pub said: Vec<u8>,
+    /// The probability that it gives to that, in parts of 255.
+    #[serde(with = "serde_bytes")]
+    pub sure: Vec<u8>,
+    /// 1 where `∇x J` is exactly 0 in `f32`, else 0. `J` is that of the class of the nearest point that is trained on.
+    #[serde(with = "serde_bytes")]
+    pub flat: Vec<u8>,
+    /// `∇x J` at [`FIELD_SIDE`]² places.
+    #[serde(with = "exact")]
+    pub field: Vec<[f32; 2]>,
+    /// Held-out points that are looked at.
+    pub points: Vec<PlanePoint>,
+    /// Some of the points that are trained on: places in parts of 255 of a side, and classes.
+    pub trained: Vec<([u8; 2], u8)>,
+    /// Where the plane of gradients ends, to every side.
+    #[serde(with = "exact")]
+    pub reach: f32,
+    /// Up to where it is about linear: the noise's deviation, or without noise the gradients' mean magnitude.
+    #[serde(with = "exact")]
+    pub knee: f32,
+    /// Standard deviation of the noise through which gradients are read, in the same units.
+    #[serde(with = "exact")]
+    pub noise: f64,
+    /// The origin that the auxiliary network says at each of [`READ_SIDE`]² places; empty where a run has no such network.
+    #[serde(with = "serde_bytes")]
+    pub read: Vec<u8>,
+    /// The probability that it gives to that, in parts of 255.
+    #[serde(with = "serde_bytes")]
+    pub read_sure: Vec<u8>,
+    /// The gradients of the points, in their order, and behind them the teacher's where there is one; without noise.
+    pub gradients: Vec<ReadGradient>,
+}
+
+/// A held-out point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanePoint {
+    /// Its number among the held-out points.
+    pub index: u32,
+    /// Where it is, in parts of 255 of a side.
+    pub at: [u8; 2],
+    /// Its class.
+    pub label: u8,
+    /// What the main network says.
+    pub said: u8,
+}
+
+/// A gradient as the auxiliary network reads it, but for the noise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReadGradient {
+    /// Where it is in the plane of gradients.
+    #[serde(with = "exact")]
+    pub at: [f32; 2],
+    /// Where it comes from.
+    pub origin: u8,
+    /// Where the auxiliary network says that it comes from, reading it through noise.
+    pub read: u8,
+}
+
+/// The ways of attacks from a held-out point of a world, as they were asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Traced {
+    /// Which run.
+    pub run: RunId,
+    /// Steps done.
+    pub step: u64,
+    /// The point's number among the held-out points.
+    pub index: u32,
+    /// One an attack.
+    pub paths: Vec<AttackPath>,
+}
+
+/// The way of an attack at the run's ε.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttackPath {
+    /// Which attack.
+    pub attack: AttackKind,
+    /// Where it was: at the point or its random start, and after each step.
+    #[serde(with = "exact")]
+    pub places: Vec<[f32; 2]>,
+    /// The class that the main network says at its end.
+    pub said: u8,
+}
+
+impl Plane {
+    /// Whether it has its details: a recording may have given them up.
+    pub fn is_whole(&self) -> bool {
+        !self.said.is_empty()
+    }
+
+    /// Where in the plane of gradients, from −1 to 1, a gradient's coordinate is drawn: its inverse hyperbolic sine, in units
+    /// of the knee, over that of the reach.
+    pub fn drawn(&self, coordinate: f64) -> f64 {
+        let [knee, reach] = [self.knee, self.reach].map(|of| f64::from(of).max(f64::MIN_POSITIVE));
+        let end = (reach / knee).asinh();
+        if end > 0.0 { ((coordinate / knee).asinh() / end).clamp(-1.0, 1.0) } else { 0.0 }
+    }
+
+    /// The nearest place within `radius` (L∞) of a place at which the network says another class than `label`; of equally
+    /// near ones the first. As exact as the places are dense: of the ball itself those count whose middle lies in it.
+    pub fn nearest_misread(&self, at: [f64; 2], label: u8, radius: f64) -> Option<[f64; 2]> {
+        let side = PLANE_SIDE as f64;
+        let middle = |cell: usize| (cell as f64 + 0.5) / side;
+        // All places whose middle is within the radius along one axis.
+        let cells = |at: f64| {
+            let first = ((at - radius) * side - 0.5).ceil().max(0.0) as usize;
+            let last = ((at + radius) * side - 0.5).floor();
+            if last < 0.0 { 0..0 } else { first..(last as usize + 1).min(PLANE_SIDE) }
+        };
+        let places = cells(at[1]).flat_map(|row| cells(at[0]).map(move |column| (row, column)));
+        let misread = places.filter(|(row, column)| self.said.get(row * PLANE_SIDE + column) != Some(&label));
+        let place = |(row, column): (usize, usize)| [middle(column), middle(row)];
+        let distance = |[x, y]: [f64; 2]| (x - at[0]).hypot(y - at[1]);
+        misread.map(place).min_by(|a, b| distance(*a).total_cmp(&distance(*b)))
+    }
+
+    /// Whether no place within `radius` (L∞) of the point is misread, itself included.
+    pub fn withstands(&self, point: &PlanePoint, radius: f64) -> bool {
+        let is_right = point.said == point.label;
+        is_right && self.nearest_misread(point.place(), point.label, radius).is_none()
+    }
+
+    /// How many of its points withstand every change within `radius`, as far as the places tell.
+    pub fn robust(&self, radius: f64) -> usize {
+        self.points.iter().filter(|point| self.withstands(point, radius)).count()
+    }
+}
+
+impl PlanePoint {
+    /// Where it is, in sides of the plane.
+    pub fn place(&self) -> [f64; 2] {
+        self.at.map(|at| f64::from(at) / 255.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::made_up;
+
+    /// Class 1 to the right of 0.6, class 0 elsewhere.
+    fn halves() -> Plane {
+        let said = |place: usize| u8::from((place % PLANE_SIDE) as f64 + 0.5 > 0.6 * PLANE_SIDE as f64);
+        Plane { said: (0..PLANE_SIDE * PLANE_SIDE).map(said).collect(), ..made_up::plane(1, 10) }
+    }
+
+    #[test]
+    fn the_nearest_misread_place_is_across_the_boundary() {
+        let plane = halves();
+        let found = plane.nearest_misread([0.5, 0.5], 0, 0.15).expect("the boundary is near");
+        assert!((found[0] - 0.6).abs() < 1.0 / 128.0 && (found[1] - 0.5).abs() < 1.0 / 128.0, "{found:?}");
+        assert_eq!(plane.nearest_misread([0.5, 0.5], 0, 0.09), None);
+        assert_eq!(plane.nearest_misread([0.9, 0.2], 1, 0.25), None, "the right side is its own");
+        let own = plane.nearest_misread([0.9, 0.2], 0, 0.1).expect("it is misread where it is");
+        assert!((own[0] - 0.9).hypot(own[1] - 0.2) < 1.0 / 128.0);
+        // At the edge of the plane, and beyond it.
+        assert_eq!(plane.nearest_misread([0.0, 1.0], 0, 0.3), None);
+        assert!(plane.nearest_misread([0.0, 0.0], 1, 0.0).is_none(), "no middle lies on the corner");
+    }
+
+    #[test]
+    fn gradients_are_drawn_linearly_near_zero_and_by_their_logarithm_far_off() {
+        let plane = Plane { knee: 1.0, reach: 1000.0, ..halves() };
+        let end = 1000f64.asinh();
+        let expected = [(0.0, 0.0), (1000.0, 1.0), (-1000.0, -1.0), (9e9, 1.0), (1.0, 1f64.asinh() / end)];
+        assert!(expected.iter().all(|(at, drawn)| (plane.drawn(*at) - drawn).abs() < 1e-12));
+        let step = plane.drawn(100.0) - plane.drawn(10.0);
+        assert!((step - 10f64.ln() / end).abs() < 1e-3, "{step}");
+        let nothing = Plane { knee: 0.0, reach: 0.0, ..halves() };
+        assert_eq!(nothing.drawn(0.0), 0.0);
+    }
+
+    #[test]
+    fn points_withstand_what_does_not_reach_the_boundary() {
+        let at = |x: u8, label: u8, said: u8| PlanePoint { index: 0, at: [x, 100], label, said };
+        let plane =
+            Plane { points: vec![at(100, 0, 0), at(150, 0, 0), at(200, 1, 1), at(20, 1, 0)], ..halves() };
+        let shares: Vec<_> = [0.0, 0.05, 0.15, 0.3].map(|radius| plane.robust(radius)).into();
+        assert_eq!(shares, [3, 2, 2, 0]);
+    }
+}

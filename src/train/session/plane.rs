@@ -1,0 +1,247 @@
+//! A world seen whole: what both networks say everywhere, from two passes through the main network and one through the
+//! other; and the ways of attacks in it.
+
+use std::rc::Rc;
+
+use burn::tensor::{Device, Tensor, TensorData, Transaction};
+use rand::{SeedableRng, rngs::StdRng};
+
+use crate::{
+    attack::{Goal, Recipe, Victim},
+    config::{AttackKind, Hyper, Norm},
+    data::Dataset,
+    gpu::{Slope, WRONG_NUMBER, images::Batch, logit_gradient, read_all, softmax},
+    nn::channel::Channel,
+    protocol::{
+        AttackPath, Event, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, RunId, Traced,
+    },
+    scenario::{GradientTensors, Player, Scenario},
+    train::measure::Answer,
+};
+
+/// Points that are trained on and drawn, at most.
+const TRAINED: usize = 512;
+/// How far the plane of gradients reaches: so many times the largest coordinate, and at least so many knees.
+const REACH: (f64, f64) = (1.05, 3.0);
+/// Keeps its knee from 0 where every gradient is.
+const LEAST_KNEE: f64 = 1e-30;
+
+/// What does not change of a world's picture.
+#[derive(Debug)]
+pub(super) struct Lattice {
+    /// The places of the plane as points, `[S, 2, 1, 1]`.
+    places: Tensor<4>,
+    /// The class of the nearest point that is trained on, `[S, K]`.
+    one_hot: Tensor<2>,
+    /// The places of the plane of gradients, from −1 to 1, `[R, 2, 1, 1]`.
+    gradients: Tensor<4>,
+    trained: Vec<([u8; 2], u8)>,
+    /// Where the held-out points are.
+    held_out: Vec<[u8; 2]>,
+}
+
+impl Lattice {
+    /// That of a world.
+    pub fn of(data: &Dataset, device: &Device) -> Rc<Self> {
+        let device = device.clone().without_autodiff();
+        let points = |pixels: &[u8]| pixels.as_chunks::<2>().0.to_vec();
+        let train = points(&data.train.pixels);
+        let middles = middles(PLANE_SIDE);
+        let nearest = |[x, y]: &[f32; 2]| {
+            let square =
+                |[a, b]: &[u8; 2]| (f32::from(*a) / 255.0 - x).powi(2) + (f32::from(*b) / 255.0 - y).powi(2);
+            let by_distance = |a: &usize, b: &usize| square(&train[*a]).total_cmp(&square(&train[*b]));
+            (0..train.len()).min_by(by_distance).map_or(0, |index| usize::from(data.train.labels[index]))
+        };
+        let classes = data.classes.len();
+        let mut one_hot = vec![0.0f32; middles.len() * classes];
+        one_hot.chunks_exact_mut(classes).zip(&middles).for_each(|(row, place)| row[nearest(place)] = 1.0);
+        let one_hot = TensorData::new(one_hot, [middles.len(), classes]);
+        let both_ways = middles_of(READ_SIDE, |at| 2.0 * at - 1.0);
+        let labels = data.train.labels.iter().copied();
+        Rc::new(Self {
+            places: upload(&middles, &device),
+            one_hot: Tensor::from_data(one_hot, &device),
+            gradients: upload(&both_ways, &device),
+            trained: train.into_iter().zip(labels).take(TRAINED).collect(),
+            held_out: points(&data.test.pixels),
+        })
+    }
+}
+
+/// Asks for the picture; `tensors` are the gradient tensors of the held-out points at `indices`.
+pub(super) fn plane(
+    (run, step): (RunId, u64),
+    lattice: &Rc<Lattice>,
+    (scenario, channel): (&dyn Scenario, &Channel),
+    (tensors, indices, labels): (&GradientTensors, &[u32], &[u8]),
+    hyper: &Hyper,
+) -> impl Future<Output = Result<Answer, String>> + use<> {
+    let main = scenario.main();
+    let (logits, tapes) = main.network.forward(&main.weights, lattice.places.clone());
+    let field = main.network.input_vjp(tapes, logit_gradient(logits.clone(), lattice.one_hot.clone()));
+    let scaled = channel.scaled(tensors.gradients.clone());
+    let magnitudes = scaled.clone().abs();
+    let knee: Tensor<1> = match channel.noise {
+        0.0 => magnitudes.clone().mean() + LEAST_KNEE,
+        noise => Tensor::full([1], noise, &magnitudes.device()),
+    };
+    let reach = (magnitudes.max() * REACH.0).max_pair(knee.clone() * REACH.1);
+    let said = scenario.says_of(stretched(&lattice.gradients, &knee, &reach));
+    let mut reading = Transaction::default()
+        .register(softmax(logits))
+        .register(field)
+        .register(softmax(tensors.logits.clone()))
+        .register(scaled)
+        .register(softmax(tensors.auxiliary_logits.clone()))
+        .register(Tensor::cat(vec![reach, knee], 0));
+    if let Some(said) = said {
+        reading = reading.register(softmax(said));
+    }
+    let reading = read_all(reading);
+    let asked = Asked {
+        lattice: Rc::clone(lattice),
+        indices: indices.to_vec(),
+        labels: indices.iter().map(|index| labels[*index as usize]).collect(),
+        origins: tensors.origins.clone(),
+    };
+    let (epsilon, noise) = (hyper.epsilon, channel.noise);
+    async move {
+        let data = reading.await?;
+        let rows: Vec<Vec<f32>> = data
+            .into_iter()
+            .map(|data| data.try_into_vec().map_err(|error| error.to_string()))
+            .collect::<Result<_, _>>()?;
+        let found = asked.picture(&rows).ok_or(WRONG_NUMBER)?;
+        Ok(Answer::Tell(Plane { run, step, epsilon, noise, ..found }.into()))
+    }
+}
+
+/// Asks for the ways of attacks from a held-out point, which is given with its number. A random start is the same each time,
+/// so that a way can be watched as the network changes.
+pub(super) fn traced(
+    (run, step): (RunId, u64),
+    (index, point): (u32, &Batch),
+    main: &Player,
+    hyper: &Hyper,
+) -> impl Future<Output = Result<Answer, String>> + use<> {
+    let victim = Victim::new(&main.network, &main.weights);
+    let goal = Goal::AwayFrom(point.one_hot.clone());
+    let attacks = [
+        (AttackKind::Fgsm, Recipe::fgsm(hyper.epsilon)),
+        (AttackKind::FgsmExact, Recipe::fgsm(hyper.epsilon).along(Slope::Exact)),
+        (AttackKind::Pgd, Recipe::pgd(Norm::Linf, hyper.epsilon, hyper.attack_steps)),
+    ];
+    let way = |(attack, recipe): (AttackKind, Recipe)| {
+        let places = victim.path(&point.images, &goal, &recipe, &mut StdRng::seed_from_u64(index.into()));
+        (attack, Tensor::cat(places, 0))
+    };
+    let ways = attacks.map(way);
+    let read = |reading: Transaction, (_, places): &(AttackKind, Tensor<4>)| {
+        let logits = main.network.logits(&main.weights, places.clone());
+        reading.register(places.clone()).register(logits)
+    };
+    let reading = read_all(ways.iter().fold(Transaction::default(), read));
+    let attacks = ways.map(|(attack, _)| attack);
+    async move {
+        let mut rows = reading.await?.into_iter().map(|data| data.try_into_vec::<f32>());
+        let mut paths = Vec::new();
+        for attack in attacks {
+            let mut next = || rows.next().ok_or(WRONG_NUMBER)?.map_err(|error| error.to_string());
+            let (places, logits) = (next()?, next()?);
+            let places = places.as_chunks().0.to_vec();
+            let said = likeliest(&logits, places.len()).0.last().copied().ok_or(WRONG_NUMBER)?;
+            paths.push(AttackPath { attack, places, said });
+        }
+        Ok(Answer::Tell(Event::Traced(Box::new(Traced { run, step, index, paths }))))
+    }
+}
+
+/// Of which points the device was asked.
+struct Asked {
+    lattice: Rc<Lattice>,
+    indices: Vec<u32>,
+    labels: Vec<u8>,
+    /// Where the gradients come from.
+    origins: Vec<u8>,
+}
+
+impl Asked {
+    /// What its answers show; none where they are too few.
+    fn picture(&self, rows: &[Vec<f32>]) -> Option<Plane> {
+        let (found, of_gradients) = rows.split_first_chunk::<6>()?;
+        let [everywhere, field, of_points, scaled, of_auxiliary, ends] = found;
+        let (said, sure) = likeliest(everywhere, PLANE_SIDE * PLANE_SIDE);
+        let (points_said, _) = likeliest(of_points, self.indices.len());
+        let (auxiliary_said, _) = likeliest(of_auxiliary, self.origins.len());
+        let (read, read_sure) = match of_gradients.first() {
+            Some(said) => likeliest(said, READ_SIDE * READ_SIDE),
+            None => (Vec::new(), Vec::new()),
+        };
+        let field: &[[f32; 2]] = field.as_chunks().0;
+        let point = |(index, (label, said)): (&u32, (&u8, u8))| {
+            let at = *self.lattice.held_out.get(*index as usize)?;
+            Some(PlanePoint { index: *index, at, label: *label, said })
+        };
+        let points = self.indices.iter().zip(self.labels.iter().zip(points_said));
+        let gradients = scaled.as_chunks::<2>().0.iter().zip(&self.origins).zip(auxiliary_said);
+        Some(Plane {
+            said,
+            sure,
+            flat: field.iter().map(|entries| u8::from(*entries == [0.0; 2])).collect(),
+            field: sparse(field),
+            points: points.map(point).collect::<Option<_>>()?,
+            trained: self.lattice.trained.clone(),
+            reach: *ends.first()?,
+            knee: *ends.get(1)?,
+            read,
+            read_sure,
+            gradients: gradients
+                .map(|((at, origin), read)| ReadGradient { at: *at, origin: *origin, read })
+                .collect(),
+            ..Plane::default()
+        })
+    }
+}
+
+/// The gradients `[R, 2, 1, 1]` that are drawn at `places` from −1 to 1: the inverse of [`Plane::drawn`].
+fn stretched(places: &Tensor<4>, knee: &Tensor<1>, reach: &Tensor<1>) -> Tensor<4> {
+    let ratio = reach.clone() / knee.clone();
+    let end = (ratio.clone() + (ratio.clone() * ratio + 1.0).sqrt()).log().reshape([1, 1, 1, 1]);
+    let along = places.clone() * end;
+    (along.clone().exp() - (along * -1.0).exp()) * (knee.clone() * 0.5).reshape([1, 1, 1, 1])
+}
+
+/// Of each of so many rows of probabilities the likeliest, and how likely it is in parts of 255.
+fn likeliest(probabilities: &[f32], rows: usize) -> (Vec<u8>, Vec<u8>) {
+    let each = probabilities.len() / rows.max(1);
+    let of = |row: &[f32]| {
+        let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap_or(0);
+        (best as u8, (255.0 * row[best].clamp(0.0, 1.0)).round() as u8)
+    };
+    probabilities.chunks_exact(each.max(1)).map(of).unzip()
+}
+
+/// One in each square of places that an arrow stands for, the one at its middle.
+fn sparse(field: &[[f32; 2]]) -> Vec<[f32; 2]> {
+    let stride = PLANE_SIDE / FIELD_SIDE;
+    let at =
+        |arrow: usize| (arrow / FIELD_SIDE * stride + stride / 2, arrow % FIELD_SIDE * stride + stride / 2);
+    let arrows = (0..FIELD_SIDE * FIELD_SIDE).map(at);
+    arrows.filter_map(|(row, column)| field.get(row * PLANE_SIDE + column)).copied().collect()
+}
+
+/// The middles of `side`² squares that cover [0, 1]², the lowest row first.
+fn middles(side: usize) -> Vec<[f32; 2]> {
+    middles_of(side, |at| at)
+}
+
+fn middles_of(side: usize, along: impl Fn(f32) -> f32) -> Vec<[f32; 2]> {
+    let middle = |cell: usize| along((cell as f32 + 0.5) / side as f32);
+    (0..side * side).map(|place| [middle(place % side), middle(place / side)]).collect()
+}
+
+fn upload(points: &[[f32; 2]], device: &Device) -> Tensor<4> {
+    let count = points.len();
+    Tensor::from_data(TensorData::new(points.concat(), [count, 2, 1, 1]), device)
+}

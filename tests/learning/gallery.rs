@@ -1,0 +1,198 @@
+//! Each run of the gallery shows its point: checked by figures, not by looking.
+
+use crate::common::{trainer, wait_for};
+use great_lab::{
+    config::{AttackKind, Config, DistillationMethod, Mode, Piece, ScenarioKind},
+    protocol::{Command, Delivery, Event, Histograms, Plane, Report, Robustness},
+};
+
+/// What there is to see of a run.
+#[derive(Default)]
+struct Seen {
+    reports: Vec<Report>,
+    robustness: Option<Robustness>,
+    plane: Option<Plane>,
+    histograms: Option<Histograms>,
+}
+
+impl Seen {
+    fn of(config: &Config) -> Self {
+        let steps = config.setup.steps;
+        let evaluates =
+            config.hyper.evaluate_every_steps > 0 && config.setup.scenario == ScenarioKind::Defense;
+        let mut remote = trainer(config, Delivery::Complete);
+        let mut seen = Self::default();
+        pollster::block_on(async {
+            remote.commands.send(Command::Run).await.expect("the trainer lives");
+            wait_for(&mut remote, |event| {
+                match event {
+                    Event::Report(report) => seen.reports.push(*report),
+                    Event::Robustness(found) if found.complete => seen.robustness = Some(*found),
+                    Event::Plane(plane) => seen.plane = Some(*plane),
+                    Event::Histograms(found) => seen.histograms = Some(*found),
+                    Event::Failed(failure) => panic!("{failure:?}"),
+                    _ => {}
+                }
+                let is_reported = seen.reports.last().is_some_and(|report| report.step == steps);
+                let is_shown = seen.histograms.as_ref().is_some_and(|found| found.step == steps);
+                let is_attacked = seen.robustness.as_ref().is_some_and(|found| found.step == steps);
+                (is_reported && is_shown && (is_attacked || !evaluates)).then_some(())
+            })
+            .await;
+        });
+        seen
+    }
+
+    /// Share of gradients that the auxiliary network read, the mean over the reports from one step to another.
+    fn read(&self, from: u64, to: u64) -> f64 {
+        let reports = self.reports.iter().filter(|report| (from..=to).contains(&report.step));
+        let read: Vec<f64> = reports.map(|report| report.auxiliary_accuracy).collect();
+        read.iter().sum::<f64>() / read.len() as f64
+    }
+
+    fn read_at_last(&self) -> f64 {
+        let last = self.reports.last().expect("there are reports").step;
+        self.read(last * 4 / 5, last)
+    }
+
+    fn clean(&self) -> f64 {
+        self.robustness.as_ref().expect("it was attacked").clean.value()
+    }
+
+    /// What an attack left at the run's own ε.
+    fn left(&self, attack: AttackKind) -> f64 {
+        let found = self.robustness.as_ref().expect("it was attacked");
+        let curve = found.curves.iter().find(|curve| curve.attack == attack).expect("it was tried");
+        curve.points[1].robust.value()
+    }
+
+    /// What is left of all.
+    fn worst(&self) -> f64 {
+        self.left(AttackKind::Grid)
+    }
+}
+
+fn config(name: &str) -> Config {
+    Piece::find(name).expect("a piece").linked().config
+}
+
+fn play(name: &str) -> Seen {
+    Seen::of(&config(name))
+}
+
+#[test]
+fn what_a_gradient_gives_away_until_great_mixes_it() {
+    let [apart, mixed] = ["gives-away", "mixed"].map(play);
+    println!("read {}, mixed {}", apart.read_at_last(), mixed.read_at_last());
+    assert!(apart.read_at_last() > 0.9 && mixed.read_at_last() < 0.6);
+    assert!(apart.clean() > 0.97 && mixed.clean() > 0.97);
+}
+
+#[test]
+fn great_on_moons() {
+    let seen = play("moons");
+    println!("read {} then {}, left {}", seen.read(100, 200), seen.read_at_last(), seen.worst());
+    assert!(seen.read(100, 200) > 0.9 && seen.read_at_last() < 0.65 && seen.clean() > 0.97);
+    // Most gradients lie in the ring of the noise.
+    let plane = seen.plane.expect("it was seen");
+    let inside = |gradient: &&great_lab::protocol::ReadGradient| {
+        f64::from(gradient.at[0].hypot(gradient.at[1])) < plane.noise
+    };
+    assert!(plane.gradients.iter().filter(inside).count() * 2 > plane.gradients.len());
+}
+
+#[test]
+fn where_great_hurts() {
+    let with = play("rings");
+    let mut config = config("rings");
+    config.hyper.alpha = 0.0;
+    let without = Seen::of(&config);
+    println!("left {} with, {} without; read {}", with.worst(), without.worst(), with.read_at_last());
+    assert!(with.worst() + 0.1 < without.worst() && with.read_at_last() < 0.6);
+}
+
+#[test]
+fn accurate_is_not_robust_and_two_ways_to_be_both() {
+    let [plain, trained, penalised] = ["redundant", "adversarial-training", "gradient-penalty"].map(play);
+    for seen in [&plain, &trained, &penalised] {
+        println!("clean {}, left {}", seen.clean(), seen.worst());
+    }
+    assert!(plain.clean() > 0.98 && plain.worst() < 0.3);
+    assert!(trained.worst() > 0.7 && penalised.worst() > 0.7);
+}
+
+#[test]
+fn masked_by_rounding() {
+    let seen = play("masked");
+    let left = [AttackKind::Fgsm, AttackKind::Pgd, AttackKind::FgsmExact, AttackKind::Grid]
+        .map(|attack| seen.left(attack));
+    let flat = seen.plane.as_ref().map_or(0, |plane| plane.flat.iter().filter(|flat| **flat > 0).count());
+    println!("{left:?}, {flat} places");
+    let [fgsm, pgd, exact, grid] = left;
+    assert!(fgsm > grid + 0.25 && pgd > grid + 0.25, "plain gradients lead nowhere");
+    assert!(exact < grid + 0.1, "the exact direction does");
+    assert!(flat > 128 * 128 / 4);
+}
+
+#[test]
+fn a_thin_place() {
+    let seen = play("thin-gap");
+    let plane = seen.plane.as_ref().expect("it was seen");
+    let lost: Vec<_> = plane.points.iter().filter(|point| !plane.withstands(point, plane.epsilon)).collect();
+    let near = lost.iter().filter(|point| (point.place()[0] - 0.5).abs() < 0.2).count();
+    println!("left {}, {near} of {} lost points near the middle", seen.worst(), lost.len());
+    assert!(seen.worst() > 0.85 && seen.worst() < 1.0);
+    assert!(!lost.is_empty() && near * 10 >= lost.len() * 8);
+}
+
+/// How often the student is right.
+fn taught(config: &Config) -> f64 {
+    let seen = Seen::of(config);
+    let found = seen.histograms.expect("it was seen");
+    let comparison = found.comparison.expect("there is a teacher");
+    println!("{}: {} {comparison:?}", config.setup.method, found.distance);
+    comparison.student.value()
+}
+
+#[test]
+fn slopes_teach_more_than_labels() {
+    let mut config = config("jacobian-matching");
+    let right = taught(&config);
+    config.setup.method = DistillationMethod::CrossEntropy;
+    let alone = taught(&config);
+    assert!(right > alone + 0.05, "{right}, alone {alone}");
+}
+
+#[test]
+fn tasks_pull_apart_until_they_are_aligned() {
+    let [apart, aligned] = ["tasks", "alignment"].map(play);
+    println!("read {}, aligned {}", apart.read_at_last(), aligned.read_at_last());
+    assert!(apart.read_at_last() > 0.8 && aligned.read_at_last() < 0.3);
+}
+
+#[test]
+fn great_on_pictures_rises_and_falls() {
+    let mut config = config("pictures");
+    assert_eq!(config.setup.mode, Mode::Great);
+    // What comes after is the same: the ramp is of the whole run.
+    config.hyper.evaluate_every_steps = 0;
+    config.hyper.probe_every_steps = 0;
+    let mut remote = trainer(&config, Delivery::Complete);
+    let mut reports: Vec<Report> = Vec::new();
+    pollster::block_on(async {
+        remote.commands.send(Command::Run).await.expect("the trainer lives");
+        wait_for(&mut remote, |event| match event {
+            Event::Report(report) => {
+                let step = report.step;
+                reports.push(*report);
+                (step == 450).then_some(())
+            }
+            Event::Failed(failure) => panic!("{failure:?}"),
+            _ => None,
+        })
+        .await;
+    });
+    let seen = Seen { reports, ..Seen::default() };
+    println!("read {} then {}", seen.read(150, 200), seen.read(400, 450));
+    assert!(seen.read(150, 200) > 0.6 && seen.read(400, 450) < 0.6);
+}

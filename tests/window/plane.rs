@@ -1,0 +1,76 @@
+//! A world in the window: seen whole, in place of samples.
+
+use egui::{ColorImage, Pos2, Theme, Vec2};
+use great_lab::app::Options;
+use great_lab::protocol::made_up::{self, plane, started, started_world, state};
+use great_lab::protocol::{Activity, Command, Event};
+
+use super::Bench;
+
+/// Names of the panes that lie in the window.
+fn shown(bench: &mut Bench) -> Vec<&'static str> {
+    bench.harness.run();
+    bench.lab(|lab| lab.pane_rects().iter().map(|(name, _)| *name).collect())
+}
+
+#[test]
+fn a_world_has_a_plane_and_pictures_have_samples() {
+    let mut bench = Bench::new();
+    bench.tell([started(1), state(1, Activity::Paused, 0)]);
+    let before = shown(&mut bench);
+    assert!(before.contains(&"samples") && !before.contains(&"plane"), "{before:?}");
+    bench.tell([started_world(2), state(2, Activity::Paused, 0)]);
+    let after = shown(&mut bench);
+    assert!(after.contains(&"plane") && !after.contains(&"samples"), "{after:?}");
+}
+
+#[test]
+fn a_point_is_chosen_in_either_plane_and_marked_in_both() {
+    if !super::snapshots::can_draw("a chosen point") {
+        return;
+    }
+    let mut bench = Bench::with(Vec2::new(680.0, 520.0), Theme::Dark, Options::default());
+    bench.tell([started_world(1), state(1, Activity::Paused, 1240), plane(1, 1240).into()]);
+    bench.click("Enlarge Plane");
+    let look = |bench: &mut Bench, name: &str| {
+        bench.harness.remove_cursor();
+        bench.picture(name).expect("software Vulkan draws")
+    };
+    let plain = look(&mut bench, "plane-plain.png");
+    let rect = bench.lab(|lab| lab.pane_rects()[0].1);
+    let changed = |other: &ColorImage, from: usize, to: usize| {
+        let places = (0..plain.height()).flat_map(|y| (from..to).map(move |x| (x, y)));
+        places.filter(|place| plain[*place] != other[*place]).count()
+    };
+    let (middle, end) = (rect.center().x as usize, plain.width());
+    for (half, said, name) in [(0.25, "Click: its ball", "left"), (0.75, "Click: its point", "right")] {
+        // Along lines through the plane until a point is near.
+        let places = (0..60).map(|step| {
+            let across = half - 0.12 + 0.02 * (step % 12) as f32;
+            Pos2::new(rect.left() + rect.width() * across, rect.center().y - 40.0 + 20.0 * (step / 12) as f32)
+        });
+        let at = places.into_iter().find(|at| {
+            bench.harness.hover_at(*at);
+            bench.harness.run();
+            bench.sees(said)
+        });
+        let at = at.expect("there are points");
+        let click = |bench: &mut Bench| {
+            bench.harness.drag_at(at);
+            bench.harness.drop_at(at);
+            bench.harness.run();
+        };
+        bench.commands();
+        click(&mut bench);
+        let commands = bench.commands();
+        let [Command::Trace(index)] = &commands[..] else { panic!("{commands:?}") };
+        bench.tell([Event::Traced(Box::new(made_up::traced(1, 1240, *index)))]);
+        assert!(bench.sees("fgsm → A, pgd → B"));
+        let marked = look(&mut bench, &format!("plane-{name}.png"));
+        let halves = [changed(&marked, 0, middle), changed(&marked, middle, end)];
+        assert!(halves.iter().all(|count| *count > 20), "{name}: {halves:?}");
+        click(&mut bench);
+        let again = look(&mut bench, &format!("plane-{name}-again.png"));
+        assert_eq!(changed(&again, 0, end), 0, "the same click takes it back");
+    }
+}
