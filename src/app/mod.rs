@@ -21,3 +21,5 @@ pub use pane::{About, Column};
 // What tests hold against what was told.
 #[doc(hidden)]
 pub use run::{along::Along, history::History, reel::Reel};
+#[doc(hidden)]
+pub use tour::STOPS;

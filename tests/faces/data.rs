@@ -143,7 +143,8 @@ fn folders_and_names_are_told_apart() {
     let message = |source: &str| data::load_from(source).unwrap_err().to_string();
 
     assert!(
-        message("no-such-set").contains("neither a data set that comes with the lab (fashion-mnist, solids)")
+        message("no-such-set")
+            .contains("neither a data set that comes with the lab (fashion-mnist, solids, moons")
     );
     assert!(message("").contains("nor a folder"));
     let empty = message(source);
