@@ -219,8 +219,8 @@ fn great_on_pictures_rises_and_falls() {
     assert!(seen.read(150, 200) > 0.6 && seen.read(400, 450) < 0.6);
 }
 
-/// What the guided tour says of its first run: nine of ten gradients are read, until α is raised; then a third of the points
-/// and more are certain, and α = 0 does not bring the reading back.
+/// What the guided tour says of its first run: nine of ten gradients are read, until α is raised; then less than half, and a
+/// third of the points and more are certain.
 #[test]
 fn the_tour_is_true() {
     let mut config = link::read(STOPS[0].link.expect("the first stop has a run")).config;
@@ -234,11 +234,5 @@ fn the_tour_is_true() {
         remote.hyper.send(turn(0.1)).expect("it listens");
         seen.go_on(&mut remote, 3000, |seen| seen.latest().auxiliary_accuracy < 0.5).await;
         seen.go_on(&mut remote, 5000, |seen| seen.certain > 0.33).await;
-        remote.hyper.send(turn(0.0)).expect("it listens");
-        let begin = seen.latest().step;
-        seen.go_on(&mut remote, 1000, |seen| seen.latest().step > begin + 800).await;
-        let last = seen.read(begin + 500, begin + 800);
-        println!("with α = 0 again {last}");
-        assert!(last < 0.7, "it stays blind: {last}");
     });
 }

@@ -78,7 +78,7 @@ pub static STOPS: [Stop; 10] = [
     },
     Stop {
         title: "How it did that",
-        text: "It became so sure of its points that hardly any gradient is left to be read. Turn α back to 0, and it stays so.",
+        text: "It became so sure of its points that hardly any gradient is left to be read: the class is hidden, not gone.",
         asks: "Wait until f32 rounds the probability of a third of the points to 1.",
         pane: Some("saturation"),
         link: None,
