@@ -20,7 +20,7 @@ struct Look {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     theme: Option<Theme>,
     /// Whether somebody has taken the guided tour, or declined it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_toured: bool,
     /// Where the panes lie.
     board: Arrangement,

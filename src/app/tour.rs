@@ -8,7 +8,10 @@ use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
 use crate::config::link::{self, Linked};
 use crate::config::{AttackKind, Hyper};
-use crate::protocol::{Activity, Command, Robustness, Verdict};
+use crate::protocol::{Activity, Command, Point, Robustness, Verdict};
+
+/// α where somebody has raised it.
+const RAISED: f64 = 0.1;
 
 /// A tour under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +53,12 @@ impl Tour {
     /// Begins the run that the stop needs, where another one is at hand, and sees whether the act is done.
     pub fn follow(&mut self, history: &History, controls: &mut Controls) {
         let Some(needed) = self.needed() else { return };
-        let setup = history.info.as_ref().map(|info| &info.config.setup);
-        let is_there = setup == Some(&needed.config.setup);
+        let begun = history.info.as_ref().map(|info| &info.config);
+        // α may have been raised on the way here, or begin as if it had been.
+        let is_there = begun.is_some_and(|begun| {
+            let of_link = Hyper { alpha: begun.hyper.alpha, ..needed.config.hyper };
+            begun.setup == needed.config.setup && begun.hyper == of_link
+        });
         if !is_there && !std::mem::replace(&mut self.is_begun, true) {
             controls.take(needed.config);
             controls.reset();
@@ -66,8 +73,12 @@ impl Tour {
 
     /// The run of this stop: its own, or that of the nearest stop before.
     fn needed(self) -> Option<Linked> {
-        let own = STOPS[..=self.at].iter().rev().find_map(|stop| stop.link)?;
-        let mut linked = link::read(own);
+        let begin = STOPS[..=self.at].iter().rposition(|stop| stop.link.is_some())?;
+        let mut linked = link::read(STOPS[begin].link?);
+        // What somebody has done who comes from the stops between.
+        if STOPS[begin..self.at].iter().any(|stop| matches!(stop.done, Done::Blinded(..))) {
+            linked.config.hyper.alpha = RAISED;
+        }
         // Somebody who comes from elsewhere has not pressed Run.
         linked.run |= self.stop().link.is_none();
         Some(linked)
@@ -94,7 +105,8 @@ impl Done {
             }
             Self::Attacked => history.complete_evaluation().is_some(),
             Self::Masked(by) => history.complete_evaluation().is_some_and(|found| {
-                let left = |attack| left(found, attack);
+                let epsilon = history.info.as_ref().map_or(0.0, |info| info.config.hyper.epsilon);
+                let left = |attack| left(found, attack, epsilon);
                 left(AttackKind::Fgsm)
                     .zip(left(AttackKind::Grid))
                     .is_some_and(|(fgsm, grid)| fgsm > grid + by)
@@ -107,10 +119,12 @@ impl Done {
     }
 }
 
-/// What an untargeted attack leaves at the middle of its radii, which is the run's own ε while it is under way.
-fn left(found: &Robustness, attack: AttackKind) -> Option<f64> {
+/// What an attack leaves at the radius that is nearest to ε.
+fn left(found: &Robustness, attack: AttackKind, epsilon: f64) -> Option<f64> {
     let curve = found.curves.iter().find(|curve| curve.attack == attack)?;
-    curve.points.get(curve.points.len() / 2).map(|point| point.robust.value())
+    let far = |point: &&Point| (point.epsilon - epsilon).abs();
+    let nearest = curve.points.iter().min_by(|a, b| far(a).total_cmp(&far(b)))?;
+    Some(nearest.robust.value())
 }
 
 #[cfg(test)]
@@ -141,5 +155,13 @@ mod tests {
         assert_eq!(first.moved(false), Some(first));
         assert_eq!(first.moved(true).and_then(|tour| tour.moved(false)), Some(first));
         assert_eq!(Tour::at_stop(10).moved(true), None);
+    }
+
+    #[test]
+    fn who_comes_from_elsewhere_finds_what_the_stops_before_have_done() {
+        let needed = |number: usize| Tour::at_stop(number).needed().expect("a run");
+        assert_eq!([1, 4, 5, 6].map(|number| needed(number).config.hyper.alpha), [0.0, 0.0, RAISED, RAISED]);
+        assert_eq!([1, 2, 7].map(|number| needed(number).run), [false, true, true]);
+        assert_eq!(needed(8).config.setup.data, "redundant");
     }
 }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::attack::EOT_DRAWS;
 use super::choices::{
-    Activation, AlphaSchedule, EpsilonScale, HeadKind, InputTransform, NetworkKind, Precision, ScenarioKind,
+    Activation, AlphaSchedule, Augmentation, EpsilonScale, HeadKind, InputTransform, NetworkKind, Precision,
+    ScenarioKind,
 };
 use super::device::DeviceInfo;
 use super::method::Method;
@@ -89,6 +90,11 @@ impl Setup {
     /// What the main network is: a world has one network, whatever else was chosen.
     pub fn network_kind(&self) -> NetworkKind {
         if self.world().is_some() { NetworkKind::Mlp } else { self.network }
+    }
+
+    /// How training images are changed each time they come: points are no pictures, whatever was chosen.
+    pub fn augmented(&self) -> Augmentation {
+        if self.world().is_some() { Augmentation::None } else { self.augmentation }
     }
 
     /// How the main network is trained: the mode of a defence, the method of the others.

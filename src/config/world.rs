@@ -42,7 +42,7 @@ impl WorldKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{BUILT_IN_DATA, Config, Knob, NetworkKind};
+    use crate::config::{Augmentation, BUILT_IN_DATA, Config, Knob, NetworkKind};
 
     fn on(data: &str) -> Config {
         Config { setup: Setup { data: data.into(), ..Setup::default() }, ..Config::default() }
@@ -65,6 +65,11 @@ mod tests {
         );
         assert_eq!((moons.network, moons.architecture().network), (NetworkKind::CnnSmall, NetworkKind::Mlp));
         assert_eq!(moons.teacher_architecture().network, NetworkKind::Mlp);
+        let [moved, still] = ["fashion-mnist", "moons"].map(|data| {
+            let setup = Setup { augmentation: Augmentation::Shift, ..on(data).setup };
+            setup.augmented()
+        });
+        assert_eq!((moved, still), (Augmentation::Shift, Augmentation::None), "a link may ask for it");
     }
 
     #[test]

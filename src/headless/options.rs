@@ -20,7 +20,7 @@ pub struct RunOptions {
     /// How the main network is trained
     #[arg(long, value_name = "MODE", value_parser = methods(ScenarioKind::Defense))]
     pub mode: Option<String>,
-    /// A built-in data set (fashion-mnist, solids), a folder with IDX, IDX.gz, CIFAR-10 or .npz files, or an .npz file
+    /// A built-in data set (fashion-mnist, solids, or a world: moons, rings, spirals, blobs, checkerboard, thin-gap, redundant), a folder with IDX, IDX.gz, CIFAR-10 or .npz files, or an .npz file
     #[arg(long, value_name = "NAME|DIR")]
     pub data: Option<String>,
     /// Architecture of the main network; in a distillation of the student
@@ -41,7 +41,7 @@ pub struct RunOptions {
     /// Begin with the run that a link describes, as the lab's "Copy link" gives it; other flags change it
     #[arg(long, value_name = "LINK", conflicts_with = "config")]
     pub link: Option<String>,
-    /// Begin with a ready-made run of the defence scenario; other flags change it
+    /// Begin with a ready-made run ("great-lab examples" lists them); other flags change it
     #[arg(long, value_name = "NAME", value_parser = examples(), conflicts_with_all = ["config", "link"])]
     pub example: Option<String>,
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name

@@ -370,7 +370,7 @@ pub fn traced(run: RunId, step: u64, index: u32) -> Traced {
         said,
     };
     let paths = vec![way(AttackKind::Fgsm, [0.0, 0.0], 0), way(AttackKind::Pgd, [0.5, 1.0], 1)];
-    Traced { run, step, index, paths }
+    Traced { run, step, index, epsilon: 0.08, paths }
 }
 
 /// What a fresh auxiliary network reads: more than the running one.

@@ -309,7 +309,7 @@ fn random_directions([n, k]: [usize; 2], random: &mut StdRng, device: &Device) -
 
 impl Scenario for Defense {
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
-        let Setup { augmentation, seed, .. } = self.setup;
+        let (augmentation, seed) = (self.setup.augmented(), self.setup.seed);
         self.main.begin_step(seed, step);
         let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));
         let batch = self.noisy(batch, step, hyper);

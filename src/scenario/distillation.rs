@@ -227,7 +227,7 @@ impl Scenario for Distillation {
     }
 
     fn step(&mut self, step: u64, hyper: &Hyper, players: Players) {
-        let Setup { augmentation, seed, steps, .. } = self.setup;
+        let (augmentation, seed, steps) = (self.setup.augmented(), self.setup.seed, self.setup.steps);
         self.student.begin_step(seed, step);
         self.teacher.player().begin_step(Stream::Teacher.of(seed), step);
         let batch = self.train.take(&augmentation::draw(augmentation, self.order.indices(step), seed, step));

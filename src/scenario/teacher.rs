@@ -86,7 +86,7 @@ impl Teacher {
         let Some(course) = &mut self.course else { return };
         let indices = course.order.indices(done);
         let batch = course.images.take(&augmentation::draw(
-            setup.augmentation,
+            setup.augmented(),
             indices,
             Stream::Teacher.of(setup.seed),
             done,

@@ -142,7 +142,7 @@ fn the_ways_of_attacks_end_where_the_attacks_do() {
         })
         .await
     });
-    assert_eq!((traced.step, traced.index), (200, 7));
+    assert_eq!((traced.step, traced.index, traced.epsilon), (200, 7, 0.06));
     let lengths: Vec<_> = traced.paths.iter().map(|path| (path.attack, path.places.len())).collect();
     assert_eq!(lengths, [(AttackKind::Fgsm, 2), (AttackKind::FgsmExact, 2), (AttackKind::Pgd, 11)]);
     let point = traced.paths[0].places[0];

@@ -16,7 +16,8 @@ fn asked(bench: &mut Bench) -> (Config, bool) {
         _ => None,
     });
     let setup = setup.unwrap_or_else(|| panic!("{commands:?}"));
-    (Config { setup, ..Config::default() }, commands.contains(&Command::Run))
+    let hyper = *bench.trainer.hyper.borrow();
+    (Config { setup, hyper }, commands.contains(&Command::Run))
 }
 
 /// That run, begun.

@@ -272,9 +272,24 @@ impl Controls {
 
     /// Starts a ready-made run on the data and the network at hand, with the head on which there is something to see of it.
     pub fn begin(&mut self, example: &Example) {
-        let Setup { data, network, width, activation, batch_size, seed, .. } = self.config.setup.clone();
+        let at_hand = self.config.setup.clone();
+        let Setup { data, network, width, depth, activation, batch_size, seed, .. } = at_hand;
+        let Setup { world_noise, world_classes, world_points, world_seed, .. } = at_hand;
         let mut config = example.config();
-        config.setup = Setup { data, network, width, activation, batch_size, seed, ..config.setup };
+        config.setup = Setup {
+            data,
+            world_noise,
+            world_classes,
+            world_points,
+            world_seed,
+            network,
+            width,
+            depth,
+            activation,
+            batch_size,
+            seed,
+            ..config.setup
+        };
         self.take(config);
         self.reset();
     }

@@ -74,7 +74,7 @@ pub static STOPS: [Stop; 10] = [
         asks: "Raise α, to 0.1 or more, until less than half of the gradients are read.",
         pane: Some("knobs"),
         link: None,
-        done: Done::Blinded(0.5, 0),
+        done: Done::Blinded(0.5, 300),
     },
     Stop {
         title: "How it did that",

@@ -6,7 +6,7 @@ use super::options::{SEEDS, SharedOptions};
 use super::plan::seeds_from;
 use super::runner::run_plan;
 use super::vary::refuse_twice;
-use crate::config::{Config, EXAMPLES, EpsilonScale, Example, HeadKind, Hyper, Setup};
+use crate::config::{Config, EXAMPLES, EpsilonScale, Example, HeadKind, Hyper, NetworkKind, Setup};
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::Completed;
 use crate::headless::options::{Given, refuse_unused};
@@ -133,10 +133,12 @@ fn plan(
 ) -> Plan {
     let mut base = measured_at_the_end(base);
     base.hyper.evaluate_samples = GLANCED_AT;
-    let Setup { data, network, width, head, steps, batch_size, .. } = &base.setup;
+    let Setup { data, width, head, steps, batch_size, .. } = &base.setup;
+    let network = base.setup.network_kind();
     let Hyper { epsilon, epsilon_scale, .. } = base.hyper;
+    let head = if network == NetworkKind::Mlp { String::new() } else { format!(", head {head}") };
     let title = format!(
-        "The paper's rows on {data}: {network} × {width}, head {head}, {steps} steps of {batch_size} images"
+        "The paper's rows on {data}: {network} × {width}{head}, {steps} steps of {batch_size} images"
     );
     let evaluations = evaluations((epsilon, epsilon_scale), samples, with_autoattack);
     let mut cells = Vec::new();

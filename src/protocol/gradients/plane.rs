@@ -97,6 +97,9 @@ pub struct Traced {
     pub step: u64,
     /// The point's number among the held-out points.
     pub index: u32,
+    /// The ε that they kept to, as a share of the plane's side.
+    #[serde(with = "exact")]
+    pub epsilon: f64,
     /// One an attack.
     pub paths: Vec<AttackPath>,
 }

@@ -23,6 +23,8 @@ use crate::{
 const TRAINED: usize = 512;
 /// How far the plane of gradients reaches: so many times the largest coordinate, and at least so many knees.
 const REACH: (f64, f64) = (1.05, 3.0);
+/// The knee is at least this share of the largest coordinate.
+const LEAST_SHARE: f64 = 1e-9;
 /// Keeps its knee from 0 where every gradient is.
 const LEAST_KNEE: f64 = 1e-30;
 
@@ -86,7 +88,10 @@ pub(super) fn plane(
         0.0 => magnitudes.clone().mean() + LEAST_KNEE,
         noise => Tensor::full([1], noise, &magnitudes.device()),
     };
-    let reach = (magnitudes.max() * REACH.0).max_pair(knee.clone() * REACH.1);
+    let largest = magnitudes.max();
+    // So that the square of their ratio is a number.
+    let knee = knee.max_pair(largest.clone() * LEAST_SHARE);
+    let reach = (largest * REACH.0).max_pair(knee.clone() * REACH.1);
     let said = scenario.says_of(stretched(&lattice.gradients, &knee, &reach));
     let mut reading = Transaction::default()
         .register(softmax(logits))
@@ -142,7 +147,7 @@ pub(super) fn traced(
         reading.register(places.clone()).register(logits)
     };
     let reading = read_all(ways.iter().fold(Transaction::default(), read));
-    let attacks = ways.map(|(attack, _)| attack);
+    let (attacks, epsilon) = (ways.map(|(attack, _)| attack), hyper.epsilon);
     async move {
         let mut rows = reading.await?.into_iter().map(|data| data.try_into_vec::<f32>());
         let mut paths = Vec::new();
@@ -153,7 +158,7 @@ pub(super) fn traced(
             let said = likeliest(&logits, places.len()).0.last().copied().ok_or(WRONG_NUMBER)?;
             paths.push(AttackPath { attack, places, said });
         }
-        Ok(Answer::Tell(Event::Traced(Box::new(Traced { run, step, index, paths }))))
+        Ok(Answer::Tell(Event::Traced(Box::new(Traced { run, step, index, epsilon, paths }))))
     }
 }
 

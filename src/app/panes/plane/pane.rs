@@ -33,8 +33,8 @@ pub struct PlanePane {
     drawn: Option<Drawn>,
     /// The number, among the held-out points, of the one that was chosen.
     chosen: Option<u32>,
-    /// The point whose attacks were asked for last, and of which plane.
-    asked: Option<(u32, u64)>,
+    /// The point whose attacks were asked for last, of which plane, and the bits of their ε.
+    asked: Option<(u32, u64, u64)>,
     hides: Hides,
 }
 
@@ -93,8 +93,9 @@ impl Pane for PlanePane {
             let index = plane.points[touched].index;
             self.chosen = (self.chosen != Some(index)).then_some(index);
         }
-        let wanted = self.chosen.map(|index| (index, history.planes_received));
-        if let Some((index, _)) = wanted.filter(|_| wanted != self.asked && !scope.is_kept) {
+        let epsilon = scope.controls.config.hyper.epsilon.to_bits();
+        let wanted = self.chosen.map(|index| (index, history.planes_received, epsilon));
+        if let Some((index, ..)) = wanted.filter(|_| wanted != self.asked && !scope.is_kept) {
             scope.controls.send(Command::Trace(index));
             self.asked = wanted;
         }
@@ -268,7 +269,9 @@ impl View<'_> {
 
     /// The ball of the chosen point, and the nearest place in it that is misread.
     fn chosen_ui(&self, painter: &Painter, sheet: &Sheet, point: &PlanePoint) {
-        let (palette, epsilon) = (&self.palette, self.plane.epsilon);
+        // The ways may be of a newer ε than the picture.
+        let epsilon = self.traced().map_or(self.plane.epsilon, |traced| traced.epsilon);
+        let palette = &self.palette;
         let [x, y] = point.place();
         let ball = Rect::from_two_pos(
             sheet.at([(x - epsilon).max(0.0), (y - epsilon).max(0.0)]),
