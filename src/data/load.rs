@@ -22,7 +22,7 @@ pub fn load(setup: &Setup) -> Result<Dataset, DataError> {
     }
 }
 
-/// Loads the built-in data set of that name (one of [`BUILT_IN_DATA`](crate::config::BUILT_IN_DATA)), or what the folder or the `.npz` file of that path
+/// Loads the built-in data set of that name (one of [`BUILT_IN_DATA`]), or what the folder or the `.npz` file of that path
 /// holds: on the disk, or in the memory of a page.
 ///
 /// A built-in name wins over a folder; write `./fashion-mnist` for the folder. Worlds are those of a run that says nothing of
