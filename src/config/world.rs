@@ -3,6 +3,8 @@
 use super::choices::WorldKind;
 use super::table::Setup;
 
+/// `[C, H, W]` of a point of a world: its two numbers are channels of one pixel.
+pub const POINT_SHAPE: [usize; 3] = [2, 1, 1];
 /// Points of a world that are held out, whatever is trained on.
 pub const HELD_OUT_POINTS: usize = 1000;
 

@@ -13,10 +13,8 @@ use super::{
     dataset::{Dataset, Images},
     error::DataError,
 };
-use crate::config::{HELD_OUT_POINTS, Stream, World, WorldKind};
+use crate::config::{HELD_OUT_POINTS, POINT_SHAPE, Stream, World, WorldKind};
 
-/// `[C, H, W]` of a point.
-pub const SHAPE: [usize; 3] = [2, 1, 1];
 /// Names of the classes, as many as a world can have.
 const CLASSES: [&str; 6] = ["A", "B", "C", "D", "E", "F"];
 
@@ -50,7 +48,7 @@ const WIDE: (f64, f64) = (0.2, 0.17);
 /// None of its own; those of putting a data set together.
 pub fn draw(world: &World) -> Result<Dataset, DataError> {
     let names: Vec<String> = CLASSES[..world.classes].iter().map(|name| (*name).into()).collect();
-    let part = |stream: Stream, count| (SHAPE, points(world, stream.of(world.seed), count));
+    let part = |stream: Stream, count| (POINT_SHAPE, points(world, stream.of(world.seed), count));
     let train = part(Stream::World, world.points);
     Dataset::new(world.kind.name(), &names, train, part(Stream::HeldOutWorld, HELD_OUT_POINTS))
 }

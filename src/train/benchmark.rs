@@ -17,8 +17,8 @@ pub use results::{MOST_STEPS, Request, Results, STEPS, measure};
 pub use soak::{Drift, Sample, soak};
 
 use crate::{
-    config::{Hyper, NetworkKind, Players, Setup},
-    data::{Dataset, Images, worlds},
+    config::{Hyper, NetworkKind, POINT_SHAPE, Players, Setup},
+    data::{Dataset, Images},
     gpu::{Opened, profile::Cost, profile::Recording, read},
     nn::network::Statistics,
     platform,
@@ -77,7 +77,7 @@ pub struct Profile {
 pub fn image(network: NetworkKind) -> [usize; 3] {
     match network {
         NetworkKind::CnnSmall => [1, 28, 28],
-        NetworkKind::Mlp => worlds::SHAPE,
+        NetworkKind::Mlp => POINT_SHAPE,
         NetworkKind::CnnMedium | NetworkKind::Resnet18 => [3, 32, 32],
     }
 }

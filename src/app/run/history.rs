@@ -276,11 +276,6 @@ impl History {
         }
     }
 
-    /// Whether the run is on a world of points, which is seen whole.
-    pub fn is_on_world(&self) -> bool {
-        self.info.as_ref().is_some_and(|info| info.config.setup.world().is_some())
-    }
-
     /// Whether the run computes on a real GPU.
     pub fn computes_on_gpu(&self) -> bool {
         self.info.as_ref().is_some_and(|info| info.device.is_gpu)

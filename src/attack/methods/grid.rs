@@ -10,7 +10,7 @@ use crate::{
         goal::{Goal, rows},
         pace::Pace,
     },
-    config::{Norm, Threat},
+    config::{Norm, POINT_SHAPE, Threat},
 };
 
 /// The nearest place of the grid that comes closest to the goal, `[N, 2, 1, 1]`; the clean point where none does more than it.
@@ -21,7 +21,7 @@ use crate::{
 pub(in crate::attack) async fn search(on: &Assault<'_>, pace: &Pace) -> Result<Tensor<4>, String> {
     let Assault { victim, clean, goal, threat, .. } = on;
     let [n, channels, height, width] = clean.dims();
-    if [channels, height, width] != [2, 1, 1] {
+    if [channels, height, width] != POINT_SHAPE {
         return Err(format!("{} needs points of two numbers, not images", threat.attack));
     }
     let mut kept = (*clean).clone();

@@ -34,7 +34,8 @@ pub struct Plane {
     /// The probability that it gives to that, in parts of 255.
     #[serde(with = "serde_bytes")]
     pub sure: Vec<u8>,
-    /// 1 where `∇x J` is exactly 0 in `f32`, else 0. `J` is that of the class of the nearest point that is trained on.
+    /// 1 where `∇x J` is exactly 0 in `f32`, else 0. `J` is that of the class of the nearest point that is
+    /// trained on, of the first 4,096.
     #[serde(with = "serde_bytes")]
     pub flat: Vec<u8>,
     /// `∇x J` at [`FIELD_SIDE`]² places.

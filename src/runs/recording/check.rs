@@ -2,7 +2,7 @@
 
 use web_time::Duration;
 
-use crate::config::knobs::validate;
+use crate::config::{POINT_SHAPE, knobs::validate};
 use crate::protocol::{
     Event, FIELD_SIDE, Histograms, PLANE_SIDE, Plane, READ_SIDE, Report, Robustness, RunInfo, Sample,
     Samples, Saturation, TaskFigures, TaskSample,
@@ -19,8 +19,6 @@ const MOST_SHOWN: usize = 64;
 const MOST_TASKS: usize = 24;
 /// Points that are drawn of a plane at most.
 const MOST_POINTS: usize = 4096;
-/// `[C, H, W]` of a point of a world.
-const POINT: [usize; 3] = [2, 1, 1];
 /// The task whose numbers are no picture.
 const CLASS: &str = "class";
 /// A run takes no longer: thirty years.
@@ -72,7 +70,7 @@ pub(super) fn event(event: &Event, info: &RunInfo) -> Checked {
 fn shape(shape: &[usize; 3]) -> Result<usize, String> {
     let [channels, sides @ ..] = shape;
     let is_picture = matches!(channels, 1 | 3) && sides.iter().all(|side| (1..=MOST_PIXELS).contains(side));
-    let is_shape = is_picture || *shape == POINT;
+    let is_shape = is_picture || *shape == POINT_SHAPE;
     must(is_shape, "the shape of an image")?;
     Ok(shape.iter().product())
 }

@@ -21,6 +21,8 @@ use crate::{
 
 /// Points that are trained on and drawn, at most.
 const TRAINED: usize = 512;
+/// Of how many of them the nearest is looked for at each place, at most: each place asks each of them once.
+const NEAREST_OF: usize = 4096;
 /// How far the plane of gradients reaches: so many times the largest coordinate, and at least so many knees.
 const REACH: (f64, f64) = (1.05, 3.0);
 /// The knee is at least this share of the largest coordinate.
@@ -33,7 +35,7 @@ const LEAST_KNEE: f64 = 1e-30;
 pub(super) struct Lattice {
     /// The places of the plane as points, `[S, 2, 1, 1]`.
     places: Tensor<4>,
-    /// The class of the nearest point that is trained on, `[S, K]`.
+    /// The class of the nearest point that is trained on, of the first [`NEAREST_OF`], `[S, K]`.
     one_hot: Tensor<2>,
     /// The places of the plane of gradients, from −1 to 1, `[R, 2, 1, 1]`.
     gradients: Tensor<4>,
@@ -53,7 +55,9 @@ impl Lattice {
             let square =
                 |[a, b]: &[u8; 2]| (f32::from(*a) / 255.0 - x).powi(2) + (f32::from(*b) / 255.0 - y).powi(2);
             let by_distance = |a: &usize, b: &usize| square(&train[*a]).total_cmp(&square(&train[*b]));
-            (0..train.len()).min_by(by_distance).map_or(0, |index| usize::from(data.train.labels[index]))
+            (0..train.len().min(NEAREST_OF))
+                .min_by(by_distance)
+                .map_or(0, |index| usize::from(data.train.labels[index]))
         };
         let classes = data.classes.len();
         let mut one_hot = vec![0.0f32; middles.len() * classes];
