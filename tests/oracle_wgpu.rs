@@ -27,6 +27,7 @@ fn cnn_small_and_three_training_steps() {
     let Some(opened) = gpu() else { return };
     let device = opened.device;
     checks::check_case("cnn-small-relu", &device, TOLERANCE);
+    checks::check_case("mlp-silu", &device, TOLERANCE);
     checks::check_trajectory(&device, TOLERANCE);
     checks::check_rivals(&device, TOLERANCE);
     checks::check_knobs(&device, TOLERANCE);

@@ -37,6 +37,12 @@ fn cnn_medium() {
 }
 
 #[test]
+fn linear_layers_on_two_numbers() {
+    checks::check_case("mlp-relu", &Device::flex(), TOLERANCE);
+    checks::check_case("mlp-silu", &Device::flex(), TOLERANCE);
+}
+
+#[test]
 fn resnet_18() {
     checks::check_case("resnet-18-relu", &Device::flex(), TOLERANCE);
 }

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from networks import Auxiliary, PlainAuxiliary, gradient_tensor, great_greace_loss, main_network, normalized
+from networks import Auxiliary, LinearAuxiliary, PlainAuxiliary, gradient_tensor, great_greace_loss, main_network, normalized
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 NORMALIZATIONS = ["none", "rms", "max", "batch-mean", "batch-rms", "constant"]
@@ -20,6 +20,7 @@ SETTINGS = {
     "sgd_learning_rate": 0.1, "momentum": 0.9, "auxiliary_width": 0.5, "torch": torch.__version__,
 }
 SMALL = {"network": "cnn-small", "width": 0.5, "image_shape": [1, 12, 12], "classes": 5, "batch": 3}
+POINTS = {"network": "mlp", "width": 0.5, "image_shape": [2, 1, 1], "classes": 3, "batch": 6}
 CASES = {
     "cnn-small-relu": SMALL | {"activation": "relu"},
     "cnn-small-silu": SMALL | {"activation": "silu"},
@@ -28,6 +29,9 @@ CASES = {
                         "activation": "relu"},
     "resnet-18-relu": {"network": "resnet-18", "width": 0.125, "image_shape": [3, 8, 8], "classes": 4, "batch": 2,
                        "activation": "relu"},
+    # Points of a world: two numbers, read by linear layers.
+    "mlp-relu": POINTS | {"activation": "relu", "depth": 2},
+    "mlp-silu": POINTS | {"activation": "silu", "depth": 3},
 }
 DISTILLATION = CASES["cnn-small-relu"] | {
     "temperature": 3.0, "cross_entropy_weight": 0.3, "soft_target_weight": 0.7, "jacobian_matching_weight": 0.5,
@@ -62,8 +66,9 @@ def networks(case, seed):
     """Both networks, and the generator that drew them."""
     generator = torch.Generator().manual_seed(seed)
     main = main_network(case["network"], case["width"], case["image_shape"][0], case["classes"], case["activation"],
-                        case.get("head", "pooled"), case["image_shape"][1:])
-    auxiliary = Auxiliary(SETTINGS["auxiliary_width"], case["image_shape"], case["classes"])
+                        case.get("head", "pooled"), case["image_shape"][1:], case.get("depth", 2))
+    reads = LinearAuxiliary if case["image_shape"][1:] == [1, 1] else Auxiliary
+    auxiliary = reads(SETTINGS["auxiliary_width"], case["image_shape"], case["classes"])
     draw(main, generator)
     draw(auxiliary, generator)
     return main, auxiliary, generator
@@ -190,7 +195,7 @@ def relu_margin(main, auxiliary, x, y, how="rms"):
 
 def golden(case, seed, dtype):
     """All tensors of a case, and how near it comes to an edge: whether no sign or ReLU may flip."""
-    s, small = SETTINGS, case["network"] == "cnn-small"
+    s, small = SETTINGS, case["network"] in ["cnn-small", "mlp"]
     main, auxiliary, generator = networks(case, seed)
     x, y = images(case, generator)
     target = (y + torch.randint(1, case["classes"], y.shape, generator=generator)) % case["classes"]

@@ -1,6 +1,7 @@
 """The auxiliary network and the losses of the defence scenario in PyTorch, beside the main networks of
 `scripts/export_torch/network.py`: what `src/nn` is held against."""
 
+import math
 import pathlib
 import sys
 
@@ -49,6 +50,21 @@ class PlainAuxiliary(nn.Module):
         for i in range(1, 4):
             g = self.activation(getattr(self, f"conv{i}")(g))
         return self.head(g.flatten(1))
+
+
+class LinearAuxiliary(nn.Module):
+    """What reads two numbers: linear layers, with an activation after each but the last."""
+
+    def __init__(self, width, image_shape, classes):
+        super().__init__()
+        self.activation = nn.ReLU()
+        units = max(1, int(32 * width + 0.5))
+        self.hidden1 = nn.Linear(math.prod(image_shape), units)
+        self.hidden2 = nn.Linear(units, units)
+        self.head = nn.Linear(units, classes)
+
+    def forward(self, g):
+        return self.head(self.activation(self.hidden2(self.activation(self.hidden1(g.flatten(1))))))
 
 
 class PlaceAuxiliary(nn.Module):
