@@ -18,7 +18,7 @@ use std::{error::Error, thread::sleep};
 use clap::{Parser, builder::PossibleValuesParser, value_parser};
 use great_lab::{
     app::{Lab, Options as Window},
-    config::{Config, NetworkKind},
+    config::{BUILT_IN_DATA, Config, NetworkKind},
     gpu::{Choice, open},
     platform::frame_on_gpu,
     protocol::{Delivery, end},
@@ -51,6 +51,9 @@ struct Options {
     /// Factor on its channels.
     #[arg(long, value_name = "W", default_value_t = 1.0)]
     width: f64,
+    /// Built-in data, a world of points among them: then the plane is drawn, too.
+    #[arg(long, value_name = "NAME", default_value = BUILT_IN_DATA[0], value_parser = PossibleValuesParser::new(BUILT_IN_DATA))]
+    data: String,
     /// Seconds without and with frames.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u64).range(1..))]
     seconds: u64,
@@ -152,6 +155,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::default();
     config.setup.network = options.network.parse()?;
     config.setup.width = options.width;
+    config.setup.data.clone_from(&options.data);
     config.setup.steps = 10_000_000;
     // Attacks take turns with training, which no frame is to blame for.
     config.hyper.evaluate_every_steps = 0;
@@ -165,6 +169,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let mut screen = Screen::new(shared, SIZE);
+    let network = config.setup.network_kind();
     let remote = spawn(config.clone(), &opened, Delivery::Latest)?;
     let commands = remote.commands.clone();
     let mut lab = Lab::new(screen.context(), remote, config, Window::default());
@@ -178,8 +183,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     end(&commands, PATIENCE);
 
     println!(
-        "{} × {}, batches of 64, window of {width}×{height} on {}\n{}",
-        options.network, options.width, opened.info.name, measured?
+        "{} × {} on {}, batches of 64, window of {width}×{height} on {}\n{}",
+        network, options.width, options.data, opened.info.name, measured?
     );
     Ok(())
 }

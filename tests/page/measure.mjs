@@ -24,10 +24,10 @@ function watch() {
 }
 
 /** Without the service worker: what it fetches comes by no slow line. */
-const QUERY = (device) => `?run&offline=0&${device}#v1&report_every_steps=1`;
+const QUERY = (device, world) => `?run&offline=0&${device}#v1&${world ? `data=${world}&steps=1000000` : 'report_every_steps=1'}`;
 
 /** Opens the page over the slow line and waits for the first step. */
-async function load(browser, host, device) {
+async function load(browser, host, device, world) {
   const page = await browser.context.newPage();
   const session = await browser.context.newCDPSession(page);
   let bytes = 0;
@@ -35,7 +35,7 @@ async function load(browser, host, device) {
   await session.send('Network.emulateNetworkConditions', LINE);
   session.on('Network.loadingFinished', ({ encodedDataLength }) => { bytes += encodedDataLength; });
   await page.addInitScript(watch);
-  await page.goto(host.address + QUERY(device), { waitUntil: 'commit' });
+  await page.goto(host.address + QUERY(device, world), { waitUntil: 'commit' });
   await page.waitForFunction(() => window.noted?.step, null, { timeout: 300_000 });
   const { window: shown, step } = await page.evaluate(() => window.noted);
   await page.close();
@@ -45,11 +45,11 @@ async function load(browser, host, device) {
 /** Watches a page that trains. */
 async function train(evaluate, wait) {
   await wait(5);
-  const begin = await evaluate(() => [performance.now(), window.greatLab.metrics().length]);
+  const begin = await evaluate(() => [performance.now(), window.greatLab.state().step]);
   await wait(WATCHED);
   const [pictures, steps, device] = await evaluate(() => {
     const state = window.greatLab.state();
-    return [window.noted.pictures, window.greatLab.metrics().length, state.device.name];
+    return [window.noted.pictures, state.step, state.device.name];
   });
   const seen = pictures.filter((time) => time > begin[0] && time < begin[0] + 1000 * WATCHED);
   const gaps = seen.slice(1).map((time, index) => time - seen[index]).sort((a, b) => a - b);
@@ -57,14 +57,14 @@ async function train(evaluate, wait) {
   return `${(seen.length / WATCHED).toFixed(1)} pictures a second, longest gap ${longest}, ${((steps - begin[1]) / WATCHED).toFixed(1)} steps a second (${device})`;
 }
 
-async function chromium(host, gpu, device, what) {
+async function chromium(host, gpu, device, what, world) {
   let browser = await launch({ gpu });
-  const loaded = await load(browser, host, device);
+  const loaded = await load(browser, host, device, world);
   await browser.close();
   browser = await launch({ gpu });
   const page = await browser.context.newPage();
   await page.addInitScript(watch);
-  await page.goto(host.address + QUERY(device));
+  await page.goto(host.address + QUERY(device, world));
   await page.waitForFunction(() => window.noted?.step, null, { timeout: 300_000 });
   const trained = await train((ask) => page.evaluate(ask), (seconds) => page.waitForTimeout(1000 * seconds));
   await browser.close();
@@ -87,6 +87,7 @@ const host = await serve();
 const chosen = process.argv.slice(2);
 const all = {
   'Chromium without WebGPU': (what) => chromium(host, false, 'device=cpu', what),
+  'Chromium on a world': (what) => chromium(host, false, 'device=cpu', what, 'moons'),
   'Chromium with WebGPU': (what) => chromium(host, true, 'device=gpu', what),
   'Firefox': (what) => firefox(host, 'device=cpu', what),
 };
