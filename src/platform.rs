@@ -111,6 +111,15 @@ pub enum FileError {
     Thread(std::io::Error),
 }
 
+/// What the names of pictures end in.
+pub const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
+
+/// Whether a file of that name is a picture.
+pub fn is_picture(name: &str) -> bool {
+    let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
+    end.is_some_and(|end| PICTURES.contains(&&*end))
+}
+
 /// An answer on its way; poll it once a frame with `try_recv`.
 pub type Asked = tokio::sync::oneshot::Receiver<FileAnswer>;
 

@@ -15,6 +15,7 @@ use crate::app::board::Board;
 use crate::app::draw::theme::{self, Contrast, Palette};
 use crate::app::layout::Layout;
 use crate::app::memory::Memory;
+use crate::app::pad::Pad;
 use crate::app::pane::{About, Scope};
 use crate::app::panes;
 use crate::app::run::along::Along;
@@ -86,6 +87,7 @@ pub struct Lab {
     ctx: Context,
     /// How it is laid out, by the room of the last frame.
     layout: Layout,
+    pad: Pad,
     exports: Exports,
     shelf: Shelf,
     sweep: Sweep,
@@ -106,6 +108,8 @@ pub struct Lab {
     /// The guided tour, while somebody is on it, and the stop where it was left.
     tour: Option<Tour>,
     tour_left_at: usize,
+    /// The knobs as they were when it began.
+    before_tour: Config,
 }
 
 impl Lab {
@@ -120,6 +124,7 @@ impl Lab {
         let library = (options.runs.take(), options.room.unwrap_or(ROOM));
         let mut shelf = Shelf::new(library, open, move || wake.request_repaint());
         let remembered = (link::write(&config), Instant::now());
+        let before_tour = config.clone();
         let mut controls = Controls::new(config, remote.hyper, remote.commands);
         if shelf.keeper().is_some() {
             controls.send(Command::Checkpoints(Cadence::BY_CLOCK));
@@ -132,6 +137,7 @@ impl Lab {
         Self {
             tour: options.tour.map(Tour::at_stop),
             tour_left_at: 1,
+            before_tour,
             memory,
             ctx: ctx.clone(),
             events: remote.events,
@@ -141,6 +147,7 @@ impl Lab {
             going_on: None,
             board,
             layout: Layout::Wide,
+            pad: Pad::default(),
             exports: Exports::default(),
             shelf,
             sweep: Sweep::new(options.program.take(), options.device.take()),
@@ -296,6 +303,7 @@ impl Lab {
             history: &mut self.history,
             controls: &mut self.controls,
             pair: &mut self.pair,
+            pad: &mut self.pad,
             exports: &mut self.exports,
             shelf: &mut self.shelf,
             sweep: &mut self.sweep,
@@ -334,6 +342,7 @@ impl Lab {
         let frame = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(6, 0));
         answer.is_taken |= shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open) | wanted.tour;
         self.panes_ui(ui, bar, frame, palette);
+        self.pad.ui(&ctx, &palette, &mut self.controls);
         drop_hint(&ctx, &palette);
         self.go_on_tour(answer, &palette);
         if let Some(decided) = decided {
@@ -348,7 +357,10 @@ impl Lab {
             self.memory.tour_is_known();
         }
         let Some(tour) = self.tour else {
-            self.tour = answer.is_taken.then(|| Tour::at_stop(self.tour_left_at));
+            if answer.is_taken {
+                self.before_tour = self.controls.coming();
+                self.tour = Some(Tour::at_stop(self.tour_left_at));
+            }
             return;
         };
         let pane = self.board.rects().iter().find(|(name, _)| Some(*name) == tour.stop().pane);
@@ -361,6 +373,11 @@ impl Lab {
             Moved::Back => tour.moved(false),
             Moved::Leave => None,
         };
+        if self.tour.is_none() {
+            self.controls.take_next(self.before_tour.clone());
+            self.history.notice =
+                Some("The next run (Reset) has the knobs that you had before the tour.".into());
+        }
         // Once through, it begins anew.
         self.tour_left_at = if moved == Moved::Leave { tour.number() } else { 1 };
     }
@@ -376,12 +393,13 @@ impl Lab {
             Some(kept) => (&mut kept.history, &mut kept.controls, &mut none, true),
             None => (&mut self.history, &mut self.controls, &mut self.pair, false),
         };
-        let (exports, shelf) = (&mut self.exports, &mut self.shelf);
+        let (pad, exports, shelf) = (&mut self.pad, &mut self.exports, &mut self.shelf);
         let (sweep, along) = (&mut self.sweep, &mut self.along);
         let mut scope = Scope {
             history,
             controls,
             pair,
+            pad,
             exports,
             shelf,
             sweep,

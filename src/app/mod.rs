@@ -9,6 +9,7 @@ mod lab;
 mod layout;
 mod memory;
 mod mirror;
+mod pad;
 mod pane;
 mod panes;
 mod run;

@@ -4,6 +4,7 @@ use egui::{Ui, Vec2, vec2};
 
 use crate::app::draw::theme::Palette;
 use crate::app::layout::Layout;
+use crate::app::pad::Pad;
 use crate::app::run::along::Along;
 use crate::app::run::controls::Controls;
 use crate::app::run::export::Exports;
@@ -101,6 +102,8 @@ pub struct Scope<'a> {
     pub controls: &'a mut Controls,
     /// The other one of two runs, where the one that is shown has been forked or is a fork.
     pub pair: &'a mut Option<Pair>,
+    /// Where a world is drawn.
+    pub pad: &'a mut Pad,
     /// Files being asked for.
     pub exports: &'a mut Exports,
     /// Runs that were kept.

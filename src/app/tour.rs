@@ -6,9 +6,11 @@ pub use stops::{Done, STOPS, Stop};
 
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
+use crate::app::run::series::Row;
 use crate::config::link::{self, Linked};
 use crate::config::{AttackKind, Hyper};
 use crate::protocol::{Activity, Command, Point, Robustness, Verdict};
+use crate::show::columns::Metric;
 
 /// α where somebody has raised it.
 const RAISED: f64 = 0.1;
@@ -96,7 +98,12 @@ impl Done {
             Self::Read => true,
             Self::Trains => history.activity() == Activity::Running || history.step() > 0,
             Self::Chosen => history.traced.is_some(),
-            Self::Reads(share) => read(&|read, _, _| read > share),
+            // Once is enough: who has been reading meanwhile finds it done.
+            Self::Reads(share) => {
+                let read = |row: &Row<_>| row.values[Metric::AuxiliaryAccuracy as usize] > share;
+                history.reports.rows().iter().any(read)
+                    || latest.is_some_and(|report| report.auxiliary_accuracy > share)
+            }
             Self::Blinded(share, after) => {
                 read(&|read, hyper, step| read < share && hyper.alpha > 0.0 && step > after)
             }

@@ -40,7 +40,7 @@ impl Pace {
     }
 
     /// Polls `work` to its end, or to its next pause, which is None.
-    pub(super) async fn turn<T>(&self, work: &mut (dyn Future<Output = T> + Unpin)) -> Option<T> {
+    pub async fn turn<T>(&self, work: &mut (dyn Future<Output = T> + Unpin)) -> Option<T> {
         let mut work = std::pin::Pin::new(work);
         self.paused.set(false);
         poll_fn(|context| match work.as_mut().poll(context) {

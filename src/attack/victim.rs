@@ -35,7 +35,7 @@ impl<'a> Victim<'a> {
     }
 
     /// What the network says of images `[N, C, H, W]`, where an attack's success is decided: logits `[N, K]`.
-    pub(super) fn says(&self, images: &Tensor<4>) -> Tensor<2> {
+    pub fn says(&self, images: &Tensor<4>) -> Tensor<2> {
         self.network.expected_logits(self.weights, images, VERDICT_DRAWS)
     }
 
@@ -55,7 +55,7 @@ impl<'a> Victim<'a> {
     /// What the images' logits climb along `slope`, away from the classes in `one_hot` `[N, K]`, makes of the images
     /// `[N, C, H, W]`: of the cross-entropy `∇x Σᵢ CE(f(xᵢ), yᵢ)`. In expectation over the draws it is their mean, so that of
     /// the exact direction each draw counts alike, however sure the network is in it.
-    pub(super) fn gradient(&self, images: &Tensor<4>, one_hot: &Tensor<2>, slope: Slope) -> Tensor<4> {
+    pub fn gradient(&self, images: &Tensor<4>, one_hot: &Tensor<2>, slope: Slope) -> Tensor<4> {
         self.mean(|| {
             let (logits, tapes) = self.network.forward(self.weights, images.clone());
             self.network.input_vjp(tapes, logit_slope(logits, one_hot.clone(), slope))

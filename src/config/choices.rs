@@ -37,7 +37,7 @@ macro_rules! choices {
 pub(crate) use choices;
 
 /// The data sets that come with the lab, on a page too.
-pub const BUILT_IN_DATA: [&str; 9] = [
+pub const BUILT_IN_DATA: [&str; 10] = [
     "fashion-mnist",
     "solids",
     "moons",
@@ -47,6 +47,7 @@ pub const BUILT_IN_DATA: [&str; 9] = [
     "checkerboard",
     "thin-gap",
     "redundant",
+    "drawn",
 ];
 
 /// The teacher that the lab trains by itself, as a value of [`Setup::teacher`](crate::config::Setup::teacher).
@@ -95,6 +96,8 @@ choices! {
         ThinGap = "thin-gap",
         /// One coordinate tells two classes apart well but narrowly, the other weakly but widely (after Tsipras et al. 2019).
         Redundant = "redundant",
+        /// Points that somebody drew.
+        Drawn = "drawn",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::choices::ScenarioKind;
 use super::device::DeviceInfo;
+use super::world::drawing::{DRAWN_POINTS, Drawing, DrawingError};
 
 /// A knob's value, whatever its kind.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Any text that is not empty.
     Text,
+    /// The points of a [`Drawing`], as its text; none where that is empty.
+    Drawing,
 }
 
 /// The headings under which knobs are shown.
@@ -143,6 +146,14 @@ pub enum KnobError {
         /** What it takes. */
         expected: String,
     },
+    /// The value is no drawing.
+    #[error("{knob}: this is no drawing: {why}")]
+    NoDrawing {
+        /** Which knob. */
+        knob: &'static str,
+        /** Why not. */
+        why: DrawingError,
+    },
     /// The value is out of range.
     #[error("{knob}: {value} is out of range; it takes {expected}")]
     OutOfRange {
@@ -169,6 +180,7 @@ impl Kind {
             Self::Count { min, max } => format!("a whole number from {min} to {max}"),
             Self::Choice(names) => format!("one of: {}", names.join(", ")),
             Self::Text => "a text that is not empty".into(),
+            Self::Drawing => format!("a drawing of at most {DRAWN_POINTS} points, three characters each"),
         }
     }
 }
@@ -194,6 +206,7 @@ impl<C> Knob<C> {
             (Kind::Count { min, max }, Value::Count(n)) => (*min..=*max).contains(n),
             (Kind::Choice(names), Value::Choice(i)) => *i < names.len(),
             (Kind::Text, Value::Text(text)) => !text.trim().is_empty(),
+            (Kind::Drawing, Value::Text(text)) => text.parse::<Drawing>().is_ok(),
             _ => false,
         };
         if !in_range {
@@ -218,12 +231,27 @@ impl<C> Knob<C> {
             Kind::Count { .. } => text.parse().ok().map(Value::Count),
             Kind::Choice(names) => names.iter().position(|name| *name == text).map(Value::Choice),
             Kind::Text => Some(Value::Text(text.into())),
+            Kind::Drawing => {
+                let refused = |why: DrawingError| KnobError::NoDrawing { knob: self.name, why };
+                Some(text.parse::<Drawing>().map(|_| Value::Text(text.into())).map_err(refused)?)
+            }
         };
         value.ok_or_else(|| KnobError::Malformed {
             knob: self.name,
             value: text.into(),
             expected: self.kind.expected(),
         })
+    }
+
+    /// The value for people to read: that of [`Self::show`], where it is short.
+    pub fn say(&self, value: &Value) -> String {
+        match (self.kind, value) {
+            (Kind::Drawing, Value::Text(text)) => {
+                let points = text.parse().map_or(0, |drawing: Drawing| drawing.points().len());
+                format!("{points} points")
+            }
+            _ => self.show(value),
+        }
     }
 
     /// The text that [`Self::parse`] reads back.
@@ -266,12 +294,14 @@ macro_rules! knobs {
     (@kind $type:ident count($min:literal..=$max:expr)) => { Kind::Count { min: $min, max: $max } };
     (@kind $type:ident choice) => { Kind::Choice(<$type>::NAMES) };
     (@kind $type:ident text) => { Kind::Text };
+    (@kind $type:ident drawing) => { Kind::Drawing };
     (@read $value:expr, $type:ident real) => { Value::Real($value) };
     (@read $value:expr, $type:ident count) => { Value::Count($value as u64) };
     (@read $value:expr, $type:ident choice) => {
         Value::Choice(<$type>::ALL.iter().position(|choice| *choice == $value).unwrap_or(0))
     };
     (@read $value:expr, $type:ident text) => { Value::Text($value.clone()) };
+    (@read $value:expr, $type:ident drawing) => { Value::Text($value.to_string()) };
     (@write $place:expr, $value:ident, $type:ident real) => { if let Value::Real(x) = $value { $place = x } };
     (@write $place:expr, $value:ident, $type:ident count) => {
         if let Value::Count(n) = $value { $place = n as $type }
@@ -280,6 +310,9 @@ macro_rules! knobs {
         if let Value::Choice(index) = $value { $place = <$type>::ALL[index] }
     };
     (@write $place:expr, $value:ident, $type:ident text) => { if let Value::Text(text) = $value { $place = text } };
+    (@write $place:expr, $value:ident, $type:ident drawing) => {
+        if let Value::Text(text) = $value && let Ok(drawing) = text.parse() { $place = drawing }
+    };
     ($config:ident: $($(#[$meta:meta])* $part:ident $of:ident live $live:literal {
         $($(#[$note:meta])* $field:ident: $type:ident = $default:expr => $kind:ident $(($($range:tt)*))?, $label:literal, $unit:literal,
             $section:ident, $scenarios:tt, $used:expr, $help:literal;)+

@@ -138,6 +138,7 @@ mod tests {
                 Kind::Count { min, max } => Value::Count(min + (max - min) / 3),
                 Kind::Choice(names) => Value::Choice(names.len() - 1),
                 Kind::Text => Value::Text("/data/ä & b=#100%+1".into()),
+                Kind::Drawing => Value::Text("AAA_BEFSE".into()),
             };
             let mut config = Config::default();
             knob.write(&mut config, value).unwrap();

@@ -34,4 +34,5 @@ pub use run::{Architecture, Players, steps_per_epoch};
 pub use seed::{Stream, number_of_name};
 pub use table::{Config, Hyper, KNOBS, Setup};
 pub use threat::{Occasion, Threat};
+pub use world::drawing::{DRAWN_CLASSES, DRAWN_POINTS, DRAWN_SIDE, Drawing, DrawingError, DrawnPoint};
 pub use world::{HELD_OUT_POINTS, POINT_SHAPE, World};

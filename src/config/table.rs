@@ -16,6 +16,7 @@ use super::knob::{
     Value, knobs,
 };
 use super::method::{DistillationMethod, Mode, MultitaskMethod};
+use super::world::drawing::Drawing;
 
 // field: type = default => kind(range), label, unit, section, scenarios, use, help
 knobs! { Config:
@@ -85,7 +86,8 @@ knobs! { Config:
         tasks: TaskSet = TaskSet::Pictures => choice, "tasks", "", NextRun, [Multitask], Always, "pictures: class, colours, edges, denoising; scenes: class, depth, normals, key points";
         data: String = BUILT_IN_DATA[0].into() => text, "data", "", NextRun, [..], Always, "a built-in data set's name, a folder, or an .npz file";
         world_noise: f64 = 0.03 => real(0.0..=0.5), "world noise", "of the plane's side", NextRun, [Defense Distillation], When(is_no_world), "standard deviation of how far the points of a world lie off its shapes";
-        world_classes: usize = 3 => count(2..=6), "world classes", "", NextRun, [Defense Distillation], When(has_classes_of_its_own), "of the worlds rings, spirals and blobs; the others have two";
+        world_classes: usize = 3 => count(2..=6), "world classes", "", NextRun, [Defense Distillation], When(has_classes_of_its_own), "of the worlds rings, spirals and blobs; the others have two, drawn as many as were drawn";
+        drawing: Drawing = Drawing::default() => drawing, "drawing", "", NextRun, [Defense Distillation], When(is_not_drawn), "the points of the world drawn, three characters each, as File → Draw a world… writes them";
         world_points: usize = 1000 => count(2..=100_000), "world points", "points", NextRun, [Defense Distillation], When(is_no_world), "that are trained on; others are held out";
         world_seed: u64 = 1 => count(0..=u64::MAX), "world seed", "", NextRun, [Defense Distillation], When(is_no_world), "of a world's points, whatever the run's own is";
         network: NetworkKind = NetworkKind::CnnSmall => choice, "network", "", NextRun, [..], When(world_has_its_own_network), "architecture of the main network";
@@ -143,8 +145,15 @@ fn is_no_world(config: &Config) -> Option<&'static str> {
 }
 
 fn has_classes_of_its_own(config: &Config) -> Option<&'static str> {
-    let has_two = world(config).is_some_and(|kind| !kind.has_many_classes());
-    is_no_world(config).or_else(|| has_two.then_some("such a world has two classes"))
+    match world(config) {
+        Some(WorldKind::Drawn) => Some("a drawn world has the classes that were drawn"),
+        Some(kind) if !kind.has_many_classes() => Some("such a world has two classes"),
+        Some(_) | None => is_no_world(config),
+    }
+}
+
+fn is_not_drawn(config: &Config) -> Option<&'static str> {
+    (world(config) != Some(WorldKind::Drawn)).then_some("the world drawn uses it")
 }
 
 fn world_has_its_own_network(config: &Config) -> Option<&'static str> {

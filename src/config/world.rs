@@ -1,7 +1,10 @@
 //! Worlds: data sets of the plane, small enough to be seen whole.
 
+pub mod drawing;
+
 use super::choices::WorldKind;
 use super::table::Setup;
+use drawing::Drawing;
 
 /// `[C, H, W]` of a point of a world: its two numbers are channels of one pixel.
 pub const POINT_SHAPE: [usize; 3] = [2, 1, 1];
@@ -9,7 +12,7 @@ pub const POINT_SHAPE: [usize; 3] = [2, 1, 1];
 pub const HELD_OUT_POINTS: usize = 1000;
 
 /// A world as a run asks for it: points of two numbers in [0, 1] and a class, which follow from these facts alone.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct World {
     /// Its shapes.
     pub kind: WorldKind,
@@ -17,6 +20,8 @@ pub struct World {
     pub classes: usize,
     /// Standard deviation of how far points lie off the shapes, in sides of the plane.
     pub noise: f64,
+    /// What was drawn, of [`WorldKind::Drawn`]; empty of any other.
+    pub drawing: Drawing,
     /// Points that are trained on.
     pub points: usize,
     /// Of all its points: not the run's, so that runs of several seeds learn of the same points and are held against each
@@ -29,8 +34,13 @@ impl Setup {
     pub fn world(&self) -> Option<World> {
         let kind: WorldKind = self.data.parse().ok()?;
         let Self { world_classes, world_noise: noise, world_points: points, world_seed: seed, .. } = *self;
-        let classes = if kind.has_many_classes() { world_classes } else { 2 };
-        Some(World { kind, classes, noise, points, seed })
+        let drawing = if kind == WorldKind::Drawn { self.drawing.clone() } else { Drawing::default() };
+        let classes = match kind {
+            WorldKind::Drawn => drawing.classes(),
+            _ if kind.has_many_classes() => world_classes,
+            _ => 2,
+        };
+        Some(World { kind, classes, noise, drawing, points, seed })
     }
 }
 
@@ -72,6 +82,19 @@ mod tests {
             setup.augmented()
         });
         assert_eq!((moved, still), (Augmentation::Shift, Augmentation::None), "a link may ask for it");
+    }
+
+    #[test]
+    fn a_drawn_world_has_the_classes_that_were_drawn() {
+        let mut config = on("drawn");
+        config.setup.drawing = "AAA_BEFSE".parse().expect("two classes");
+        assert_eq!(config.setup.world().map(|world| world.classes), Some(2));
+        let unused = |name: &str, config: &Config| Knob::find(name).expect(name).unused(config, None);
+        assert_eq!(unused("drawing", &config), None);
+        assert!(unused("drawing", &on("moons")).is_some_and(|why| why.contains("the world drawn uses it")));
+        assert!(unused("world_classes", &config).is_some_and(|why| why.contains("were drawn")));
+        config.setup.data = "moons".into();
+        assert_eq!(config.setup.world().map(|world| world.drawing), Some(Drawing::default()));
     }
 
     #[test]

@@ -20,6 +20,15 @@ pub enum DataError {
         /// The absolute path.
         looked_at: String,
     },
+    /// The world of points that somebody drew has none, or of one class alone.
+    #[error(
+        "of the world drawn {}; draw points of at least two: File → Draw a world…, or --set drawing=…",
+        if *classes == 0 { "no point is drawn" } else { "only one class is drawn" }
+    )]
+    Undrawn {
+        /// Classes that have points.
+        classes: usize,
+    },
     /// The data of a run are not where they were.
     #[error(
         "the data '{asked}' of the run are not found; looked at {looked_at}; say with --data where they are"

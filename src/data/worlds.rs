@@ -13,10 +13,10 @@ use super::{
     dataset::{Dataset, Images},
     error::DataError,
 };
-use crate::config::{HELD_OUT_POINTS, POINT_SHAPE, Stream, World, WorldKind};
+use crate::config::{DRAWN_CLASSES, HELD_OUT_POINTS, POINT_SHAPE, Stream, World, WorldKind};
 
 /// Names of the classes, as many as a world can have.
-const CLASSES: [&str; 6] = ["A", "B", "C", "D", "E", "F"];
+const CLASSES: [&str; DRAWN_CLASSES] = ["A", "B", "C", "D", "E", "F"];
 
 /// What is left free at each side of the plane.
 const MARGIN: f64 = 0.08;
@@ -45,8 +45,11 @@ const WIDE: (f64, f64) = (0.2, 0.17);
 /// Draws a world: `world.points` points that are trained on, [`HELD_OUT_POINTS`] that are not.
 ///
 /// # Errors
-/// None of its own; those of putting a data set together.
+/// [`DataError::Undrawn`] where fewer than two classes were drawn, and those of putting a data set together.
 pub fn draw(world: &World) -> Result<Dataset, DataError> {
+    if world.classes < 2 {
+        return Err(DataError::Undrawn { classes: world.classes });
+    }
     let names: Vec<String> = CLASSES[..world.classes].iter().map(|name| (*name).into()).collect();
     let part = |stream: Stream, count| (POINT_SHAPE, points(world, stream.of(world.seed), count));
     let train = part(Stream::World, world.points);
@@ -84,6 +87,10 @@ fn place(world: &World, class: usize, random: &mut StdRng) -> [f64; 2] {
         }
         WorldKind::Checkerboard => square(class, random),
         WorldKind::ThinGap => bank(class, random),
+        WorldKind::Drawn => {
+            let drawn = world.drawing.of(class);
+            drawn[random.random_range(0..drawn.len())].place()
+        }
         WorldKind::Redundant => {
             let side = if class == 0 { -1.0 } else { 1.0 };
             let narrow = NARROW.0 * side + NARROW.1 * world.noise * normal(random);
@@ -137,10 +144,21 @@ fn normal(random: &mut StdRng) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Drawing, DrawnPoint};
 
     fn world(kind: WorldKind) -> World {
-        let classes = if kind.has_many_classes() { 4 } else { 2 };
-        World { kind, classes, noise: 0.0, points: 600, seed: 3 }
+        let drawing = if kind == WorldKind::Drawn { drawing() } else { Drawing::default() };
+        let classes = if kind.has_many_classes() || kind == WorldKind::Drawn { 4 } else { 2 };
+        World { kind, classes, noise: 0.0, drawing, points: 600, seed: 3 }
+    }
+
+    /// Two points of each of four classes, one at each side of a corner.
+    fn drawing() -> Drawing {
+        let corners = [[20, 20], [100, 20], [20, 100], [100, 100]];
+        let points = (0u8..)
+            .zip(corners)
+            .flat_map(|(class, [x, y])| [0, 8].map(|off| DrawnPoint { at: [x + off, y], class }));
+        Drawing::new(points.collect()).unwrap()
     }
 
     /// The places of a part, in [0, 1], and their classes.
@@ -165,7 +183,7 @@ mod tests {
                 let each = data.train.labels.iter().filter(|label| usize::from(**label) == class).count();
                 assert_eq!(each, 600 / world.classes, "{kind}");
             }
-            assert_ne!(data.train, draw(&World { seed: 4, ..world }).unwrap().train, "{kind}");
+            assert_ne!(data.train, draw(&World { seed: 4, ..world.clone() }).unwrap().train, "{kind}");
             assert_ne!(data.train.pixels[..200], data.test.pixels[..200], "{kind}");
             let few = draw(&World { points: 60, ..world }).unwrap();
             assert_eq!(
@@ -190,7 +208,7 @@ mod tests {
     }
 
     /// Three points of each world of seed 3, with noise of 0.03.
-    const FIRST: [&str; 7] = [
+    const FIRST: [&str; 8] = [
         "moons [34, 170, 221, 84, 46, 167]",
         "rings [135, 96, 143, 82, 178, 55]",
         "spirals [40, 114, 135, 46, 232, 143]",
@@ -198,6 +216,7 @@ mod tests {
         "checkerboard [168, 18, 173, 96, 72, 220]",
         "thin-gap [185, 50, 162, 208, 109, 100]",
         "redundant [119, 75, 135, 229, 118, 111]",
+        "drawn [43, 46, 209, 42, 54, 216]",
     ];
 
     #[test]
@@ -223,6 +242,37 @@ mod tests {
             of.map(|(at, _)| at[1]).fold(1.0, f64::min)
         };
         assert!(lowest(0) > 0.3 && lowest(1) < MARGIN + near, "one is upside down");
+    }
+
+    #[test]
+    fn points_lie_where_they_were_drawn_and_as_often_in_each_class() {
+        let world = World { points: 800, ..world(WorldKind::Drawn) };
+        let data = draw(&world).unwrap();
+        for (at, class) in places(&data.train) {
+            let is_drawn = |point: &DrawnPoint| {
+                let off = [0, 1].map(|axis| (point.place()[axis] - at[axis]).abs());
+                off.iter().all(|off| *off < 1.0 / 255.0)
+            };
+            assert!(world.drawing.of(class).iter().any(is_drawn), "{at:?}");
+        }
+        assert_eq!(data.classes, ["A", "B", "C", "D"]);
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_is_refused_in_words() {
+        let few = |points: Vec<DrawnPoint>| {
+            let drawing = Drawing::new(points).unwrap();
+            let world = World { classes: drawing.classes(), drawing, ..world(WorldKind::Drawn) };
+            draw(&world).unwrap_err().to_string()
+        };
+        assert!(few(Vec::new()).contains("no point is drawn"));
+        let one = vec![DrawnPoint { at: [3, 4], class: 0 }; 400];
+        assert!(few(one.clone()).contains("only one class is drawn"));
+        // Many points at one place, and one of another class.
+        let points = [one, vec![DrawnPoint { at: [3, 4], class: 1 }]].concat();
+        let drawing = Drawing::new(points).unwrap();
+        let data = draw(&World { classes: 2, drawing, ..world(WorldKind::Drawn) }).unwrap();
+        assert_eq!(data.train.len(), 600, "they cannot be told apart, and yet they are data");
     }
 
     /// The least distance in L∞ between points of two classes within a strip of the plane.

@@ -13,6 +13,7 @@ use crate::headless::error::{BAD_INPUT, HeadlessError};
 use crate::headless::evaluate::EvaluateOptions;
 use crate::headless::keeping::Keeping;
 use crate::headless::options::{RunOptions, knobs_help};
+use crate::headless::predict::PredictOptions;
 use crate::headless::print::say;
 use crate::headless::runs::{RunsOptions, library};
 use crate::headless::train::{DistillOptions, MultitaskOptions, TrainOptions};
@@ -26,6 +27,7 @@ Examples:
   great-lab distill --fraction 0.05          train a student beside a teacher
   great-lab multitask --method great         train tasks over a shared encoder
   great-lab evaluate runs/a                  attack what was trained
+  great-lab predict runs/a shoe.png          ask it about pictures of your own
   great-lab runs                             what the window has kept
   great-lab open runs/a                      look at a run again
   great-lab examples                         ready-made runs, each with something to see
@@ -90,6 +92,14 @@ Examples:
 Ctrl-C ends it after the attack under way on a batch and writes what there is, marked as incomplete; a second one ends
 the program at once. Where there is an --out, the same command goes on from there, after a power cut too.
 Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).";
+
+const PREDICT_EXAMPLES: &str = "\
+Examples:
+  great-lab predict runs/a shoe.jpg
+  great-lab predict runs/a pictures/*.png --json
+
+Of the gradient tensor the class is the one that the network says. The smallest change is what FGSM and PGD of 10 steps
+find in L∞; a better attack may need less. Exit status: 0 done, 1 failed, 2 bad input.";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
@@ -218,6 +228,9 @@ pub enum Command {
     /// Attack a trained network on held-out images
     #[command(after_help = EVALUATE_EXAMPLES)]
     Evaluate(Box<EvaluateOptions>),
+    /// Say what a trained network takes pictures for, and the smallest change that fools it
+    #[command(after_help = PREDICT_EXAMPLES)]
+    Predict(PredictOptions),
     /// List, rename, delete, pass on the runs that the window has kept
     #[command(after_help = RUNS_EXAMPLES)]
     Runs(RunsOptions),

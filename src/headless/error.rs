@@ -114,10 +114,10 @@ pub enum HeadlessError {
     #[error(transparent)]
     Chart(#[from] ChartError),
     /// The trainer failed before it had begun: data, setup or checkpoint are not usable.
-    #[error("{}; {}", .0.what.trim_end_matches('.'), .0.advice)]
+    #[error("{}; {}", .0.what.trim_end_matches('.'), clause(&.0.advice))]
     NotStarted(Failure),
     /// The trainer failed on the way.
-    #[error("{}; {}", .0.what.trim_end_matches('.'), .0.advice)]
+    #[error("{}; {}", .0.what.trim_end_matches('.'), clause(&.0.advice))]
     Stopped(Failure),
     /// The trainer's thread is gone.
     #[error("the trainer ended unexpectedly; its last words, if any, stand above; what was measured is kept")]
@@ -139,6 +139,13 @@ pub enum HeadlessError {
     /// The operating system gave no thread or took no signal handler.
     #[error("cannot start: {0}")]
     System(String),
+}
+
+/// A sentence as the rest of another one.
+fn clause(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    let first = letters.next().filter(|_| !letters.clone().next().is_some_and(char::is_uppercase));
+    first.map_or_else(|| sentence.into(), |first| first.to_lowercase().chain(letters).collect())
 }
 
 impl HeadlessError {
@@ -173,5 +180,20 @@ impl HeadlessError {
             | Self::Unprintable(_)
             | Self::System(_) => FAILED,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_goes_on_with_the_sentence() {
+        assert_eq!(clause("Change the knob and reset."), "change the knob and reset.");
+        assert_eq!(
+            clause("GPUs with less memory take a smaller batch."),
+            "GPUs with less memory take a smaller batch."
+        );
+        assert_eq!(clause(""), "");
     }
 }

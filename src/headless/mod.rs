@@ -11,6 +11,7 @@ pub mod files;
 pub mod interrupt;
 pub mod keeping;
 pub mod options;
+pub mod predict;
 mod print;
 pub mod progress;
 pub mod runs;
@@ -33,6 +34,7 @@ pub fn run(command: Command, window: impl FnOnce(&WindowOptions, Vec<PathBuf>) -
         Command::Multitask(options) => train::multitask(*options),
         Command::Compare(options) => compare::compare(*options),
         Command::Evaluate(options) => evaluate::evaluate(&options),
+        Command::Predict(options) => predict::predict(&options).map(|()| Completed::Finished),
         Command::Bench(options) => match bench::bench(&options) {
             Ok(status) => return status,
             Err(error) => Err(error),

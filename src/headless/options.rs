@@ -295,7 +295,7 @@ pub fn open_device(name: &str) -> Result<Opened, HeadlessError> {
 pub fn knobs_help() -> String {
     let row = |knob: &Knob| {
         // As a run of the first scenario begins that it says something about; then where others begin otherwise.
-        let of = |scenario: &ScenarioKind| knob.show(&knob.start_value(*scenario));
+        let of = |scenario: &ScenarioKind| knob.say(&knob.start_value(*scenario));
         let default = knob.scenarios.first().map(of).unwrap_or_default();
         let others =
             knob.scenarios.iter().filter(|scenario| of(scenario) != default && knob.name != "scenario");

@@ -315,7 +315,7 @@ impl Keeper {
                             return Some(command);
                         }
                         Command::Evaluate { .. } | Command::Audit { .. } | Command::Probe | Command::Show(_)
-                        | Command::Trace(_)
+                        | Command::Trace(_) | Command::Predict(_)
                         | Command::Teach | Command::Save | Command::Fork(_) => {
                             let notice = format!("The trainer has stopped. {}", self.known.advice());
                             self.tell(Event::Notice(notice)).await;

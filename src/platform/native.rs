@@ -89,8 +89,7 @@ pub fn pick_folder() -> Asked {
 }
 
 /// What dropping something onto the window is good for.
-pub const DROP_HINT: &str =
-    "Drop a folder to train on its data, a checkpoint to load it, or a kept run to look at it.";
+pub const DROP_HINT: &str = "Drop a folder to train on its data, a picture to ask about it, a checkpoint to load it, or a kept run to look at it.";
 
 /// Takes what was dropped onto the window: folders as they are, files with what is in them. Never blocks.
 pub fn open_dropped(paths: Vec<std::path::PathBuf>) -> Vec<Asked> {

@@ -1,6 +1,7 @@
 //! Gradient tensors as a run shows them: their histograms by origin, a few images with theirs, and all of a world's.
 
 pub mod plane;
+pub mod predicted;
 
 use serde::{Deserialize, Serialize};
 

@@ -5,8 +5,9 @@ use web_time::Duration;
 
 use super::audit::{Audited, Light, Verdict};
 use super::gradients::plane::{
-    AttackPath, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, Traced,
+    AttackPath, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, TeacherPlane, Traced,
 };
+use super::gradients::predicted::Predicted;
 use super::gradients::{ClassHistogram, Histograms, PERCENTILES, Sample, Samples};
 use super::message::{Activity, Event, RunState};
 use super::probe::{Probed, Readings};
@@ -359,7 +360,19 @@ pub fn plane(run: RunId, step: u64) -> Plane {
         gradients: gradients.collect(),
         trained: (0..80).map(|_| [noise.draw(), noise.draw()]).map(|at| (at.map(byte), class(at))).collect(),
         points,
+        teacher: None,
     }
+}
+
+/// The same world in a distillation: the teacher says the same a little to the side.
+pub fn plane_of_student(run: RunId, step: u64) -> Plane {
+    let students = plane(run, step);
+    let mut said = students.said.clone();
+    said.rotate_left(6);
+    let cosine = |place: usize| TeacherPlane::told((place % PLANE_SIDE) as f32 / 64.0 - 1.0);
+    let cosines = (0..said.len()).map(cosine).collect();
+    let teacher = TeacherPlane { said, sure: students.sure.clone(), field: students.field.clone(), cosines };
+    Plane { teacher: Some(Box::new(teacher)), ..students }
 }
 
 /// The ways of two attacks from a point of that world: one gets nowhere.
@@ -371,6 +384,14 @@ pub fn traced(run: RunId, step: u64, index: u32) -> Traced {
     };
     let paths = vec![way(AttackKind::Fgsm, [0.0, 0.0], 0), way(AttackKind::Pgd, [0.5, 1.0], 1)];
     Traced { run, step, index, epsilon: 0.08, paths }
+}
+
+/// What is said of a picture of somebody's own.
+pub fn predicted(run: RunId, step: u64) -> Predicted {
+    let Samples { shape, samples, .. } = samples(run, step);
+    let sample = samples.into_iter().next().expect("there is one");
+    let changes = vec!["640 × 480 pixels, of which the middle 480 × 480 became 28 × 28".into()];
+    Predicted { run, step, name: "shoe.jpg".into(), changes, shape, epsilon: 0.02, sample }
 }
 
 /// What a fresh auxiliary network reads: more than the running one.

@@ -7,6 +7,7 @@ use web_time::Duration;
 
 use super::audit::Audited;
 use super::gradients::plane::{Plane, Traced};
+use super::gradients::predicted::{OwnPicture, Predicted};
 use super::gradients::{Histograms, Samples};
 use super::probe::Probed;
 use super::robustness::{Robustness, Stopped};
@@ -45,6 +46,9 @@ pub enum Command {
     /// Answer with the ways of attacks from the held-out point of that number, as [`Event::Traced`]; with nothing where the
     /// run is on no world, or has no such point.
     Trace(u32),
+    /// From now on tell what the network says of this picture, now and with each look at gradient tensors, as
+    /// [`Event::Predicted`]; of none, no more. A picture that cannot be read is a notice.
+    Predict(Option<Box<OwnPicture>>),
     /// Keep the main network at hand for runs whose setup says [`KEPT_TEACHER`](crate::config::KEPT_TEACHER).
     Teach,
     /// Answer with [`Event::Saved`].
@@ -162,6 +166,8 @@ pub enum Event {
     Pictures(Box<Pictures>),
     /// The ways of attacks that were asked for.
     Traced(Box<Traced>),
+    /// What the network says of a picture of somebody's own.
+    Predicted(Box<Predicted>),
     /// The figures of several tasks.
     Tasks(Box<Tasks>),
     /// Robust accuracy so far; `complete` on the last of an evaluation.
@@ -200,6 +206,7 @@ impl Event {
             Self::Probed(found) => Some(found.run),
             Self::Pictures(found) => Some(found.run),
             Self::Traced(found) => Some(found.run),
+            Self::Predicted(found) => Some(found.run),
             Self::Tasks(found) => Some(found.run),
             Self::Robustness(found) => Some(found.run),
             Self::Audited(found) => Some(found.run),
@@ -214,6 +221,7 @@ impl Event {
             Self::Histograms(found) => Some(found.step),
             Self::Samples(found) => Some(found.step),
             Self::Plane(found) => Some(found.step),
+            Self::Predicted(found) => Some(found.step),
             Self::Saturation(found) => Some(found.step),
             Self::Probed(found) => Some(found.readings.step),
             Self::Tasks(found) => Some(found.step),
@@ -254,6 +262,7 @@ impl Event {
             Self::Probed(found) => found.run = run,
             Self::Pictures(found) => found.run = run,
             Self::Traced(found) => found.run = run,
+            Self::Predicted(found) => found.run = run,
             Self::Tasks(found) => found.run = run,
             Self::Robustness(found) => found.run = run,
             Self::Audited(found) => found.run = run,

@@ -91,7 +91,7 @@ impl Keeper {
         let is_kept = match event {
             Event::Robustness(found) => found.complete,
             Event::Audited(found) => found.complete,
-            Event::Preparing(_) | Event::Pictures(_) | Event::Traced(_) => false,
+            Event::Preparing(_) | Event::Pictures(_) | Event::Traced(_) | Event::Predicted(_) => false,
             Event::Started(_)
             | Event::State(_)
             | Event::Report(_)

@@ -107,7 +107,7 @@ pub fn differences(config: &Config) -> Vec<Difference> {
     let differing = of_scenario
         .filter(|knob| !TOLD_ELSEWHERE.contains(&knob.name) && knob.read(config) != knob.read(&start));
     differing
-        .map(|knob| Difference { knob: knob.name, label: knob.label, value: knob.show(&knob.read(config)) })
+        .map(|knob| Difference { knob: knob.name, label: knob.label, value: knob.say(&knob.read(config)) })
         .collect()
 }
 

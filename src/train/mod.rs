@@ -14,6 +14,7 @@ mod surrogate;
 mod teacher;
 mod trainer;
 
+pub use session::predicting::predict;
 pub use surrogate::Surrogate;
 
 use web_time::Duration;

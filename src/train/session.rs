@@ -26,11 +26,13 @@ mod figures;
 mod keeping;
 mod measuring;
 mod plane;
+pub mod predicting;
 mod steering;
 mod stopping;
 
 use facts::{describe, histogram_images, load, one_of_each_class, statistics};
 use plane::Lattice;
+use predicting::Prediction;
 use stopping::Stopping;
 
 use super::{
@@ -44,6 +46,7 @@ use super::{
 };
 use crate::{
     config::{Config, DeviceInfo, Hyper, KnobError, Players, Precision, ScenarioKind, Setup, knobs},
+    data::Picture,
     nn::network::Statistics,
     protocol::{Failure, Forked, RunId, RunInfo},
     scenario::{Defense, Distillation, Multitask, Scenario, State},
@@ -71,6 +74,10 @@ pub struct Session {
     sample_images: Vec<u32>,
     /// Where a world is looked at.
     lattice: Option<Rc<Lattice>>,
+    /// A picture of somebody's own, by its name.
+    own: Option<Rc<(String, Picture)>>,
+    /// What is being said of it.
+    prediction: Option<Prediction>,
     /// All networks as they stood before the last step whose loss was a number, and how many steps they had done.
     good: (u64, State),
     /// A checkpoint on the host, and its steps.
@@ -249,6 +256,8 @@ impl Session {
             histogram_images: self.histogram_images.clone(),
             sample_images: self.sample_images.clone(),
             lattice: self.lattice.clone(),
+            own: self.own.clone(),
+            prediction: None,
             good: self.good.clone(),
             kept: self.kept.clone(),
             saving: false,
@@ -310,6 +319,8 @@ impl Session {
             histogram_images: histogram_images(kind, labels),
             sample_images: one_of_each_class(labels, SAMPLE_IMAGES),
             lattice,
+            own: None,
+            prediction: None,
             scenario,
             statistics,
             teacher,
@@ -340,7 +351,10 @@ impl Session {
 
     /// Whether an evaluation or a read is under way.
     pub fn is_busy(&self) -> bool {
-        !self.assessments.is_empty() || self.probe.is_some() || !self.readings.is_empty()
+        !self.assessments.is_empty()
+            || self.probe.is_some()
+            || self.prediction.is_some()
+            || !self.readings.is_empty()
     }
 
     /// Whether the first step is still to be rehearsed.
@@ -434,7 +448,7 @@ impl Session {
         self.skip_rehearsal();
         self.assessments.clear();
         self.stopping.forget();
-        self.probe = None;
+        (self.probe, self.prediction) = (None, None);
         self.under_way = UnderWay::default();
         self.readings.clear();
     }

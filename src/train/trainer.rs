@@ -194,6 +194,9 @@ impl Trainer {
             Command::Probe => self.ask(|session, hyper| session.probe(&hyper)),
             Command::Show(indices) => self.ask(|session, _| session.show_images(indices)),
             Command::Trace(index) => self.ask(|session, hyper| session.trace(&hyper, index)),
+            Command::Predict(own) => {
+                self.both().for_each(|(session, hyper)| session.predict_own(own.as_deref(), &hyper));
+            }
             Command::Teach => self.keep_teacher().await,
             Command::Save => self.ask(|session, hyper| {
                 session.remember(&hyper);
@@ -469,6 +472,7 @@ impl Trainer {
                         | Event::Tasks(_)
                         | Event::Samples(_)
                         | Event::Plane(_)
+                        | Event::Predicted(_)
                         | Event::Robustness(_)
                         | Event::Audited(_)
                 );
@@ -513,6 +517,7 @@ async fn play(
     session.advance_attacks().await?;
     let audited = session.advance_audit().await?;
     session.advance_probe();
+    let predicted = session.advance_prediction().await?;
     let waits = matches!(work, Work::Running | Work::Steps(..)) && session.waits(hyper);
     let mut steered = None;
     match work {
@@ -524,6 +529,9 @@ async fn play(
                 Work::Running | Work::Paused | Work::Finished => (Players::Both, false),
             };
             session.train(hyper, players, report);
+            if matches!(work, Work::Steps(_, 0 | 1)) {
+                session.show_world(hyper);
+            }
             // Before the checkpoint, which holds what the controller has made of this step.
             steered = session.steer(hyper).await?;
             session.checkpoint_if_due(cadence, hyper);
@@ -531,7 +539,7 @@ async fn play(
         Work::Paused if session.wants_rehearsal() && !session.is_busy() => session.rehearse(hyper).await?,
         Work::Paused | Work::Finished => {}
     }
-    Ok(Played { told: audited.into_iter().chain(steered).collect(), waits })
+    Ok(Played { told: audited.into_iter().chain(predicted).chain(steered).collect(), waits })
 }
 
 /// The causes that an error of the tensor stack lists, each once, without its backtraces.

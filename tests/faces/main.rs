@@ -22,6 +22,7 @@ mod logits;
 mod lost_work;
 mod past;
 mod paths;
+mod predict;
 mod protocol;
 mod resume;
 mod runs;

@@ -4,7 +4,7 @@ use crate::common::{trainer, wait_for};
 use great_lab::{
     app::STOPS,
     config::{AttackKind, Config, DistillationMethod, Hyper, Mode, Piece, ScenarioKind, link},
-    protocol::{Command, Delivery, Event, Histograms, Plane, Remote, Report, Robustness},
+    protocol::{Command, Delivery, Event, Histograms, PLANE_SIDE, Plane, Remote, Report, Robustness},
 };
 
 /// What there is to see of a run.
@@ -171,11 +171,38 @@ fn a_thin_place() {
     assert!(!lost.is_empty() && near * 10 >= lost.len() * 8);
 }
 
+#[test]
+fn a_drawing_is_learned() {
+    let seen = play("drawing");
+    let plane = seen.plane.as_ref().expect("it was seen");
+    let said = |place: [f64; 2]| {
+        let [x, y] = place.map(|along| (along * PLANE_SIDE as f64) as usize);
+        plane.said[y * PLANE_SIDE + x]
+    };
+    let right = plane.points.iter().filter(|point| point.said == point.label).count();
+    println!("{right} of {} points", plane.points.len());
+    assert!(right * 100 > plane.points.len() * 95);
+    // Both eyes and the middle of the mouth; the nose and both cheeks.
+    assert_eq!([[0.34, 0.64], [0.66, 0.64], [0.5, 0.26]].map(said), [0; 3]);
+    assert_eq!([[0.5, 0.5], [0.25, 0.48], [0.75, 0.48]].map(said), [1; 3]);
+}
+
 /// How often the student is right.
 fn taught(config: &Config) -> f64 {
     let seen = Seen::of(config);
     let found = seen.histograms.expect("it was seen");
     let comparison = found.comparison.expect("there is a teacher");
+    let plane = seen.plane.expect("it was seen");
+    let teacher = plane.teacher.expect("there is a teacher");
+    assert_eq!([teacher.said.len(), teacher.cosines.len()], [PLANE_SIDE * PLANE_SIDE; 2]);
+    // Both say the same of most places, as they do of most images.
+    let alike = teacher.said.iter().zip(&plane.said).filter(|(one, other)| one == other).count();
+    assert!(
+        (alike as f64 / teacher.said.len() as f64 - comparison.agreement.value()).abs() < 0.15,
+        "{alike}"
+    );
+    let cosine = teacher.mean_cosine().expect("there are gradients");
+    assert!(cosine.abs() <= 1.0, "{cosine}");
     println!("{}: {} {comparison:?}", config.setup.method, found.distance);
     comparison.student.value()
 }

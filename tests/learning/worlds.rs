@@ -2,7 +2,7 @@
 
 use crate::common::{trainer, wait_for};
 use great_lab::{
-    config::{AttackKind, Config, Mode, Setup, TargetKind, Threat, WorldKind},
+    config::{AttackKind, Config, Mode, Piece, Players, Setup, TargetKind, Threat, WorldKind},
     protocol::{Command, Delivery, Event, FIELD_SIDE, PLANE_SIDE, Plane, READ_SIDE, Robustness},
 };
 
@@ -56,6 +56,10 @@ fn every_world_is_learned() {
         let mut config = config(world.name(), Mode::Baseline);
         // Arms wind, and squares have corners: these take longer, and more units.
         (config.setup.steps, config.setup.width) = (1500, 2.0);
+        if *world == WorldKind::Drawn {
+            config.setup.drawing = Piece::find("drawing").expect("a piece").linked().config.setup.drawing;
+            config.setup.world_noise = 0.01;
+        }
         config.hyper.histogram_every_steps = 1500;
         let (plane, found) = run(&config, Vec::new());
         println!("{world}: {:?}", found.clean);
@@ -170,4 +174,31 @@ fn several_tasks_are_refused_in_words() {
         }));
         assert!(failure.what.contains(expected), "{failure:?}");
     }
+}
+
+#[test]
+fn a_step_of_one_network_moves_what_is_its_own() {
+    let mut config = config("moons", Mode::Great);
+    config.hyper.histogram_every_steps = 50;
+    let mut remote = trainer(&config, Delivery::Complete);
+    pollster::block_on(async {
+        let mut after = async |players, steps, step: u64| {
+            remote.commands.send(Command::Step(players, steps)).await.expect("the trainer lives");
+            wait_for(&mut remote, |event| match event {
+                Event::Plane(plane) if plane.step == step => Some(*plane),
+                Event::Failed(failure) => panic!("{failure:?}"),
+                _ => None,
+            })
+            .await
+        };
+        let before = after(Players::Both, 20, 20).await;
+        let auxiliary = after(Players::Auxiliary, 1, 21).await;
+        assert_eq!((&auxiliary.said, &auxiliary.sure), (&before.said, &before.sure));
+        let places = |plane: &Plane| plane.gradients.iter().map(|gradient| gradient.at).collect::<Vec<_>>();
+        assert_eq!(places(&auxiliary), places(&before), "gradients are the main network's");
+        assert_ne!(auxiliary.read_sure, before.read_sure, "what is said of them is not");
+        let main = after(Players::Main, 1, 22).await;
+        assert_ne!(main.sure, auxiliary.sure);
+        assert_ne!(places(&main), places(&auxiliary));
+    });
 }

@@ -1,4 +1,4 @@
-// A world of points on the page: its plane, its speed on the CPU, and the guided tour by a link.
+// Worlds of points on the page, one that was drawn among them, the guided tour by a link, and a picture of one's own.
 
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
@@ -35,5 +35,34 @@ it('leads to a stop of the guided tour', async () => {
   await page.locator('#mirror [aria-label="Leave"]').first().focus();
   await page.keyboard.press('Enter');
   await page.waitForSelector('#mirror [aria-label="Skip"]', { state: 'detached' });
+  await page.close();
+});
+
+it('learns what was drawn for a link', async () => {
+  const page = await open(browser.context, `${host.address}?device=cpu#v1&data=drawn&drawing=e8AoEBa1Gk9G&steps=300&learning_rate=1/100&probe_every_steps=0&run`);
+  await until(page, () => window.greatLab.state().activity === 'finished' && window.greatLab.state().robustness?.complete, 'the run to end');
+  const { robustness: { clean } } = await state(page);
+  assert.ok(clean.hits > 0.97 * clean.total, JSON.stringify(clean));
+  await page.close();
+});
+
+it('says what the network takes a dropped picture for', async () => {
+  const page = await open(browser.context, `${host.address}?device=cpu#v1&steps=60&width=0.25&auxiliary_width=0.25&batch_size=16&evaluate_every_steps=0&probe_every_steps=0`);
+  await until(page, () => window.greatLab.state().activity === 'paused', 'a run that is set up');
+  const dropped = async (name, type) => page.evaluate(async ([name, type]) => {
+    const canvas = new OffscreenCanvas(60, 40);
+    canvas.getContext('2d').fillRect(0, 0, 20, 40);
+    const blob = type ? await canvas.convertToBlob({ type }) : new Blob(['no picture']);
+    const dropped = new DataTransfer();
+    dropped.items.add(new File([blob], name));
+    document.getElementById('lab').dispatchEvent(new DragEvent('drop', { dataTransfer: dropped, bubbles: true, cancelable: true }));
+  }, [name, type]);
+  await dropped('photo.jpg', 'image/jpeg');
+  await until(page, () => window.greatLab.state().predicted?.name === 'photo.jpg', 'what it is taken for');
+  const { predicted } = await state(page);
+  assert.match(predicted.changes.join(), /60 × 40 pixels, of which the middle 40 × 40 became 28 × 28/);
+  assert.ok(predicted.probability > 0.1 && predicted.class.length > 2, JSON.stringify(predicted));
+  await dropped('words.png');
+  await until(page, () => /words\.png: this is no picture in PNG/.test(window.greatLab.state().notice), 'the notice');
   await page.close();
 });

@@ -4,6 +4,8 @@
 
 mod against;
 mod fork;
+mod own;
+mod pad;
 mod past;
 mod plane;
 mod runs;

@@ -2,6 +2,7 @@
 
 use egui::{ColorImage, Pos2, Theme, Vec2};
 use great_lab::app::Options;
+use great_lab::config::Players;
 use great_lab::protocol::made_up::{self, plane, started, started_world, state};
 use great_lab::protocol::{Activity, Command, Event};
 
@@ -73,4 +74,56 @@ fn a_point_is_chosen_in_either_plane_and_marked_in_both() {
         let again = look(&mut bench, &format!("plane-{name}-again.png"));
         assert_eq!(changed(&again, 0, end), 0, "the same click takes it back");
     }
+}
+
+#[test]
+fn in_slow_motion_one_network_steps_after_the_other_and_says_what_it_does() {
+    let mut bench = Bench::with(Vec2::new(680.0, 520.0), Theme::Dark, Options::default());
+    bench.tell([started_world(1), state(1, Activity::Running, 1240), plane(1, 1240).into()]);
+    bench.click("Enlarge Plane");
+    bench.commands();
+    bench.click("slow motion");
+    assert!(matches!(&bench.commands()[..], [Command::Pause]), "the run rests meanwhile");
+    bench.tell([state(1, Activity::Paused, 1240)]);
+    assert!(matches!(&bench.commands()[..], [Command::Step(Players::Auxiliary, 1)]));
+    assert!(bench.sees("Auxiliary step: h, which reads gradients"));
+    let wait = |bench: &mut Bench| {
+        #[expect(clippy::disallowed_methods, reason = "time has to pass, and nothing comes meanwhile")]
+        std::thread::sleep(std::time::Duration::from_millis(2600));
+        bench.harness.run();
+    };
+    // As long as nothing has come of it, nothing more is asked for.
+    wait(&mut bench);
+    assert!(bench.commands().is_empty());
+    let mut moved = plane(1, 1241);
+    moved.read.iter_mut().take(70).for_each(|origin| *origin = 1 - *origin);
+    moved.said.clone_from(&plane(1, 1240).said);
+    bench.tell([moved.into(), state(1, Activity::Paused, 1241)]);
+    assert!(
+        bench.sees("marked: 0 places of the left picture, 70 of the right one")
+            && bench.commands().is_empty()
+    );
+    wait(&mut bench);
+    assert!(matches!(&bench.commands()[..], [Command::Step(Players::Main, 1)]));
+    assert!(bench.sees("Main step: it descends"));
+    // Somebody else takes steps: it is over.
+    bench.tell([state(1, Activity::Paused, 1250), plane(1, 1250).into()]);
+    assert!(!bench.sees("Main step") && bench.commands().is_empty());
+}
+
+#[test]
+fn a_student_is_seen_beside_its_teacher() {
+    let mut bench = Bench::with(Vec2::new(680.0, 520.0), Theme::Dark, Options::default());
+    let seen = made_up::plane_of_student(1, 1240);
+    bench.tell([started_world(1), state(1, Activity::Paused, 1240), seen.into()]);
+    bench.click("Enlarge Plane");
+    assert!(bench.sees("what the student says"));
+    bench.click("teacher");
+    assert!(bench.sees("what the teacher says"));
+    bench.click("angle");
+    // From -1 at the left to 1 at the right.
+    assert!(bench.sees("green: gradients point alike, red: opposed; mean cosine"));
+    // A defence has no teacher.
+    bench.tell([plane(1, 1290).into()]);
+    assert!(bench.sees("what the network says") && !bench.sees("mean cosine"));
 }

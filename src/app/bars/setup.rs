@@ -6,6 +6,9 @@ use crate::app::pane::Scope;
 use crate::config::{BUILT_IN_DATA, Method, NetworkKind, ScenarioKind, Setup};
 use crate::platform;
 
+/// Height of the list of data sets, which should need no scrolling.
+const LISTED: f32 = 360.0;
+
 /// Scenario, data, network and mode.
 pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let hint = |changed: bool| {
@@ -32,9 +35,10 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
 
     let same = running.as_ref().is_none_or(|running| running.data == setup.data);
     let shown = setup.data.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or("data").to_owned();
-    let mut open = false;
+    let [mut open, mut draw] = [false; 2];
     let combo = ComboBox::from_id_salt("toolbar data")
         .selected_text(mark(&shown, changed(same)))
+        .height(LISTED)
         .width(116.0)
         .truncate();
     let response = combo.show_ui(ui, |ui| {
@@ -44,6 +48,7 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
         if !BUILT_IN_DATA.contains(&setup.data.as_str()) {
             ui.selectable_label(true, &shown).on_hover_text(&setup.data);
         }
+        draw = ui.button("Draw a world…").clicked();
         open = ui.button("Open folder…").clicked();
     });
     response.response.on_hover_text(format!("Data. {}", hint(changed(same))));
@@ -62,6 +67,9 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
 
     let same = running.as_ref().is_none_or(|running| running.method() == setup.method());
     method_ui(ui, setup, changed(same)).on_hover_text(format!("How it is trained. {}", hint(changed(same))));
+    if draw {
+        scope.pad.open(&scope.controls.config.setup.drawing);
+    }
     if open {
         scope.exports.await_answer(platform::pick_folder());
     }

@@ -101,6 +101,9 @@ fn items_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
     if ui.button("Open data folder…").clicked() {
         scope.exports.await_answer(platform::pick_folder());
     }
+    if ui.button("Draw a world…").on_hover_text("Paint the points that are learned").clicked() {
+        scope.pad.open(&scope.controls.config.setup.drawing);
+    }
     if ui.button("Load checkpoint…").clicked() {
         scope.exports.await_answer(platform::open_bytes("checkpoint", &["safetensors"]));
     }
@@ -119,21 +122,7 @@ fn items_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         scope.controls.config.setup.teacher = KEPT_TEACHER.into();
     }
     wanted.tour |= ui.button("Guided tour").on_hover_text("Ten stops, about five minutes").clicked();
-    ui.menu_button("Examples", |ui| {
-        for piece in &GALLERY {
-            if ui.button(piece.title).on_hover_text(piece.see).clicked() {
-                scope.controls.begin_piece(piece);
-            }
-        }
-        ui.separator();
-        for example in &EXAMPLES {
-            if ui.button(example.title).on_hover_text(example.about).clicked() {
-                scope.controls.begin(example);
-            }
-        }
-    })
-    .response
-    .on_hover_text("Ready-made runs: some to begin with, each with one thing to see; then the paper's rows and what they are held against, on the data at hand");
+    examples_ui(ui, scope);
     let fork = egui::Button::new("Fork here").shortcut_text("F");
     let hint = fork_hint(scope);
     let fork = ui.add_enabled(scope.can_fork(), fork).on_hover_text(hint).on_disabled_hover_text(hint);
@@ -157,6 +146,25 @@ fn items_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
     }
     ui.separator();
     window_items_ui(ui, scope, wanted);
+}
+
+/// The ready-made runs.
+fn examples_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
+    ui.menu_button("Examples", |ui| {
+        for piece in &GALLERY {
+            if ui.button(piece.title).on_hover_text(piece.see).clicked() {
+                scope.controls.begin_piece(piece);
+            }
+        }
+        ui.separator();
+        for example in &EXAMPLES {
+            if ui.button(example.title).on_hover_text(example.about).clicked() {
+                scope.controls.begin(example);
+            }
+        }
+    })
+    .response
+    .on_hover_text("Ready-made runs: some to begin with, each with one thing to see; then the paper's rows and what they are held against, on the data at hand");
 }
 
 /// What is about the window, and not about the run.

@@ -55,7 +55,7 @@ pub fn field(ui: &mut Ui, knob: &'static Knob, value: &Value) -> (Response, Opti
             (response, (new != *old).then_some(Value::Choice(new)))
         }
         // A seed may be larger than what a slider can count to.
-        (Kind::Count { .. } | Kind::Text, _) => text(ui, knob, &knob.show(value), width),
+        (Kind::Count { .. } | Kind::Text | Kind::Drawing, _) => text(ui, knob, &knob.show(value), width),
         _ => (ui.label(knob.show(value)), None),
     }
 }
@@ -174,7 +174,7 @@ mod tests {
                 Kind::Count { min, max } => {
                     vec![Value::Count(min), Value::Count(max), Value::Count((max - 1).max(min))]
                 }
-                Kind::Choice(_) | Kind::Text => Vec::new(),
+                Kind::Choice(_) | Kind::Text | Kind::Drawing => Vec::new(),
             };
             for value in values {
                 assert_eq!(after(knob, value.clone(), None), value, "{}", knob.name);

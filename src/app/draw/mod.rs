@@ -8,6 +8,7 @@ pub mod fields;
 pub mod icons;
 pub mod planes;
 pub mod reading;
+pub mod sheet;
 pub mod textures;
 pub mod theme;
 mod thin;

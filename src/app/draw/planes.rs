@@ -3,7 +3,7 @@
 use egui::{Color32, ColorImage};
 
 use crate::app::draw::theme::Palette;
-use crate::protocol::{PLANE_SIDE, Plane, READ_SIDE};
+use crate::protocol::{NO_ANGLE, PLANE_SIDE, Plane, READ_SIDE, TeacherPlane};
 
 /// How strongly a place is coloured of which a network is not sure at all, and of which it is.
 const STRENGTH: [f32; 2] = [0.08, 0.42];
@@ -14,13 +14,45 @@ const FINE: usize = 2;
 
 /// What the main network says everywhere of so many `classes`; where there is no gradient, in stripes.
 pub fn of_points(plane: &Plane, classes: usize, palette: &Palette) -> ColorImage {
-    picture(PLANE_SIDE, |place, [x, y]| {
-        let class = plane.said.get(place).copied().unwrap_or(0);
-        let colour = sureness(plane.sure.get(place).copied(), classes);
-        let is_flat = plane.flat.get(place).is_some_and(|flat| *flat > 0);
-        let is_stripe = is_flat && (x + y) % STRIPES.0 < STRIPES.1;
+    let is_flat = |place: usize| plane.flat.get(place).is_some_and(|flat| *flat > 0);
+    said((&plane.said, &plane.sure), classes, is_flat, palette)
+}
+
+/// The same of a teacher.
+pub fn of_teacher(teacher: &TeacherPlane, classes: usize, palette: &Palette) -> ColorImage {
+    said((&teacher.said, &teacher.sure), classes, |_| false, palette)
+}
+
+fn said(
+    (said, sure): (&[u8], &[u8]),
+    classes: usize,
+    is_flat: impl Fn(usize) -> bool,
+    palette: &Palette,
+) -> ColorImage {
+    picture(PLANE_SIDE, |place, at| {
+        let class = said.get(place).copied().unwrap_or(0);
+        let colour = sureness(sure.get(place).copied(), classes);
+        let is_stripe = is_flat(place) && is_stripe(at);
         palette.shade(palette.class(class.into()), if is_stripe { 0.0 } else { colour })
     })
+}
+
+/// How far apart the gradients of student and teacher point: alike, at right angles (pale), opposed; striped where one of
+/// them has none.
+pub fn of_angles(teacher: &TeacherPlane, palette: &Palette) -> ColorImage {
+    picture(PLANE_SIDE, |place, at| {
+        let told = teacher.cosines.get(place).copied().unwrap_or(NO_ANGLE);
+        if told == NO_ANGLE {
+            return palette.shade(palette.weak, if is_stripe(at) { STRENGTH[1] } else { 0.0 });
+        }
+        let cosine = f32::from(told) / 127.0 - 1.0;
+        let colour = if cosine < 0.0 { palette.bad } else { palette.good };
+        palette.shade(colour, STRENGTH[0] + (STRENGTH[1] - STRENGTH[0]) * cosine.abs())
+    })
+}
+
+fn is_stripe([x, y]: [usize; 2]) -> bool {
+    (x + y) % STRIPES.0 < STRIPES.1
 }
 
 /// What the auxiliary network says of every gradient, of so many `origins`.
@@ -68,6 +100,16 @@ mod tests {
         let [first, other] = [1, 0].map(|class| palette.shade(palette.class(class), sureness(Some(255), 2)));
         assert_eq!((drawn.pixels[last_row], drawn.pixels[0]), (first, other));
         assert_eq!(drawn.pixels.iter().filter(|pixel| **pixel == first).count(), FINE * FINE);
+    }
+
+    #[test]
+    fn gradients_that_point_alike_look_other_than_those_that_are_opposed() {
+        let palette = Palette::of(&egui::Context::default());
+        let cosines = [254, 127, 0, NO_ANGLE].repeat(PLANE_SIDE * PLANE_SIDE / 4);
+        let drawn = of_angles(&TeacherPlane { cosines, ..TeacherPlane::default() }, &palette);
+        let [alike, across, opposed] = [0, 1, 2].map(|column| drawn.pixels[column * FINE]);
+        assert!(alike != across && across != opposed && alike != opposed);
+        assert_eq!(alike, palette.shade(palette.good, STRENGTH[1]));
     }
 
     #[test]

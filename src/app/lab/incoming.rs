@@ -12,8 +12,9 @@ use crate::app::run::going_on::GoingOn;
 use crate::app::run::history::Consequence;
 use crate::app::run::pair;
 use crate::app::run::shelf::News;
+use crate::config::ScenarioKind;
 use crate::platform::{self, FileAnswer};
-use crate::protocol::{Activity, Cadence, Command, Event, Failure, RunInfo};
+use crate::protocol::{Activity, Cadence, Command, Event, Failure, OwnPicture, RunInfo};
 use crate::runs::bundle::{self, EXTENSION};
 use crate::runs::librarian::{Ask, Left, Source};
 use crate::runs::record::RunRecord;
@@ -34,6 +35,14 @@ impl Lab {
                 && let Some(keeper) = self.shelf.keeper()
             {
                 keeper.comes_from(going_on.folder.clone());
+            }
+            if let Event::Predicted(found) = &event
+                && !self.controls.is_predicted(&found.name)
+            {
+                continue;
+            }
+            if let Event::Notice(said) = &event {
+                self.controls.refused(said);
             }
             let Some(event) = self.shelf.hear(event) else { continue };
             match pair::hear((&mut self.history, &mut self.pair), event, || self.shelf.pictures()) {
@@ -135,6 +144,21 @@ impl Lab {
         }
     }
 
+    /// Has the network say what it takes a picture for, where it reads such.
+    fn ask_about(&mut self, name: String, bytes: Vec<u8>) {
+        let info = self.history.info.as_ref();
+        let why = match info.map(|info| (info.config.setup.scenario, info.config.setup.world().is_some())) {
+            None => "there is no network yet",
+            Some((_, true)) => "the network reads points of a world, and no pictures",
+            Some((ScenarioKind::Multitask, _)) => "a network of several tasks is asked by great-lab predict",
+            Some(_) => {
+                self.history.notice = Some(format!("Asked about {name}: see Samples, yours."));
+                return self.controls.predict(Some(OwnPicture { name, bytes }));
+            }
+        };
+        self.history.notice = Some(format!("{name}: {why}."));
+    }
+
     /// Files that were dropped or chosen.
     pub(super) fn take_files(&mut self, ctx: &Context) {
         let dropped: Vec<_> =
@@ -148,6 +172,7 @@ impl Lab {
                 FileAnswer::Opened(name, bytes) if name.ends_with(&format!(".{EXTENSION}")) => {
                     self.take_in(name, bytes);
                 }
+                FileAnswer::Opened(name, bytes) if platform::is_picture(&name) => self.ask_about(name, bytes),
                 FileAnswer::Opened(_, bytes) => self.controls.send(Command::Load(bytes)),
                 FileAnswer::Folder(folder) if is_shown(Path::new(&folder)) => {
                     self.shelf.show(Source::Path(folder.into()));

@@ -440,7 +440,10 @@ fn verdict(ui: &mut Ui, scope: &Scope<'_>, area: Rect, setup: &Setup) {
             // Of what there is room for, that is what matters.
             probe::sentence(&Readings { noiseless: None, ..*found }, chance)
         }
-        _ => sentence(accuracy.zip(readable), chance, setup),
+        _ => {
+            let is_played = scope.history.latest.as_ref().is_none_or(|report| report.hyper.alpha > 0.0);
+            sentence(accuracy.zip(readable), (chance, is_played), setup)
+        }
     };
     let text = Rect::from_min_max(pos2(area.left(), bar.bottom() + 5.0), area.max);
     let mut below = ui.new_child(egui::UiBuilder::new().max_rect(text));
@@ -463,7 +466,7 @@ fn blend(rect: Rect, [from, to]: [Color32; 2]) -> egui::Mesh {
     mesh
 }
 
-fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String {
+fn sentence(measured: Option<(f64, f64)>, (chance, is_played): (f64, bool), setup: &Setup) -> String {
     let words = Words::of(setup.scenario);
     let Some((accuracy, readable)) = measured else {
         return words.before.into();
@@ -475,6 +478,10 @@ fn sentence(measured: Option<(f64, f64)>, chance: f64, setup: &Setup) -> String 
         return format!(
             "Read off {read} of the gradients. With {method} the auxiliary network only watches."
         );
+    }
+    if method.alpha() && !is_played {
+        let origin = words.origin;
+        return format!("Nobody plays against it, α is 0: {origin} is read off {read} of the gradients.");
     }
     let place = if accuracy < chance / 2.0 { "below" } else { "near" };
     let (origin, hider, chance) = (words.origin, words.hider, short_percent(chance));
@@ -497,27 +504,31 @@ mod tests {
     #[test]
     fn the_verdict_names_the_winner() {
         let setup = |mode| Setup { mode, ..Setup::default() };
-        let of = |accuracy: f64, mode| sentence(Some((accuracy, (accuracy - 0.1) / 0.9)), 0.1, &setup(mode));
+        let of = |accuracy: f64, mode| {
+            sentence(Some((accuracy, (accuracy - 0.1) / 0.9)), (0.1, true), &setup(mode))
+        };
         assert!(of(0.95, Mode::Great).contains("auxiliary network is winning"));
         assert!(of(0.2, Mode::Great).contains("main network is winning"));
         assert!(of(0.5, Mode::GreatGreace).contains("open game"));
+        let unplayed = sentence(Some((0.2, 0.1)), (0.1, false), &setup(Mode::Great));
+        assert!(unplayed.starts_with("Nobody plays against it"), "{unplayed}");
         assert!(of(0.95, Mode::Baseline).contains("only watches"));
         let tasks = |multitask_method| Setup {
             scenario: ScenarioKind::Multitask,
             multitask_method,
             ..Setup::default()
         };
-        let of_tasks = |method| sentence(Some((0.99, 0.99)), 0.25, &tasks(method));
+        let of_tasks = |method| sentence(Some((0.99, 0.99)), (0.25, true), &tasks(method));
         assert!(of_tasks(MultitaskMethod::Great).contains("auxiliary network is winning"));
         assert!(of_tasks(MultitaskMethod::Equal).contains("only watches"));
-        let told = sentence(Some((0.02, -0.31)), 0.25, &tasks(MultitaskMethod::Great));
+        let told = sentence(Some((0.02, -0.31)), (0.25, true), &tasks(MultitaskMethod::Great));
         assert!(
             told.starts_with("The encoder and decoders are winning") && told.contains("below chance"),
             "{told}"
         );
-        assert!(sentence(None, 0.1, &setup(Mode::Great)).contains("tries to read"));
+        assert!(sentence(None, (0.1, true), &setup(Mode::Great)).contains("tries to read"));
         let distillation = Setup { scenario: ScenarioKind::Distillation, ..Setup::default() };
-        let told = sentence(Some((0.55, 0.1)), 0.5, &distillation);
+        let told = sentence(Some((0.55, 0.1)), (0.5, true), &distillation);
         assert!(told.starts_with("The student is winning"), "{told}");
     }
 }

@@ -179,7 +179,7 @@ fn knob_ui(ui: &mut Ui, palette: &Palette, knob: &'static Knob, config: &mut Con
         let control = control.0.labelled_by(label.id);
         let mut reset = label.double_clicked();
         let menu = |ui: &mut Ui, reset: &mut bool| {
-            let text = format!("Reset to default ({})", knob.show(&start));
+            let text = format!("Reset to default ({})", knob.say(&start));
             *reset |= ui.add_enabled(!is_default, egui::Button::new(text)).clicked();
         };
         label.context_menu(|ui| menu(ui, &mut reset));
@@ -215,7 +215,7 @@ fn help(knob: &Knob, start: &Value, unused: Option<&str>) -> String {
     }
     if !matches!(knob.kind, Kind::Choice(_)) {
         help += &format!("\nTakes {}", knob.kind.expected());
-        help += &format!("; default {}.", knob.show(start));
+        help += &format!("; default {}.", knob.say(start));
     }
     if knob.live {
         help += "\nDouble-click the name for the default.";

@@ -8,7 +8,7 @@ use web_time::{Duration, Instant};
 
 use crate::app::run::history::History;
 use crate::config::{Config, Example, Hyper, Occasion, Piece, Players, ScenarioKind, Setup};
-use crate::protocol::{Activity, Command, Delivery, RunId, connect};
+use crate::protocol::{Activity, Command, Delivery, OwnPicture, RunId, connect};
 
 /// How long after a command the window looks out for its answer as often as while training.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
@@ -34,6 +34,14 @@ pub struct Controls {
     forking: Option<Hyper>,
     /// Of two runs, which are which.
     pair: Option<Two>,
+    /// A picture of somebody's own, which every run is asked about, and one that has not been answered for yet: it may be
+    /// none that can be read.
+    own: Option<OwnPicture>,
+    asked: Option<OwnPicture>,
+    /// Runs that were asked for.
+    begun: u64,
+    /// The live knobs that the next run begins with, where they are not those of this one.
+    next: Option<Hyper>,
 }
 
 /// A run and its fork, whose knobs are turned apart: those of the run that was there before travel as the newest ones, those
@@ -65,6 +73,10 @@ impl Controls {
             last_sent: None,
             forking: None,
             pair: None,
+            own: None,
+            asked: None,
+            begun: 0,
+            next: None,
         }
     }
 
@@ -103,6 +115,7 @@ impl Controls {
         self.turn();
         self.last_sent = Some(Instant::now());
         self.loading |= matches!(command, Command::Load(_) | Command::GoOn(_));
+        self.begun += u64::from(matches!(command, Command::Load(_) | Command::GoOn(_) | Command::Reset(_)));
         if let (Command::Load(_) | Command::GoOn(_) | Command::Reset(_), Some(other)) =
             (&command, self.other_run())
         {
@@ -217,15 +230,64 @@ impl Controls {
     /// A run began with `config`: a loaded checkpoint's knobs become ours, any other run took them from us.
     pub fn started(&mut self, config: Config) {
         (self.pair, self.forking) = (None, None);
+        let reads_pictures =
+            config.setup.world().is_none() && config.setup.scenario != ScenarioKind::Multitask;
         if std::mem::take(&mut self.loading) {
             self.take(config);
         }
+        if let Some(own) = self.own.clone().filter(|_| reads_pictures) {
+            self.send(Command::Predict(Some(Box::new(own))));
+        }
+    }
+
+    /// Asks what this network, and those of the runs to come, say of a picture; of none, nothing more.
+    pub fn predict(&mut self, own: Option<OwnPicture>) {
+        self.asked.clone_from(&own);
+        if own.is_none() {
+            self.own = None;
+        }
+        self.send(Command::Predict(own.map(Box::new)));
+    }
+
+    /// Whether what was said of the picture of that name was asked for, and not taken back.
+    pub fn is_predicted(&mut self, name: &str) -> bool {
+        if self.asked.as_ref().is_some_and(|asked| asked.name == name) {
+            self.own = self.asked.take();
+        }
+        self.own.is_some()
+    }
+
+    /// Whether a picture was not answered for yet.
+    pub const fn is_asking(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// A picture of that name is none that can be read.
+    pub fn refused(&mut self, said: &str) {
+        self.asked.take_if(|asked| said.starts_with(&format!("{}: ", asked.name)));
+    }
+
+    /// How many runs were asked for.
+    pub const fn begun(&self) -> u64 {
+        self.begun
     }
 
     /// Makes another config's knobs ours; its setup is the next run's.
     pub fn take(&mut self, config: Config) {
         self.entered = config.setup.scenario;
         self.config = config;
+        self.next = None;
+    }
+
+    /// The knobs that the next run begins with.
+    pub fn coming(&self) -> Config {
+        Config { hyper: self.next.unwrap_or(self.config.hyper), ..self.config.clone() }
+    }
+
+    /// Has the next run begin with these knobs; the run at hand keeps its own.
+    pub fn take_next(&mut self, config: Config) {
+        self.config.setup = config.setup;
+        self.next = Some(config.hyper);
     }
 
     /// Something failed; if it was a checkpoint, the next start is not its, and the next checkpoint is one that somebody wants.
@@ -263,6 +325,9 @@ impl Controls {
 
     /// Starts anew with the setup as the knobs say; in another scenario, with what that begins with.
     pub fn reset(&mut self) {
+        if let Some(next) = self.next.take() {
+            (self.config.hyper, self.entered) = (next, self.config.setup.scenario);
+        }
         let from = std::mem::replace(&mut self.entered, self.config.setup.scenario);
         if from != self.entered {
             self.config.enter_from(from);
@@ -273,8 +338,8 @@ impl Controls {
     /// Starts a ready-made run on the data and the network at hand, with the head on which there is something to see of it.
     pub fn begin(&mut self, example: &Example) {
         let at_hand = self.config.setup.clone();
-        let Setup { data, network, width, depth, activation, batch_size, seed, .. } = at_hand;
-        let Setup { world_noise, world_classes, world_points, world_seed, .. } = at_hand;
+        let Setup { data, network, width, depth, activation, batch_size, seed, .. } = at_hand.clone();
+        let Setup { world_noise, world_classes, world_points, world_seed, drawing, .. } = at_hand;
         let mut config = example.config();
         config.setup = Setup {
             data,
@@ -282,6 +347,7 @@ impl Controls {
             world_classes,
             world_points,
             world_seed,
+            drawing,
             network,
             width,
             depth,

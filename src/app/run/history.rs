@@ -11,8 +11,8 @@ use crate::app::run::series::{Row, Series};
 use crate::config::{AuxiliaryReads, Config, Hyper, MultitaskMethod, ScenarioKind};
 use crate::platform;
 use crate::protocol::{
-    Activity, Audited, Failure, Histograms, Pictures, Plane, Preparing, Readings, Report, Robustness, RunId,
-    RunInfo, RunState, Samples, Saturation, Tasks, Traced,
+    Activity, Audited, Failure, Histograms, Pictures, Plane, Predicted, Preparing, Readings, Report,
+    Robustness, RunId, RunInfo, RunState, Samples, Saturation, Tasks, Traced,
 };
 use crate::runs::recording::Replay;
 use crate::show::columns::Metric;
@@ -84,6 +84,10 @@ pub struct History {
     pub planes_received: u64,
     /// The ways of attacks that were asked for last.
     pub traced: Option<Traced>,
+    /// What the network said last of a picture of somebody's own, and how many times it did, so that textures follow it.
+    pub predicted: Option<Predicted>,
+    /// See [`Self::predicted`].
+    pub predicted_received: u64,
     /// The newest figures of the run's tasks.
     pub tasks: Option<Tasks>,
     /// Counts those that came, so that textures follow them.
@@ -137,6 +141,7 @@ impl History {
             planes_received: pictures,
             tasks_received: pictures,
             pictures_received: pictures,
+            predicted_received: pictures,
             ..Self::default()
         };
         history.accept(info.into());
@@ -195,6 +200,7 @@ impl History {
             planes_received: pictures,
             tasks_received: pictures,
             pictures_received: pictures,
+            predicted_received: pictures,
             failures: VecDeque::new(),
             notice: None,
             // What somebody had asked for and is not complete is asked of the other alone.

@@ -32,6 +32,11 @@ impl Pair {
         if self.shows_fork { ["fork", "parent"] } else { ["parent", "fork"] }
     }
 
+    /// Forgets what the other one said of a picture of somebody's own.
+    pub fn forget_prediction(&mut self) {
+        self.other.predicted = None;
+    }
+
     /// Shows the other one.
     pub fn switch(&mut self, shown: &mut History) {
         shown.hand_over(&mut self.other);

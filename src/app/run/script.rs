@@ -8,7 +8,7 @@ use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
 use crate::app::run::pair::Pair;
 use crate::config::{Players, knobs, link};
-use crate::protocol::{Activity, Command, Difference, Met, Point, Robustness};
+use crate::protocol::{Activity, Command, Difference, Met, Point, Predicted, Robustness};
 use crate::show::columns::Metric;
 
 /// What [`obey`] and [`obey_of_two`] know.
@@ -41,6 +41,7 @@ pub fn state(history: &History, pair: Option<&Pair>, controls: &Controls) -> Val
         "link": link::write(&controls.config),
         "evaluating": history.evaluating(),
         "robustness": history.evaluation.as_ref().map(robustness_json),
+        "predicted": history.predicted.as_ref().map(|found| predicted_json(history, found)),
         "fork": pair.map(|pair| fork_json(pair, history)),
         "notice": history.notice,
         "failures": failures,
@@ -51,6 +52,18 @@ pub fn state(history: &History, pair: Option<&Pair>, controls: &Controls) -> Val
 pub fn window(layout: &str, panes: &[(&str, egui::Rect)]) -> Value {
     let pane = |(name, rect): &(&str, egui::Rect)| json!({ "name": name, "rect": [rect.left(), rect.top(), rect.width(), rect.height()] });
     json!({ "layout": layout, "panes": panes.iter().map(pane).collect::<Vec<_>>() })
+}
+
+fn predicted_json(history: &History, found: &Predicted) -> Value {
+    let sample = &found.sample;
+    json!({
+        "name": found.name,
+        "step": found.step,
+        "changes": found.changes,
+        "class": history.whole_class_name(sample.label),
+        "probability": sample.clean_probabilities.get(sample.label),
+        "epsilon": found.epsilon.is_finite().then_some(found.epsilon),
+    })
 }
 
 fn fork_json(pair: &Pair, shown: &History) -> Value {

@@ -48,7 +48,7 @@ pub static STOPS: [Stop; 10] = [
         asks: "Press Run.",
         pane: Some("plane"),
         link: Some(
-            "v1&data=blobs&world_classes=4&mode=great&alpha=0&ramp=0&learning_rate=0.003&epsilon=0.08&steps=100000&evaluate_every_steps=0",
+            "v1&data=blobs&world_classes=4&world_noise=0.06&mode=great&alpha=0&ramp=0&learning_rate=0.003&weight_decay=1/10000&epsilon=0.08&steps=100000&evaluate_every_steps=0",
         ),
         done: Done::Trains,
     },
@@ -78,7 +78,7 @@ pub static STOPS: [Stop; 10] = [
     },
     Stop {
         title: "How it did that",
-        text: "It became so sure of its points that hardly any gradient is left to be read: the class is hidden, not gone.",
+        text: "It became so sure of most points that hardly any gradient is left of them: the class is hidden, not gone.",
         asks: "Wait until f32 rounds the probability of a third of the points to 1.",
         pane: Some("saturation"),
         link: None,

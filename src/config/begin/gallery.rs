@@ -35,7 +35,7 @@ impl Piece {
 }
 
 /// The gallery, in the order in which it is shown.
-pub static GALLERY: [Piece; 13] = [
+pub static GALLERY: [Piece; 14] = [
     Piece {
         name: "gives-away",
         title: "What a gradient gives away",
@@ -89,6 +89,20 @@ pub static GALLERY: [Piece; 13] = [
         title: "A thin place",
         see: "All points withstand but where the classes come closer than ε: click one there.",
         link: "v1&data=thin-gap&mode=baseline&epsilon=0.05&width=2&learning_rate=0.01&steps=1000&run",
+    },
+    Piece {
+        name: "drawing",
+        title: "Your own drawing",
+        see: "Points of two classes, drawn as a face: its eyes and its mouth come out. Draw your own: File → Draw a world….",
+        link: "v1&data=drawn&mode=baseline&world_noise=0.015&epsilon=0.03&width=3&learning_rate=0.01&steps=2000\
+            &drawing=\
+            ncCniCnqCrcCriCrqCvcCviCvqCQdCQjCQrCUdCUjCUrCYdCYjCYrCikBkeBlaBnWBpSBrOBuKBwGBzEB2CB4AB7AB-ABBBBEBBHBBJDBMF\
+            BPHBRLBUPBWTBYXBabBbfBdlBjqBliBocBrWBuQByMB1IB5GB9GBCHBGHBKJBNNBRRBUXBXdBajBcrB8CGC1FBNG52FJ9F5OG_qFz-FJvF-\
+            aG3oFOFGEhFw0FQzFCnGU_F6sGlCG_2GbFGG9G7AHcKGCJHkBG1IHjbGbcGLLHmxFXAG9QHoNGUJHuMHlpGWUGY5EGVHeIFr7Fh-GBnEdDH\
+            T2FkLF3YHoyErZGXoGQrEQVHWWFsnFnOH3kEl3GRIGf5EAfHf6EvHGa6GHhEaRHRoFqRFwcHsmEsnGReGXpELhHWIFxxFgMH9aEkHHN8Fm9\
+            E6kHisEyVGT0GOdEWdHPYFwbFocHxaEs3GMSGfrEFpHY4E1_FZIHDVEhVHKuFtFFyoHmgEzlGNqGWdERpHPKF1nFgaH4QErHHIGGnvE-wHb\
+            qE\
+            &run",
     },
     Piece {
         name: "jacobian-matching",

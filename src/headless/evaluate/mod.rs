@@ -243,7 +243,10 @@ impl EvaluateOptions {
 }
 
 /// The checkpoint in a file, or in a run folder; and its bytes.
-fn open_checkpoint(path: &Path) -> Result<(Checkpoint, Vec<u8>), HeadlessError> {
+///
+/// # Errors
+/// A file that is not there, or is no checkpoint.
+pub fn open_checkpoint(path: &Path) -> Result<(Checkpoint, Vec<u8>), HeadlessError> {
     let file = if path.is_dir() { path.join(Checkpoint::FILE) } else { path.into() };
     let bytes = std::fs::read(&file).map_err(|source| HeadlessError::Unreadable { path: file, source })?;
     match Checkpoint::read(&bytes) {

@@ -514,7 +514,7 @@ mod tests {
         });
         let result = drive(remote, &options(scratch.path(), None), &Interrupt::default(), vec![]);
         let error = result.err().unwrap();
-        assert_eq!((error.exit_status(), error.to_string().as_str()), (1, "the loss is NaN; Lower it."));
+        assert_eq!((error.exit_status(), error.to_string().as_str()), (1, "the loss is NaN; lower it."));
         assert_eq!(*heard.lock().unwrap(), ["Checkpoints", "Run", "Save", "Quit"]);
         let json = run_json(scratch.path());
         assert_eq!((&json["outcome"], &json["final"]["step"]), (&"failed".into(), &10.into()));

@@ -171,7 +171,7 @@ fn allow(given: &Given, before: &Config, config: &Config) -> Result<(), GoingOnE
         _ if knob.live || given.holds_in(before) || knob.name == "data" => Ok(()),
         "steps" if config.setup.steps > before.setup.steps => Ok(()),
         "steps" => Err(GoingOnError::Fewer { flag, steps: before.setup.steps }),
-        _ => Err(GoingOnError::Fixed { flag, knob: knob.name, value: knob.show(&knob.read(before)) }),
+        _ => Err(GoingOnError::Fixed { flag, knob: knob.name, value: knob.say(&knob.read(before)) }),
     }
 }
 

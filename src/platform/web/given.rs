@@ -10,7 +10,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Event, File, FileList, HtmlInputElement};
 
 use super::{answered, document, text_of};
-use crate::platform::{Asked, FileAnswer, FileError, Files};
+use crate::platform::{Asked, FileAnswer, FileError, Files, is_picture};
 
 /// Most bytes of a file: what a page's memory, 4 GiB in all, can hold twice.
 const MOST_BYTES: f64 = (1_u64 << 30) as f64;
@@ -91,8 +91,7 @@ async fn fetch_all(addresses: &[String], tell: &JsValue) -> Result<Vec<File>, (S
 }
 
 /// What dropping something onto the page is good for.
-pub const DROP_HINT: &str =
-    "Drop the files of a data set to train on them, a checkpoint to load it, or a kept run to look at it.";
+pub const DROP_HINT: &str = "Drop the files of a data set to train on them, a picture to ask about it, a checkpoint to load it, or a kept run to look at it.";
 
 /// Takes what was dropped onto the page. `paths` are names alone here; the files are those that [`listen_for_drops`]
 /// saw.
@@ -173,7 +172,7 @@ fn read_all(files: Vec<File>) -> Asked {
 
 async fn read(files: &[File]) -> Result<FileAnswer, FileError> {
     if let [file] = files
-        && OPENED.iter().any(|end| file.name().ends_with(end))
+        && (OPENED.iter().any(|end| file.name().ends_with(end)) || is_picture(&file.name()))
     {
         return Ok(FileAnswer::Opened(file.name(), bytes_of(file).await?));
     }

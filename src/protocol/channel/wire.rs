@@ -97,7 +97,7 @@ mod tests {
     use crate::protocol::message::{Cadence, Checkpointed, Failure};
     use crate::protocol::robustness::{Share, Stopped};
     use crate::protocol::run::Preparing;
-    use crate::protocol::{Activity, made_up};
+    use crate::protocol::{Activity, OwnPicture, made_up};
 
     fn again(asked: &Asked) -> Asked {
         read(&write(asked).unwrap()).unwrap()
@@ -125,6 +125,8 @@ mod tests {
             Command::Evaluate { threats: vec![threat], samples: 12 },
             Command::Show(vec![1, 4_000_000_000]),
             Command::Trace(7),
+            Command::Predict(Some(Box::new(OwnPicture { name: "a.png".into(), bytes: vec![0, 255] }))),
+            Command::Predict(None),
             Command::Load((0..=255).collect()),
             Command::GoOn(Box::new(go_on.clone())),
             Command::Turn(2, Box::new(hyper)),
@@ -161,6 +163,7 @@ mod tests {
             made_up::samples(1, 3).into(),
             made_up::plane(1, 3).into(),
             Event::Traced(Box::new(made_up::traced(1, 3, 2))),
+            Event::Predicted(Box::new(made_up::predicted(1, 3))),
             made_up::saturation(1, 3).into(),
             made_up::tasks(1, 3, 1.5).into(),
             made_up::robustness(1, 3, true).into(),

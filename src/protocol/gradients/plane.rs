@@ -62,6 +62,45 @@ pub struct Plane {
     pub read_sure: Vec<u8>,
     /// The gradients of the points, in their order, and behind them the teacher's where there is one; without noise.
     pub gradients: Vec<ReadGradient>,
+    /// Of a distillation: the teacher, at the same places. Files of before it was told say nothing of it.
+    #[serde(default)]
+    pub teacher: Option<Box<TeacherPlane>>,
+}
+
+/// What a teacher says where its student was asked, and how far apart their gradients point.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TeacherPlane {
+    /// The class that it says at each of [`PLANE_SIDE`]² places.
+    #[serde(with = "serde_bytes")]
+    pub said: Vec<u8>,
+    /// The probability that it gives to that, in parts of 255.
+    #[serde(with = "serde_bytes")]
+    pub sure: Vec<u8>,
+    /// Its `∇x J` at [`FIELD_SIDE`]² places, with the `J` of the student's.
+    #[serde(with = "exact")]
+    pub field: Vec<[f32; 2]>,
+    /// Cosine between both networks' `∇x J` at each of [`PLANE_SIDE`]² places, from 0 for −1 to 254 for 1;
+    /// [`NO_ANGLE`] where one of them is exactly 0.
+    #[serde(with = "serde_bytes")]
+    pub cosines: Vec<u8>,
+}
+
+/// In place of a cosine, where there is none.
+pub const NO_ANGLE: u8 = u8::MAX;
+
+impl TeacherPlane {
+    /// A cosine as it is told.
+    pub fn told(cosine: f32) -> u8 {
+        if cosine.is_finite() { (127.0 + 127.0 * cosine.clamp(-1.0, 1.0)).round() as u8 } else { NO_ANGLE }
+    }
+
+    /// The mean of the cosines, where there are any.
+    pub fn mean_cosine(&self) -> Option<f64> {
+        let known = self.cosines.iter().filter(|told| **told != NO_ANGLE);
+        let (sum, count) =
+            known.fold((0.0, 0), |(sum, count), told| (sum + f64::from(*told) / 127.0 - 1.0, count + 1));
+        (count > 0).then(|| sum / f64::from(count))
+    }
 }
 
 /// A held-out point.
@@ -203,6 +242,14 @@ mod tests {
         assert!((step - 10f64.ln() / end).abs() < 1e-3, "{step}");
         let nothing = Plane { knee: 0.0, reach: 0.0, ..halves() };
         assert_eq!(nothing.drawn(0.0), 0.0);
+    }
+
+    #[test]
+    fn a_cosine_is_told_in_a_byte() {
+        let told = [-1.0, 0.0, 1.0, 1.1, f32::NAN].map(TeacherPlane::told);
+        assert_eq!(told, [0, 127, 254, 254, NO_ANGLE]);
+        let teacher = TeacherPlane { cosines: vec![254, 127, NO_ANGLE], ..TeacherPlane::default() };
+        assert_eq!((teacher.mean_cosine(), TeacherPlane::default().mean_cosine()), (Some(0.5), None));
     }
 
     #[test]

@@ -57,6 +57,7 @@ pub(super) fn event(event: &Event, info: &RunInfo) -> Checked {
         | Event::Preparing(_)
         | Event::Pictures(_)
         | Event::Traced(_)
+        | Event::Predicted(_)
         | Event::Saved(_)
         | Event::Checkpoint(_)
         | Event::Stopped(..)
@@ -122,6 +123,15 @@ fn plane(found: &Plane, info: &RunInfo) -> Checked {
     must([found.sure.len(), found.flat.len()] == [places; 2], "the places of a plane")?;
     must(all_below(&found.said, classes), "the class of a place")?;
     must(is_square(found.field.len(), FIELD_SIDE), "the arrows of a plane")?;
+    if let Some(teacher) = &found.teacher {
+        must(
+            [teacher.sure.len(), teacher.cosines.len()] == [teacher.said.len(); 2],
+            "the places of a teacher",
+        )?;
+        must(is_square(teacher.said.len(), PLANE_SIDE), "the places of a teacher")?;
+        must(all_below(&teacher.said, classes), "the class that a teacher says")?;
+        must(is_square(teacher.field.len(), FIELD_SIDE), "the arrows of a teacher")?;
+    }
     must(is_square(found.read.len(), READ_SIDE), "the places of a plane of gradients")?;
     must(found.read_sure.len() == found.read.len(), "the places of a plane of gradients")?;
     must(all_below(&found.read, origins), "the origin of a place")?;

@@ -74,6 +74,7 @@ impl Kind {
             | Event::Preparing(_)
             | Event::Pictures(_)
             | Event::Traced(_)
+            | Event::Predicted(_)
             | Event::Saved(_)
             | Event::Checkpoint(_)
             | Event::Stopped(..)
@@ -140,7 +141,8 @@ pub(super) fn memory(event: &Event) -> usize {
                 let bytes = [&found.said, &found.sure, &found.flat, &found.read, &found.read_sure];
                 let places: usize = bytes.iter().map(|bytes| 3 * bytes.len()).sum();
                 let points = found.points.len() + found.trained.len() + 2 * found.gradients.len();
-                size_of::<Plane>() + places + 8 * floats(found.field.len() + points)
+                let teacher = found.teacher.as_ref().map_or(0, |teacher| 9 * teacher.said.len());
+                size_of::<Plane>() + places + teacher + 8 * floats(found.field.len() + points)
             }
             Event::Saturation(found) => {
                 size_of::<Saturation>()

@@ -1,15 +1,21 @@
 //! What is measured of a run under way: begun, and told turn by turn.
 
+use std::rc::Rc;
+
+use burn::tensor::{Tensor, TensorData};
 use web_time::Instant;
 
 use super::{
     Session,
     plane::{plane, traced},
+    predicting::{Prediction, predict},
 };
 use crate::{
-    config::{Hyper, Occasion, Setup, Threat},
-    nn::channel::Channel,
-    protocol::{Event, RunInfo},
+    config::{AuxiliaryReads, Hyper, Occasion, ScenarioKind, Setup, Threat},
+    data::Picture,
+    gpu::{read, softmax},
+    nn::{channel::Channel, verdict},
+    protocol::{Event, OwnPicture, Predicted, RunInfo},
     scenario::{Part, Preparation, State},
     train::{
         assessments::Standing,
@@ -73,9 +79,19 @@ impl Session {
         if let Some(figures) = self.scenario.task_figures(hyper) {
             self.readings.push(measure::tasks(run, step, figures));
         }
+        self.predict(hyper);
         if self.lattice.is_none() {
             let tensors = self.scenario.sample_tensors(&self.sample_images, hyper);
             self.readings.push(measure::samples(run, step, tensors, self.scenario.main(), hyper));
+        }
+    }
+
+    /// Asks for a world as it stands after steps that somebody asked for one by one, unless it is asked for anyway, or never.
+    pub fn show_world(&mut self, hyper: &Hyper) {
+        let every = hyper.histogram_every_steps;
+        let is_shown = self.step.is_multiple_of(every.max(1)) || self.is_finished();
+        if self.lattice.is_some() && every > 0 && !is_shown {
+            self.show_gradients(hyper);
         }
     }
 
@@ -110,6 +126,69 @@ impl Session {
             let main = self.scenario.main();
             self.readings.push(traced((self.info.run, self.step), (index, &point), main, &hyper));
         }
+    }
+
+    /// From now on says what the network takes this picture for, or of none nothing more. One that cannot be read is said, and
+    /// the one before it stays.
+    pub fn predict_own(&mut self, own: Option<&OwnPicture>, hyper: &Hyper) {
+        let Some(OwnPicture { name, bytes }) = own else {
+            (self.own, self.prediction) = (None, None);
+            return;
+        };
+        match Picture::read(bytes, self.info.image_shape) {
+            Ok(picture) => {
+                (self.own, self.prediction) = (Some(Rc::new((name.clone(), picture))), None);
+                self.predict(&self.in_pixels(hyper));
+            }
+            Err(error) => {
+                let notice = format!("{name}: {error}.");
+                self.readings.push(async { Ok(Answer::Tell(Event::Notice(notice))) });
+            }
+        }
+    }
+
+    /// Begins to ask what the network says of somebody's own picture, if there is one and it is not asked already.
+    fn predict(&mut self, hyper: &Hyper) {
+        let Some(own) = self.own.clone().filter(|_| self.prediction.is_none()) else { return };
+        let (run, step, setup) = (self.info.run, self.step, &self.info.config.setup);
+        let main = self.scenario.main();
+        let (network, weights) = (main.network.clone(), main.weights.untracked());
+        let device = self.device.clone().without_autodiff();
+        let channel = Channel::of(hyper, setup.batch_size);
+        // Of a class the auxiliary network of a defence speaks, and of the gradient of the whole loss.
+        let reads = setup.scenario == ScenarioKind::Defense && channel.reads == AuxiliaryReads::Gradient;
+        let auxiliary = self.scenario.auxiliary();
+        let reader = reads.then(|| (auxiliary.network.clone(), auxiliary.weights.untracked()));
+        let draws = setup.eot();
+        self.prediction = Some(Prediction::new(|pace| async move {
+            let (name, picture) = &*own;
+            let asked = (&network, &weights);
+            let (mut sample, found) = predict(asked, draws, picture, (&device, Some(&*pace))).await?;
+            if let Some((network, weights)) = reader {
+                let [c, h, w] = picture.shape;
+                let gradient = TensorData::new(sample.gradient.clone(), [1, c, h, w]);
+                let seen = channel.looked_at(Tensor::from_data(gradient, &device));
+                let said = verdict::of_tensors(network.logits(&weights, seen), 1);
+                sample.auxiliary_probabilities = read(softmax(said)).await?;
+            }
+            let (name, changes) = (name.clone(), picture.changes.clone());
+            let epsilon = found.map_or(f64::NAN, |found| found.epsilon);
+            Ok(Predicted { run, step, name, changes, shape: picture.shape, epsilon, sample })
+        }));
+    }
+
+    /// One turn of what is said of somebody's own picture, if that is under way; what it says at its end.
+    ///
+    /// # Errors
+    /// Where the device failed.
+    pub async fn advance_prediction(&mut self) -> Result<Option<Event>, String> {
+        let Some(prediction) = &mut self.prediction else { return Ok(None) };
+        let begin = Instant::now();
+        let told = prediction.advance().await;
+        self.clock.trained += begin.elapsed();
+        let Some(told) = told else { return Ok(None) };
+        self.prediction = None;
+        Ok(Some(Event::Predicted(Box::new(told?))))
     }
 
     /// Begins to attack held-out images; attacks under way are dropped.

@@ -13,7 +13,8 @@ use crate::{
     gpu::{Slope, WRONG_NUMBER, images::Batch, logit_gradient, read_all, softmax},
     nn::channel::Channel,
     protocol::{
-        AttackPath, Event, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, RunId, Traced,
+        AttackPath, Event, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, RunId,
+        TeacherPlane, Traced,
     },
     scenario::{GradientTensors, Player, Scenario},
     train::measure::Answer,
@@ -104,8 +105,14 @@ pub(super) fn plane(
         .register(scaled)
         .register(softmax(tensors.auxiliary_logits.clone()))
         .register(Tensor::cat(vec![reach, knee], 0));
+    let has_read = said.is_some();
     if let Some(said) = said {
         reading = reading.register(softmax(said));
+    }
+    if let Some(teacher) = scenario.teacher() {
+        let (logits, tapes) = teacher.network.forward(&teacher.weights, lattice.places.clone());
+        let field = teacher.network.input_vjp(tapes, logit_gradient(logits.clone(), lattice.one_hot.clone()));
+        reading = reading.register(softmax(logits)).register(field);
     }
     let reading = read_all(reading);
     let asked = Asked {
@@ -113,6 +120,7 @@ pub(super) fn plane(
         indices: indices.to_vec(),
         labels: indices.iter().map(|index| labels[*index as usize]).collect(),
         origins: tensors.origins.clone(),
+        has_read,
     };
     let (epsilon, noise) = (hyper.epsilon, channel.noise);
     async move {
@@ -173,6 +181,8 @@ struct Asked {
     labels: Vec<u8>,
     /// Where the gradients come from.
     origins: Vec<u8>,
+    /// Whether the auxiliary network was asked for every gradient.
+    has_read: bool,
 }
 
 impl Asked {
@@ -183,11 +193,18 @@ impl Asked {
         let (said, sure) = likeliest(everywhere, PLANE_SIDE * PLANE_SIDE);
         let (points_said, _) = likeliest(of_points, self.indices.len());
         let (auxiliary_said, _) = likeliest(of_auxiliary, self.origins.len());
-        let (read, read_sure) = match of_gradients.first() {
+        let (of_read, of_teacher) = of_gradients.split_at_checked(usize::from(self.has_read))?;
+        let (read, read_sure) = match of_read.first() {
             Some(said) => likeliest(said, READ_SIDE * READ_SIDE),
             None => (Vec::new(), Vec::new()),
         };
         let field: &[[f32; 2]] = field.as_chunks().0;
+        let teacher = match of_teacher {
+            [probabilities, of_teacher] => {
+                Some(Box::new(teacher(probabilities, field, of_teacher.as_chunks().0)))
+            }
+            _ => None,
+        };
         let point = |(index, (label, said)): (&u32, (&u8, u8))| {
             let at = *self.lattice.held_out.get(*index as usize)?;
             Some(PlanePoint { index: *index, at, label: *label, said })
@@ -208,9 +225,22 @@ impl Asked {
             gradients: gradients
                 .map(|((at, origin), read)| ReadGradient { at: *at, origin: *origin, read })
                 .collect(),
+            teacher,
             ..Plane::default()
         })
     }
+}
+
+/// A teacher's answers beside the student's gradients.
+fn teacher(probabilities: &[f32], students: &[[f32; 2]], field: &[[f32; 2]]) -> TeacherPlane {
+    let (said, sure) = likeliest(probabilities, PLANE_SIDE * PLANE_SIDE);
+    // In f64: squares of small gradients leave f32.
+    let cosine = |([a, b], [c, d]): (&[f32; 2], &[f32; 2])| {
+        let [a, b, c, d] = [a, b, c, d].map(|entry| f64::from(*entry));
+        TeacherPlane::told(((a * c + b * d) / (a.hypot(b) * c.hypot(d))) as f32)
+    };
+    let cosines = students.iter().zip(field).map(cosine).collect();
+    TeacherPlane { said, sure, field: sparse(field), cosines }
 }
 
 /// The gradients `[R, 2, 1, 1]` that are drawn at `places` from −1 to 1: the inverse of [`Plane::drawn`].

@@ -1,6 +1,6 @@
 //! A world seen whole: what the main network says everywhere, and what the auxiliary one reads off every gradient.
 
 mod pane;
-mod sheet;
+mod slow;
 
 pub use pane::PlanePane;

@@ -2,12 +2,13 @@
 
 use egui::{
     Color32, Label, Painter, Rect, Response, RichText, Sense, Shape, Stroke, StrokeKind, TextureHandle,
-    TextureOptions, Ui, Vec2, pos2, vec2,
+    TextureId, TextureOptions, Ui, Vec2, pos2, vec2,
 };
 
-use super::sheet::{Mark, Sheet, arrow, arrow_share, point, way};
+use super::slow::Slow;
 use crate::app::draw::chart;
 use crate::app::draw::planes;
+use crate::app::draw::sheet::{Mark, Sheet, arrow, arrow_share, point, way};
 use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::run::history::History;
@@ -24,6 +25,9 @@ const GAP: f32 = 12.0;
 /// Narrower than this each, they are drawn one above the other.
 const NARROW: f32 = 150.0;
 
+/// Height of what slow motion says.
+const SENTENCE: f32 = 44.0;
+
 /// Parts of the ring of the noise.
 const RING: u32 = 48;
 
@@ -36,6 +40,20 @@ pub struct PlanePane {
     /// The point whose attacks were asked for last, of which plane, and the bits of their ε.
     asked: Option<(u32, u64, u64)>,
     hides: Hides,
+    slow: Option<Slow>,
+    shows: Shows,
+}
+
+/// Whose the plane of points is, where there is a teacher.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Shows {
+    /// The main network's.
+    #[default]
+    Student,
+    /// The teacher's.
+    Teacher,
+    /// How far apart their gradients point.
+    Angle,
 }
 
 /// What is left out of the picture.
@@ -47,7 +65,7 @@ struct Hides {
 
 /// What follows from a plane once, and not with each frame.
 struct Drawn {
-    of: (u64, Ground),
+    of: (u64, Ground, Shows),
     points: TextureHandle,
     gradients: TextureHandle,
     marks: Vec<Mark>,
@@ -80,12 +98,38 @@ impl Pane for PlanePane {
             return;
         };
         let palette = scope.palette;
+        if plane.teacher.is_some() {
+            shows_ui(ui, &mut self.shows);
+        } else {
+            self.shows = Shows::Student;
+        }
         self.refresh(ui, history, plane, &palette);
         let Some(drawn) = &self.drawn else { return };
-        choices_ui(ui, &palette, (plane, &drawn.marks), &mut self.hides);
+        let wants_slow =
+            choices_ui(ui, &palette, (plane, &drawn.marks), (&mut self.hides, self.slow.is_some()));
+        let has_slow = wants_slow && !scope.is_kept;
+        if has_slow != self.slow.is_some() {
+            self.slow = has_slow.then(|| Slow::begin(history, scope.controls));
+        }
+        if self.slow.as_mut().is_some_and(|slow| !slow.advance(ui.ctx(), history, scope.controls)) {
+            self.slow = None;
+        }
+        let changed = self.slow.as_mut().and_then(|slow| slow.marks(ui.ctx(), history, plane, &palette));
+        let changed = changed.map(|marks| [marks.textures[0].id(), marks.textures[1].id()]);
+        if let Some(slow) = &self.slow {
+            // Of as many lines whatever is said, so that the planes stay where they are.
+            let text = RichText::new(slow.sentence(history)).font(small()).color(palette.auxiliary);
+            let room = vec2(ui.available_width(), SENTENCE);
+            ui.allocate_ui(room, |ui| {
+                ui.set_min_size(room);
+                ui.add(Label::new(text).wrap());
+            });
+        }
+        let before = self.slow.as_ref().and_then(|slow| slow.before(history));
         let hides = self.hides;
         let chosen = plane.points.iter().position(|point| Some(point.index) == self.chosen);
-        let view = View { plane, history, palette, chosen, hides };
+        let shows = self.shows;
+        let view = View { plane, history, palette, chosen, hides, before, changed, shows };
         let area = ui.available_rect_before_wrap();
         let [left, right] = places(area);
         let touched = [view.points_ui(ui, left, drawn), view.gradients_ui(ui, right, drawn)];
@@ -138,7 +182,7 @@ impl Pane for PlanePane {
 impl PlanePane {
     /// Draws the textures and tries every point against the ball, where the plane is another one.
     fn refresh(&mut self, ui: &Ui, history: &History, plane: &Plane, palette: &Palette) {
-        let of = (history.planes_received, palette.ground);
+        let of = (history.planes_received, palette.ground, self.shows);
         if self.drawn.as_ref().is_some_and(|drawn| drawn.of == of) {
             return;
         }
@@ -146,22 +190,39 @@ impl PlanePane {
         let [classes, origins] =
             [info.map_or(2, |info| info.classes.len()), info.map_or(2, |info| info.origins.len())];
         let load = |name: &str, picture| ui.ctx().load_texture(name, picture, TextureOptions::LINEAR);
-        let mark = |point: &PlanePoint| match point {
+        let teacher = plane.teacher.as_deref();
+        let mark = |point: &PlanePoint| match (self.shows, teacher) {
+            (Shows::Teacher, Some(teacher)) => {
+                let [x, y] = point.at.map(|at| usize::from(at) * PLANE_SIDE / 256);
+                let is_right = teacher.said.get(y * PLANE_SIDE + x) == Some(&point.label);
+                if is_right { Mark::Safe } else { Mark::Misread }
+            }
             _ if point.said != point.label => Mark::Misread,
             _ if plane.withstands(point, plane.epsilon) => Mark::Safe,
             _ => Mark::Unsafe,
         };
+        let points = match (self.shows, teacher) {
+            (Shows::Teacher, Some(teacher)) => planes::of_teacher(teacher, classes, palette),
+            (Shows::Angle, Some(teacher)) => planes::of_angles(teacher, palette),
+            _ => planes::of_points(plane, classes, palette),
+        };
         self.drawn = Some(Drawn {
             of,
-            points: load("plane of points", planes::of_points(plane, classes, palette)),
+            points: load("plane of points", points),
             gradients: load("plane of gradients", planes::of_gradients(plane, origins, palette)),
             marks: plane.points.iter().map(mark).collect(),
         });
     }
 }
 
-/// How many points withstand, and what is left out.
-fn choices_ui(ui: &mut Ui, palette: &Palette, (plane, marks): (&Plane, &[Mark]), hides: &mut Hides) {
+/// How many points withstand, and what is left out; whether slow motion is wanted.
+fn choices_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    (plane, marks): (&Plane, &[Mark]),
+    (hides, is_slow): (&mut Hides, bool),
+) -> bool {
+    let mut wants_slow = is_slow;
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
         for (hidden, title, about) in [
@@ -172,6 +233,8 @@ fn choices_ui(ui: &mut Ui, palette: &Palette, (plane, marks): (&Plane, &[Mark]),
             ui.checkbox(&mut shown, RichText::new(title).font(small())).on_hover_text(about);
             *hidden = !shown;
         }
+        ui.checkbox(&mut wants_slow, RichText::new("slow motion").font(small()))
+            .on_hover_text("One network's step after the other, each with what it does and what it moved.");
         let of = |mark: Mark| marks.iter().filter(|other| **other == mark).count();
         let safe = of(Mark::Safe);
         let share = safe as f64 / marks.len().max(1) as f64;
@@ -188,6 +251,24 @@ fn choices_ui(ui: &mut Ui, palette: &Palette, (plane, marks): (&Plane, &[Mark]),
             of(Mark::Misread)
         );
         ui.add(Label::new(RichText::new(text).font(small()).color(palette.text)).truncate()).on_hover_text(about);
+    });
+    wants_slow
+}
+
+/// Whose plane of points is shown.
+fn shows_ui(ui: &mut Ui, shows: &mut Shows) {
+    ui.horizontal(|ui| {
+        for (one, title, about) in [
+            (Shows::Student, "student", "What the student says, and its gradient."),
+            (Shows::Teacher, "teacher", "What the teacher says, and its gradient."),
+            (
+                Shows::Angle,
+                "angle",
+                "How far apart the gradients of both point at each place; the arrows are the student's.",
+            ),
+        ] {
+            ui.selectable_value(shows, one, RichText::new(title).font(small())).on_hover_text(about);
+        }
     });
 }
 
@@ -216,6 +297,11 @@ struct View<'a> {
     /// The place of the chosen point among those of the plane.
     chosen: Option<usize>,
     hides: Hides,
+    /// In slow motion: the world before the last step.
+    before: Option<&'a Plane>,
+    /// And the places that it changed, of both planes.
+    changed: Option<[TextureId; 2]>,
+    shows: Shows,
 }
 
 impl View<'_> {
@@ -223,7 +309,15 @@ impl View<'_> {
     fn points_ui(&self, ui: &mut Ui, area: Rect, drawn: &Drawn) -> Option<usize> {
         let (plane, palette) = (self.plane, &self.palette);
         let sheet = Sheet { rect: square(area), low: 0.0, high: 1.0 };
-        let above = "points: what the network says".to_owned();
+        let above = match (self.shows, plane.teacher.as_deref()) {
+            (Shows::Teacher, Some(_)) => "points: what the teacher says".to_owned(),
+            (Shows::Angle, Some(teacher)) => {
+                let mean = teacher.mean_cosine().map_or("–".into(), short);
+                format!("green: gradients point alike, red: opposed; mean cosine {mean}")
+            }
+            (_, Some(_)) => "points: what the student says".to_owned(),
+            (_, None) => "points: what the network says".to_owned(),
+        };
         let below = "striped: no gradient left in f32".to_owned();
         let has_flat = plane.flat.contains(&1);
         let ends = self.traced().map(|traced| self.ends(traced));
@@ -231,6 +325,7 @@ impl View<'_> {
         let response = ui.allocate_rect(sheet.rect, Sense::click());
         let painter = ui.painter_at(sheet.rect.expand(2.0));
         backdrop(&painter, palette, &sheet, &drawn.points);
+        self.changed_ui(&painter, &sheet, 0);
         if !self.hides.arrows {
             self.field_ui(&painter, &sheet);
         }
@@ -254,12 +349,31 @@ impl View<'_> {
         found.filter(|_| is_clicked)
     }
 
+    /// In slow motion, the places of a plane that say something else than before the step.
+    fn changed_ui(&self, painter: &Painter, sheet: &Sheet, which: usize) {
+        if let Some(changed) = self.changed {
+            let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+            painter.image(changed[which], sheet.rect, whole, Color32::WHITE);
+        }
+    }
+
+    /// The ways of the gradients in that step, at the scale of the plane as it is now.
+    fn moved_ui(&self, painter: &Painter, sheet: &Sheet) {
+        let Some(before) = self.before else { return };
+        for (old, new) in before.gradients.iter().zip(&self.plane.gradients) {
+            let [from, to] =
+                [old, new].map(|gradient| sheet.at(gradient.at.map(|along| self.plane.drawn(along.into()))));
+            painter.line_segment([from, to], Stroke::new(1.2, self.palette.class(new.origin.into())));
+        }
+    }
+
     fn field_ui(&self, painter: &Painter, sheet: &Sheet) {
         let length = |[x, y]: &[f32; 2]| x.hypot(*y);
-        let largest =
-            self.plane.field.iter().map(length).filter(|length| length.is_finite()).fold(0.0, f32::max);
+        let teacher = self.plane.teacher.as_deref().filter(|_| self.shows == Shows::Teacher);
+        let field = teacher.map_or(&self.plane.field, |teacher| &teacher.field);
+        let largest = field.iter().map(length).filter(|length| length.is_finite()).fold(0.0, f32::max);
         let cell = sheet.rect.width() / FIELD_SIDE as f32;
-        for (index, towards) in self.plane.field.iter().enumerate() {
+        for (index, towards) in field.iter().enumerate() {
             let place = [index % FIELD_SIDE, index / FIELD_SIDE];
             let middle = sheet.at(place.map(|at| (at as f64 + 0.5) / FIELD_SIDE as f64));
             let share = arrow_share(length(towards), largest);
@@ -319,6 +433,7 @@ impl View<'_> {
         let response = ui.allocate_rect(sheet.rect, Sense::click());
         let painter = ui.painter_at(sheet.rect.expand(2.0));
         backdrop(&painter, palette, &sheet, &drawn.gradients);
+        self.changed_ui(&painter, &sheet, 1);
         let axis = Stroke::new(1.0, palette.line);
         let origin = sheet.at([0.0, 0.0]);
         painter.hline(sheet.rect.x_range(), origin.y, axis);
@@ -332,6 +447,7 @@ impl View<'_> {
         }
         let drawn_at = |along: f32| plane.drawn(along.into());
         let places = || plane.gradients.iter().map(|gradient| gradient.at.map(drawn_at));
+        self.moved_ui(&painter, &sheet);
         for (gradient, place) in plane.gradients.iter().zip(places()) {
             let mark = if gradient.origin == gradient.read { Mark::Safe } else { Mark::Misread };
             let colour = palette.class(gradient.origin.into());

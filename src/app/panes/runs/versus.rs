@@ -60,8 +60,9 @@ type Line = (String, Vec<String>);
 /// The knobs that are not the same in all runs.
 fn knobs(sides: &[Side<'_>]) -> Vec<Line> {
     let line = |knob: &'static crate::config::Knob| {
-        let texts: Vec<String> = sides.iter().map(|side| knob.show(&knob.read(&side.config))).collect();
-        texts.windows(2).any(|pair| pair[0] != pair[1]).then(|| (knob.label.to_owned(), texts))
+        let values: Vec<_> = sides.iter().map(|side| knob.read(&side.config)).collect();
+        let is_told = values.windows(2).any(|pair| pair[0] != pair[1]);
+        is_told.then(|| (knob.label.to_owned(), values.iter().map(|value| knob.say(value)).collect()))
     };
     KNOBS.iter().filter_map(line).collect()
 }

@@ -3,6 +3,8 @@
 use egui::{Color32, ColorImage, Rect, RichText, Sense, TextureHandle, Ui, pos2, vec2};
 
 use super::maps::Maps;
+use super::own::Own;
+use super::says::{likeliest, line};
 use crate::app::draw::chart;
 use crate::app::draw::textures;
 use crate::app::draw::theme::{Palette, small, tiny};
@@ -11,7 +13,7 @@ use crate::app::run::history::History;
 use crate::config::ScenarioKind;
 use crate::protocol::{Sample, Samples};
 use crate::show::Table;
-use crate::show::number::{count, short, whole_percent};
+use crate::show::number::{count, short};
 use crate::show::palette::Ground;
 use crate::show::picture::largest;
 
@@ -30,6 +32,7 @@ pub struct SamplesPane {
     atlas: Option<Atlas>,
     view: View,
     maps: Maps,
+    own: Own,
 }
 
 /// What is shown of the samples.
@@ -40,6 +43,8 @@ enum View {
     Attack,
     /// The gradient tensors of this run and of those that are ticked.
     Maps,
+    /// A picture of somebody's own.
+    Own,
 }
 
 /// Every picture of every sample in one texture, of a moment.
@@ -64,6 +69,14 @@ impl Pane for SamplesPane {
     }
 
     fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
+        if self.own.has_come(scope.history) {
+            self.view = View::Own;
+        }
+        if self.view == View::Own {
+            view_ui(ui, &mut self.view);
+            self.own.ui(ui, scope);
+            return;
+        }
         let Some(samples) = &scope.history.samples else {
             let what = "Images, their gradient tensors, and what an attack makes of them.";
             let when = match scope.controls.config.hyper.histogram_every_steps {
@@ -71,6 +84,7 @@ impl Pane for SamplesPane {
                 1 => "They come every step: press Run.".into(),
                 every => format!("They come every {} steps: press Run.", count(every)),
             };
+            view_ui(ui, &mut self.view);
             chart::empty(ui, &scope.palette, what, &when);
             return;
         };
@@ -159,6 +173,7 @@ fn view_ui(ui: &mut Ui, view: &mut View) {
                 "saliency",
                 "The gradient tensors of the same images by this run and by those that are ticked in Runs.",
             ),
+            (View::Own, "yours", "A picture of your own: drawn here, opened, or dropped on the window."),
         ] {
             let text = RichText::new(title).font(small());
             ui.selectable_value(view, one, text).on_hover_text(about);
@@ -221,18 +236,10 @@ fn picture_ui(
 fn says_ui(ui: &mut Ui, history: &History, palette: &Palette, sample: &Sample, side: f32) {
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.add_space((side - 40.0).max(0.0) / 2.0);
-    let line = |ui: &mut Ui, what: &str, name: String, probability: f32, color: Color32| {
-        let mut job = egui::text::LayoutJob::default();
-        let format = |color| egui::TextFormat::simple(small(), color);
-        job.append(what, 0.0, format(palette.weak));
-        job.append(&name, 0.0, format(color));
-        job.append(&format!("  {}", whole_percent(probability.into())), 0.0, format(palette.text));
-        ui.add(egui::Label::new(job).truncate());
-    };
     let says = |ui: &mut Ui, what: &str, probabilities: &[f32]| {
         let (class, probability) = likeliest(probabilities);
         let verdict = if class == sample.label { palette.good } else { palette.bad };
-        line(ui, what, history.class_name(class), probability, verdict);
+        line(ui, palette, what, (history.class_name(class), probability), verdict);
     };
     says(ui, "clean ", &sample.clean_probabilities);
     if let Some(teacher) = &sample.teacher_probabilities {
@@ -240,13 +247,7 @@ fn says_ui(ui: &mut Ui, history: &History, palette: &Palette, sample: &Sample, s
     }
     says(ui, "attacked ", &sample.adversarial_probabilities);
     let (origin, probability) = likeliest(&sample.auxiliary_probabilities);
-    line(ui, "gradient read as ", history.origin_name(origin), probability, palette.auxiliary);
-}
-
-/// The class with the largest probability, and that; class 0 of none.
-fn likeliest(probabilities: &[f32]) -> (usize, f32) {
-    let numbered = probabilities.iter().copied().enumerate();
-    numbered.max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or((0, f32::NAN))
+    line(ui, palette, "gradient read as ", (history.origin_name(origin), probability), palette.auxiliary);
 }
 
 fn change(sample: &Sample) -> Vec<f32> {

@@ -61,6 +61,10 @@ impl History {
                 self.planes_received += 1;
             }
             Event::Traced(traced) if traced.run == run => self.traced = Some(*traced),
+            Event::Predicted(found) if found.run == run => {
+                self.predicted = Some(*found);
+                self.predicted_received += 1;
+            }
             Event::Tasks(tasks) if tasks.run == run => self.learned(*tasks),
             Event::Robustness(robustness) if robustness.run == run => self.evaluated(*robustness),
             Event::Audited(audited) if audited.run == run => self.audited = Some(*audited),
@@ -103,6 +107,7 @@ impl History {
             notice: self.notice.take(),
             samples_received: self.samples_received + 1,
             planes_received: self.planes_received + 1,
+            predicted_received: self.predicted_received + 1,
             tasks_received: self.tasks_received + 1,
             pictures_received: self.pictures_received + 1,
             single_tasks: self.single_tasks.take(),
