@@ -201,8 +201,7 @@ fn taught(config: &Config) -> f64 {
         (alike as f64 / teacher.said.len() as f64 - comparison.agreement.value()).abs() < 0.15,
         "{alike}"
     );
-    let cosine = teacher.mean_cosine().expect("there are gradients");
-    assert!(cosine.abs() <= 1.0, "{cosine}");
+    assert!(teacher.mean_cosine().is_some(), "both have gradients");
     println!("{}: {} {comparison:?}", config.setup.method, found.distance);
     comparison.student.value()
 }
