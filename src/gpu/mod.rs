@@ -21,7 +21,7 @@ pub use ops::activation::{activate, activate_vjp};
 pub use ops::attack_step::{attack_step, attack_step_l2};
 pub use ops::boundary_step::{Reach, boundary_step};
 pub use ops::convolution::{conv2d, conv2d_input_vjp, conv2d_weight_vjp};
-pub use ops::group_norm::{NormForm, NormTape, group_norm, group_norm_input_vjp};
+pub use ops::group_norm::{GROUP_NORM_EPSILON, NormForm, NormTape, group_norm, group_norm_input_vjp};
 pub use ops::histogram::{HistogramCounts, bins, histogram};
 pub use ops::matrix_product::{Layout, linear, matrix_product};
 pub use ops::measures::{Hits, add_measures, hits};

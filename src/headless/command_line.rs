@@ -11,6 +11,7 @@ use crate::headless::bench::BenchOptions;
 use crate::headless::compare::CompareOptions;
 use crate::headless::error::{BAD_INPUT, HeadlessError};
 use crate::headless::evaluate::EvaluateOptions;
+use crate::headless::export::ExportOptions;
 use crate::headless::keeping::Keeping;
 use crate::headless::options::{RunOptions, knobs_help};
 use crate::headless::predict::PredictOptions;
@@ -28,6 +29,7 @@ Examples:
   great-lab multitask --method great         train tasks over a shared encoder
   great-lab evaluate runs/a                  attack what was trained
   great-lab predict runs/a shoe.png          ask it about pictures of your own
+  great-lab export runs/a model.onnx         take it elsewhere
   great-lab runs                             what the window has kept
   great-lab open runs/a                      look at a run again
   great-lab examples                         ready-made runs, each with something to see
@@ -100,6 +102,14 @@ Examples:
 
 Of the gradient tensor the class is the one that the network says. The smallest change is what FGSM and PGD of 10 steps
 find in L∞; a better attack may need less. Exit status: 0 done, 1 failed, 2 bad input.";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  great-lab export runs/a model.onnx         for ONNX Runtime, Netron and others
+  great-lab export runs/a weights.npz        its weights by their names, for NumPy
+
+Of ONNX it is opset 17: pixels in [0, 1] go in, [N, C, H, W] with any N, and logits come out; normalisation is inside. A file
+that is there is replaced. Exit status: 0 done, 1 failed, 2 bad input.";
 
 const BENCH_EXAMPLES: &str = "\
 Examples:
@@ -231,6 +241,9 @@ pub enum Command {
     /// Say what a trained network takes pictures for, and the smallest change that fools it
     #[command(after_help = PREDICT_EXAMPLES)]
     Predict(PredictOptions),
+    /// Write a trained network as a file for other tools: ONNX, or NumPy's .npz
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportOptions),
     /// List, rename, delete, pass on the runs that the window has kept
     #[command(after_help = RUNS_EXAMPLES)]
     Runs(RunsOptions),

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod error;
 pub mod evaluate;
 mod examples;
+mod export;
 pub mod files;
 pub mod interrupt;
 pub mod keeping;
@@ -35,6 +36,7 @@ pub fn run(command: Command, window: impl FnOnce(&WindowOptions, Vec<PathBuf>) -
         Command::Compare(options) => compare::compare(*options),
         Command::Evaluate(options) => evaluate::evaluate(&options),
         Command::Predict(options) => predict::predict(&options).map(|()| Completed::Finished),
+        Command::Export(options) => export::export(&options).map(|()| Completed::Finished),
         Command::Bench(options) => match bench::bench(&options) {
             Ok(status) => return status,
             Err(error) => Err(error),

@@ -10,6 +10,7 @@ pub mod layer;
 pub mod loss;
 pub mod multitask;
 pub mod network;
+pub mod onnx;
 pub mod optimizer;
 pub mod verdict;
 pub mod weights;
