@@ -111,6 +111,13 @@ pub enum FileError {
     Thread(std::io::Error),
 }
 
+/// The name of a picture that was pasted.
+pub const PASTED: &str = "pasted.png";
+/// What it is pasted from.
+const CLIPBOARD: &str = "the clipboard";
+/// Why it cannot be.
+const NO_PICTURE: &str = "no picture was copied; copy one, and paste it again";
+
 /// What the names of pictures end in.
 pub const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
 

@@ -157,6 +157,32 @@ window.fetchFile = async (address, most, tell) => {
   return new File(parts, decodeURIComponent(pathname.split('/').pop()) || 'data');
 };
 
+// Kinds of pictures that are read.
+const PICTURES = ['image/png', 'image/jpeg', 'image/webp', 'image/bmp', 'image/gif'];
+
+// A picture as a file whose name says what it is.
+const asFile = (blob) => new File([blob], `pasted.${blob.type.split('/')[1]}`, { type: blob.type });
+
+// The picture in the clipboard, if there is one.
+window.copiedPicture = async () => {
+  if (!navigator.clipboard?.read) throw new Error('this browser does not let pages read it; press Ctrl+V instead');
+  for (const item of await navigator.clipboard.read()) {
+    const type = item.types.find((type) => PICTURES.includes(type));
+    if (type) return asFile(await item.getType(type));
+  }
+  return null;
+};
+
+// A picture that is pasted by keys is taken as if it had been dropped; text with a picture of it stays text.
+document.addEventListener('paste', ({ clipboardData }) => {
+  const file = [...(clipboardData?.files ?? [])].find(({ type }) => PICTURES.includes(type));
+  if (!file || clipboardData.getData('text')) return;
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(asFile(file));
+  document.getElementById('lab').dispatchEvent(
+    new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+});
+
 // The window's module, with a bar that follows its bytes.
 async function loadWindow() {
   let loaded = 0;

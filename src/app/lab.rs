@@ -13,6 +13,7 @@ use crate::app::bars::tour::{self, Answer, Moved};
 use crate::app::bars::{fork, past, shortcuts, status, toolbar};
 use crate::app::board::Board;
 use crate::app::draw::theme::{self, Contrast, Palette};
+use crate::app::gallery::Gallery;
 use crate::app::layout::Layout;
 use crate::app::memory::Memory;
 use crate::app::pad::Pad;
@@ -88,6 +89,7 @@ pub struct Lab {
     /// How it is laid out, by the room of the last frame.
     layout: Layout,
     pad: Pad,
+    gallery: Gallery,
     exports: Exports,
     shelf: Shelf,
     sweep: Sweep,
@@ -148,6 +150,7 @@ impl Lab {
             board,
             layout: Layout::Wide,
             pad: Pad::default(),
+            gallery: Gallery::default(),
             exports: Exports::default(),
             shelf,
             sweep: Sweep::new(options.program.take(), options.device.take()),
@@ -342,7 +345,7 @@ impl Lab {
         let frame = Frame::new().fill(palette.window).inner_margin(Margin::symmetric(6, 0));
         answer.is_taken |= shortcuts::sheet_ui(&ctx, &scope, &mut self.shortcuts_open) | wanted.tour;
         self.panes_ui(ui, bar, frame, palette);
-        self.pad.ui(&ctx, &palette, &mut self.controls);
+        self.over_ui(&palette, wanted.examples | answer.wants_examples);
         drop_hint(&ctx, &palette);
         self.go_on_tour(answer, &palette);
         if let Some(decided) = decided {
@@ -351,9 +354,19 @@ impl Lab {
         self.controls.flush();
     }
 
+    /// What lies over the panes: the pad, and the gallery once somebody wants it.
+    fn over_ui(&mut self, palette: &Palette, wants_gallery: bool) {
+        let ctx = self.ctx.clone();
+        self.pad.ui(&ctx, palette, &mut self.controls);
+        if wants_gallery {
+            self.gallery.open();
+        }
+        self.gallery.ui(&ctx, palette, &mut self.controls);
+    }
+
     /// Shows which pane the tour speaks of, and goes where somebody wants to.
     fn go_on_tour(&mut self, answer: Answer, palette: &Palette) {
-        if answer.is_taken | answer.is_declined {
+        if answer.is_taken | answer.is_declined | answer.wants_examples {
             self.memory.tour_is_known();
         }
         let Some(tour) = self.tour else {

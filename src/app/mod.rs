@@ -5,6 +5,7 @@
 mod bars;
 mod board;
 mod draw;
+mod gallery;
 mod lab;
 mod layout;
 mod memory;

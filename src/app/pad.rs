@@ -7,7 +7,7 @@ use egui::{
 use crate::app::draw::sheet::{Mark, Sheet, point};
 use crate::app::draw::theme::{Palette, small};
 use crate::app::run::controls::Controls;
-use crate::config::{DRAWN_CLASSES, DRAWN_POINTS, Drawing, DrawnPoint, ScenarioKind, WorldKind};
+use crate::config::{DRAWN_CLASSES, DRAWN_POINTS, Drawing, DrawnPoint, WorldKind};
 use crate::protocol::Command;
 use crate::show::number::count;
 
@@ -290,14 +290,11 @@ impl Pad {
     }
 }
 
-/// Begins a run on what was drawn, with the knobs at hand. Several tasks are not learned of points.
+/// Begins a run on what was drawn, with the knobs at hand.
 fn begin(controls: &mut Controls, drawing: Drawing) {
     let setup = &mut controls.config.setup;
     setup.data = WorldKind::Drawn.name().into();
     setup.drawing = drawing;
-    if setup.scenario == ScenarioKind::Multitask {
-        setup.scenario = ScenarioKind::Defense;
-    }
     controls.reset();
     controls.send(Command::Run);
 }

@@ -25,7 +25,7 @@ pub use dice::Dice;
 pub use evaluation::Evaluation;
 pub use exact_bytes::exact_bytes;
 pub use goal::{Goal, goal, random_targets};
-pub use methods::descent::Recipe;
+pub use methods::{descent::Recipe, square::Tries};
 pub use pace::Pace;
 pub use smallest::{Smallest, smallest_change};
 pub use training::uniform_noise;

@@ -6,6 +6,7 @@ use super::{goal::Goal, methods::descent::Recipe, pace::Pace, victim::Victim};
 use crate::{
     config::Norm,
     gpu::{Slope, read},
+    protocol::likeliest,
 };
 
 /// The radius that is looked at first, and then twice as much each time.
@@ -81,11 +82,6 @@ pub async fn smallest_change(
         }
     }
     Ok(Some(smallest))
-}
-
-/// The class of the largest logit, the first of several.
-fn likeliest(logits: &[f32]) -> usize {
-    (0..logits.len()).fold(0, |best, class| if logits[class] > logits[best] { class } else { best })
 }
 
 #[cfg(test)]

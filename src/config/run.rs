@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::attack::EOT_DRAWS;
 use super::choices::{
     Activation, AlphaSchedule, Augmentation, EpsilonScale, HeadKind, InputTransform, NetworkKind, Precision,
-    ScenarioKind,
+    ScenarioKind, TaskSet,
 };
 use super::device::DeviceInfo;
 use super::method::Method;
@@ -95,6 +95,11 @@ impl Setup {
     /// How training images are changed each time they come: points are no pictures, whatever was chosen.
     pub fn augmented(&self) -> Augmentation {
         if self.world().is_some() { Augmentation::None } else { self.augmentation }
+    }
+
+    /// Which tasks several are learned of; none of a world, whose points have tasks of their own.
+    pub fn learned(&self) -> Option<TaskSet> {
+        self.world().is_none().then_some(self.tasks)
     }
 
     /// How the main network is trained: the mode of a defence, the method of the others.

@@ -54,7 +54,7 @@ knobs! { Config:
         cross_entropy_weight: f64 = 0.1 => real(0.0..=100.0), "cross-entropy weight", "", Teacher, [Distillation], ByMethod, "of the labels beside the soft targets";
         soft_target_weight: f64 = 0.9 => real(0.0..=100.0), "soft-target weight", "", Teacher, [Distillation], ByMethod, "of τ² times the divergence from the teacher's softened predictions";
         jacobian_matching_weight: f64 = 1.0 => real(0.0..=1000.0), "Jacobian-matching weight", "", Teacher, [Distillation], ByMethod, "of the squared distance between the unit gradients of the label's logit in jacobian-matching";
-        input_noise: f64 = 0.1 => real(0.0..=1.0), "input noise", "pixels in [0, 1]", Tasks, [Multitask], Always, "standard deviation of the noise on what the encoder reads";
+        input_noise: f64 = 0.1 => real(0.0..=1.0), "input noise", "pixels in [0, 1]", Tasks, [Multitask], When(world_has_its_own_noise), "standard deviation of the noise on what the encoder reads";
         alignment_rate: f64 = 0.03 => real(0.0..=1.0, log), "alignment rate", "a step", Tasks, [Multitask], ByMethod, "root mean square of what a step changes in each alignment layer, of mean 1";
         decoder_alpha: f64 = 0.0 => real(0.0..=10.0), "α decoders", "", Tasks, [Multitask], ByMethod, "weight of the auxiliary network's loss that is turned round into the decoders, beside the alignment layers (the paper's Figure 1d); 0: layers alone";
         gradnorm_rate: f64 = 0.025 => real(0.0..=1.0, log), "GradNorm rate", "", Tasks, [Multitask], ByMethod, "learning rate of the tasks' weights in gradnorm";
@@ -83,17 +83,17 @@ knobs! { Config:
         teacher_steps: u64 = 500 => count(1..=100_000_000), "teacher steps", "steps", NextRun, [Distillation], When(teacher_is_given), "for which that teacher is trained, on all training images";
         fraction: f64 = 1.0 => real(0.01..=1.0), "fraction", "of the data", NextRun, [Distillation], Always, "share of the training images that the student is given, class by class";
         multitask_method: MultitaskMethod = MultitaskMethod::Great => choice, "method", "", NextRun, [Multitask], Always, "how tasks that share an encoder are trained";
-        tasks: TaskSet = TaskSet::Pictures => choice, "tasks", "", NextRun, [Multitask], Always, "pictures: class, colours, edges, denoising; scenes: class, depth, normals, key points";
+        tasks: TaskSet = TaskSet::Pictures => choice, "tasks", "", NextRun, [Multitask], When(world_has_its_own_tasks), "pictures: class, colours, edges, denoising; scenes: class, depth, normals, key points";
         data: String = BUILT_IN_DATA[0].into() => text, "data", "", NextRun, [..], Always, "a built-in data set's name, a folder, or an .npz file";
-        world_noise: f64 = 0.03 => real(0.0..=0.5), "world noise", "of the plane's side", NextRun, [Defense Distillation], When(is_no_world), "standard deviation of how far the points of a world lie off its shapes";
-        world_classes: usize = 3 => count(2..=6), "world classes", "", NextRun, [Defense Distillation], When(has_classes_of_its_own), "of the worlds rings, spirals and blobs; the others have two, drawn as many as were drawn";
-        drawing: Drawing = Drawing::default() => drawing, "drawing", "", NextRun, [Defense Distillation], When(is_not_drawn), "the points of the world drawn, three characters each, as File → Draw a world… writes them";
-        world_points: usize = 1000 => count(2..=100_000), "world points", "points", NextRun, [Defense Distillation], When(is_no_world), "that are trained on; others are held out";
-        world_seed: u64 = 1 => count(0..=u64::MAX), "world seed", "", NextRun, [Defense Distillation], When(is_no_world), "of a world's points, whatever the run's own is";
+        world_noise: f64 = 0.03 => real(0.0..=0.5), "world noise", "of the plane's side", NextRun, [..], When(is_no_world), "standard deviation of how far the points of a world lie off its shapes";
+        world_classes: usize = 3 => count(2..=6), "world classes", "", NextRun, [..], When(has_classes_of_its_own), "of the worlds rings, spirals and blobs; the others have two, drawn as many as were drawn";
+        drawing: Drawing = Drawing::default() => drawing, "drawing", "", NextRun, [..], When(is_not_drawn), "the points of the world drawn, three characters each, as File → Draw a world… writes them";
+        world_points: usize = 1000 => count(2..=100_000), "world points", "points", NextRun, [..], When(is_no_world), "that are trained on; others are held out";
+        world_seed: u64 = 1 => count(0..=u64::MAX), "world seed", "", NextRun, [..], When(is_no_world), "of a world's points, whatever the run's own is";
         network: NetworkKind = NetworkKind::CnnSmall => choice, "network", "", NextRun, [..], When(world_has_its_own_network), "architecture of the main network";
         /// The result is rounded to a multiple of 8, of mlp to a whole number.
         width: f64 = 1.0 => real(0.25..=4.0), "width", "times", NextRun, [..], Always, "factor on the main network's channels; of mlp on the 16 units of each layer";
-        depth: usize = 2 => count(1..=4), "depth", "layers", NextRun, [Defense Distillation], When(is_no_mlp), "hidden layers of mlp; a teacher that the lab trains has as many";
+        depth: usize = 2 => count(1..=4), "depth", "layers", NextRun, [..], When(is_no_mlp), "hidden layers of mlp; a teacher that the lab trains has as many";
         head: HeadKind = HeadKind::Pooled => choice, "head", "", NextRun, [Defense Distillation], When(is_mlp), "what makes logits of the main network's last channels: pooled, a linear layer on their means; flat, one on all their pixels, whose logits may grow large; a teacher that the lab trains has the same";
         activation: Activation = Activation::Relu => choice, "activation", "", NextRun, [..], Always, "of the main network";
         input_transform: InputTransform = InputTransform::None => choice, "input transform", "", NextRun, [..], Always, "what the main network does to an image first: quantize and noise look robust without being so, and turn an audit red";
@@ -163,6 +163,14 @@ fn world_has_its_own_network(config: &Config) -> Option<&'static str> {
 
 fn world_has_its_own_auxiliary(config: &Config) -> Option<&'static str> {
     world(config).map(|_| "two numbers are read by two linear layers")
+}
+
+fn world_has_its_own_tasks(config: &Config) -> Option<&'static str> {
+    world(config).map(|_| "of a point are learned its class, its place and its distance from the middle")
+}
+
+fn world_has_its_own_noise(config: &Config) -> Option<&'static str> {
+    world(config).map(|_| "a world has noise of its own")
 }
 
 fn has_no_pictures(config: &Config) -> Option<&'static str> {

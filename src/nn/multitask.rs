@@ -2,15 +2,21 @@
 //!
 //! An encoder is a main network without its head, behind a layer that takes the colours away. The decoder of the first
 //! task, which says classes, is that head; the others double height and width as often as the encoder halves them.
+//!
+//! An encoder of points makes two numbers of the two: a representation that can be drawn, with all that is done to it. Its
+//! decoders have one hidden layer each.
 
 use std::ops::Range;
 
 use super::{
     Layer, Network, WeightSpec,
-    network::{Builder, Interface, Statistics, channels, halvings},
+    network::{Builder, Interface, Statistics, UNITS, channels, halvings, units},
     weights::first_values,
 };
-use crate::config::{Activation, NetworkKind, Stream};
+use crate::config::{Architecture, NetworkKind, Stream};
+
+/// Numbers of the representation of points: as many as the plane has.
+const CODE: usize = 2;
 
 /// What such a network is made for.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,24 +50,16 @@ impl MultitaskNetwork {
     ///
     /// # Panics
     /// Where there is no task.
-    pub fn new(
-        kind: NetworkKind,
-        width: f64,
-        activation: Activation,
-        interface: &MultitaskInterface,
-        statistics: &Statistics,
-    ) -> Self {
-        let [image_channels, height, width_pixels] = interface.image;
-        let mut builder = Builder::new(1, activation);
+    pub fn new(architecture: Architecture, interface: &MultitaskInterface, statistics: &Statistics) -> Self {
+        let Architecture { network: kind, width, .. } = architecture;
+        let [_, height, width_pixels] = interface.image;
+        let mut builder = Builder::new(1, architecture.activation);
         let (mut parts, mut encoders, mut decoders) = (Vec::new(), Vec::new(), Vec::new());
         let count = if interface.apart { interface.tasks.len() } else { 1 };
         for (name, _) in &interface.tasks[..count] {
             let begin = builder.specs.len();
-            builder.channels = 1;
             builder.prefix = if interface.apart { format!("encoder.{name}.") } else { "encoder.".into() };
-            builder.layers.push(Layer::Grey { channels: image_channels });
-            builder.layers.push(normalize(statistics));
-            builder.trunk(kind, width);
+            encode(&mut builder, architecture, interface, statistics);
             encoders.push(std::mem::take(&mut builder.layers));
             parts.push(begin..builder.specs.len());
         }
@@ -76,11 +74,16 @@ impl MultitaskNetwork {
         for (index, (name, outputs)) in interface.tasks.iter().enumerate() {
             let begin = builder.specs.len();
             (builder.channels, builder.prefix) = (coded, format!("decoder.{name}."));
-            if index == 0 {
-                builder.layers.push(Layer::GlobalPool);
-                builder.head(coded, *outputs);
-            } else {
-                dense(&mut builder, &sizes, *outputs);
+            match (kind, index) {
+                (NetworkKind::Mlp, _) => {
+                    let features = builder.hidden(coded, &[units(UNITS, width)]);
+                    builder.head(features, *outputs);
+                }
+                (_, 0) => {
+                    builder.layers.push(Layer::GlobalPool);
+                    builder.head(coded, *outputs);
+                }
+                _ => dense(&mut builder, &sizes, *outputs),
             }
             decoders.push(std::mem::take(&mut builder.layers));
             parts.push(begin..builder.specs.len());
@@ -125,6 +128,27 @@ impl MultitaskNetwork {
     }
 }
 
+/// From an image to its representation.
+fn encode(
+    builder: &mut Builder,
+    Architecture { network, width, depth, .. }: Architecture,
+    interface: &MultitaskInterface,
+    statistics: &Statistics,
+) {
+    if network == NetworkKind::Mlp {
+        let Statistics { mean, deviation } = statistics.clone();
+        builder.layers.extend([Layer::Normalize { mean, deviation }, Layer::Flatten]);
+        let features = builder.hidden(interface.image.iter().product(), &vec![units(UNITS, width); depth]);
+        builder.linear("code", (features, CODE), (1.0 / features as f32).sqrt());
+        builder.channels = CODE;
+        return;
+    }
+    builder.channels = 1;
+    builder.layers.push(Layer::Grey { channels: interface.image[0] });
+    builder.layers.push(normalize(statistics));
+    builder.trunk(network, width);
+}
+
 /// Of the mean over the channels; its deviation is at most the mean of theirs.
 fn normalize(statistics: &Statistics) -> Layer {
     let mean = |values: &[f32]| vec![values.iter().sum::<f32>() / values.len() as f32];
@@ -146,12 +170,17 @@ fn dense(builder: &mut Builder, sizes: &[[usize; 2]], outputs: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Setup;
+
+    fn architecture(network: NetworkKind) -> Architecture {
+        Setup { network, ..Setup::default() }.architecture()
+    }
 
     fn network(apart: bool, size: [usize; 2]) -> MultitaskNetwork {
         let tasks = [("class", 10), ("depth", 1), ("normals", 3)].map(|(name, n)| (name.to_owned(), n));
         let interface = MultitaskInterface { image: [3, size[0], size[1]], tasks: tasks.into(), apart };
         let statistics = Statistics { mean: vec![0.5; 3], deviation: vec![0.25; 3] };
-        MultitaskNetwork::new(NetworkKind::CnnSmall, 1.0, Activation::Relu, &interface, &statistics)
+        MultitaskNetwork::new(architecture(NetworkKind::CnnSmall), &interface, &statistics)
     }
 
     #[test]
@@ -170,5 +199,31 @@ mod tests {
             assert_eq!(joint.task_of(place), single.task_of(index));
         }
         assert_ne!(joint.first_values(6), own);
+    }
+
+    #[test]
+    fn points_are_represented_by_two_numbers() {
+        let tasks = [("class", 3), ("place", 2), ("distance", 1)].map(|(name, n)| (name.to_owned(), n));
+        let interface = MultitaskInterface { image: [2, 1, 1], tasks: tasks.into(), apart: false };
+        let statistics = Statistics { mean: vec![0.4, 0.6], deviation: vec![0.2, 0.3] };
+        let network = MultitaskNetwork::new(architecture(NetworkKind::Mlp), &interface, &statistics);
+        assert_eq!(network.representation, [2, 1, 1]);
+        let shapes: Vec<_> =
+            network.specs.iter().map(|spec| (spec.name.as_str(), spec.shape.as_slice())).collect();
+        let weights = shapes.iter().filter(|(name, _)| name.ends_with("weight"));
+        let expected: [(&str, &[usize]); 9] = [
+            ("encoder.hidden1.weight", &[16, 2]),
+            ("encoder.hidden2.weight", &[16, 16]),
+            ("encoder.code.weight", &[2, 16]),
+            ("decoder.class.hidden1.weight", &[16, 2]),
+            ("decoder.class.head.weight", &[3, 16]),
+            ("decoder.place.hidden1.weight", &[16, 2]),
+            ("decoder.place.head.weight", &[2, 16]),
+            ("decoder.distance.hidden1.weight", &[16, 2]),
+            ("decoder.distance.head.weight", &[1, 16]),
+        ];
+        assert_eq!(weights.copied().collect::<Vec<_>>(), expected);
+        let normalized = Layer::Normalize { mean: statistics.mean, deviation: statistics.deviation };
+        assert_eq!(network.encoders[0][0], normalized, "both coordinates by their own");
     }
 }

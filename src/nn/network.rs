@@ -21,7 +21,7 @@ use crate::gpu::{NormForm, logit_gradient};
 /// Groups of every GroupNorm; channels are multiples of it.
 const GROUPS: usize = 8;
 /// Units of each hidden layer of a main network of linear layers, times its width.
-const UNITS: usize = 16;
+pub(super) const UNITS: usize = 16;
 /// The same of an auxiliary network that reads a single place.
 const AUXILIARY_UNITS: usize = 32;
 
@@ -240,7 +240,7 @@ pub(super) fn channels(base: usize, width: f64) -> usize {
 }
 
 /// `base · width` units of a hidden layer, rounded, at least one.
-fn units(base: usize, width: f64) -> usize {
+pub(super) fn units(base: usize, width: f64) -> usize {
     ((base as f64 * width).round() as usize).max(1)
 }
 
@@ -304,15 +304,20 @@ impl Builder {
     /// A whole network: all pixels, hidden layers of so many units with an activation after each, logits.
     fn linear_layers(mut self, hidden: &[usize], interface: Interface) -> Network {
         self.layers.push(Layer::Flatten);
-        let mut features = interface.image.iter().product();
+        let features = self.hidden(interface.image.iter().product(), hidden);
+        self.head(features, interface.classes);
+        self.finish(interface)
+    }
+
+    /// Hidden layers of so many units with an activation after each, on so many features; how many features come out.
+    pub(super) fn hidden(&mut self, mut features: usize, hidden: &[usize]) -> usize {
         for (index, units) in hidden.iter().enumerate() {
             let deviation = (2.0 / features as f32).sqrt();
             self.linear(&format!("hidden{}", index + 1), (features, *units), deviation);
             self.layers.push(Layer::Activation(self.activation));
             features = *units;
         }
-        self.head(features, interface.classes);
-        self.finish(interface)
+        features
     }
 
     fn weight(&mut self, name: String, shape: Vec<usize>, init: Init) -> usize {
@@ -389,7 +394,7 @@ impl Builder {
         self.linear("head", (features, classes), (1.0 / features as f32).sqrt());
     }
 
-    fn linear(&mut self, name: &str, (features, out): (usize, usize), deviation: f32) {
+    pub(super) fn linear(&mut self, name: &str, (features, out): (usize, usize), deviation: f32) {
         let weight = self.weight(format!("{name}.weight"), vec![out, features], Init::Normal(deviation));
         let bias = self.weight(format!("{name}.bias"), vec![out], Init::Constant(0.0));
         self.layers.push(Layer::Linear { weight, bias, shape: [out, features] });

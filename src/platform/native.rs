@@ -2,7 +2,7 @@
 
 pub mod files;
 
-use super::{Asked, FileAnswer, FileError, Files};
+use super::{Asked, CLIPBOARD, FileAnswer, FileError, Files, NO_PICTURE, PASTED};
 use std::io::Write as _;
 use web_time::Duration;
 
@@ -76,6 +76,32 @@ pub fn open_bytes(kind: &str, extensions: &[&str]) -> Asked {
             None => FileAnswer::Nothing,
         }
     })
+}
+
+/// Reads the picture that was copied last, as PNG. Never blocks.
+pub fn paste_picture() -> Asked {
+    ask(async {
+        match copied() {
+            Ok(bytes) => FileAnswer::Opened(PASTED.into(), bytes),
+            Err(reason) => FileAnswer::Failed(FileError::Read { name: CLIPBOARD.into(), reason }),
+        }
+    })
+}
+
+fn copied() -> Result<Vec<u8>, String> {
+    let picture = arboard::Clipboard::new().and_then(|mut clipboard| clipboard.get_image());
+    let picture = picture.map_err(|error| match error {
+        arboard::Error::ContentNotAvailable => NO_PICTURE.into(),
+        error => error.to_string(),
+    })?;
+    let mut bytes = Vec::new();
+    let [width, height] = [picture.width, picture.height].map(|side| u32::try_from(side).unwrap_or(u32::MAX));
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&picture.bytes));
+    written.map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 /// Asks for a folder. Never blocks.

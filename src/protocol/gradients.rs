@@ -116,3 +116,19 @@ pub struct Sample {
     #[serde(with = "exact")]
     pub auxiliary_probabilities: Vec<f32>,
 }
+
+/// The place of the largest of some logits or probabilities, the first of several: the class that is said. 0 of none.
+pub fn likeliest(values: &[f32]) -> usize {
+    (0..values.len()).max_by(|a, b| values[*a].total_cmp(&values[*b]).then(b.cmp(a))).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_that_are_as_likely_the_first_is_said() {
+        let said = [&[0.2, 0.4, 0.4][..], &[0.5, 0.5], &[-3.0], &[]].map(likeliest);
+        assert_eq!(said, [1, 0, 0, 0]);
+    }
+}

@@ -5,7 +5,8 @@ use web_time::Duration;
 
 use super::audit::{Audited, Light, Verdict};
 use super::gradients::plane::{
-    AttackPath, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, TeacherPlane, Traced,
+    AttackPath, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, SharedPlane,
+    TeacherPlane, Traced,
 };
 use super::gradients::predicted::Predicted;
 use super::gradients::{ClassHistogram, Histograms, PERCENTILES, Sample, Samples};
@@ -315,6 +316,15 @@ pub fn started_world(run: RunId) -> Event {
     RunInfo { data: "moons".into(), classes, origins, image_shape: [2, 1, 1], ..info(run, config) }.into()
 }
 
+/// Three tasks of the points of that world.
+pub fn started_tasks_of_points(run: RunId, method: MultitaskMethod) -> Event {
+    let Event::Started(mut info) = started_world(run) else { unreachable!("so it begins") };
+    let setup = &mut info.config.setup;
+    (setup.scenario, setup.multitask_method) = (ScenarioKind::Multitask, method);
+    info.origins = ["class", "place", "distance"].map(Into::into).to_vec();
+    Event::Started(info)
+}
+
 /// That world: a winding boundary, sure of itself far from it, and without a gradient at the right edge.
 pub fn plane(run: RunId, step: u64) -> Plane {
     let mut noise = Noise(step + 9);
@@ -361,6 +371,7 @@ pub fn plane(run: RunId, step: u64) -> Plane {
         trained: (0..80).map(|_| [noise.draw(), noise.draw()]).map(|at| (at.map(byte), class(at))).collect(),
         points,
         teacher: None,
+        shared: None,
     }
 }
 
@@ -380,10 +391,46 @@ pub fn traced(run: RunId, step: u64, index: u32) -> Traced {
     let way = |attack, towards: [f32; 2], said| AttackPath {
         attack,
         places: (0..5).map(|part| towards.map(|along| 0.5 + 0.02 * along * part as f32)).collect(),
+        tries: Vec::new(),
         said,
     };
-    let paths = vec![way(AttackKind::Fgsm, [0.0, 0.0], 0), way(AttackKind::Pgd, [0.5, 1.0], 1)];
+    let corners = [[0.42, 0.42], [0.58, 0.42], [0.42, 0.58], [0.42, 0.58], [0.42, 0.58]];
+    let square = AttackPath {
+        attack: AttackKind::Square,
+        places: corners[2..3].into(),
+        tries: corners.into(),
+        said: 1,
+    };
+    let paths = vec![way(AttackKind::Fgsm, [0.0, 0.0], 0), way(AttackKind::Pgd, [0.5, 1.0], 1), square];
     Traced { run, step, index, epsilon: 0.08, paths }
+}
+
+/// The same of three tasks, with alignment layers that stretch one axis.
+pub fn plane_of_tasks(run: RunId, step: u64) -> Plane {
+    let world = plane(run, step);
+    let said = (0..READ_SIDE * READ_SIDE).map(|place| u8::from(place % READ_SIDE > READ_SIDE / 2)).collect();
+    let places: Vec<[f32; 2]> =
+        world.points.iter().map(|point| point.at.map(|at| f32::from(at) / 32.0 - 4.0)).collect();
+    let turned = |task: usize| {
+        let (sin, cos) = (2.0 * task as f32).sin_cos();
+        places.iter().map(move |[x, y]| [0.01 * (cos * x - sin * y), 0.01 * (sin * x + cos * y)])
+    };
+    let before: Vec<[f32; 2]> = (0..3).flat_map(turned).collect();
+    let shared = SharedPlane {
+        low: [-4.5, -4.5],
+        high: [4.5, 4.5],
+        said,
+        sure: vec![200; READ_SIDE * READ_SIDE],
+        behind: before.iter().map(|[x, y]| [1.6 * x, 0.4 * y]).collect(),
+        places,
+        before,
+    };
+    let count = world.points.len();
+    let gradients = shared.behind.iter().enumerate().map(|(index, at)| {
+        let origin = (index / count) as u8;
+        ReadGradient { at: at.map(|along| 20.0 * along), origin, read: origin % 2 }
+    });
+    Plane { gradients: gradients.collect(), shared: Some(Box::new(shared)), ..world }
 }
 
 /// What is said of a picture of somebody's own.

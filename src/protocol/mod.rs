@@ -19,11 +19,11 @@ mod tasks;
 pub use audit::{Audited, Light, Verdict};
 pub use channel::{Delivery, Local, Remote, connect, end, wire};
 pub use gradients::plane::{
-    AttackPath, FIELD_SIDE, NO_ANGLE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, TeacherPlane,
-    Traced,
+    AttackPath, FIELD_SIDE, NO_ANGLE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, SharedPlane,
+    TeacherPlane, Traced,
 };
 pub use gradients::predicted::{OwnPicture, Predicted};
-pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples};
+pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples, likeliest};
 pub use message::pace;
 pub use message::{Activity, Cadence, Checkpointed, Command, Event, Failure, GoOn, RunState};
 pub use probe::{Probed, Readings};

@@ -71,9 +71,9 @@ pub struct TaskFigures {
     /// Cosines of the angles between them, `M × M`, before and behind.
     #[serde(with = "exact")]
     pub cosines: [Vec<f64>; 2],
-    /// Height and width of the representation.
+    /// Height and width of the representation; of points, whose is one place, its numbers and 1.
     pub map: [usize; 2],
-    /// The weights of each task's alignment layer, averaged over the channels: `[H', W']`.
+    /// The weights of each task's alignment layer, averaged over the channels: `[H', W']`; of points each of them.
     #[serde(with = "exact")]
     pub alignment: Vec<Vec<f32>>,
     /// A few images.

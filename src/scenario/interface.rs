@@ -40,8 +40,19 @@ pub trait Scenario {
     }
 
     /// What the auxiliary network says of gradient tensors `[M, C, H, W]` at the scale that it reads, a column for each
-    /// origin; none where it reads something else than the images' gradients.
+    /// origin; none where those are no world's.
     fn says_of(&self, _scaled: Tensor<4>) -> Option<Tensor<2>> {
+        None
+    }
+
+    /// Of several tasks over one place of two numbers: the representation of held-out images by the first encoder,
+    /// `[N, 2, 1, 1]`.
+    fn shared(&self, _indices: &[u32], _hyper: &Hyper) -> Option<Tensor<4>> {
+        None
+    }
+
+    /// Of the same: what the class's decoder says of representations `[M, 2, 1, 1]`, `[M, K]`.
+    fn says_of_shared(&self, _shared: Tensor<4>) -> Option<Tensor<2>> {
         None
     }
 

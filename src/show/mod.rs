@@ -9,6 +9,7 @@ pub mod matrix;
 pub mod number;
 pub mod palette;
 pub mod picture;
+pub mod planes;
 pub mod png;
 mod smooth;
 mod table;

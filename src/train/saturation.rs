@@ -6,7 +6,7 @@ use super::measure::Answer;
 use crate::{
     gpu::{WRONG_NUMBER, read_all, softmax},
     nn::channel::Channel,
-    protocol::{ImageMargin, Mass, NoiseLevel, RunId, Saturation},
+    protocol::{ImageMargin, Mass, NoiseLevel, RunId, Saturation, likeliest},
     scenario::GradientTensors,
 };
 
@@ -91,7 +91,7 @@ fn images(rows: &[Vec<f32>; 3], indices: &[u32], labels: &[u8]) -> (Vec<ImageMar
     let image = |(at, index): (usize, &u32)| {
         let label = labels[*index as usize];
         let row = &logits[at * classes..][..classes];
-        let said = (0..classes).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap_or(0);
+        let said = likeliest(row);
         let others = row.iter().enumerate().filter(|(class, _)| *class != usize::from(label));
         let rival = others.map(|(_, logit)| *logit).fold(f32::NEG_INFINITY, f32::max);
         ImageMargin {

@@ -27,6 +27,7 @@ mod keeping;
 mod measuring;
 mod plane;
 pub mod predicting;
+mod shared;
 mod steering;
 mod stopping;
 

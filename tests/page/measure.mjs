@@ -1,5 +1,6 @@
 // How long the page takes: bytes and seconds until its window is there and until its first step, over a slow line and with
-// nothing kept; then pictures and the longest gap between two of them while it trains, and steps a second.
+// nothing kept; then what the browser shows a second and the longest gap between two of its pictures while it trains, how many
+// of them the window has drawn anew, and steps a second.
 //     GREAT_LAB_PAGE names another folder than the page that was built last.
 
 import { launch, launchFirefox, serve } from './browser.mjs';
@@ -11,9 +12,17 @@ const LINE = { downloadThroughput: 10e6 / 8, uploadThroughput: 10e6 / 8, latency
 
 /** Notes when the window is there, when the first step is done and when each picture is drawn, from before the lab is there. */
 function watch() {
-  window.noted = { pictures: [] };
+  window.noted = { pictures: [], drawn: [] };
+  let drew = false;
+  const { drawElements } = WebGL2RenderingContext.prototype;
+  WebGL2RenderingContext.prototype.drawElements = function draw(...how) {
+    drew = true;
+    return drawElements.apply(this, how);
+  };
   const note = (now) => {
     window.noted.pictures.push(now);
+    if (drew) window.noted.drawn.push(now);
+    drew = false;
     if (!window.noted.window && document.body?.classList.contains('ready')) window.noted.window = now;
     if (!window.noted.step && window.greatLab) {
       try { if (window.greatLab.metrics().length > 0) window.noted.step = performance.now(); } catch { /* it is drawing */ }
@@ -47,14 +56,16 @@ async function train(evaluate, wait) {
   await wait(5);
   const begin = await evaluate(() => [performance.now(), window.greatLab.state().step]);
   await wait(WATCHED);
-  const [pictures, steps, device] = await evaluate(() => {
+  const [pictures, drawn, steps, device] = await evaluate(() => {
     const state = window.greatLab.state();
-    return [window.noted.pictures, state.step, state.device.name];
+    return [window.noted.pictures, window.noted.drawn, state.step, state.device.name];
   });
-  const seen = pictures.filter((time) => time > begin[0] && time < begin[0] + 1000 * WATCHED);
+  const meanwhile = (time) => time > begin[0] && time < begin[0] + 1000 * WATCHED;
+  const seen = pictures.filter(meanwhile);
   const gaps = seen.slice(1).map((time, index) => time - seen[index]).sort((a, b) => a - b);
   const longest = gaps.length ? `${Math.round(gaps.at(-1))} ms` : 'no two pictures';
-  return `${(seen.length / WATCHED).toFixed(1)} pictures a second, longest gap ${longest}, ${((steps - begin[1]) / WATCHED).toFixed(1)} steps a second (${device})`;
+  const anew = drawn.filter(meanwhile).length / WATCHED;
+  return `${(seen.length / WATCHED).toFixed(1)} pictures a second, ${anew.toFixed(1)} of them drawn anew, longest gap ${longest}, ${((steps - begin[1]) / WATCHED).toFixed(1)} steps a second (${device})`;
 }
 
 async function chromium(host, gpu, device, what, world) {

@@ -4,6 +4,7 @@
 
 mod against;
 mod fork;
+mod gallery;
 mod own;
 mod pad;
 mod past;

@@ -108,3 +108,21 @@ fn a_picture_of_ones_own_looks_as_it_should() {
     let colours: std::collections::HashSet<_> = picture.pixels.iter().collect();
     assert!(colours.len() > 60, "{} colours", colours.len());
 }
+
+#[test]
+fn a_pasted_picture_is_asked_about_and_a_text_is_not() {
+    let mut bench = Bench::new();
+    bench.tell([started(1), state(1, Activity::Running, 20), samples(1, 20).into()]);
+    bench.click("yours");
+    bench.commands();
+    bench.harness.event(egui::Event::Paste("a text".into()));
+    bench.harness.run();
+    assert!(bench.sees("What was pasted is text: copy a picture") && asked(&mut bench).is_empty());
+    let white = egui::ColorImage::filled([28, 28], egui::Color32::WHITE);
+    bench.harness.event(egui::Event::PasteImage(std::sync::Arc::new(white)));
+    bench.harness.run();
+    let mut told = asked(&mut bench);
+    let (Some(Some(pasted)), true) = (told.pop(), told.is_empty()) else { panic!("it is asked about once") };
+    let picture = Picture::read(&pasted.bytes, [1, 28, 28]).expect("a picture");
+    assert!(pasted.name == "pasted.png" && picture.pixels.iter().all(|pixel| *pixel == 255));
+}

@@ -2,7 +2,7 @@
 
 use egui::{ColorImage, Pos2, Theme, Vec2};
 use great_lab::app::Options;
-use great_lab::config::Players;
+use great_lab::config::{MultitaskMethod, Players};
 use great_lab::protocol::made_up::{self, plane, started, started_world, state};
 use great_lab::protocol::{Activity, Command, Event};
 
@@ -66,7 +66,7 @@ fn a_point_is_chosen_in_either_plane_and_marked_in_both() {
         let commands = bench.commands();
         let [Command::Trace(index)] = &commands[..] else { panic!("{commands:?}") };
         bench.tell([Event::Traced(Box::new(made_up::traced(1, 1240, *index)))]);
-        assert!(bench.sees("fgsm → A, pgd → B"));
+        assert!(bench.sees("fgsm → A, pgd → B, square → B"));
         let marked = look(&mut bench, &format!("plane-{name}.png"));
         let halves = [changed(&marked, 0, middle), changed(&marked, middle, end)];
         assert!(halves.iter().all(|count| *count > 20), "{name}: {halves:?}");
@@ -126,4 +126,41 @@ fn a_student_is_seen_beside_its_teacher() {
     // A defence has no teacher.
     bench.tell([plane(1, 1290).into()]);
     assert!(bench.sees("what the network says") && !bench.sees("mean cosine"));
+}
+
+#[test]
+fn tasks_are_seen_at_the_representation_that_they_share() {
+    let mut bench = Bench::with(Vec2::new(680.0, 520.0), Theme::Dark, Options::default());
+    let seen = made_up::plane_of_tasks(1, 1240);
+    let world = made_up::started_tasks_of_points(1, MultitaskMethod::Great);
+    bench.tell([world, state(1, Activity::Paused, 1240), seen.into()]);
+    bench.click("Enlarge Plane");
+    assert!(bench.sees("points: what the network says") && bench.sees("gradients: read"));
+    if !super::snapshots::can_draw("a representation") {
+        return;
+    }
+    let look = |bench: &mut Bench, name: &str| {
+        bench.harness.remove_cursor();
+        bench.picture(name).expect("software Vulkan draws")
+    };
+    let points = look(&mut bench, "plane-of-tasks-points.png");
+    bench.click("representation");
+    assert!(bench.sees("representation: what the class's decoder says"));
+    assert!(bench.sees("∇s of class place distance") && bench.sees("pale: before alignment"));
+    let shared = look(&mut bench, "plane-of-tasks.png");
+    let changed = |one: &ColorImage, other: &ColorImage| {
+        one.pixels.iter().zip(&other.pixels).filter(|(a, b)| a != b).count()
+    };
+    assert!(changed(&points, &shared) > 10_000, "another picture");
+    // Without arrows there are points alone.
+    bench.click("∇s");
+    let bare = look(&mut bench, "plane-of-tasks-bare.png");
+    assert!(changed(&bare, &shared) > 500, "{}", changed(&bare, &shared));
+    bench.click("∇s");
+    // Of tasks with an encoder each, only the first is seen there, and nothing is aligned.
+    let alone = made_up::started_tasks_of_points(2, MultitaskMethod::SingleTask);
+    let mut seen = made_up::plane_of_tasks(2, 10);
+    seen.shared.as_mut().expect("it is of tasks").behind.clear();
+    bench.tell([alone, state(2, Activity::Paused, 10), seen.into()]);
+    assert!(bench.sees("∇s of class ") && !bench.sees("∇s of class place") && !bench.sees("pale: before"));
 }

@@ -7,7 +7,7 @@ use crate::app::draw::icons::{self, Icon};
 use crate::app::draw::theme::small;
 use crate::app::layout::Layout as Laid;
 use crate::app::pane::Scope;
-use crate::config::{EXAMPLES, GALLERY, KEPT_TEACHER, Players, ScenarioKind, link};
+use crate::config::{KEPT_TEACHER, Players, ScenarioKind, link};
 use crate::platform;
 use crate::protocol::{Activity, Command};
 use crate::runs::bundle::EXTENSION;
@@ -26,6 +26,8 @@ pub struct Wanted {
     pub sweep: bool,
     /// Take the guided tour.
     pub tour: bool,
+    /// Show the ready-made runs.
+    pub examples: bool,
 }
 
 /// Height of the top line: one for a pointer, two or one for a thumb.
@@ -122,7 +124,8 @@ fn items_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         scope.controls.config.setup.teacher = KEPT_TEACHER.into();
     }
     wanted.tour |= ui.button("Guided tour").on_hover_text("Ten stops, about five minutes").clicked();
-    examples_ui(ui, scope);
+    let about = "Ready-made runs: some to begin with, each with one thing to see; then the paper's rows and what they are held against, on the data at hand";
+    wanted.examples |= ui.button("Examples…").on_hover_text(about).clicked();
     let fork = egui::Button::new("Fork here").shortcut_text("F");
     let hint = fork_hint(scope);
     let fork = ui.add_enabled(scope.can_fork(), fork).on_hover_text(hint).on_disabled_hover_text(hint);
@@ -146,25 +149,6 @@ fn items_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
     }
     ui.separator();
     window_items_ui(ui, scope, wanted);
-}
-
-/// The ready-made runs.
-fn examples_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
-    ui.menu_button("Examples", |ui| {
-        for piece in &GALLERY {
-            if ui.button(piece.title).on_hover_text(piece.see).clicked() {
-                scope.controls.begin_piece(piece);
-            }
-        }
-        ui.separator();
-        for example in &EXAMPLES {
-            if ui.button(example.title).on_hover_text(example.about).clicked() {
-                scope.controls.begin(example);
-            }
-        }
-    })
-    .response
-    .on_hover_text("Ready-made runs: some to begin with, each with one thing to see; then the paper's rows and what they are held against, on the data at hand");
 }
 
 /// What is about the window, and not about the run.

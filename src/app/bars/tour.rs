@@ -25,6 +25,8 @@ pub struct Answer {
     pub is_taken: bool,
     /// Not to be asked again.
     pub is_declined: bool,
+    /// To be shown the ready-made runs.
+    pub wants_examples: bool,
 }
 
 /// Draws the line.
@@ -69,8 +71,9 @@ pub fn ui(ui: &mut Ui, palette: &Palette, tour: Tour) -> Answer {
 pub fn offer_ui(ui: &mut Ui) -> Answer {
     let mut answer = Answer::default();
     ui.horizontal_wrapped(|ui| {
-        ui.add(Label::new("New here? A guided tour shows in ten stops what there is to see.").wrap());
+        ui.add(Label::new("New here? A guided tour shows in ten stops what there is to see; or begin with a ready-made run.").wrap());
         answer.is_taken = ui.button("Take the tour").clicked();
+        answer.wants_examples = ui.button("Examples").on_hover_text("Each has one thing to see").clicked();
         let declines = ui.button("No, thanks");
         answer.is_declined =
             declines.on_hover_text("It is in the File menu, and in the sheet of shortcuts (?)").clicked();

@@ -123,6 +123,24 @@ pub fn way(painter: &Painter, places: &[Pos2], [color, halo]: [Color32; 2]) {
     }
 }
 
+/// What an attack tried, each place as large as often it was tried, and where it ended.
+pub fn tries(painter: &Painter, places: &[Pos2], end: Option<&Pos2>, [color, halo]: [Color32; 2]) {
+    let mut counted: Vec<(Pos2, usize)> = Vec::new();
+    for place in places {
+        match counted.iter_mut().find(|(at, _)| at.distance(*place) < 1.0) {
+            Some((_, count)) => *count += 1,
+            None => counted.push((*place, 1)),
+        }
+    }
+    for (at, count) in counted {
+        painter.circle(at, 2.0 + (count as f32).ln(), color.gamma_multiply(0.7), Stroke::new(1.0, halo));
+    }
+    if let Some(end) = end {
+        painter.circle_stroke(*end, 6.0, Stroke::new(3.0, halo));
+        painter.circle_stroke(*end, 6.0, Stroke::new(1.6, color));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

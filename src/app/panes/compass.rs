@@ -99,8 +99,9 @@ fn layer_ui(ui: &mut Ui, palette: &Palette, tasks: &TaskFigures, (task, weights)
     let (low, high) = weights.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), weight| {
         (low.min(*weight), high.max(*weight))
     });
+    let averaged = if tasks.size == [1, 1] { ", number by number" } else { ", averaged over the channels" };
     response.on_hover_text(format!(
-        "What {task}'s gradient is multiplied with on its way back, averaged over the channels: {} to {}. Full colour is {} off 1.",
+        "What {task}'s gradient is multiplied with on its way back{averaged}: {} to {}. Full colour is {} off 1.",
         figure(low.into()),
         figure(high.into()),
         figure(spread.into())

@@ -16,6 +16,7 @@ use crate::show::gradients::probe;
 use crate::show::number::{figure, magnitude, percent, short, short_percent, whole_percent};
 use crate::show::palette::Ground;
 use crate::show::picture::largest;
+use crate::show::planes::{of_gradients, of_points};
 
 /// Readable shares of gradients (0 at chance, 1 for all) from which either side is said to be winning.
 const HIDDEN_BELOW: f64 = 0.25;
@@ -211,8 +212,9 @@ impl Game {
         });
         // Of a world both planes.
         let planes = history.plane.as_ref().zip(history.info.as_ref()).map(|(plane, info)| {
-            let points = planes::of_points(plane, info.classes.len(), palette);
-            (points, planes::of_gradients(plane, info.origins.len(), palette))
+            let look = planes::look(palette);
+            let points = of_points(plane, info.classes.len(), look);
+            (planes::image(points), planes::image(of_gradients(plane, info.origins.len(), look)))
         });
         let load = |name: &str, picture| ui.ctx().load_texture(name, picture, egui::TextureOptions::NEAREST);
         self.pictures = sample.or(planes).map(|(image, gradient)| Pictures {

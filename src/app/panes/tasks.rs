@@ -11,7 +11,7 @@ use crate::app::panes::compass;
 use crate::app::run::history::History;
 use crate::config::MultitaskMethod;
 use crate::config::ScenarioKind;
-use crate::protocol::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit};
+use crate::protocol::{Figure, Gain, TaskFigures, TaskSample, Tasks, Unit, likeliest};
 use crate::show::Table;
 use crate::show::number::{count, figure as number, percent};
 
@@ -39,7 +39,7 @@ static ABOUT: About = About {
     scenarios: &[ScenarioKind::Multitask],
     data: DataKind::Any,
     column: Column::Right,
-    share: 1.0,
+    share: 0.5,
 };
 
 impl Pane for TasksPane {
@@ -60,6 +60,8 @@ impl Pane for TasksPane {
             return;
         };
         header_ui(ui, &palette, scope.history, tasks);
+        // Points are seen in the plane.
+        let has_pictures = tasks.found.size != [1, 1];
         let of = scope.history.tasks_received;
         if self.atlas.as_ref().is_none_or(|atlas| atlas.of != of) {
             let texture = ui.ctx().load_texture("tasks", atlas(&tasks.found), egui::TextureOptions::NEAREST);
@@ -71,7 +73,9 @@ impl Pane for TasksPane {
             ui.add_space(4.0);
             compass::ui(ui, &palette, &tasks.found);
             ui.add_space(4.0);
-            shown_ui(ui, &palette, scope.history, &tasks.found, &atlas.texture);
+            if has_pictures {
+                shown_ui(ui, &palette, scope.history, &tasks.found, &atlas.texture);
+            }
         });
     }
 
@@ -266,16 +270,11 @@ fn class_ui(
     ui.spacing_mut().item_spacing.y = 0.0;
     ui.add_space((side - 26.0).max(0.0) / 2.0);
     let [wanted, said] = &sample.tasks[index];
-    let (wanted, said) = (largest(wanted), largest(said));
+    let (wanted, said) = (likeliest(wanted), likeliest(said));
     let verdict = if wanted == said { palette.good } else { palette.bad };
     for (text, color) in [(history.class_name(wanted), palette.weak), (history.class_name(said), verdict)] {
         ui.add(egui::Label::new(RichText::new(text).font(small()).color(color)).truncate());
     }
-}
-
-/// The position of the largest number; 0 of none.
-fn largest(values: &[f32]) -> usize {
-    values.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(index, _)| index)
 }
 
 /// Every picture: a row an image.

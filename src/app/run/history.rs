@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::app::run::along::Along;
 use crate::app::run::series::{Row, Series};
-use crate::config::{AuxiliaryReads, Config, Hyper, MultitaskMethod, ScenarioKind};
+use crate::config::{AuxiliaryReads, Config, Hyper, MultitaskMethod, ScenarioKind, Setup, World};
 use crate::platform;
 use crate::protocol::{
     Activity, Audited, Failure, Histograms, Pictures, Plane, Predicted, Preparing, Readings, Report,
@@ -93,7 +93,7 @@ pub struct History {
     /// Counts those that came, so that textures follow them.
     pub tasks_received: u64,
     /// The last single-task run's, and its data; outlives its run.
-    single_tasks: Option<(String, Tasks)>,
+    single_tasks: Option<(Material, Tasks)>,
     /// The newest evaluation, complete or not.
     pub evaluation: Option<Robustness>,
     /// The complete evaluation before it.
@@ -130,6 +130,13 @@ pub enum Consequence {
     Left(RunId),
     /// Something failed.
     Failed,
+}
+
+/// What is learned of: data by their name, and what else a world follows from.
+type Material = (String, Option<World>);
+
+fn material(setup: &Setup) -> Material {
+    (setup.data.clone(), setup.world())
 }
 
 impl History {
@@ -313,7 +320,7 @@ impl History {
         let (info, tasks) = (self.info.as_ref()?, self.tasks.as_ref()?);
         let (data, alone) = self.single_tasks.as_ref()?;
         let is_comparable = info.config.setup.multitask_method != MultitaskMethod::SingleTask
-            && *data == info.config.setup.data
+            && *data == material(&info.config.setup)
             && alone.found.tasks == tasks.found.tasks;
         is_comparable.then_some(alone)
     }

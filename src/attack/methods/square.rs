@@ -39,6 +39,14 @@ pub(in crate::attack) struct Square {
     pub queries: usize,
 }
 
+/// Where Square looked, query by query.
+pub struct Tries {
+    /// The images as they began, and after each query: of the best candidate so far, `[N, C, H, W]`.
+    pub kept: Vec<Tensor<4>>,
+    /// What each query tried.
+    pub tried: Vec<Tensor<4>>,
+}
+
 /// Those still attacked.
 struct Search {
     clean: Tensor<4>,
@@ -150,6 +158,42 @@ impl Square {
         let shape = shape.clone() / (window_norm(shape) + LEAST_NORM) * size;
         let delta = here.assign(delta * (mask_there * -1.0 + 1.0), shape);
         (search.clean.clone() + unit(self.norm, delta) * self.epsilon).clamp(0.0, 1.0)
+    }
+}
+
+impl Victim<'_> {
+    /// Each of so many L∞ queries for images `[N, C, H, W]`, to be watched: it goes on where an image is fooled, and then
+    /// keeps what fooled it.
+    pub fn tries(
+        &self,
+        clean: &Tensor<4>,
+        one_hot: &Tensor<2>,
+        (epsilon, queries): (f64, usize),
+        random: &mut StdRng,
+    ) -> Tries {
+        let square = Square { norm: Norm::Linf, epsilon, queries };
+        let n = clean.dims()[0];
+        let mut dice = Dice::of_batch(random, n);
+        let shared = dice.fork();
+        let mut draws = Draws { dice: &mut dice, shared };
+        let rows: Vec<usize> = (0..n).collect();
+        let images = square.start(clean, &rows, &mut draws);
+        let mut tries = Tries { kept: vec![images.clone()], tried: Vec::with_capacity(queries) };
+        let mut search = Search {
+            clean: clean.clone(),
+            labels: one_hot.clone(),
+            margin: see(self, &images, one_hot),
+            images,
+            batch_rows: rows.clone(),
+            part_rows: rows,
+        };
+        for query in 0..queries {
+            let candidate = square.candidate(&search, query, &mut draws);
+            tries.tried.push(candidate.clone());
+            search.judge(candidate, self);
+            tries.kept.push(search.images.clone());
+        }
+        tries
     }
 }
 

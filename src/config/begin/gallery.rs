@@ -113,14 +113,14 @@ pub static GALLERY: [Piece; 14] = [
     Piece {
         name: "tasks",
         title: "Tasks that pull apart",
-        see: "Four tasks over one encoder: from its gradient alone nearly every task is told.",
-        link: "v1&scenario=multitask&multitask_method=equal&steps=60&evaluate_every_steps=0&histogram_every_steps=20&run",
+        see: "Class, place and distance over a representation of two numbers (Plane: representation): each task's arrows have ways of their own, and three of four gradients are told apart.",
+        link: "v1&scenario=multitask&multitask_method=equal&data=rings&epsilon=0.04&width=2&learning_rate=0.005&steps=1500&evaluate_every_steps=0&run",
     },
     Piece {
         name: "alignment",
         title: "Gradients aligned",
-        see: "The same tasks behind alignment layers: the auxiliary network cannot tell them any more.",
-        link: "v1&scenario=multitask&multitask_method=great&steps=60&evaluate_every_steps=0&histogram_every_steps=20&run",
+        see: "The same tasks behind alignment layers, which stretch the arrows along one axis (pale: before): the auxiliary network is left at a guess.",
+        link: "v1&scenario=multitask&multitask_method=great&data=rings&epsilon=0.04&width=2&learning_rate=0.005&steps=1500&evaluate_every_steps=0&run",
     },
     Piece {
         name: "pictures",

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::{
-    Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, Stream, TRAIN_TEACHER,
+    Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, Stream, TRAIN_TEACHER, TaskSet,
 };
 use crate::headless::error::HeadlessError;
 use crate::runs::comparison::{Cell, PLAN_FILE, Plan, in_order, measured_at_the_end};
@@ -47,7 +47,8 @@ impl Plan {
                 }
             }
         }
-        let Setup { data, network, width, steps, batch_size, .. } = &base.setup;
+        let Setup { data, width, steps, batch_size, .. } = &base.setup;
+        let network = base.setup.network_kind();
         let title = format!(
             "Distillation on {data}: student {network} × {width}, {steps} steps of {batch_size} images"
         );
@@ -57,7 +58,8 @@ impl Plan {
     /// Every mode with every seed; all else as `base` says.
     pub fn defense(base: Config, modes: &[Mode], seeds: u64) -> Self {
         let base = measured_at_the_end(base);
-        let Setup { data, network, width, steps, batch_size, .. } = &base.setup;
+        let Setup { data, width, steps, batch_size, .. } = &base.setup;
+        let network = base.setup.network_kind();
         let title = format!("Defence on {data}: {network} × {width}, {steps} steps of {batch_size} images");
         let setting = format!("ε = {}", base.hyper.epsilon_in_words());
         let cells = paired(&base, modes, seeds, &setting, |setup, mode| setup.mode = mode);
@@ -69,10 +71,11 @@ impl Plan {
         let mut base = measured_at_the_end(base);
         // The robustness of the class is not what it is about: one step will do.
         base.hyper.attack_steps = 1;
-        let Setup { data, tasks, network, width, steps, batch_size, .. } = &base.setup;
+        let Setup { data, width, steps, batch_size, .. } = &base.setup;
+        let network = base.setup.network_kind();
         let title =
             format!("Several tasks on {data}: {network} × {width}, {steps} steps of {batch_size} images");
-        let setting = format!("tasks of {tasks}");
+        let setting = format!("tasks of {}", base.setup.learned().map_or("points", TaskSet::name));
         let cells = paired(&base, methods, seeds, &setting, |setup, method| setup.multitask_method = method);
         Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup), paper: None }
     }

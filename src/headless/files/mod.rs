@@ -4,4 +4,5 @@ pub mod charts;
 mod fonts;
 mod legend;
 mod paint;
+pub mod planes;
 pub mod sheet;

@@ -1,9 +1,11 @@
 //! What writes a run down, with its charts as PNG files.
 
+use crate::runs::writer::PLANE;
 pub use crate::runs::writer::{FILES, RunWriter};
 
 use crate::headless::error::HeadlessError;
 use crate::headless::files::charts::png;
+use crate::headless::files::planes;
 use crate::runs::record::Ended;
 
 /// A writer that can draw.
@@ -17,7 +19,11 @@ pub trait Pictures {
 
 impl Pictures for RunWriter {
     fn keep(&mut self, outcome: Ended) -> Result<(), HeadlessError> {
-        Ok(self.keep_all(outcome, png)?)
+        self.keep_all(outcome, png)?;
+        if let Some(picture) = self.plane().map(|plane| planes::png(plane, self.info())) {
+            self.keep_picture(PLANE, &picture?);
+        }
+        Ok(())
     }
 }
 
@@ -34,8 +40,11 @@ mod tests {
         let folder = RunFolder::create(scratch.path(), false, &FILES).unwrap();
         let mut writer = RunWriter::new(folder, made_up::info(1, Config::default()).into(), vec![]);
         writer.take(&made_up::histograms(1, 1000).into());
+        writer.take(&made_up::plane(1, 1000).into());
         writer.keep(Ended::Finished).unwrap();
-        let bytes = std::fs::read(scratch.path().join("histograms.png")).unwrap();
-        assert!(bytes.starts_with(b"\x89PNG"), "{} bytes", bytes.len());
+        for name in ["histograms.png", PLANE] {
+            let bytes = std::fs::read(scratch.path().join(name)).unwrap();
+            assert!(bytes.starts_with(b"\x89PNG"), "{name}: {} bytes", bytes.len());
+        }
     }
 }

@@ -10,7 +10,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Event, File, FileList, HtmlInputElement};
 
 use super::{answered, document, text_of};
-use crate::platform::{Asked, FileAnswer, FileError, Files, is_picture};
+use crate::platform::{Asked, CLIPBOARD, FileAnswer, FileError, Files, NO_PICTURE, is_picture};
 
 /// Most bytes of a file: what a page's memory, 4 GiB in all, can hold twice.
 const MOST_BYTES: f64 = (1_u64 << 30) as f64;
@@ -21,6 +21,8 @@ const NAMELESS: &str = "your files";
 
 /// The function of the page's script that fetches a file.
 const FETCH: &str = "fetchFile";
+/// And that which finds a picture in the clipboard.
+const COPIED: &str = "copiedPicture";
 
 /// Has a folder's files read where they are needed, or says that the page is to read them.
 type Reader = Rc<dyn Fn(&str, &[File]) -> Option<Asked>>;
@@ -53,6 +55,28 @@ pub async fn take_files(folder: &str, files: &[File]) -> Result<(), FileError> {
 pub fn open_bytes(_kind: &str, extensions: &[&str]) -> Asked {
     let accept: Vec<String> = extensions.iter().map(|extension| format!(".{extension}")).collect();
     pick(&[("accept", &accept.join(","))])
+}
+
+/// Reads the picture that was copied last; the browser may ask whether the page may.
+pub fn paste_picture() -> Asked {
+    let (sender, asked) = oneshot::channel();
+    spawn_local(async move {
+        let failed = |reason: String| FileError::Read { name: CLIPBOARD.into(), reason };
+        let answer = match pasted().await {
+            Ok(Some(file)) => read(&[file]).await.unwrap_or_else(FileAnswer::Failed),
+            Ok(None) => FileAnswer::Failed(failed(NO_PICTURE.into())),
+            Err(error) => FileAnswer::Failed(failed(text_of(&error))),
+        };
+        let _ = sender.send(answer);
+    });
+    asked
+}
+
+/// What the page's script finds in the clipboard; nothing where that is no picture.
+async fn pasted() -> Result<Option<File>, JsValue> {
+    let find: js_sys::Function = js_sys::Reflect::get(&js_sys::global(), &COPIED.into())?.dyn_into()?;
+    let found = JsFuture::from(js_sys::Promise::from(find.call0(&JsValue::UNDEFINED)?)).await?;
+    Ok(found.dyn_into().ok())
 }
 
 /// Asks for a folder and keeps what is in it in memory, for [`given_files`].

@@ -162,6 +162,8 @@ mod tests {
             made_up::histograms(1, 3).into(),
             made_up::samples(1, 3).into(),
             made_up::plane(1, 3).into(),
+            made_up::plane_of_student(1, 3).into(),
+            made_up::plane_of_tasks(1, 3).into(),
             Event::Traced(Box::new(made_up::traced(1, 3, 2))),
             Event::Predicted(Box::new(made_up::predicted(1, 3))),
             made_up::saturation(1, 3).into(),

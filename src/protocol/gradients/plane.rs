@@ -60,11 +60,53 @@ pub struct Plane {
     /// The probability that it gives to that, in parts of 255.
     #[serde(with = "serde_bytes")]
     pub read_sure: Vec<u8>,
-    /// The gradients of the points, in their order, and behind them the teacher's where there is one; without noise.
+    /// The gradients of the points, in their order, and behind them the teacher's where there is one; of several tasks one
+    /// task after the other. Without noise.
     pub gradients: Vec<ReadGradient>,
     /// Of a distillation: the teacher, at the same places. Files of before it was told say nothing of it.
     #[serde(default)]
     pub teacher: Option<Box<TeacherPlane>>,
+    /// Of several tasks: their shared representation. Files of before it was told say nothing of it.
+    #[serde(default)]
+    pub shared: Option<Box<SharedPlane>>,
+}
+
+/// The plane of the representation that several tasks share, and their gradients in it.
+///
+/// It is told row by row as the others are, from `low` to `high`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SharedPlane {
+    /// Its lower left corner.
+    #[serde(with = "exact")]
+    pub low: [f32; 2],
+    /// Its upper right one.
+    #[serde(with = "exact")]
+    pub high: [f32; 2],
+    /// The class that the class's decoder says at each of [`READ_SIDE`]² places.
+    #[serde(with = "serde_bytes")]
+    pub said: Vec<u8>,
+    /// The probability that it gives to that, in parts of 255.
+    #[serde(with = "serde_bytes")]
+    pub sure: Vec<u8>,
+    /// Where the points of the plane lie in it, of the first encoder where each task has its own.
+    #[serde(with = "exact")]
+    pub places: Vec<[f32; 2]>,
+    /// The gradient `g` of each task's loss of each point there, task by task.
+    #[serde(with = "exact")]
+    pub before: Vec<[f32; 2]>,
+    /// The same behind the alignment layers, `ĝ`; empty where a method has none.
+    #[serde(with = "exact")]
+    pub behind: Vec<[f32; 2]>,
+}
+
+impl SharedPlane {
+    /// Where in it, from 0 to 1 along both axes, a representation lies.
+    pub fn share(&self, place: [f32; 2]) -> [f64; 2] {
+        [0, 1].map(|axis| {
+            let [low, high, at] = [self.low[axis], self.high[axis], place[axis]].map(f64::from);
+            if high > low { (at - low) / (high - low) } else { 0.5 }
+        })
+    }
 }
 
 /// What a teacher says where its student was asked, and how far apart their gradients point.
@@ -149,9 +191,12 @@ pub struct Traced {
 pub struct AttackPath {
     /// Which attack.
     pub attack: AttackKind,
-    /// Where it was: at the point or its random start, and after each step.
+    /// Where it was: at the point or its random start, and after each step, or each try that was kept.
     #[serde(with = "exact")]
     pub places: Vec<[f32; 2]>,
+    /// Of an attack that follows no gradient: all that it tried, until it was there.
+    #[serde(with = "exact")]
+    pub tries: Vec<[f32; 2]>,
     /// The class that the main network says at its end.
     pub said: u8,
 }

@@ -217,14 +217,25 @@ const SCENES: [Metric; 8] = [
     AUXILIARY,
 ];
 
+/// What a comparison of methods for the tasks of points is about.
+const POINTS: [Metric; 6] = [
+    LOSS_OVER_FIGURES,
+    GAIN_BY_TASK,
+    CLASS_ERROR,
+    figure("place RMSE", "place_rmse", |runs| runs.own.figure("place", "RMSE")),
+    figure("distance RMSE", "distance_rmse", |runs| runs.own.figure("distance", "RMSE")),
+    AUXILIARY,
+];
+
 /// What a comparison in that scenario is about; the first is that by which methods are held against each other.
-pub fn metrics(scenario: ScenarioKind, tasks: TaskSet) -> &'static [Metric] {
+pub fn metrics(scenario: ScenarioKind, tasks: Option<TaskSet>) -> &'static [Metric] {
     match scenario {
         ScenarioKind::Defense => &DEFENSE,
         ScenarioKind::Distillation => &DISTILLATION,
         ScenarioKind::Multitask => match tasks {
-            TaskSet::Pictures => &PICTURES,
-            TaskSet::Scenes => &SCENES,
+            Some(TaskSet::Pictures) => &PICTURES,
+            Some(TaskSet::Scenes) => &SCENES,
+            None => &POINTS,
         },
     }
 }

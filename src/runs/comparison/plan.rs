@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::metrics::{self, Metric};
 use super::published::{self, PaperTable};
-use crate::config::{Config, KNOBS, ScenarioKind, TaskSet, knob::Section};
+use crate::config::{Config, KNOBS, ScenarioKind, knob::Section};
 use crate::platform::text;
 use crate::protocol::Places;
 use crate::runs::record::RecordError;
@@ -79,7 +79,7 @@ impl Plan {
         if self.paper.is_some() {
             return &metrics::PAPER;
         }
-        let tasks = self.cells.first().map_or(TaskSet::Pictures, |cell| cell.config.setup.tasks);
+        let tasks = self.cells.first().and_then(|cell| cell.config.setup.learned());
         metrics::metrics(self.scenario(), tasks)
     }
 
@@ -106,9 +106,9 @@ impl Plan {
         )
     }
 
-    /// Whether `other` compares the same, wherever its data lie.
+    /// Whether `other` compares the same, wherever its data lie and whatever it is called.
     pub fn is_same(&self, other: &Self) -> bool {
-        let anywhere = |plan: &Self| Self { places: Places::default(), ..plan.clone() };
+        let anywhere = |plan: &Self| Self { places: Places::default(), title: String::new(), ..plan.clone() };
         anywhere(self) == anywhere(other)
     }
 

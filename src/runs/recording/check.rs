@@ -5,7 +5,7 @@ use web_time::Duration;
 use crate::config::{POINT_SHAPE, knobs::validate};
 use crate::protocol::{
     Event, FIELD_SIDE, Histograms, PLANE_SIDE, Plane, READ_SIDE, Report, Robustness, RunInfo, Sample,
-    Samples, Saturation, TaskFigures, TaskSample,
+    Samples, Saturation, SharedPlane, TaskFigures, TaskSample,
 };
 
 /// Classes or origins at most.
@@ -114,6 +114,16 @@ fn samples(samples: &Samples, info: &RunInfo) -> Checked {
     must(samples.samples.iter().all(is_sound), "a sample")
 }
 
+/// Of the representation that so many tasks share, with so many points.
+fn shared(found: &SharedPlane, (classes, tasks): (usize, usize), points: usize) -> Checked {
+    must(found.said.len() == READ_SIDE * READ_SIDE, "the places of a representation")?;
+    must(found.sure.len() == found.said.len(), "the places of a representation")?;
+    must(found.said.iter().all(|class| usize::from(*class) < classes), "the class of a representation")?;
+    must(found.places.len() == points, "the points of a representation")?;
+    must(found.before.len() == tasks * points, "the gradients of tasks")?;
+    must([0, found.before.len()].contains(&found.behind.len()), "the aligned gradients of tasks")
+}
+
 fn plane(found: &Plane, info: &RunInfo) -> Checked {
     let (classes, origins) = (info.classes.len(), info.origins.len());
     let all_below = |bytes: &[u8], end: usize| bytes.iter().all(|byte| usize::from(*byte) < end);
@@ -131,6 +141,9 @@ fn plane(found: &Plane, info: &RunInfo) -> Checked {
         must(is_square(teacher.said.len(), PLANE_SIDE), "the places of a teacher")?;
         must(all_below(&teacher.said, classes), "the class that a teacher says")?;
         must(is_square(teacher.field.len(), FIELD_SIDE), "the arrows of a teacher")?;
+    }
+    if let Some(shared) = &found.shared {
+        self::shared(shared, (classes, origins), found.points.len())?;
     }
     must(is_square(found.read.len(), READ_SIDE), "the places of a plane of gradients")?;
     must(found.read_sure.len() == found.read.len(), "the places of a plane of gradients")?;
@@ -195,4 +208,33 @@ fn robustness(found: &Robustness, info: &RunInfo) -> Checked {
     must(points.clone().all(|point| point.epsilon.is_finite() && point.epsilon >= 0.0), "a radius")?;
     must(counted(&found.clean), "a share above 1")?;
     must(found.verdicts.are_of(found.clean.total), "which images were right")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::MultitaskMethod;
+    use crate::protocol::made_up;
+
+    #[test]
+    fn a_representation_belongs_to_its_points_and_tasks() {
+        let Event::Started(info) = made_up::started_tasks_of_points(1, MultitaskMethod::Great) else {
+            panic!("so it begins")
+        };
+        let of = |change: fn(&mut SharedPlane)| {
+            let mut found = made_up::plane_of_tasks(1, 10);
+            change(found.shared.as_mut().expect("it is of tasks"));
+            plane(&found, &info)
+        };
+        assert_eq!(of(|_| {}), Ok(()));
+        assert_eq!(of(|shared| shared.behind.clear()), Ok(()), "a method without alignment");
+        let damaged: [fn(&mut SharedPlane); 5] = [
+            |shared| shared.places.push([0.0; 2]),
+            |shared| shared.before.truncate(3),
+            |shared| shared.behind.truncate(3),
+            |shared| shared.said[7] = 2,
+            |shared| shared.sure.clear(),
+        ];
+        assert!(damaged.into_iter().all(|change| of(change).is_err()));
+    }
 }

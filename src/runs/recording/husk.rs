@@ -142,7 +142,11 @@ pub(super) fn memory(event: &Event) -> usize {
                 let places: usize = bytes.iter().map(|bytes| 3 * bytes.len()).sum();
                 let points = found.points.len() + found.trained.len() + 2 * found.gradients.len();
                 let teacher = found.teacher.as_ref().map_or(0, |teacher| 9 * teacher.said.len());
-                size_of::<Plane>() + places + teacher + 8 * floats(found.field.len() + points)
+                let shared = found.shared.as_ref().map_or(0, |shared| {
+                    let pairs = shared.places.len() + shared.before.len() + shared.behind.len();
+                    6 * shared.said.len() + 8 * floats(pairs)
+                });
+                size_of::<Plane>() + places + teacher + shared + 8 * floats(found.field.len() + points)
             }
             Event::Saturation(found) => {
                 size_of::<Saturation>()
@@ -213,6 +217,7 @@ mod tests {
             made_up::histograms(1, 10).into(),
             made_up::samples(1, 10).into(),
             made_up::plane(1, 10).into(),
+            made_up::plane_of_tasks(1, 10).into(),
             made_up::saturation(1, 10).into(),
             made_up::tasks(1, 10, 1.0).into(),
             made_up::robustness(1, 10, true).into(),

@@ -19,7 +19,7 @@ use crate::show::Chart;
 pub(super) const BETWEEN_WRITES: Duration = Duration::from_secs(30);
 
 /// All files that a run may leave, but for earlier checkpoints.
-pub const FILES: [&str; 18] = [
+pub const FILES: [&str; 19] = [
     RunRecord::FILE,
     CHECKPOINT,
     recording::FILE,
@@ -38,7 +38,11 @@ pub const FILES: [&str; 18] = [
     "histograms_before.png",
     "saturation.png",
     "robustness.png",
+    PLANE,
 ];
+
+/// The picture of a world as it was seen last.
+pub const PLANE: &str = "plane.png";
 
 impl RunWriter {
     /// Goes on in another folder: nothing of it is there before it is written.
@@ -164,6 +168,11 @@ impl RunWriter {
             self.folder.keep(name, &picture(&chart)?);
         }
         Ok(())
+    }
+
+    /// Keeps a picture that somebody drew.
+    pub fn keep_picture(&mut self, name: &str, bytes: &[u8]) {
+        self.folder.keep(name, bytes);
     }
 
     /// What somebody should know of the folder: once.

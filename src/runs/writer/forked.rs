@@ -23,6 +23,7 @@ impl RunWriter {
             reports: self.reports.clone(),
             evaluations: self.evaluations.clone(),
             last_histograms: self.last_histograms.clone(),
+            last_plane: self.last_plane.clone(),
             notices: self.notices.clone(),
             metrics: self.metrics.copy(),
             timing: self.timing.copy(),

@@ -7,7 +7,7 @@ use web_time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::earlier::{Earlier, EarlierError};
 use crate::config::{Hyper, ScenarioKind, Setup};
 use crate::protocol::{
-    Comparison, Event, Histograms, Readings, Report, Robustness, RunInfo, Saturation, Stopped, Tasks,
+    Comparison, Event, Histograms, Plane, Readings, Report, Robustness, RunInfo, Saturation, Stopped, Tasks,
 };
 use crate::runs::checkpoints::{self, Checkpoints, Kept};
 use crate::runs::record::{Before, Ended, Latest, RunRecord};
@@ -30,6 +30,7 @@ pub struct RunWriter {
     pub(super) reports: Vec<Report>,
     pub(super) evaluations: Vec<Robustness>,
     pub(super) last_histograms: Option<Histograms>,
+    pub(super) last_plane: Option<Box<Plane>>,
     pub(super) notices: Vec<String>,
     pub(super) metrics: Table,
     pub(super) timing: Table,
@@ -69,6 +70,7 @@ impl RunWriter {
             reports: Vec::new(),
             evaluations: Vec::new(),
             last_histograms: None,
+            last_plane: None,
             notices,
             metrics: tables::metrics(),
             timing: tables::timing(),
@@ -89,6 +91,16 @@ impl RunWriter {
             began: Instant::now(),
             last_write: (Instant::now(), Duration::ZERO),
         }
+    }
+
+    /// The world as it was seen last, where the run is on one.
+    pub fn plane(&self) -> Option<&Plane> {
+        self.last_plane.as_deref()
+    }
+
+    /// What the run is.
+    pub fn info(&self) -> &RunInfo {
+        &self.info
     }
 
     /// The same with so many bytes for earlier checkpoints and the recording.
@@ -220,6 +232,7 @@ impl RunWriter {
                 self.comparison.extend(tables::comparison_row(histograms));
                 self.last_histograms = Some(Histograms::clone(histograms));
             }
+            Event::Plane(plane) => self.last_plane = Some(plane.clone()),
             Event::Saturation(found) => {
                 self.saturation.extend(saturation::rows(found, &self.info.origins));
                 self.last_saturation = Some(Saturation::clone(found));

@@ -9,5 +9,5 @@ mod gather;
 mod tests;
 
 pub use earlier::{Earlier, EarlierError};
-pub use files::FILES;
+pub use files::{FILES, PLANE};
 pub use gather::RunWriter;

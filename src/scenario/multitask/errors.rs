@@ -79,7 +79,7 @@ impl TaskSums {
                 let distance = ((x - true_x).powi_scalar(2) + (y - true_y).powi_scalar(2)).sqrt();
                 vec![loss, (distance * inside.clone()).sum(), inside.sum()]
             }
-            Task::Color | Task::Edge | Task::Denoise => vec![loss],
+            Task::Color | Task::Edge | Task::Denoise | Task::Place | Task::Distance => vec![loss],
         };
         Self { sums: Tensor::cat(sums, 0), cosines }
     }
@@ -144,7 +144,9 @@ pub(super) fn figures(
             Figure::error("RMSE", loss(), Unit::One),
             Figure::error("distance", sum(1) / sum(2), Unit::Pixels),
         ],
-        Task::Color | Task::Edge | Task::Denoise => vec![Figure::error("RMSE", loss(), Unit::One)],
+        Task::Color | Task::Edge | Task::Denoise | Task::Place | Task::Distance => {
+            vec![Figure::error("RMSE", loss(), Unit::One)]
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     task::{Source, Target, Task, tasks},
 };
 use crate::{
-    config::{Augmentation, Hyper, NetworkKind, Players, Setup, Stream},
+    config::{Augmentation, Hyper, NetworkKind, POINT_SHAPE, Players, Setup, Stream},
     data::{BatchOrder, Dataset, scenes::Scenes},
     gpu::{
         hits,
@@ -47,11 +47,6 @@ pub enum TaskError {
         "the network mlp makes no maps, which tasks other than the class are decoded from: set network=cnn-small"
     )]
     NoMaps,
-    /// Points have a class and nothing else.
-    #[error(
-        "the points of the world {0} have a class and no other task: choose pictures, such as fashion-mnist or solids, or another scenario"
-    )]
-    NoTasks(String),
 }
 
 /// The scenario. The main network is the encoder and the decoder of the first task, which says the class.
@@ -105,19 +100,16 @@ impl Multitask {
         statistics: &Statistics,
         device: &Device,
     ) -> Result<Self, TaskError> {
-        if setup.world().is_some() {
-            return Err(TaskError::NoTasks(setup.data.clone()));
-        }
-        if setup.network == NetworkKind::Mlp {
+        if setup.network == NetworkKind::Mlp && setup.world().is_none() {
             return Err(TaskError::NoMaps);
         }
-        if scenes.is_some() && setup.augmentation != Augmentation::None {
+        if scenes.is_some() && setup.augmented() != Augmentation::None {
             return Err(TaskError::Augmented(setup.augmentation));
         }
         let scenes = scenes.map(SceneTargets::new);
         let key_points = scenes.as_ref().map_or(0, |[train, _]| train.key_points());
         let source = Source { channels: data.shape[0], classes: data.classes.len(), key_points };
-        let tasks = tasks(setup.tasks, source);
+        let tasks = tasks(setup.learned(), source);
         let names: Vec<(String, usize)> =
             tasks.iter().map(|(task, outputs)| (task.name().into(), *outputs)).collect();
         let interface = Interface { image: data.shape, classes: data.classes.len() };
@@ -148,6 +140,11 @@ impl Multitask {
         &self.balance.alignment
     }
 
+    /// Whether it is of points of a world, which are represented by two numbers.
+    pub(super) fn is_world(&self) -> bool {
+        self.network.representation == POINT_SHAPE
+    }
+
     /// The tasks, in the order of origins and decoders.
     pub fn tasks(&self) -> &[Task] {
         &self.tasks
@@ -160,8 +157,11 @@ impl Multitask {
         (self.scenes.as_ref().map_or([0.0, 1.0], |[train, _]| train.depth), BELL * height as f32)
     }
 
-    /// Images with noise from these seeds.
+    /// Images with noise from these seeds; points as they are, for a world has its own.
     pub(super) fn noisy(&self, images: Tensor<4>, seeds: &[u64], hyper: &Hyper) -> Tensor<4> {
+        if self.is_world() {
+            return images;
+        }
         let [.., height, width] = images.dims();
         let device = images.device();
         images + noise(seeds, [height, width], &device) * hyper.input_noise
@@ -305,8 +305,8 @@ impl Multitask {
 
     /// Training step number `step`.
     pub(super) fn take_step(&mut self, step: u64, hyper: &Hyper, players: Players) {
-        let Setup { augmentation, seed, steps, .. } = self.setup;
-        let takes = augmentation::draw(augmentation, self.order.indices(step), seed, step);
+        let Setup { seed, steps, .. } = self.setup;
+        let takes = augmentation::draw(self.setup.augmented(), self.order.indices(step), seed, step);
         let indices: Vec<u32> = takes.iter().map(|take| take.index).collect();
         let batch = self.train.take(&takes);
         let scenes = self.scenes.as_ref().map(|[train, _]| train);

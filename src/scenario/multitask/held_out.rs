@@ -15,6 +15,7 @@ use crate::{
     config::{Hyper, Stream},
     data::proportional_subset,
     gpu::images::Batch,
+    nn::layer::forward,
     scenario::interface::{Part, Scenario},
 };
 
@@ -61,11 +62,15 @@ impl Multitask {
         let [before, behind] = compasses;
         let flat = |cosines: Tensor<2>| cosines.flatten(0, 1);
         let layers = self.alignment().weights();
+        // Of the channels their mean; of points each of both.
         let [channels, height, width] = layers[0].dims();
-        let map = |layer: &Tensor<3>| {
-            layer.clone().reshape([channels, height * width]).mean_dim(0).reshape([height * width])
+        let [map, weights] = if self.is_world() {
+            [[channels, 1], [1, channels]]
+        } else {
+            [[height, width], [channels, height * width]]
         };
-        let alignment = Tensor::cat(layers.iter().map(map).collect(), 0);
+        let shown = |layer: &Tensor<3>| layer.clone().reshape(weights).mean_dim(0).reshape([weights[1]]);
+        let alignment = Tensor::cat(layers.iter().map(shown).collect(), 0);
         let found = self.held_out_said(&few[..SHOWN.min(few.len())], hyper);
         let [n, _, image_height, image_width] = found.input.dims();
         let input = grey(found.input).reshape([n * image_height * image_width]);
@@ -73,7 +78,7 @@ impl Multitask {
         let shown = pairs.flat_map(|(target, said)| [target.wanted.flatten(0, 3), said.flatten(0, 3)]);
         PendingFigures {
             tasks: self.tasks().to_vec(),
-            map: [height, width],
+            map,
             size: [image_height, image_width],
             images: all.len(),
             deviation: depth[1],
@@ -119,6 +124,12 @@ impl Multitask {
             (0..self.tasks.len()).map(|task| shared[self.network.encoder_of(task)].clone()).collect();
         let Decoded { losses, said } = self.decode(&self.main.weights, &by_task, &targets);
         HeldOut { input, targets, losses, said }
+    }
+
+    /// The representation of held-out images by the first encoder, `[N, C', H', W']`.
+    pub(super) fn held_out_shared(&self, indices: &[u32], hyper: &Hyper) -> Tensor<4> {
+        let (_, input, _) = self.noisy_batch(Part::HeldOut, indices, hyper);
+        forward(&self.network.encoders[0], &self.main.weights, input).0
     }
 
     /// The tasks' gradients of images, before and behind the alignment layers.

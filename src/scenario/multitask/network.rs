@@ -19,7 +19,7 @@ pub fn network(
         tasks: tasks.to_vec(),
         apart: setup.multitask_method == MultitaskMethod::SingleTask,
     };
-    MultitaskNetwork::new(setup.network, setup.width, setup.activation, &interface, statistics)
+    MultitaskNetwork::new(setup.architecture(), &interface, statistics)
 }
 
 /// The auxiliary network of such a run: it reads gradients at the shared representation, and says whose task's.

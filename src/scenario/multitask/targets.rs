@@ -73,7 +73,7 @@ impl SceneTargets {
                 let maps: Vec<Vec<f32>> = indices.par_iter().map(maps).collect();
                 Some(Target { wanted: upload(maps.concat()), known: None })
             }
-            Task::Class | Task::Color | Task::Edge | Task::Denoise => None,
+            Task::Class | Task::Color | Task::Edge | Task::Denoise | Task::Place | Task::Distance => None,
         }
     }
 }
@@ -91,7 +91,8 @@ pub fn targets(tasks: &[Task], batch: &Batch, indices: &[u32], scenes: Option<&S
         let [n, k] = batch.one_hot.dims();
         let wanted = match task {
             Task::Class => batch.one_hot.clone().reshape([n, k, 1, 1]),
-            Task::Color => batch.images.clone(),
+            Task::Color | Task::Place => batch.images.clone(),
+            Task::Distance => distances(batch.images.clone()),
             Task::Edge => edges(grey(batch.images.clone())),
             Task::Denoise => grey(batch.images.clone()),
             Task::Depth | Task::Normals | Task::KeyPoints => unreachable!("{task} needs scenes"),
@@ -99,6 +100,12 @@ pub fn targets(tasks: &[Task], batch: &Batch, indices: &[u32], scenes: Option<&S
         Target { wanted, known: None }
     };
     tasks.iter().map(of).collect()
+}
+
+/// How far points `[N, 2, 1, 1]` are from the middle of the plane, `[N, 1, 1, 1]`.
+fn distances(points: Tensor<4>) -> Tensor<4> {
+    let off = points - 0.5;
+    (off.clone() * off).sum_dim(1).sqrt()
 }
 
 /// The mean over the channels, `[N, 1, H, W]`.

@@ -26,6 +26,10 @@ choices! {
         Normals = "normals",
         /// Where its key points are, as heat maps: root mean square error.
         KeyPoints = "keypoints",
+        /// Where a point of a world lies: root mean square error.
+        Place = "place",
+        /// How far it is from the middle of the plane: root mean square error.
+        Distance = "distance",
     }
 }
 
@@ -41,16 +45,17 @@ pub struct Source {
 }
 
 /// The tasks of a set, with how many channels each decoder has: colours of grey images, and key points where there are
-/// none, are left out.
-pub fn tasks(set: TaskSet, source: Source) -> Vec<(Task, usize)> {
+/// none, are left out. Without a set they are those of points.
+pub fn tasks(set: Option<TaskSet>, source: Source) -> Vec<(Task, usize)> {
     let all = match set {
-        TaskSet::Pictures => vec![
+        None => vec![(Task::Class, source.classes), (Task::Place, source.channels), (Task::Distance, 1)],
+        Some(TaskSet::Pictures) => vec![
             (Task::Class, source.classes),
             (Task::Color, if source.channels > 1 { source.channels } else { 0 }),
             (Task::Edge, 1),
             (Task::Denoise, 1),
         ],
-        TaskSet::Scenes => vec![
+        Some(TaskSet::Scenes) => vec![
             (Task::Class, source.classes),
             (Task::Depth, 1),
             (Task::Normals, 3),
@@ -88,7 +93,13 @@ impl Task {
                     Some(known) => (rows(off * known.clone()).sum_dim(1) / count(&known)).mean(),
                 }
             }
-            Self::Color | Self::Edge | Self::Denoise | Self::Depth | Self::KeyPoints => {
+            Self::Color
+            | Self::Edge
+            | Self::Denoise
+            | Self::Depth
+            | Self::KeyPoints
+            | Self::Place
+            | Self::Distance => {
                 (mean_square(&(said - target.wanted), target.known.as_ref()) + EPSILON).sqrt().mean()
             }
         }
@@ -115,7 +126,13 @@ impl Task {
                     Some(known) => slope * known.clone() / column(count(&known)),
                 }
             }
-            Self::Color | Self::Edge | Self::Denoise | Self::Depth | Self::KeyPoints => {
+            Self::Color
+            | Self::Edge
+            | Self::Denoise
+            | Self::Depth
+            | Self::KeyPoints
+            | Self::Place
+            | Self::Distance => {
                 let channels = said.dims()[1] as f64;
                 let off = said - wanted;
                 let size = column((mean_square(&off, known.as_ref()) + EPSILON).sqrt());

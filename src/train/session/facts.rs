@@ -39,7 +39,7 @@ pub fn describe(
 
 /// The data of a run, with what is known of its scenes where its tasks ask for that.
 pub fn load(setup: &Setup) -> Result<(Dataset, Option<[Scenes; 2]>), DataError> {
-    if setup.scenario == ScenarioKind::Multitask && setup.tasks == TaskSet::Scenes {
+    if setup.scenario == ScenarioKind::Multitask && setup.learned() == Some(TaskSet::Scenes) {
         data::load_with_scenes(&setup.data).map(|(data, scenes)| (data, Some(scenes)))
     } else {
         data::load(setup).map(|data| (data, None))

@@ -6,15 +6,16 @@ use std::rc::Rc;
 use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng};
 
+use super::shared::{self, Shared};
 use crate::{
-    attack::{Goal, Recipe, Victim},
+    attack::{Goal, Recipe, Tries, Victim},
     config::{AttackKind, Hyper, Norm},
     data::Dataset,
     gpu::{Slope, WRONG_NUMBER, images::Batch, logit_gradient, read_all, softmax},
     nn::channel::Channel,
     protocol::{
         AttackPath, Event, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, RunId,
-        TeacherPlane, Traced,
+        TeacherPlane, Traced, likeliest,
     },
     scenario::{GradientTensors, Player, Scenario},
     train::measure::Answer,
@@ -26,6 +27,8 @@ const TRAINED: usize = 512;
 const NEAREST_OF: usize = 4096;
 /// How far the plane of gradients reaches: so many times the largest coordinate, and at least so many knees.
 const REACH: (f64, f64) = (1.05, 3.0);
+/// Tries of Square that are shown, at most.
+const SQUARE_TRIES: usize = 32;
 /// The knee is at least this share of the largest coordinate.
 const LEAST_SHARE: f64 = 1e-9;
 /// Keeps its knee from 0 where every gradient is.
@@ -114,6 +117,7 @@ pub(super) fn plane(
         let field = teacher.network.input_vjp(tapes, logit_gradient(logits.clone(), lattice.one_hot.clone()));
         reading = reading.register(softmax(logits)).register(field);
     }
+    let shared = shared::registered(scenario, (tensors, indices), hyper, &lattice.gradients, &mut reading);
     let reading = read_all(reading);
     let asked = Asked {
         lattice: Rc::clone(lattice),
@@ -121,6 +125,8 @@ pub(super) fn plane(
         labels: indices.iter().map(|index| labels[*index as usize]).collect(),
         origins: tensors.origins.clone(),
         has_read,
+        has_teacher: scenario.teacher().is_some(),
+        shared,
     };
     let (epsilon, noise) = (hyper.epsilon, channel.noise);
     async move {
@@ -158,20 +164,40 @@ pub(super) fn traced(
         let logits = main.network.logits(&main.weights, places.clone());
         reading.register(places.clone()).register(logits)
     };
-    let reading = read_all(ways.iter().fold(Transaction::default(), read));
+    let random = &mut StdRng::seed_from_u64(index.into());
+    let Tries { kept, tried } =
+        victim.tries(&point.images, &point.one_hot, (hyper.epsilon, SQUARE_TRIES), random);
+    let squares = (AttackKind::Square, Tensor::cat(kept, 0));
+    let reading = ways.iter().chain([&squares]).fold(Transaction::default(), read);
+    let reading = read_all(reading.register(Tensor::cat(tried, 0)).register(point.one_hot.clone()));
     let (attacks, epsilon) = (ways.map(|(attack, _)| attack), hyper.epsilon);
     async move {
         let mut rows = reading.await?.into_iter().map(|data| data.try_into_vec::<f32>());
+        let mut next = || rows.next().ok_or(WRONG_NUMBER)?.map_err(|error| error.to_string());
         let mut paths = Vec::new();
         for attack in attacks {
-            let mut next = || rows.next().ok_or(WRONG_NUMBER)?.map_err(|error| error.to_string());
             let (places, logits) = (next()?, next()?);
             let places = places.as_chunks().0.to_vec();
-            let said = likeliest(&logits, places.len()).0.last().copied().ok_or(WRONG_NUMBER)?;
-            paths.push(AttackPath { attack, places, said });
+            let said = verdicts(&logits, places.len()).0.last().copied().ok_or(WRONG_NUMBER)?;
+            paths.push(AttackPath { attack, places, tries: Vec::new(), said });
         }
+        let [kept, logits, tried, label] = [next()?, next()?, next()?, next()?];
+        let label = verdicts(&label, 1).0.first().copied().ok_or(WRONG_NUMBER)?;
+        paths
+            .push(squares_path(kept.as_chunks().0, &logits, tried.as_chunks().0, label).ok_or(WRONG_NUMBER)?);
         Ok(Answer::Tell(Event::Traced(Box::new(Traced { run, step, index, epsilon, paths }))))
     }
+}
+
+/// Square's way until the network said something else than `label`: where it stood before and after each try. None where
+/// the answers are too few.
+fn squares_path(kept: &[[f32; 2]], logits: &[f32], tried: &[[f32; 2]], label: u8) -> Option<AttackPath> {
+    let (said, _) = verdicts(logits, kept.len());
+    let end = said.iter().position(|said| *said != label).unwrap_or(said.len().checked_sub(1)?);
+    let mut places = kept.get(..=end)?.to_vec();
+    places.dedup();
+    let tries = tried.get(..end)?.to_vec();
+    Some(AttackPath { attack: AttackKind::Square, places, tries, said: said[end] })
 }
 
 /// Of which points the device was asked.
@@ -183,19 +209,24 @@ struct Asked {
     origins: Vec<u8>,
     /// Whether the auxiliary network was asked for every gradient.
     has_read: bool,
+    /// Whether the teacher was asked for every place.
+    has_teacher: bool,
+    /// What was asked of the representation that tasks share.
+    shared: Option<Shared>,
 }
 
 impl Asked {
     /// What its answers show; none where they are too few.
     fn picture(&self, rows: &[Vec<f32>]) -> Option<Plane> {
-        let (found, of_gradients) = rows.split_first_chunk::<6>()?;
+        let (found, rows) = rows.split_first_chunk::<6>()?;
         let [everywhere, field, of_points, scaled, of_auxiliary, ends] = found;
-        let (said, sure) = likeliest(everywhere, PLANE_SIDE * PLANE_SIDE);
-        let (points_said, _) = likeliest(of_points, self.indices.len());
-        let (auxiliary_said, _) = likeliest(of_auxiliary, self.origins.len());
-        let (of_read, of_teacher) = of_gradients.split_at_checked(usize::from(self.has_read))?;
+        let (said, sure) = verdicts(everywhere, PLANE_SIDE * PLANE_SIDE);
+        let (points_said, _) = verdicts(of_points, self.indices.len());
+        let (auxiliary_said, _) = verdicts(of_auxiliary, self.origins.len());
+        let (of_read, rows) = rows.split_at_checked(usize::from(self.has_read))?;
+        let (of_teacher, of_shared) = rows.split_at_checked(2 * usize::from(self.has_teacher))?;
         let (read, read_sure) = match of_read.first() {
-            Some(said) => likeliest(said, READ_SIDE * READ_SIDE),
+            Some(said) => verdicts(said, READ_SIDE * READ_SIDE),
             None => (Vec::new(), Vec::new()),
         };
         let field: &[[f32; 2]] = field.as_chunks().0;
@@ -226,6 +257,10 @@ impl Asked {
                 .map(|((at, origin), read)| ReadGradient { at: *at, origin: *origin, read })
                 .collect(),
             teacher,
+            shared: match &self.shared {
+                Some(asked) => Some(Box::new(asked.picture(of_shared)?)),
+                None => None,
+            },
             ..Plane::default()
         })
     }
@@ -233,7 +268,7 @@ impl Asked {
 
 /// A teacher's answers beside the student's gradients.
 fn teacher(probabilities: &[f32], students: &[[f32; 2]], field: &[[f32; 2]]) -> TeacherPlane {
-    let (said, sure) = likeliest(probabilities, PLANE_SIDE * PLANE_SIDE);
+    let (said, sure) = verdicts(probabilities, PLANE_SIDE * PLANE_SIDE);
     // In f64: squares of small gradients leave f32.
     let cosine = |([a, b], [c, d]): (&[f32; 2], &[f32; 2])| {
         let [a, b, c, d] = [a, b, c, d].map(|entry| f64::from(*entry));
@@ -252,10 +287,10 @@ fn stretched(places: &Tensor<4>, knee: &Tensor<1>, reach: &Tensor<1>) -> Tensor<
 }
 
 /// Of each of so many rows of probabilities the likeliest, and how likely it is in parts of 255.
-fn likeliest(probabilities: &[f32], rows: usize) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn verdicts(probabilities: &[f32], rows: usize) -> (Vec<u8>, Vec<u8>) {
     let each = probabilities.len() / rows.max(1);
     let of = |row: &[f32]| {
-        let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap_or(0);
+        let best = likeliest(row);
         (best as u8, (255.0 * row[best].clamp(0.0, 1.0)).round() as u8)
     };
     probabilities.chunks_exact(each.max(1)).map(of).unzip()

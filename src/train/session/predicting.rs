@@ -9,7 +9,7 @@ use crate::{
     data::Picture,
     gpu::{Slope, WRONG_NUMBER, read, read_all, softmax},
     nn::{Network, Weights},
-    protocol::{Predicted, Sample},
+    protocol::{Predicted, Sample, likeliest},
 };
 
 /// Passes of one picture through the network that a prediction takes in a turn: about what a training step takes.
@@ -54,7 +54,7 @@ pub async fn predict(
     let image = Tensor::<4>::from_data(TensorData::new(pixels.clone(), [1, c, h, w]), device);
     let victim = Victim::new(network, weights).with_draws(draws);
     let clean = read(softmax(victim.says(&image))).await?;
-    let label = (0..clean.len()).fold(0, |best, class| if clean[class] > clean[best] { class } else { best });
+    let label = likeliest(&clean);
     let mut one_hot = vec![0.0f32; clean.len()];
     *one_hot.get_mut(label).ok_or("the network has no classes")? = 1.0;
     let one_hot = Tensor::from_data(TensorData::new(one_hot, [1, clean.len()]), device);

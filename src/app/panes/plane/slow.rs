@@ -4,6 +4,7 @@
 use egui::{Color32, ColorImage, Context, TextureHandle, TextureOptions};
 use web_time::{Duration, Instant};
 
+use super::shows::Shows;
 use crate::app::draw::theme::Palette;
 use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
@@ -140,7 +141,7 @@ impl Slow {
     }
 
     /// What was done last, in the words of the algorithm, and what it moved.
-    pub fn sentence(&self, history: &History) -> String {
+    pub fn sentence(&self, history: &History, shows: Shows) -> String {
         let Some(players) = self.stepped else { return "Slow motion: the auxiliary network begins.".into() };
         let setup = history.info.as_ref().map(|info| &info.config.setup);
         let sentence = sentence(players, setup.map(Setup::method));
@@ -152,9 +153,12 @@ impl Slow {
             } else {
                 ""
             };
-            format!(
-                " Changed, and marked: {said} places of the left picture, {read} of the right one.{rests}"
-            )
+            let left = if shows == Shows::Points {
+                format!("{said} places of the left picture, ")
+            } else {
+                String::new()
+            };
+            format!(" Changed, and marked: {left}{read} of the right one.{rests}")
         });
         format!("{sentence}{moved}")
     }
@@ -163,11 +167,13 @@ impl Slow {
 /// The sentence of the algorithm.
 fn sentence(players: Players, method: Option<Method>) -> String {
     let has_adversary = method.is_some_and(Method::alpha);
+    let aligns = matches!(method, Some(Method::Multitask(method)) if method.row().aligns);
     let (whose, cannot) = match method {
         Some(Method::Distillation(_)) => {
             ("whether a gradient is the student's or the teacher's", "student and teacher")
         }
-        Some(Method::Defense(_) | Method::Multitask(_)) | None => ("a gradient's class", "classes"),
+        Some(Method::Multitask(_)) => ("which task a gradient is of", "tasks"),
+        Some(Method::Defense(_)) | None => ("a gradient's class", "classes"),
     };
     match players {
         Players::Auxiliary => format!(
@@ -176,6 +182,9 @@ fn sentence(players: Players, method: Option<Method>) -> String {
         Players::Main | Players::Both if has_adversary => format!(
             "Main step: it descends J − α·CE(h(n(g)), y), its task and against being read. The boundary moves, left, and the gradients, right, go where {cannot} look alike."
         ),
+        Players::Main | Players::Both if aligns => {
+            "Main step: encoder and decoders descend all tasks by ĝ = w ⊙ g, what the alignment layers let through; the layers climb CE(h(n(ĝ)), y), against being read. What is said moves, left, and the gradients, right.".into()
+        }
         Players::Main | Players::Both => {
             "Main step: it descends its task, and nobody plays against the auxiliary network. The boundary moves, left, and the gradients with it.".into()
         }
@@ -199,7 +208,7 @@ fn changes(old: &[u8], new: &[u8], side: usize, color: Color32) -> ColorImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{DistillationMethod, Mode};
+    use crate::config::{DistillationMethod, Mode, MultitaskMethod};
 
     #[test]
     fn what_changed_is_marked_where_it_is() {
@@ -219,5 +228,8 @@ mod tests {
         assert!(says(Players::Main, Mode::Baseline).contains("nobody plays"));
         let student = sentence(Players::Auxiliary, Some(Method::Distillation(DistillationMethod::Great)));
         assert!(student.contains("the student's or the teacher's"));
+        let tasks = |players| sentence(players, Some(Method::Multitask(MultitaskMethod::Great)));
+        assert!(tasks(Players::Auxiliary).contains("which task a gradient is of"));
+        assert!(tasks(Players::Main).contains("what the alignment layers let through"));
     }
 }

@@ -1,8 +1,8 @@
 //! A picture of somebody's own: drawn here, opened or dropped, and what the network says of it while it trains.
 
 use egui::{
-    Color32, ColorImage, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind, TextureHandle,
-    TextureOptions, Ui, WidgetInfo, pos2, vec2,
+    Color32, ColorImage, Context, Event, Rect, Response, RichText, Role, Sense, Stroke, StrokeKind,
+    TextureHandle, TextureId, TextureOptions, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::says::{likeliest, line};
@@ -11,7 +11,7 @@ use crate::app::draw::theme::{Palette, small, tiny};
 use crate::app::pane::Scope;
 use crate::app::run::history::History;
 use crate::app::run::pair::Pair;
-use crate::platform::{PICTURES, open_bytes};
+use crate::platform::{PASTED, PICTURES, open_bytes, paste_picture};
 use crate::protocol::{OwnPicture, Predicted};
 use crate::show::number::{count, short, whole_percent};
 use crate::show::palette::Ground;
@@ -46,6 +46,8 @@ struct Canvas {
     /// Where the pen was last, in pixels, while it is down.
     last: Option<[f32; 2]>,
     erases: bool,
+    /// As it is, until the pen moves.
+    texture: Option<TextureHandle>,
 }
 
 /// Textures of a moment: the gradient tensor, the changed picture, the change; and the picture itself.
@@ -78,6 +80,7 @@ impl Own {
         }
         let Some(shape) = scope.history.info.as_ref().map(|info| info.image_shape) else { return };
         self.choices_ui(ui, scope);
+        take_pasted(ui, scope);
         let side = ((ui.available_width() - 3.0 * GAP) / 4.0).clamp(40.0, SIDE);
         self.refresh(ui, scope.history, &palette);
         egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
@@ -104,7 +107,7 @@ impl Own {
                 }
                 Some(found) => says_ui(ui, scope.history, &palette, found),
                 None => {
-                    let hint = "Draw in the first square, open a picture, or drop one on the window: what the network says of it, its gradient tensor, and the smallest change that fools it, live while it trains.";
+                    let hint = "Draw in the first square, open or paste a picture, or drop one on the window: what the network says of it, its gradient tensor, and the smallest change that fools it, live while it trains.";
                     ui.add(egui::Label::new(RichText::new(hint).font(small()).color(palette.weak)).wrap());
                 }
             }
@@ -118,6 +121,10 @@ impl Own {
                 .on_hover_text("PNG, JPEG, WebP, BMP or GIF; its middle is scaled");
             if open.clicked() {
                 scope.exports.await_answer(open_bytes("picture", &PICTURES));
+            }
+            let paste = ui.small_button("Paste").on_hover_text("The picture that was copied last");
+            if paste.clicked() {
+                scope.exports.await_answer(paste_picture());
             }
             let can_clear = self.canvas.is_some() || scope.history.predicted.is_some();
             if ui.add_enabled(can_clear, egui::Button::new("Clear").small()).clicked() {
@@ -189,11 +196,8 @@ impl Own {
             let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
             // What was opened after it hides a drawing.
             let is_drawn = self.seen.as_deref().is_none_or(|name| name == DRAWING) || drawn.is_some();
-            if let Some(canvas) = self.canvas.as_ref().filter(|canvas| is_drawn || canvas.last.is_some()) {
-                let texture = ui.ctx().load_texture("own drawing", canvas.picture(), TextureOptions::NEAREST);
-                ui.painter().image(texture.id(), rect, whole, Color32::WHITE);
-                // It is drawn once more in this frame, and then another one takes its place.
-                ui.data_mut(|data| data.insert_temp(egui::Id::unique("own drawing"), texture));
+            if let Some(canvas) = self.canvas.as_mut().filter(|canvas| is_drawn || canvas.last.is_some()) {
+                ui.painter().image(canvas.texture(ui.ctx()), rect, whole, Color32::WHITE);
             } else if let Some(shown) = &self.shown {
                 ui.painter().image(shown.textures[3].id(), rect, whole, Color32::WHITE);
             }
@@ -214,7 +218,7 @@ impl Canvas {
             };
             (0..area).map(|place| (255.0 * grey(place) / channels as f32).round() as u8).collect()
         });
-        Self { size, pixels, last: None, erases: false }
+        Self { size, pixels, last: None, erases: false, texture: None }
     }
 
     /// Draws where the pen goes; the drawing, once it is lifted.
@@ -232,7 +236,7 @@ impl Canvas {
             let share = step as f32 / steps;
             self.touch([0, 1].map(|axis| from[axis] + share * (to[axis] - from[axis])));
         }
-        self.last = Some(to);
+        (self.last, self.texture) = (Some(to), None);
         None
     }
 
@@ -254,16 +258,46 @@ impl Canvas {
         }
     }
 
-    fn rgb(&self) -> Vec<u8> {
-        self.pixels.iter().flat_map(|pixel| [*pixel; 3]).collect()
-    }
-
-    fn picture(&self) -> ColorImage {
-        ColorImage::from_rgb(self.size, &self.rgb())
+    /// The texture of what is drawn now.
+    fn texture(&mut self, ctx: &Context) -> TextureId {
+        let load = || {
+            let picture = ColorImage::from_rgb(self.size, &rgb(&self.pixels));
+            ctx.load_texture("own drawing", picture, TextureOptions::NEAREST)
+        };
+        self.texture.get_or_insert_with(load).id()
     }
 
     fn file(&self) -> OwnPicture {
-        OwnPicture { name: DRAWING.into(), bytes: png::encode(self.size, &self.rgb()) }
+        OwnPicture { name: DRAWING.into(), bytes: png::encode(self.size, &rgb(&self.pixels)) }
+    }
+}
+
+/// Grey pixels, three bytes each.
+fn rgb(grey: &[u8]) -> Vec<u8> {
+    grey.iter().flat_map(|pixel| [*pixel; 3]).collect()
+}
+
+/// Asks about a picture that was pasted by keys; of a text is said that it is none.
+fn take_pasted(ui: &Ui, scope: &mut Scope<'_>) {
+    if ui.ctx().egui_wants_keyboard_input() {
+        return;
+    }
+    let pasted = ui.input(|input| {
+        input
+            .events
+            .iter()
+            .rev()
+            .find(|event| matches!(event, Event::Paste(_) | Event::PasteImage(_)))
+            .cloned()
+    });
+    match pasted {
+        Some(Event::PasteImage(image)) => {
+            scope.controls.predict(Some(OwnPicture { name: PASTED.into(), bytes: textures::to_png(&image) }));
+        }
+        Some(_) => {
+            scope.history.notice = Some("What was pasted is text: copy a picture, and press Paste.".into());
+        }
+        None => {}
     }
 }
 

@@ -3,6 +3,7 @@
 use egui::{Color32, Ui};
 
 use crate::app::draw::theme::{Palette, small};
+use crate::protocol;
 use crate::show::number::whole_percent;
 
 /// A line: what is said, in `color`, and how likely it is.
@@ -17,6 +18,6 @@ pub fn line(ui: &mut Ui, palette: &Palette, what: &str, (name, probability): (St
 
 /// The class with the largest probability, and that; class 0 of none.
 pub fn likeliest(probabilities: &[f32]) -> (usize, f32) {
-    let numbered = probabilities.iter().copied().enumerate();
-    numbered.max_by(|(_, a), (_, b)| a.total_cmp(b)).unwrap_or((0, f32::NAN))
+    let class = protocol::likeliest(probabilities);
+    (class, probabilities.get(class).copied().unwrap_or(f32::NAN))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Consequence, Edit, History};
+use super::{Consequence, Edit, History, material};
 use crate::app::run::series::Row;
 use crate::config::{Hyper, MultitaskMethod, knobs};
 use crate::protocol::{Event, Failure, Report, Robustness, RunInfo, Saturation, Tasks};
@@ -163,7 +163,7 @@ impl History {
         if let Some(setup) = setup.filter(|setup| setup.multitask_method == MultitaskMethod::SingleTask)
             && tasks.step > 0
         {
-            self.single_tasks = Some((setup.data.clone(), tasks.clone()));
+            self.single_tasks = Some((material(setup), tasks.clone()));
         }
         if let Some(error) = tasks.found.figures.first().and_then(|class| class.first()) {
             let (step, seconds) = (tasks.step as f64, self.seconds());

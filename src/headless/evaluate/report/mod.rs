@@ -10,7 +10,7 @@ use crate::config::threat::headline_radius;
 use crate::config::{Norm, Threat, VERDICT_DRAWS};
 use crate::gpu::images::DeviceImages;
 use crate::gpu::read;
-use crate::protocol::{Light, Robustness, Saturation};
+use crate::protocol::{Light, Robustness, Saturation, likeliest};
 use crate::runs::record::Incomplete;
 use crate::show::matrix::right;
 
@@ -121,10 +121,7 @@ impl Gallery {
             let images = held_out.gather(indices).images;
             let logits = victim.network.expected_logits(victim.weights, &images, VERDICT_DRAWS);
             let logits = read(logits).await?;
-            let largest = |row: &[f32]| {
-                (0..classes).max_by(|a, b| row[*a].total_cmp(&row[*b]).then(b.cmp(a))).unwrap_or(0)
-            };
-            self.clean.predictions.extend(logits.chunks_exact(classes).map(largest));
+            self.clean.predictions.extend(logits.chunks_exact(classes).map(likeliest));
             let missing = PICTURES.saturating_sub(self.clean.pictures.len()).min(indices.len());
             if missing > 0 {
                 self.clean.see(&read(images.narrow(0, 0, missing)).await?, size);
