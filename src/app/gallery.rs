@@ -48,7 +48,9 @@ impl Gallery {
         let screen = ctx.content_rect();
         let fitting = ((screen.width() - FREE.0 + GAP) / (CARD + GAP)) as usize;
         let columns = fitting.clamp(1, COLUMNS);
-        let card = CARD.min(screen.width() - FREE.0 - 2.0 * INSET);
+        // A single column takes the room there is.
+        let room = screen.width() - FREE.0 - 3.0 * GAP;
+        let card = if columns == 1 { room.clamp(0.6 * CARD, 1.6 * CARD) } else { CARD };
         let mut is_open = true;
         let mut chosen = false;
         let window = egui::Window::new("Examples").open(&mut is_open).collapsible(false).resizable(false);

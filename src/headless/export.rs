@@ -57,7 +57,7 @@ pub fn export(options: &ExportOptions) -> Result<(), HeadlessError> {
         Kind::Npz => weights(&network, values)?,
     };
     write_whole(&options.file, &bytes)?;
-    print(&said(&options.file, &checkpoint.header, &network, bytes.len()))
+    print(&said((&options.file, kind), &checkpoint.header, &network, bytes.len()))
 }
 
 fn kind(file: &Path) -> Result<Kind, HeadlessError> {
@@ -96,15 +96,21 @@ fn weights(network: &Network, values: Vec<Vec<f32>>) -> Result<Vec<u8>, Headless
     archive.finish().map(Cursor::into_inner).map_err(|error| packing(&error))
 }
 
-fn said(file: &Path, header: &Header, network: &Network, bytes: usize) -> String {
+fn said((file, kind): (&Path, Kind), header: &Header, network: &Network, bytes: usize) -> String {
     let setup = &header.config.setup;
     let [channels, height, width] = network.interface.image;
+    let what = match kind {
+        Kind::Onnx => format!(
+            "from images [N, {channels}, {height}, {width}] with pixels in [0, 1] to logits [N, {}]",
+            network.interface.classes
+        ),
+        Kind::Npz => "an array for each of its weights' names".into(),
+    };
     format!(
-        "{}: {} × {}, images [N, {channels}, {height}, {width}] with pixels in [0, 1] to logits [N, {}], {} weights, {} bytes\n",
+        "{}: {} × {}, {what}, {} weights, {} bytes\n",
         file.display(),
         setup.network_kind(),
         setup.width,
-        network.interface.classes,
         count(network.weight_count() as u64),
         count(bytes as u64)
     )

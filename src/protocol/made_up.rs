@@ -5,8 +5,8 @@ use web_time::Duration;
 
 use super::audit::{Audited, Light, Verdict};
 use super::gradients::plane::{
-    AttackPath, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, SharedPlane,
-    TeacherPlane, Traced,
+    AttackPath, FIELD_SIDE, NONE_MISREAD, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient,
+    SharedPlane, TeacherPlane, Traced,
 };
 use super::gradients::predicted::Predicted;
 use super::gradients::{ClassHistogram, Histograms, PERCENTILES, Sample, Samples};
@@ -347,7 +347,7 @@ pub fn plane(run: RunId, step: u64) -> Plane {
             let at = [noise.draw(), noise.draw()];
             let said = class(at);
             let label = if height(at).abs() < 0.04 && index % 2 == 0 { 1 - said } else { said };
-            PlanePoint { index, at: at.map(byte), label, said }
+            PlanePoint { index, at: at.map(byte), label, said, border: NONE_MISREAD }
         })
         .collect();
     let gradients = points.iter().map(|point| {

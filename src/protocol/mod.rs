@@ -19,8 +19,8 @@ mod tasks;
 pub use audit::{Audited, Light, Verdict};
 pub use channel::{Delivery, Local, Remote, connect, end, wire};
 pub use gradients::plane::{
-    AttackPath, FIELD_SIDE, NO_ANGLE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, SharedPlane,
-    TeacherPlane, Traced,
+    AttackPath, BORDER, FIELD_SIDE, NO_ANGLE, NONE_MISREAD, PLANE_SIDE, Plane, PlanePoint, READ_SIDE,
+    ReadGradient, SharedPlane, TeacherPlane, Traced, border,
 };
 pub use gradients::predicted::{OwnPicture, Predicted};
 pub use gradients::{ClassHistogram, Comparison, Histograms, PERCENTILES, Sample, Samples, likeliest};

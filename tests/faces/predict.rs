@@ -115,3 +115,40 @@ fn what_is_no_picture_is_refused_before_anything_is_computed() {
         "{said}"
     );
 }
+
+#[test]
+fn it_is_taken_elsewhere_and_what_cannot_be_is_refused() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    train(folder, &["--data", "moons", "--steps", "3"]);
+    let export = |run: &str, file: &str| lab(&["export", run, file], folder);
+    std::fs::write(folder.join("model.onnx"), "of before").unwrap();
+    let written = export("a", "model.onnx");
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let said = String::from_utf8_lossy(&written.stdout);
+    assert!(
+        said.contains("mlp × 1, from images [N, 2, 1, 1] with pixels in [0, 1] to logits [N, 2]"),
+        "{said}"
+    );
+    // The first field: IR version 8.
+    assert!(std::fs::read(folder.join("model.onnx")).unwrap().starts_with(&[0x08, 8]));
+    assert!(export("a", "weights.npz").status.success());
+    let file = std::fs::File::open(folder.join("weights.npz")).unwrap();
+    let mut archive = ndarray_npy::NpzReader::new(file).unwrap();
+    let weight: ndarray::Array2<f32> = archive.by_name("hidden1.weight").unwrap();
+    let (network, values) = Checkpoint::open(&folder.join("a")).unwrap().main();
+    let at = network.specs.iter().position(|spec| spec.name == "hidden1.weight").unwrap();
+    assert_eq!((weight.dim(), weight.iter().copied().collect::<Vec<_>>()), ((16, 2), values[at].clone()));
+
+    let refused = |run: &str, file: &str, expected: &str| {
+        let output = export(run, file);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(expected), "{said}");
+        assert!(!folder.join(file).is_file(), "{file} is left out");
+    };
+    refused("a", "model.pt", "ends in .onnx (the network) or .npz");
+    refused("nowhere", "b.onnx", "cannot read nowhere");
+    std::fs::remove_dir_all(folder.join("a")).unwrap();
+    train(folder, &["--data", "moons", "--steps", "3", "--set", "input_transform=noise"]);
+    refused("a", "c.onnx", "adds noise to its input that is drawn anew each time");
+}

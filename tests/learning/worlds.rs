@@ -138,9 +138,22 @@ fn the_ways_of_attacks_end_where_the_attacks_do() {
         })
         .await;
         // The first is of no point.
-        for index in [4_000_000, 7] {
-            remote.commands.send(Command::Trace(index)).await.expect("it lives");
+        remote.commands.send(Command::Trace(4_000_000)).await.expect("it lives");
+        for point in plane.points.iter().take(40) {
+            remote.commands.send(Command::Trace(point.index)).await.expect("it lives");
+            let traced = wait_for(&mut remote, |event| match event {
+                Event::Traced(traced) => Some(*traced),
+                _ => None,
+            })
+            .await;
+            // What an attack has found is known of the plane.
+            let is_fooled = traced.paths.iter().any(|path| path.said != point.label);
+            assert!(
+                traced.index == point.index && !(is_fooled && plane.withstands(point, 0.06)),
+                "{traced:?}"
+            );
         }
+        remote.commands.send(Command::Trace(7)).await.expect("it lives");
         let traced = wait_for(&mut remote, |event| match event {
             Event::Traced(traced) => Some(*traced),
             _ => None,

@@ -119,7 +119,7 @@ pub static GALLERY: [Piece; 14] = [
     Piece {
         name: "alignment",
         title: "Gradients aligned",
-        see: "The same tasks behind alignment layers, which stretch the arrows along one axis (pale: before): the auxiliary network is left at a guess.",
+        see: "The same tasks behind alignment layers: of each task one axis is left (pale: before). The running auxiliary network swings about a guess; a fresh one still knows the class, which kept the other axis.",
         link: "v1&scenario=multitask&multitask_method=great&data=rings&epsilon=0.04&width=2&learning_rate=0.005&steps=1500&evaluate_every_steps=0&run",
     },
     Piece {

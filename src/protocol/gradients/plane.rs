@@ -13,6 +13,23 @@ pub const FIELD_SIDE: usize = 16;
 /// Places along a side of the plane of gradients.
 pub const READ_SIDE: usize = 64;
 
+/// Places that are looked at on the border of the ε-square of each held-out point.
+pub const BORDER: usize = 32;
+/// In place of one of them, where none is misread.
+pub const NONE_MISREAD: u8 = u8::MAX;
+
+/// One of the places on the border of a square, its corners among them, with 0 in the middle and ±1 at the sides.
+pub fn border(place: usize) -> [f64; 2] {
+    let each = BORDER / 4;
+    let along = -1.0 + 2.0 * (place % each) as f64 / each as f64;
+    match place / each {
+        0 => [along, -1.0],
+        1 => [1.0, along],
+        2 => [-along, 1.0],
+        _ => [-1.0, -along],
+    }
+}
+
 /// What a run on a world looks like after so many steps.
 ///
 /// Both planes are told row by row, the lowest row first and each from left to right; a place stands for the square about its
@@ -156,6 +173,14 @@ pub struct PlanePoint {
     pub label: u8,
     /// What the main network says.
     pub said: u8,
+    /// The nearest misread place of those on the border of its ε-square: its number, or [`NONE_MISREAD`]. Files of before
+    /// it was looked at say nothing of it.
+    #[serde(default = "none_misread")]
+    pub border: u8,
+}
+
+const fn none_misread() -> u8 {
+    NONE_MISREAD
 }
 
 /// A gradient as the auxiliary network reads it, but for the noise.
@@ -233,10 +258,20 @@ impl Plane {
         misread.map(place).min_by(|a, b| distance(*a).total_cmp(&distance(*b)))
     }
 
+    /// The same of a held-out point; where the run's own ε reaches, with the border of its square, which lies between the
+    /// places.
+    pub fn nearest(&self, point: &PlanePoint, radius: f64) -> Option<[f64; 2]> {
+        let at = point.place();
+        let inside = self.nearest_misread(at, point.label, radius);
+        let border = point.border_place(point.border.into(), self.epsilon);
+        let border = border.filter(|_| point.border != NONE_MISREAD && radius >= self.epsilon);
+        let distance = |[x, y]: &[f64; 2]| (x - at[0]).hypot(y - at[1]);
+        inside.into_iter().chain(border).min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    }
+
     /// Whether no place within `radius` (L∞) of the point is misread, itself included.
     pub fn withstands(&self, point: &PlanePoint, radius: f64) -> bool {
-        let is_right = point.said == point.label;
-        is_right && self.nearest_misread(point.place(), point.label, radius).is_none()
+        point.said == point.label && self.nearest(point, radius).is_none()
     }
 
     /// How many of its points withstand every change within `radius`, as far as the places tell.
@@ -249,6 +284,14 @@ impl PlanePoint {
     /// Where it is, in sides of the plane.
     pub fn place(&self) -> [f64; 2] {
         self.at.map(|at| f64::from(at) / 255.0)
+    }
+
+    /// A place on the border of its square, as far as the plane reaches; none of a number that there is not.
+    pub fn border_place(&self, number: usize, epsilon: f64) -> Option<[f64; 2]> {
+        let [x, y] = self.place();
+        let [along, up] = border(number);
+        let place = [x + epsilon * along, y + epsilon * up].map(|at| at.clamp(0.0, 1.0));
+        (number < BORDER).then_some(place)
     }
 }
 
@@ -299,10 +342,41 @@ mod tests {
 
     #[test]
     fn points_withstand_what_does_not_reach_the_boundary() {
-        let at = |x: u8, label: u8, said: u8| PlanePoint { index: 0, at: [x, 100], label, said };
+        let at = |x: u8, label: u8, said: u8| PlanePoint {
+            index: 0,
+            at: [x, 100],
+            label,
+            said,
+            border: NONE_MISREAD,
+        };
         let plane =
             Plane { points: vec![at(100, 0, 0), at(150, 0, 0), at(200, 1, 1), at(20, 1, 0)], ..halves() };
         let shares: Vec<_> = [0.0, 0.05, 0.15, 0.3].map(|radius| plane.robust(radius)).into();
         assert_eq!(shares, [3, 2, 2, 0]);
+    }
+
+    #[test]
+    fn the_border_of_a_square_is_looked_at_too() {
+        let numbers: Vec<[f64; 2]> = (0..BORDER).map(border).collect();
+        assert!(numbers.iter().all(|[x, y]| x.abs().max(y.abs()) == 1.0));
+        assert!(
+            [[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]
+                .iter()
+                .all(|corner| numbers.contains(corner))
+        );
+        assert!((1..BORDER).all(|place| !numbers[..place].contains(&numbers[place])));
+        let plane = Plane { epsilon: 0.08, ..halves() };
+        let mut point = PlanePoint { index: 0, at: [51, 51], label: 0, said: 0, border: NONE_MISREAD };
+        assert!(plane.withstands(&point, 0.08));
+        // Its right lower corner.
+        point.border = 8;
+        assert_eq!(plane.nearest(&point, 0.08), Some([0.2 + 0.08, 0.2 - 0.08]));
+        assert!(
+            !plane.withstands(&point, 0.08) && plane.withstands(&point, 0.05),
+            "of a smaller square nothing is known"
+        );
+        assert_eq!(point.border_place(BORDER, 0.08), None);
+        let old: PlanePoint = serde_json::from_str(r#"{"index":1,"at":[2,3],"label":0,"said":1}"#).unwrap();
+        assert_eq!(old.border, NONE_MISREAD);
     }
 }

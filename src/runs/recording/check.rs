@@ -4,8 +4,8 @@ use web_time::Duration;
 
 use crate::config::{POINT_SHAPE, knobs::validate};
 use crate::protocol::{
-    Event, FIELD_SIDE, Histograms, PLANE_SIDE, Plane, READ_SIDE, Report, Robustness, RunInfo, Sample,
-    Samples, Saturation, SharedPlane, TaskFigures, TaskSample,
+    BORDER, Event, FIELD_SIDE, Histograms, NONE_MISREAD, PLANE_SIDE, Plane, READ_SIDE, Report, Robustness,
+    RunInfo, Sample, Samples, Saturation, SharedPlane, TaskFigures, TaskSample,
 };
 
 /// Classes or origins at most.
@@ -149,6 +149,8 @@ fn plane(found: &Plane, info: &RunInfo) -> Checked {
     must(found.read_sure.len() == found.read.len(), "the places of a plane of gradients")?;
     must(all_below(&found.read, origins), "the origin of a place")?;
     must(found.points.len() <= MOST_POINTS && found.trained.len() <= MOST_POINTS, "the number of points")?;
+    let is_border = |border: u8| usize::from(border) < BORDER || border == NONE_MISREAD;
+    must(found.points.iter().all(|point| is_border(point.border)), "the border of a point")?;
     let are_classes = found.points.iter().all(|point| all_below(&[point.label, point.said], classes))
         && found.trained.iter().all(|(_, label)| all_below(&[*label], classes));
     must(are_classes, "the class of a point")?;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use burn::tensor::{Device, Tensor, TensorData, Transaction};
 use rand::{SeedableRng, rngs::StdRng};
 
-use super::shared::{self, Shared};
+use super::shared::{self, Shared, verdicts};
 use crate::{
     attack::{Goal, Recipe, Tries, Victim},
     config::{AttackKind, Hyper, Norm},
@@ -14,8 +14,8 @@ use crate::{
     gpu::{Slope, WRONG_NUMBER, images::Batch, logit_gradient, read_all, softmax},
     nn::channel::Channel,
     protocol::{
-        AttackPath, Event, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, READ_SIDE, ReadGradient, RunId,
-        TeacherPlane, Traced, likeliest,
+        AttackPath, BORDER, Event, FIELD_SIDE, NONE_MISREAD, PLANE_SIDE, Plane, PlanePoint, READ_SIDE,
+        ReadGradient, RunId, TeacherPlane, Traced, border,
     },
     scenario::{GradientTensors, Player, Scenario},
     train::measure::Answer,
@@ -41,6 +41,8 @@ pub(super) struct Lattice {
     places: Tensor<4>,
     /// The class of the nearest point that is trained on, of the first [`NEAREST_OF`], `[S, K]`.
     one_hot: Tensor<2>,
+    /// The places on the border of a square, from −1 to 1, `[1, B, 2]`.
+    border: Tensor<3>,
     /// The places of the plane of gradients, from −1 to 1, `[R, 2, 1, 1]`.
     gradients: Tensor<4>,
     trained: Vec<([u8; 2], u8)>,
@@ -72,10 +74,20 @@ impl Lattice {
         Rc::new(Self {
             places: upload(&middles, &device),
             one_hot: Tensor::from_data(one_hot, &device),
+            border: border_places(&device),
             gradients: upload(&both_ways, &device),
             trained: train.into_iter().zip(labels).take(TRAINED).collect(),
             held_out: points(&data.test.pixels),
         })
+    }
+}
+
+impl Lattice {
+    /// The places on the borders of the squares about points `[N, 2, 1, 1]`, point by point, `[N · B, 2, 1, 1]`.
+    fn borders(&self, points: &Tensor<4>, epsilon: f64) -> Tensor<4> {
+        let count = points.dims()[0];
+        let places: Tensor<3> = points.clone().reshape([count, 1, 2]) + self.border.clone() * epsilon;
+        places.clamp(0.0, 1.0).reshape([count * BORDER, 2, 1, 1])
     }
 }
 
@@ -91,6 +103,8 @@ pub(super) fn plane(
     let (logits, tapes) = main.network.forward(&main.weights, lattice.places.clone());
     let field = main.network.input_vjp(tapes, logit_gradient(logits.clone(), lattice.one_hot.clone()));
     let scaled = channel.scaled(tensors.gradients.clone());
+    let borders = lattice.borders(&tensors.images, hyper.epsilon);
+    let borders = main.network.logits(&main.weights, borders);
     let magnitudes = scaled.clone().abs();
     let knee: Tensor<1> = match channel.noise {
         0.0 => magnitudes.clone().mean() + LEAST_KNEE,
@@ -107,7 +121,8 @@ pub(super) fn plane(
         .register(softmax(tensors.logits.clone()))
         .register(scaled)
         .register(softmax(tensors.auxiliary_logits.clone()))
-        .register(Tensor::cat(vec![reach, knee], 0));
+        .register(Tensor::cat(vec![reach, knee], 0))
+        .register(borders);
     let has_read = said.is_some();
     if let Some(said) = said {
         reading = reading.register(softmax(said));
@@ -218,8 +233,9 @@ struct Asked {
 impl Asked {
     /// What its answers show; none where they are too few.
     fn picture(&self, rows: &[Vec<f32>]) -> Option<Plane> {
-        let (found, rows) = rows.split_first_chunk::<6>()?;
-        let [everywhere, field, of_points, scaled, of_auxiliary, ends] = found;
+        let (found, rows) = rows.split_first_chunk::<7>()?;
+        let [everywhere, field, of_points, scaled, of_auxiliary, ends, borders] = found;
+        let (borders, _) = verdicts(borders, self.indices.len() * BORDER);
         let (said, sure) = verdicts(everywhere, PLANE_SIDE * PLANE_SIDE);
         let (points_said, _) = verdicts(of_points, self.indices.len());
         let (auxiliary_said, _) = verdicts(of_auxiliary, self.origins.len());
@@ -236,10 +252,17 @@ impl Asked {
             }
             _ => None,
         };
-        let point = |(index, (label, said)): (&u32, (&u8, u8))| {
+        let point = |(index, (label, (said, border))): (&u32, (&u8, (u8, &[u8])))| {
             let at = *self.lattice.held_out.get(*index as usize)?;
-            Some(PlanePoint { index: *index, at, label: *label, said })
+            Some(PlanePoint {
+                index: *index,
+                at,
+                label: *label,
+                said,
+                border: nearest_of_border(border, *label),
+            })
         };
+        let points_said = points_said.into_iter().zip(borders.chunks_exact(BORDER));
         let points = self.indices.iter().zip(self.labels.iter().zip(points_said));
         let gradients = scaled.as_chunks::<2>().0.iter().zip(&self.origins).zip(auxiliary_said);
         Some(Plane {
@@ -278,22 +301,24 @@ fn teacher(probabilities: &[f32], students: &[[f32; 2]], field: &[[f32; 2]]) -> 
     TeacherPlane { said, sure, field: sparse(field), cosines }
 }
 
+/// The number of the nearest misread place of a square's border, given what is said of each.
+fn nearest_of_border(said: &[u8], label: u8) -> u8 {
+    let length = |place: &usize| border(*place)[0].hypot(border(*place)[1]);
+    let misread = (0..said.len()).filter(|place| said[*place] != label);
+    misread.min_by(|a, b| length(a).total_cmp(&length(b))).map_or(NONE_MISREAD, |place| place as u8)
+}
+
+fn border_places(device: &Device) -> Tensor<3> {
+    let places: Vec<f32> = (0..BORDER).flat_map(|place| border(place).map(|along| along as f32)).collect();
+    Tensor::from_data(TensorData::new(places, [1, BORDER, 2]), device)
+}
+
 /// The gradients `[R, 2, 1, 1]` that are drawn at `places` from −1 to 1: the inverse of [`Plane::drawn`].
 fn stretched(places: &Tensor<4>, knee: &Tensor<1>, reach: &Tensor<1>) -> Tensor<4> {
     let ratio = reach.clone() / knee.clone();
     let end = (ratio.clone() + (ratio.clone() * ratio + 1.0).sqrt()).log().reshape([1, 1, 1, 1]);
     let along = places.clone() * end;
     (along.clone().exp() - (along * -1.0).exp()) * (knee.clone() * 0.5).reshape([1, 1, 1, 1])
-}
-
-/// Of each of so many rows of probabilities the likeliest, and how likely it is in parts of 255.
-pub(super) fn verdicts(probabilities: &[f32], rows: usize) -> (Vec<u8>, Vec<u8>) {
-    let each = probabilities.len() / rows.max(1);
-    let of = |row: &[f32]| {
-        let best = likeliest(row);
-        (best as u8, (255.0 * row[best].clamp(0.0, 1.0)).round() as u8)
-    };
-    probabilities.chunks_exact(each.max(1)).map(of).unzip()
 }
 
 /// One in each square of places that an arrow stands for, the one at its middle.

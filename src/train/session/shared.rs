@@ -2,10 +2,9 @@
 
 use burn::tensor::{Tensor, Transaction};
 
-use super::plane::verdicts;
 use crate::config::Hyper;
 use crate::gpu::softmax;
-use crate::protocol::{READ_SIDE, SharedPlane};
+use crate::protocol::{READ_SIDE, SharedPlane, likeliest};
 use crate::scenario::{GradientTensors, Scenario};
 
 /// How far the plane reaches beyond its points, as a share of what they span.
@@ -62,4 +61,14 @@ impl Shared {
             behind,
         })
     }
+}
+
+/// Of each of so many rows of probabilities the likeliest, and how likely it is in parts of 255.
+pub(super) fn verdicts(probabilities: &[f32], rows: usize) -> (Vec<u8>, Vec<u8>) {
+    let each = probabilities.len() / rows.max(1);
+    let of = |row: &[f32]| {
+        let best = likeliest(row);
+        (best as u8, (255.0 * row[best].clamp(0.0, 1.0)).round() as u8)
+    };
+    probabilities.chunks_exact(each.max(1)).map(of).unzip()
 }

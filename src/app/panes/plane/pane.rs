@@ -1,10 +1,10 @@
 //! The pane: both planes side by side, a point that is chosen in one of them marked in both.
 
-use egui::{Label, Rect, RichText, TextureHandle, TextureOptions, Ui, pos2, vec2};
+use egui::{Label, Rect, RichText, TextureOptions, Ui, pos2, vec2};
 
 use super::shows::Shows;
 use super::slow::Slow;
-use super::view::View;
+use super::view::{CAPTION, Drawn, Hides, View};
 use crate::app::draw::chart;
 use crate::app::draw::planes;
 use crate::app::draw::sheet::Mark;
@@ -12,14 +12,11 @@ use crate::app::draw::theme::{Palette, small};
 use crate::app::pane::{About, Column, DataKind, Pane, Scope};
 use crate::app::run::history::History;
 use crate::config::ScenarioKind;
-use crate::protocol::{Command, PLANE_SIDE, Plane, PlanePoint};
+use crate::protocol::{Command, PLANE_SIDE, Plane, PlanePoint, RunId};
 use crate::show::Table;
 use crate::show::number::{count, short, whole_percent};
-use crate::show::palette::Ground;
 use crate::show::planes::of_gradients;
 
-/// Height of what stands above and below a plane.
-pub(super) const CAPTION: f32 = 15.0;
 /// Between both.
 const GAP: f32 = 12.0;
 /// Narrower than this each, they are drawn one above the other.
@@ -32,28 +29,14 @@ const SENTENCE: f32 = 44.0;
 #[derive(Default)]
 pub struct PlanePane {
     drawn: Option<Drawn>,
-    /// The number, among the held-out points, of the one that was chosen.
+    /// The number, among the held-out points, of the one that was chosen, in this run.
     chosen: Option<u32>,
+    run: RunId,
     /// The point whose attacks were asked for last, of which plane, and the bits of their ε.
     asked: Option<(u32, u64, u64)>,
     hides: Hides,
     slow: Option<Slow>,
     shows: Shows,
-}
-
-/// What is left out of the picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hides {
-    pub arrows: bool,
-    pub trained: bool,
-}
-
-/// What follows from a plane once, and not with each frame.
-pub(super) struct Drawn {
-    of: (u64, Ground, Shows),
-    pub points: TextureHandle,
-    pub gradients: TextureHandle,
-    pub marks: Vec<Mark>,
 }
 
 static ABOUT: About = About {
@@ -83,6 +66,9 @@ impl Pane for PlanePane {
             return;
         };
         let palette = scope.palette;
+        // Another run's points are others.
+        let is_new = plane.run != std::mem::replace(&mut self.run, plane.run);
+        self.chosen = self.chosen.filter(|_| !is_new);
         self.shows.ui(ui, plane);
         self.refresh(ui, history, plane, &palette);
         let Some(drawn) = &self.drawn else { return };
@@ -112,12 +98,10 @@ impl Pane for PlanePane {
             });
         }
         let before = self.slow.as_ref().and_then(|slow| slow.before(history));
-        let hides = self.hides;
         let chosen = plane.points.iter().position(|point| Some(point.index) == self.chosen);
-        let shows = self.shows;
+        let (shows, hides) = (self.shows, self.hides);
         let view = View { plane, history, palette, chosen, hides, before, changed, shows };
-        let area = ui.available_rect_before_wrap();
-        let [left, right] = places(area);
+        let [left, right] = places(ui.available_rect_before_wrap());
         let in_left = match plane.shared.as_deref().filter(|_| shows == Shows::Shared) {
             Some(shared) => view.shared_ui(ui, left, drawn, shared),
             None => view.points_ui(ui, left, drawn),
@@ -155,7 +139,7 @@ impl Pane for PlanePane {
         let Some(plane) = &history.plane else { return table };
         for (point, gradient) in plane.points.iter().zip(&plane.gradients) {
             let [x, y] = point.place();
-            let nearest = plane.nearest_misread([x, y], point.label, plane.epsilon);
+            let nearest = plane.nearest(point, plane.epsilon);
             let along = |axis: usize| nearest.map_or(String::new(), |place| place[axis].to_string());
             let [label, said] = [point.label, point.said].map(|class| history.whole_class_name(class.into()));
             let withstands = plane.withstands(point, plane.epsilon).to_string();

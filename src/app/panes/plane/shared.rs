@@ -1,13 +1,10 @@
 //! The representation that tasks share: where each point lies in it, and where each task's gradient points there, before and
 //! behind the alignment layers.
 
-use egui::text::{LayoutJob, TextFormat};
-use egui::{Color32, Label, Painter, Pos2, Rect, Response, Sense, Ui, Vec2, vec2};
+use egui::{Color32, Painter, Pos2, Rect, Response, Sense, Ui, vec2};
 
-use super::pane::{CAPTION, Drawn};
-use super::view::{View, backdrop, captions, ring, square};
+use super::view::{Drawn, View, backdrop, captions, legend, ring, square};
 use crate::app::draw::sheet::{Mark, Sheet, arrow, arrow_share, point};
-use crate::app::draw::theme::tiny;
 use crate::config::MultitaskMethod;
 use crate::protocol::SharedPlane;
 use crate::show::number::short;
@@ -101,24 +98,13 @@ impl View<'_> {
 
     /// Whose arrows are of which colour.
     fn legend_ui(&self, ui: &mut Ui, area: Rect, aligns: bool) {
-        let palette = &self.palette;
-        let mut text = LayoutJob::default();
-        let mut say = |said: &str, color: Color32| {
-            text.append(said, 0.0, TextFormat { font_id: tiny(), color, ..TextFormat::default() });
-        };
-        say("∇s of ", palette.weak);
+        let weak = self.palette.weak;
         let tasks = self.history.info.as_ref().map_or(0, |info| info.origins.len());
-        for task in (0..tasks).filter(|task| self.is_here(*task)) {
-            say(&format!("{} ", self.history.origin_name(task)), palette.class(task));
-        }
-        if aligns {
-            say("· pale: before alignment", palette.weak);
-        }
-        let rect = Rect::from_min_size(
-            area.min + vec2(0.0, CAPTION + area.width()),
-            Vec2::new(area.width(), CAPTION),
-        );
-        ui.put(rect, Label::new(text).truncate());
+        let tasks = (0..tasks).filter(|task| self.is_here(*task));
+        let named =
+            tasks.map(|task| (format!("{} ", self.history.origin_name(task)), self.palette.class(task)));
+        let pale = aligns.then(|| ("· pale: before alignment".to_owned(), weak));
+        legend(ui, area, std::iter::once(("∇s of ".to_owned(), weak)).chain(named).chain(pale));
     }
 
     fn shared_hint(&self, response: Response, shared: &SharedPlane, found: Option<usize>) {

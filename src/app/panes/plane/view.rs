@@ -1,21 +1,39 @@
 //! A plane as it is drawn: what lies behind, points, gradients, attacks, and what is said where the pointer rests.
 
+use egui::text::{LayoutJob, TextFormat};
 use egui::{
     Color32, Label, Painter, Rect, Response, RichText, Sense, Shape, Stroke, StrokeKind, TextureHandle,
     TextureId, Ui, Vec2, pos2, vec2,
 };
 
-use super::pane::{CAPTION, Drawn, Hides};
 use super::shows::Shows;
 use crate::app::draw::sheet::{Mark, Sheet, arrow, arrow_share, point, tries, way};
 use crate::app::draw::theme::{Palette, tiny};
 use crate::app::run::history::History;
 use crate::config::{AttackKind, TargetKind};
-use crate::protocol::{AttackPath, FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, Traced};
+use crate::protocol::{FIELD_SIDE, PLANE_SIDE, Plane, PlanePoint, Traced};
 use crate::show::number::{short, short_percent, whole_percent};
+use crate::show::palette::Ground;
 
+/// Height of what stands above and below a plane.
+pub(super) const CAPTION: f32 = 15.0;
 /// Parts of the ring of the noise.
 const RING: u32 = 48;
+
+/// What is left out of the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hides {
+    pub arrows: bool,
+    pub trained: bool,
+}
+
+/// What follows from a plane once, and not with each frame.
+pub(super) struct Drawn {
+    pub of: (u64, Ground, Shows),
+    pub points: TextureHandle,
+    pub gradients: TextureHandle,
+    pub marks: Vec<Mark>,
+}
 
 /// A plane as it is drawn now.
 pub(super) struct View<'a> {
@@ -48,8 +66,11 @@ impl View<'_> {
         };
         let below = "striped: no gradient left in f32".to_owned();
         let has_flat = plane.flat.contains(&1);
-        let ends = self.traced().map(|traced| self.ends(traced));
-        captions(ui, palette, area, [&above, ends.as_deref().unwrap_or(if has_flat { &below } else { "" })]);
+        let ends = self.traced();
+        captions(ui, palette, area, [&above, if has_flat && ends.is_none() { &below } else { "" }]);
+        if let Some(traced) = ends {
+            self.ends_ui(ui, area, traced);
+        }
         let response = ui.allocate_rect(sheet.rect, Sense::click());
         let painter = ui.painter_at(sheet.rect.expand(2.0));
         backdrop(&painter, palette, &sheet, &drawn.points);
@@ -133,7 +154,7 @@ impl View<'_> {
                 way(painter, &places, colours);
             }
         }
-        if let Some(nearest) = self.plane.nearest_misread([x, y], point.label, epsilon) {
+        if let Some(nearest) = self.plane.nearest(point, epsilon) {
             let line = [sheet.at([x, y]), sheet.at(nearest)];
             painter.line_segment(line, Stroke::new(1.8, palette.bad));
             painter.circle(line[1], 3.0, palette.card, Stroke::new(1.8, palette.bad));
@@ -146,11 +167,17 @@ impl View<'_> {
         self.history.traced.as_ref().filter(|traced| traced.index == chosen.index)
     }
 
-    /// Where they end, in words.
-    fn ends(&self, traced: &Traced) -> String {
-        let end =
-            |path: &AttackPath| format!("{} → {}", path.attack, self.history.class_name(path.said.into()));
-        traced.paths.iter().map(end).collect::<Vec<_>>().join(", ")
+    /// What they end in, each in the colour of its way, and what the line to the nearest misread place is.
+    fn ends_ui(&self, ui: &mut Ui, area: Rect, traced: &Traced) {
+        let mut words: Vec<(String, Color32)> = Vec::new();
+        for path in &traced.paths {
+            let said = self.history.class_name(path.said.into());
+            let joint = if words.is_empty() { "" } else { ", " };
+            let color = self.palette.attack(path.attack, TargetKind::Untargeted);
+            words.push((format!("{joint}{} → {said}", path.attack), color));
+        }
+        words.push((" · nearest misread".into(), self.palette.bad));
+        legend(ui, area, words);
     }
 
     /// The plane of gradients; the place of the point whose gradient was clicked.
@@ -254,6 +281,15 @@ pub(super) fn captions(ui: &mut Ui, palette: &Palette, area: Rect, [above, below
             ui.put(rect, Label::new(text).truncate());
         }
     }
+}
+
+/// What stands below a plane, in colours.
+pub(super) fn legend(ui: &mut Ui, area: Rect, words: impl IntoIterator<Item = (String, Color32)>) {
+    let mut text = LayoutJob::default();
+    for (said, color) in words {
+        text.append(&said, 0.0, TextFormat { font_id: tiny(), color, ..TextFormat::default() });
+    }
+    ui.put(area.with_min_y(area.top() + CAPTION + area.width()), Label::new(text).truncate());
 }
 
 pub(super) fn backdrop(painter: &Painter, palette: &Palette, sheet: &Sheet, texture: &TextureHandle) {
