@@ -66,3 +66,33 @@ it('says what the network takes a dropped picture for', async () => {
   await until(page, () => /words\.png: this is no picture in PNG/.test(window.greatLab.state().notice), 'the notice');
   await page.close();
 });
+
+it('says what the network takes a pasted picture for', async () => {
+  const page = await open(browser.context, `${host.address}?device=cpu#v1&steps=60&width=0.25&auxiliary_width=0.25&batch_size=16&evaluate_every_steps=0&probe_every_steps=0`);
+  await until(page, () => window.greatLab.state().activity === 'paused', 'a run that is set up');
+  const pasted = async (text) => page.evaluate(async (text) => {
+    const canvas = new OffscreenCanvas(28, 28);
+    canvas.getContext('2d').fillRect(0, 0, 9, 28);
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([await canvas.convertToBlob()], 'image.png', { type: 'image/png' }));
+    if (text) clipboardData.setData('text', text);
+    document.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }));
+  }, text);
+  // Cells of a sheet come with a picture of them, and stay text.
+  await pasted('1\t2');
+  await page.waitForTimeout(2000);
+  assert.equal((await state(page)).predicted ?? null, null);
+  await pasted();
+  await until(page, () => window.greatLab.state().predicted?.name === 'pasted.png', 'what it is taken for');
+  await page.close();
+});
+
+it('learns several tasks of points', async () => {
+  const page = await open(browser.context, `${host.address}?device=cpu#v1&scenario=multitask&multitask_method=great&data=rings&steps=200&learning_rate=5/1000&evaluate_every_steps=0&probe_every_steps=0&run`);
+  await until(page, () => window.greatLab.state().activity === 'finished', 'the run to end');
+  const told = (await state(page)).config.setup;
+  assert.deepEqual([told.scenario, told.data], ['multitask', 'rings']);
+  const last = await page.evaluate(() => window.greatLab.metrics().at(-1));
+  assert.ok(last.accuracy > 0.8, JSON.stringify(last));
+  await page.close();
+});
