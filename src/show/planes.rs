@@ -8,7 +8,7 @@ const STRENGTH: [f32; 2] = [0.08, 0.42];
 /// Every so many places a stripe where there is no gradient, and how wide it is.
 const STRIPES: (usize, usize) = (8, 3);
 /// Pixels of the picture along a place.
-pub const FINE: usize = 2;
+const FINE: usize = 2;
 /// Radius of a point, and the width of its edge, as shares of the picture's side.
 const POINT: (f32, f32) = (0.0125, 0.006);
 

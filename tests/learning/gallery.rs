@@ -224,8 +224,17 @@ fn tasks_pull_apart_until_they_are_aligned() {
     assert!([&apart, &aligned].iter().all(|seen| seen.latest().accuracy > 0.95));
     let shared = |seen: &Seen| seen.plane.clone().and_then(|plane| plane.shared).expect("two numbers");
     let (apart, aligned) = (shared(&apart), shared(&aligned));
+    // One scale along both axes, so that an arrow points where its gradient does.
+    let span = [0, 1].map(|axis| aligned.high[axis] - aligned.low[axis]);
+    assert!((span[0] - span[1]).abs() < 1e-4 * span[0], "{span:?}");
+    assert!(
+        aligned
+            .places
+            .iter()
+            .all(|place| aligned.share(*place).iter().all(|share| (0.0..=1.0).contains(share)))
+    );
     assert!(apart.behind.is_empty() && apart.before.len() == 3 * apart.places.len());
-    // A layer multiplies: no entry changes its sign, and their sum of weights stays.
+    // A layer multiplies by nothing below 0: no entry changes its sign.
     assert_eq!(aligned.before.len(), aligned.behind.len());
     for (before, behind) in aligned.before.iter().zip(&aligned.behind) {
         assert!((0..2).all(|axis| before[axis] * behind[axis] >= 0.0), "{before:?} {behind:?}");

@@ -84,11 +84,9 @@ pub struct AttributeProto {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
-    #[prost(bytes = "vec", optional, tag = "4")]
-    pub s: Option<Vec<u8>>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
-    /// FLOAT 1, INT 2, STRING 3, INTS 7.
+    /// FLOAT 1, INT 2, INTS 7.
     #[prost(int32, optional, tag = "20")]
     pub r#type: Option<i32>,
 }

@@ -31,6 +31,9 @@ pub enum OnnxError {
         "it adds noise to its input that is drawn anew each time, which ONNX does not repeat; no file says the same"
     )]
     Noise,
+    /// Only decoders of maps have such a layer, and they say no class.
+    #[error("it says maps and no logits; export what says a class")]
+    Maps,
     /// Rounding half-way cases differs between programs.
     #[error(
         "it rounds its input to {levels} levels, and tools round what lies half-way differently; no file says the same"
@@ -133,13 +136,7 @@ impl Graph<'_> {
                 let kernel = self.constant(vec![1, *channels, 1, 1], &share);
                 self.convolution(x, kernel, 1, 1)
             }
-            Layer::DepthToSpace { to } => {
-                let mode = AttributeProto { s: Some(b"CRD".to_vec()), ..attribute("mode", 3) };
-                let whole = self.op("DepthToSpace", &[x], vec![int("blocksize", 2), mode]);
-                let [starts, ends, axes] =
-                    [[0, 0], to.map(|size| size as i64), [2, 3]].map(|numbers| self.integers(&numbers));
-                self.op("Slice", &[whole, starts, ends, axes], Vec::new())
-            }
+            Layer::DepthToSpace { .. } => return Err(OnnxError::Maps),
             Layer::GlobalPool => self.op("GlobalAveragePool", &[x], Vec::new()),
             Layer::Flatten => self.op("Flatten", &[x], vec![int("axis", 1)]),
             Layer::Linear { weight, bias, shape } => {
@@ -270,8 +267,9 @@ mod tests {
     use super::*;
     use crate::config::{InputTransform, NetworkKind, Setup};
     use crate::gpu::conv2d;
+    use crate::nn::multitask::MultitaskInterface;
     use crate::nn::network::{Interface, Statistics};
-    use crate::nn::{Weights, weights::first_values};
+    use crate::nn::{MultitaskNetwork, Weights, weights::first_values};
 
     fn network(setup: &Setup, image: [usize; 3]) -> (Network, Vec<Vec<f32>>) {
         let statistics = Statistics { mean: vec![0.4; image[0]], deviation: vec![0.3; image[0]] };
@@ -412,6 +410,27 @@ mod tests {
             };
             assert!(network.specs.iter().all(|spec| named(spec) == 1), "each weight is there once");
         }
+    }
+
+    #[test]
+    fn of_several_tasks_the_class_is_said_and_no_maps() {
+        let tasks = [("class", 5), ("color", 3)].map(|(name, n)| (name.to_owned(), n));
+        let interface = MultitaskInterface { image: [3, 8, 8], tasks: tasks.into(), apart: false };
+        let statistics = Statistics { mean: vec![0.4; 3], deviation: vec![0.3; 3] };
+        let architecture = Setup { width: 0.5, ..Setup::default() }.architecture();
+        let whole = MultitaskNetwork::new(architecture, &interface, &statistics);
+        let values = whole.first_values(3);
+        let pixels: Vec<f32> = (0..2 * 192).map(|pixel| 0.5 + 0.5 * (pixel as f32).sin()).collect();
+        let images = Tensor::<4>::from_data(TensorData::new(pixels, [2, 3, 8, 8]), &Device::flex());
+        let weights = Weights::from_values(values.clone(), &images.device());
+        let class = whole.main();
+        let expected: Vec<f32> =
+            class.logits(&weights, images.clone()).into_data().try_into_vec().expect("32 bits");
+        let found = run(&write(&class, &values, &About::default()).expect("it can be said"), images);
+        let largest = expected.iter().fold(0.0f32, |largest, logit| largest.max(logit.abs()));
+        assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() <= 1e-5 * largest), "{found:?}");
+        let maps = Network { layers: whole.decoders[1].clone(), ..class };
+        assert_eq!(write(&maps, &values, &About::default()), Err(OnnxError::Maps));
     }
 
     #[test]

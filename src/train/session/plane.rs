@@ -80,9 +80,7 @@ impl Lattice {
             held_out: points(&data.test.pixels),
         })
     }
-}
 
-impl Lattice {
     /// The places on the borders of the squares about points `[N, 2, 1, 1]`, point by point, `[N · B, 2, 1, 1]`.
     fn borders(&self, points: &Tensor<4>, epsilon: f64) -> Tensor<4> {
         let count = points.dims()[0];

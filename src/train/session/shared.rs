@@ -30,7 +30,8 @@ pub(super) fn registered(
     let shared = scenario.shared(indices, hyper)?;
     let [low, high] = [shared.clone().min_dim(0), shared.clone().max_dim(0)]; // [1, 2, 1, 1]
     let middle = (low.clone() + high.clone()) * 0.5;
-    let half = ((high - low) * (0.5 + MARGIN)).clamp_min(LEAST_SPAN);
+    // As far along both axes, so that arrows point where gradients do.
+    let half = ((high - low) * (0.5 + MARGIN)).max_dim(1).clamp_min(LEAST_SPAN); // [1, 1, 1, 1]
     let said = scenario.says_of_shared(places.clone() * half.clone() + middle.clone())?;
     let mut asked = std::mem::take(reading).register(softmax(said)).register(shared);
     asked = asked.register(Tensor::cat(vec![middle.clone() - half.clone(), middle + half], 0));
