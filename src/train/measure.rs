@@ -42,6 +42,13 @@ pub enum Answer {
         /// Time that training stood still for it.
         cost: Duration,
     },
+    /// A world's picture.
+    World {
+        /// What is told.
+        plane: Event,
+        /// Time that training stood still for it.
+        cost: Duration,
+    },
     /// How a teacher's training goes, to be checked before it is told.
     Prepared {
         /// How far it is.

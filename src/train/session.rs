@@ -108,6 +108,27 @@ struct Clock {
     /// Time of the last checkpoint that was due, and what one took.
     checkpoint: Duration,
     cost: Duration,
+    world: WorldClock,
+}
+
+/// The last picture of a world.
+#[derive(Clone, Copy, Default)]
+struct WorldClock {
+    /// Steps done when it was asked for.
+    step: u64,
+    /// Time after it, and what it took.
+    after: Duration,
+    cost: Duration,
+}
+
+/// While a run trains, pictures of its world take at most one part in so many of its time.
+const WORLD_SHARE: u32 = 10;
+
+impl WorldClock {
+    /// Whether another picture then would leave the rest of the time to training.
+    fn affords(self, trained: Duration) -> bool {
+        trained.saturating_sub(self.after) >= self.cost * (WORLD_SHARE - 1)
+    }
 }
 
 /// What a run comes from, beside its config.
@@ -212,6 +233,7 @@ impl Session {
             reported: (trained, self.step),
             kept: trained,
             checkpoint: trained,
+            world: WorldClock { step: self.step, after: trained, cost: Duration::ZERO },
             ..Clock::default()
         };
         let mut under_way = checkpoint.under_way(&self.device);
@@ -425,7 +447,8 @@ impl Session {
             self.report(hyper, before);
         }
         if histograms || (self.is_finished() && hyper.histogram_every_steps > 0) {
-            self.show_gradients(hyper);
+            let waited_for = report || self.is_finished();
+            self.show(hyper, waited_for || self.clock.world.affords(self.clock.trained));
         }
         let probe = probe || (self.is_finished() && hyper.probe_every_steps > 0);
         if probe && self.probe.is_none() && self.step >= self.under_way.next_probe {
@@ -452,5 +475,19 @@ impl Session {
         (self.probe, self.prediction) = (None, None);
         self.under_way = UnderWay::default();
         self.readings.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_of_a_world_leave_nine_tenths_of_the_time() {
+        let [after, cost] = [1000, 100].map(Duration::from_millis);
+        let clock = WorldClock { step: 50, after, cost };
+        let affords = |trained: u64| clock.affords(Duration::from_millis(trained));
+        assert_eq!([900, 1000, 1899, 1900, 5000].map(affords), [false, false, false, true, true]);
+        assert!(WorldClock::default().affords(Duration::ZERO), "the first costs nothing that is known");
     }
 }

@@ -185,7 +185,7 @@ impl Trainer {
                 }
             },
             Command::Run => self.set_work(Work::Running).await,
-            Command::Pause => self.set_work(Work::Paused).await,
+            Command::Pause => self.pause().await,
             Command::Step(players, steps) => self.set_work(Work::Steps(players, steps)).await,
             Command::Evaluate { threats, samples } => {
                 self.both().for_each(|(session, _)| session.evaluate(threats.clone(), samples));
@@ -385,6 +385,18 @@ impl Trainer {
     async fn nothing_to_train(&mut self) -> Result<(), String> {
         self.set_work(Work::Paused).await;
         Ok(())
+    }
+
+    async fn pause(&mut self) {
+        self.set_work(Work::Paused).await;
+        // A world was seen last where training had time for a picture.
+        let hyper = self.hyper();
+        if let Some(session) = &mut self.session {
+            session.show_world(&hyper);
+        }
+        if let Some((fork, hyper)) = &mut self.fork {
+            fork.show_world(hyper);
+        }
     }
 
     async fn set_work(&mut self, work: Work) {

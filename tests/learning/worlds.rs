@@ -3,7 +3,7 @@
 use crate::common::{trainer, wait_for};
 use great_lab::{
     config::{AttackKind, Config, Mode, Piece, Players, Setup, TargetKind, Threat, WorldKind},
-    protocol::{Command, Delivery, Event, FIELD_SIDE, PLANE_SIDE, Plane, READ_SIDE, Robustness},
+    protocol::{Activity, Command, Delivery, Event, FIELD_SIDE, PLANE_SIDE, Plane, READ_SIDE, Robustness},
 };
 
 const STEPS: u64 = 400;
@@ -198,6 +198,30 @@ fn tasks_that_need_maps_are_refused_in_words() {
         _ => None,
     }));
     assert!(failure.what.contains("makes no maps"), "{failure:?}");
+}
+
+#[test]
+fn a_pause_shows_the_world_as_it_stands() {
+    let mut config = config("moons", Mode::Baseline);
+    (config.setup.steps, config.hyper.histogram_every_steps) = (1_000_000, 1_000_000);
+    let mut remote = trainer(&config, Delivery::Complete);
+    let (paused, shown) = pollster::block_on(async {
+        remote.commands.send(Command::Run).await.expect("the trainer lives");
+        wait_for(&mut remote, |event| matches!(event, Event::Report(_)).then_some(())).await;
+        remote.commands.send(Command::Pause).await.expect("the trainer lives");
+        let paused = wait_for(&mut remote, |event| match event {
+            Event::State(state) if state.activity == Activity::Paused && state.step > 0 => Some(state.step),
+            _ => None,
+        })
+        .await;
+        let shown = wait_for(&mut remote, |event| match event {
+            Event::Plane(plane) => Some(plane.step),
+            _ => None,
+        })
+        .await;
+        (paused, shown)
+    });
+    assert_eq!(shown, paused);
 }
 
 #[test]

@@ -238,7 +238,7 @@ fn a_click_on_a_bar_of_margins_shows_its_images() {
     bench.harness.run();
     let commands = bench.commands();
     let [Command::Show(indices)] = &commands[..] else { panic!("{commands:?}") };
-    assert!(bench.sees("The images are on their way.") && !indices.is_empty());
+    assert!(bench.sees("They are on their way.") && !indices.is_empty());
     bench.tell([Event::Pictures(Box::new(made_up::pictures(1, indices)))]);
     assert!(!bench.sees("on their way") && bench.sees(" images"));
     bench.harness.remove_cursor();

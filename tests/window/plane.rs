@@ -135,7 +135,7 @@ fn tasks_are_seen_at_the_representation_that_they_share() {
     let world = made_up::started_tasks_of_points(1, MultitaskMethod::Great);
     bench.tell([world, state(1, Activity::Paused, 1240), seen.into()]);
     bench.click("Enlarge Plane");
-    assert!(bench.sees("points: what the network says") && bench.sees("gradients: read"));
+    assert!(bench.sees("points, by class: what the network says") && bench.sees("gradients, by task: read"));
     if !super::snapshots::can_draw("a representation") {
         return;
     }

@@ -212,7 +212,8 @@ fn activity_color(history: &History, palette: &Palette) -> egui::Color32 {
 /// What the trainer does, in a sentence.
 pub fn happening(history: &History) -> String {
     let step = count(history.step());
-    let attacking = if history.evaluating() { ", attacking held-out images" } else { "" };
+    let attacked = format!(", attacking held-out {}", history.examples());
+    let attacking = if history.evaluating() { &*attacked } else { "" };
     match history.activity() {
         Activity::Preparing => "Preparing: reading data, making networks, compiling.".into(),
         Activity::Paused if history.step() == 0 => format!("Ready{attacking}: press Run (Space)."),

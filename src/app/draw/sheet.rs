@@ -133,7 +133,7 @@ pub fn tries(painter: &Painter, places: &[Pos2], end: Option<&Pos2>, [color, hal
         }
     }
     for (at, count) in counted {
-        painter.circle(at, 2.0 + (count as f32).ln(), color.gamma_multiply(0.7), Stroke::new(1.0, halo));
+        painter.circle(at, 2.8 + 1.3 * (count as f32).ln(), color, Stroke::new(1.0, halo));
     }
     if let Some(end) = end {
         painter.circle_stroke(*end, 6.0, Stroke::new(3.0, halo));

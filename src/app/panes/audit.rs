@@ -36,7 +36,7 @@ impl Pane for AuditPane {
             let busy = scope.history.auditing();
             let text = if busy { "Audit anew" } else { "Audit now" };
             let button = ui.add_enabled(!scope.is_kept, egui::Button::new(RichText::new(text).font(small())));
-            let about = "Attacks that must order themselves in a certain way, and a fresh discriminator, on held-out images. Takes a while beside training.";
+            let about = "Attacks that must order themselves in a certain way, and a fresh discriminator, on held-out data. Takes a while beside training.";
             if button.on_hover_text(about).clicked() {
                 let samples = scope.controls.config.hyper.evaluate_samples;
                 scope.controls.send(Command::Audit { samples });

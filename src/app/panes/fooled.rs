@@ -18,31 +18,31 @@ const NAMES: f32 = 70.0;
 const CAPTION: f32 = 14.0;
 
 /// How many images fall up to which ε: a bar each.
-pub fn smallest_ui(ui: &mut Ui, palette: &Palette, evaluation: &Robustness, norm: Norm) {
+pub fn smallest_ui(ui: &mut Ui, palette: &Palette, (evaluation, examples): (&Robustness, &str), norm: Norm) {
     let Some(case) = evaluation.worst_in(norm) else { return };
     let bars = case.falls();
     let names: Vec<String> = bars.iter().map(|(radius, _)| radius_name(*radius)).collect();
     let total = case.smallest.len().max(1) as f64;
     let name_of = names.clone();
-    let x =
-        chart::x_axis(palette, &format!("images that fall up to this ε ({})", norm.symbol()), move |at| {
-            let is_bar = (at - at.round()).abs() < 1e-6 && at >= 0.0;
-            if is_bar { name_of.get(at as usize).cloned().unwrap_or_default() } else { String::new() }
-        });
-    let y = chart::y_axis(palette, "images", chart::percent_tick);
+    let label = format!("{examples} that fall up to this ε ({})", norm.symbol());
+    let x = chart::x_axis(palette, &label, move |at| {
+        let is_bar = (at - at.round()).abs() < 1e-6 && at >= 0.0;
+        if is_bar { name_of.get(at as usize).cloned().unwrap_or_default() } else { String::new() }
+    });
+    let y = chart::y_axis(palette, examples, chart::percent_tick);
     let marks = chart::marks((0..bars.len()).map(|at| at as f64).collect(), 1.0);
     let plot = chart::chart("smallest radii", palette, x, y)
         .height((ui.available_height() - 16.0).max(60.0))
         .include_y(0.0)
         .x_grid_spacer(marks);
-    let bars = bars.iter().enumerate().map(|(at, (radius, images))| {
+    let bars = bars.iter().enumerate().map(|(at, (radius, fallen))| {
         let color = if radius.is_finite() { palette.bad } else { palette.good };
-        Bar::new(at as f64, *images as f64 / total).width(0.8).fill(color).name(&names[at])
+        Bar::new(at as f64, *fallen as f64 / total).width(0.8).fill(color).name(&names[at])
     });
     let bars: Vec<Bar> = bars.collect();
-    plot.show(ui, |plot| plot.bar_chart(BarChart::new("images", bars)));
+    plot.show(ui, |plot| plot.bar_chart(BarChart::new(examples, bars)));
     let text = format!(
-        "{} images; 0: wrong without attack. Upper bounds, tight with deepfool or fab-t.",
+        "{} {examples}; 0: wrong without attack. Upper bounds, tight with deepfool or fab-t.",
         case.smallest.len()
     );
     ui.add(egui::Label::new(RichText::new(text).font(tiny()).color(palette.weak)).truncate());

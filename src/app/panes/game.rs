@@ -386,12 +386,12 @@ fn label(painter: &Painter, at: Pos2, align: Align2, text: &str, color: Color32)
 /// What hovering each part of the drawing says.
 fn explain(ui: &Ui, layout: &Layout, words: &Words) {
     for (rect, name, text) in [
-        (layout.input, "x", "An image from the training data."),
+        (layout.input, "x", "What is learned from: an image, or a point of the plane."),
         (layout.main, "main", words.about_main),
         (
             layout.loss,
             "loss",
-            "J: cross-entropy of the main network, and the share of training images it gets right.",
+            "J: cross-entropy of the main network, and the share of the training data that it gets right.",
         ),
         (
             layout.gradient,

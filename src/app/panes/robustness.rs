@@ -62,7 +62,8 @@ impl Pane for RobustnessPane {
                 0 => "It is off: set “robustness every” above 0, or press Evaluate now.".into(),
                 _ => format!("It comes every {} steps while training, or press Evaluate now.", count(every)),
             };
-            chart::empty(ui, &scope.palette, "Accuracy on held-out images under attack, against ε.", &when);
+            let what = format!("Accuracy on held-out {} under attack, against ε.", scope.history.examples());
+            chart::empty(ui, &scope.palette, &what, &when);
             return;
         };
         let norm = self.norm(evaluation);
@@ -70,7 +71,9 @@ impl Pane for RobustnessPane {
         let palette = scope.palette;
         match self.view {
             View::Curves => {}
-            View::Smallest => return fooled::smallest_ui(ui, &palette, evaluation, norm),
+            View::Smallest => {
+                return fooled::smallest_ui(ui, &palette, (evaluation, scope.history.examples()), norm);
+            }
             View::Mistakes => {
                 let epsilon = headline_radius(norm, set_epsilon(scope, evaluation));
                 return fooled::mistakes_ui(ui, &palette, scope.history, evaluation, (norm, epsilon));
@@ -112,7 +115,7 @@ impl RobustnessPane {
             ui.spacing_mut().button_padding = egui::vec2(7.0, 1.0);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if let Some(evaluation) = &scope.history.evaluation {
-                    state_ui(ui, &scope.palette, evaluation);
+                    state_ui(ui, &scope.palette, (evaluation, scope.history.examples()));
                 }
                 ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| buttons_ui(ui, scope));
             });
@@ -139,7 +142,7 @@ impl RobustnessPane {
                 whole_percent(high)
             );
             ui.label(RichText::new(text).font(tiny()).color(scope.palette.weak))
-                .on_hover_text(describe_worst(case, evaluation));
+                .on_hover_text(describe_worst(case, (evaluation, scope.history.examples())));
         };
         let mut views = [
             (View::Curves, "curves", "Accuracy against ε"),
@@ -193,9 +196,11 @@ impl RobustnessPane {
         let palette = &scope.palette;
         let norm = self.norm(evaluation);
         let deviation = evaluation.input_deviation;
-        let unit = match norm {
-            Norm::Linf => "ε (L∞, pixels in [0, 1]",
-            Norm::L2 => "ε (L2 over the image",
+        let unit = match (norm, scope.history.is_world()) {
+            (Norm::Linf, true) => "ε (L∞, sides of the plane",
+            (Norm::L2, true) => "ε (L2, sides of the plane",
+            (Norm::Linf, false) => "ε (L∞, pixels in [0, 1]",
+            (Norm::L2, false) => "ε (L2 over the image",
         };
         let scale = deviation.map_or(String::new(), |deviation| format!("; 1 σ = {}", short(deviation)));
         let unit = format!("{unit}{scale})");
@@ -242,7 +247,7 @@ impl RobustnessPane {
             if let Some(case) = evaluation.worst_in(norm) {
                 let line = charts::values(&charts::from_clean(evaluation, &case.points));
                 let style = LineStyle::dashed_dense();
-                let line = Line::new("worst case of each image", line);
+                let line = Line::new("worst case", line);
                 plot.line(line.color(palette.text).width(2.4).style(style));
             }
             let points = Points::new(format!("clean (n = {})", evaluation.clean.total), vec![[0.0, clean]]);
@@ -259,7 +264,7 @@ impl RobustnessPane {
         reference(plot, palette, (found, self.visible(found, norm)), name, style);
         if let Some(case) = found.worst_in(norm) {
             let line = charts::values(&charts::from_clean(found, &case.points));
-            let line = Line::new(format!("worst case of each image, {name}"), line);
+            let line = Line::new(format!("worst case, {name}"), line);
             plot.line(line.color(palette.text).width(1.4).style(LineStyle::dotted_dense()));
         }
     }
@@ -304,10 +309,10 @@ fn reference(
 }
 
 /// What the evaluation is of, or how far it is.
-fn state_ui(ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
+fn state_ui(ui: &mut Ui, palette: &Palette, (evaluation, examples): (&Robustness, &str)) {
     if evaluation.complete {
-        let images = count(evaluation.clean.total.into());
-        let text = format!("step {} · {images} images", count(evaluation.step));
+        let total = count(evaluation.clean.total.into());
+        let text = format!("step {} · {total} {examples}", count(evaluation.step));
         ui.label(RichText::new(text).font(tiny()).color(palette.weak));
     } else {
         chart::progress(ui, palette, evaluation.progress, 70.0);
@@ -318,7 +323,7 @@ fn state_ui(ui: &mut Ui, palette: &Palette, evaluation: &Robustness) {
 fn buttons_ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     let ready = scope.history.info.is_some() && !scope.is_kept;
     let text = RichText::new("Evaluate now").font(small());
-    let hover = "Attack held-out images with the weights as they are (E)";
+    let hover = &format!("Attack held-out {} with the weights as they are (E)", scope.history.examples());
     if ui.add_enabled(ready, egui::Button::new(text)).on_hover_text(hover).clicked() {
         scope.controls.evaluate(scope.history);
     }
@@ -362,8 +367,9 @@ fn balanced(point: &Point, evaluation: &Robustness) -> String {
 }
 
 /// What the worst case means, and its figures.
-fn describe_worst(case: &WorstCase, evaluation: &Robustness) -> String {
-    let mut text = "Images that no attack fooled, at this ε or a smaller one: what to report.".to_owned();
+fn describe_worst(case: &WorstCase, (evaluation, examples): (&Robustness, &str)) -> String {
+    let mut text =
+        format!("Those {examples} that no attack fooled, at this ε or a smaller one: what to report.");
     if evaluation.input_deviation.is_some() {
         text += " σ is the standard deviation of the network's inputs.";
     }
@@ -373,8 +379,8 @@ fn describe_worst(case: &WorstCase, evaluation: &Robustness) -> String {
         text += &balanced(point, evaluation);
     }
     match case.median {
-        Some(median) => text + &format!("\nHalf of the images fall at ε = {} or below.", short(median)),
-        None => text + "\nMore than half of the images were never fooled.",
+        Some(median) => text + &format!("\nHalf of the {examples} fall at ε = {} or below.", short(median)),
+        None => text + &format!("\nMore than half of the {examples} were never fooled."),
     }
 }
 

@@ -62,7 +62,7 @@ impl Pane for SaturationPane {
 
     fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
         let Some(found) = &scope.history.saturation else {
-            let what = "How sure the network is of images, and whether f32 rounds their gradients away.";
+            let what = "How sure the network is of what it sees, and whether f32 rounds the gradients away.";
             let when = match scope.controls.config.hyper.histogram_every_steps {
                 0 => "It is off with the histograms: set “histograms every” above 0.".into(),
                 1 => "It comes every step: press Run.".into(),
@@ -80,7 +80,7 @@ impl Pane for SaturationPane {
         let middle = if is_wide { area.left() + 0.6 * area.width() } else { area.right() };
         if is_wide || self.bar.is_none() {
             let mut left = ui.new_child(UiBuilder::new().max_rect(area.with_max_x(middle)));
-            if let Some(bar) = margins_ui(&mut left, &palette, found, self.bar) {
+            if let Some(bar) = margins_ui(&mut left, &palette, (found, scope.history.examples()), self.bar) {
                 self.bar = (self.bar != Some(bar)).then_some(bar);
             }
         }
@@ -128,12 +128,17 @@ impl SaturationPane {
                 self.bar = None;
             }
             let shown = if images.len() > SHOWN { format!(", {SHOWN} of them") } else { String::new() };
-            let text = format!("margin {}: {} images{shown}", saturation::bar_label(bar), images.len());
+            let text = format!(
+                "margin {}: {} {}{shown}",
+                saturation::bar_label(bar),
+                images.len(),
+                history.examples()
+            );
             ui.add(egui::Label::new(RichText::new(text).font(small()).color(palette.weak)).truncate());
         });
         let Some(pictures) = history.pictures.as_ref().filter(|pictures| pictures.indices == self.asked)
         else {
-            ui.label(RichText::new("The images are on their way.").font(small()).color(palette.weak));
+            ui.label(RichText::new("They are on their way.").font(small()).color(palette.weak));
             return;
         };
         if self.atlas.as_ref().is_none_or(|atlas| atlas.of != history.pictures_received) {
@@ -177,7 +182,12 @@ fn sentence_ui(ui: &mut Ui, history: &History, palette: &Palette, found: &Satura
 }
 
 /// The histogram of margins; the bar that was clicked, if one was.
-fn margins_ui(ui: &mut Ui, palette: &Palette, found: &Saturation, chosen: Option<usize>) -> Option<usize> {
+fn margins_ui(
+    ui: &mut Ui,
+    palette: &Palette,
+    (found, examples): (&Saturation, &str),
+    chosen: Option<usize>,
+) -> Option<usize> {
     let counts = found.counts();
     let largest = f64::from(counts.iter().copied().max().unwrap_or(0).max(1));
     let has_names = ui.available_height() > 0.7 * SHORT;
@@ -189,7 +199,7 @@ fn margins_ui(ui: &mut Ui, palette: &Palette, found: &Saturation, chosen: Option
         let tick = ticks.iter().find(|(place, _)| (place - at).abs() < 1e-6);
         tick.map_or(String::new(), |(_, label)| label.clone())
     });
-    let y = chart::y_axis(palette, "images", chart::count_tick);
+    let y = chart::y_axis(palette, examples, chart::count_tick);
     let plot = chart::chart("margins", palette, x, y)
         .include_y(0.0)
         .include_y(if has_names { 1.3 } else { 1.1 } * largest)
@@ -219,7 +229,7 @@ fn margins_ui(ui: &mut Ui, palette: &Palette, found: &Saturation, chosen: Option
                 plot.text(Text::new("", place, text).anchor(anchor).allow_hover(false));
             }
         }
-        plot.bar_chart(BarChart::new("images", bars).allow_hover(false));
+        plot.bar_chart(BarChart::new(examples, bars).allow_hover(false));
         let at = plot.pointer_coordinate().filter(|_| plot.response().hovered())?;
         let bar = (0.0..MARGIN_BARS as f64).contains(&at.x).then_some(at.x as usize)?;
         (counts[bar] > 0).then_some(bar)
@@ -228,7 +238,7 @@ fn margins_ui(ui: &mut Ui, palette: &Palette, found: &Saturation, chosen: Option
     let response = response.response.on_hover_cursor(egui::CursorIcon::PointingHand);
     let is_clicked = response.clicked();
     response.on_hover_text_at_pointer(format!(
-        "margin {}: {} of {} images\nClick to see them",
+        "margin {}: {} of {} {examples}\nClick to see them",
         saturation::bar_label(bar),
         counts[bar],
         found.images.len()

@@ -125,7 +125,7 @@ fn signed_percent(value: f64) -> String {
 fn header_ui(ui: &mut Ui, palette: &Palette, history: &History, tasks: &Tasks) {
     let method = history.info.as_ref().map(|info| info.config.setup.multitask_method);
     let line = |text: String| RichText::new(text).font(tiny()).color(palette.weak);
-    let step = format!("step {}, held-out images", count(tasks.step));
+    let step = format!("step {}, held-out {}", count(tasks.step), history.examples());
     let compared = history.alone().and_then(|alone| Some((alone.step, tasks.found.delta_m(&alone.found)?)));
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;

@@ -245,6 +245,16 @@ impl History {
         self.info.as_ref().map_or(0, |info| info.config.setup.steps)
     }
 
+    /// What the data are, several of them: points of a world, or images.
+    pub fn examples(&self) -> &'static str {
+        if self.is_world() { "points" } else { "images" }
+    }
+
+    /// Whether the data are a world.
+    pub fn is_world(&self) -> bool {
+        self.info.as_ref().is_some_and(|info| info.config.setup.world().is_some())
+    }
+
     /// A class's name as it is drawn: its number where no font has the name's characters.
     pub fn class_name(&self, class: usize) -> String {
         if self.undrawable.contains(&class) { format!("class {class}") } else { self.whole_class_name(class) }

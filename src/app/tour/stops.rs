@@ -86,8 +86,8 @@ pub static STOPS: [Stop; 10] = [
     },
     Stop {
         title: "Does it help?",
-        text: "What counts is the worst case: the points that no attack turns. In a world one attack, grid, looks at every place.",
-        asks: "Press Evaluate now.",
+        text: "What counts: the points that no attack turns. In a world one attack, grid, looks at every place: with α at 0 it leaves 79 of 100.",
+        asks: "Press Evaluate now, and hold the worst case against that.",
         pane: Some("robustness"),
         link: None,
         done: Done::Attacked,

@@ -102,7 +102,7 @@ pub fn markdown(plan: &Plan, results: &Results) -> String {
 pub struct Line {
     /// Which.
     pub method: String,
-    /// Seeds of which there are figures.
+    /// Seeds of which there are figures, by the metric that has most.
     pub n: usize,
     /// Mean ± standard deviation by each metric, behind which the paper's figure stands where it has one.
     pub figures: Vec<String>,
@@ -125,7 +125,8 @@ pub fn lines(plan: &Plan, rows: &[Row<'_>], setting: &str) -> Vec<Line> {
         let is_first = row.method == first;
         Line {
             method: row.method.into(),
-            n: row.n,
+            // The headline may need others' runs, as Δm does.
+            n: of_method.iter().map(|row| row.n).max().unwrap_or(0),
             figures: of_method.iter().zip(metrics).map(figure).collect(),
             difference: if is_first { String::new() } else { interval(&metrics[plan.headline()], row) },
         }
@@ -328,6 +329,17 @@ mod tests {
         assert_eq!(json["rows"].as_array().unwrap().len(), 3 * plan.metrics().len());
         let csv = String::from_utf8(summary(&rows).bytes().to_vec()).unwrap();
         assert_eq!(csv.lines().count(), 1 + rows.len());
+    }
+
+    #[test]
+    fn seeds_count_where_the_headline_is_missing() {
+        let scratch = tempfile::tempdir().unwrap();
+        let seed = Config::default().setup.seed;
+        let (plan, results) = finished(scratch.path(), &[("great", seed, 0.5), ("great", seed + 1, 0.6)]);
+        let mut rows = rows(&plan, &results);
+        let headline = plan.metrics()[plan.headline()].key;
+        rows.iter_mut().filter(|row| row.metric == headline).for_each(|row| row.n = 0);
+        assert_eq!(lines(&plan, &rows, plan.settings()[0])[0].n, 2);
     }
 
     #[test]

@@ -43,6 +43,11 @@ impl Session {
                         }
                     }
                 }
+                Some(Answer::World { plane, cost }) => {
+                    (self.clock.world.after, self.clock.world.cost) =
+                        (self.clock.trained + begin.elapsed(), cost);
+                    break Some(plane);
+                }
                 Some(Answer::Tell(event)) => {
                     self.saving &= !matches!(event, Event::Saved(_));
                     match &event {

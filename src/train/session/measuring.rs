@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use web_time::Instant;
 
 use super::{
-    Session,
+    Session, WorldClock,
     plane::{plane, traced},
     predicting::{Prediction, predict},
 };
@@ -22,6 +22,7 @@ use crate::{
         checkpoint::Begun,
         measure::{self, Answer},
         probe::Probe,
+        readings::timed,
         saturation::saturation,
     },
 };
@@ -62,17 +63,29 @@ impl Session {
         });
     }
 
-    /// Asks for histograms of the gradient tensors, and for samples.
+    /// Asks for histograms of the gradient tensors, and for samples or, of a world, for its picture.
     pub fn show_gradients(&mut self, hyper: &Hyper) {
+        self.show(hyper, true);
+    }
+
+    /// The same, with a world's picture only where it is wanted.
+    pub(super) fn show(&mut self, hyper: &Hyper, wants_world: bool) {
         let (run, step, hyper) = (self.info.run, self.step, &self.in_pixels(hyper));
         let tensors = self.scenario.gradient_tensors(Part::HeldOut, &self.histogram_images, hyper);
         let Setup { seed, batch_size, .. } = self.info.config.setup;
         let looked_at = (&*self.histogram_images, self.scenario.held_out().labels());
         let channel = Channel::of(hyper, batch_size);
         self.readings.push(saturation((run, step), &tensors, looked_at, &channel));
-        if let Some(lattice) = &self.lattice {
+        if let Some(lattice) = self.lattice.as_ref().filter(|_| wants_world) {
+            let begin = Instant::now();
             let (points, networks) = ((&tensors, looked_at.0, looked_at.1), (&*self.scenario, &channel));
-            self.readings.push(plane((run, step), lattice, networks, points, hyper));
+            let drawn = plane((run, step), lattice, networks, points, hyper);
+            let asked = begin.elapsed();
+            self.clock.world = WorldClock { step, after: self.clock.trained + asked, cost: asked };
+            self.readings.push(async move {
+                let (drawn, cost) = timed(drawn).await;
+                Ok(Answer::World { plane: drawn?.into(), cost: asked + cost })
+            });
         }
         let seed = seed ^ step;
         self.readings.push(measure::histograms(run, step, tensors, self.info.origins.len(), seed));
@@ -86,11 +99,10 @@ impl Session {
         }
     }
 
-    /// Asks for a world as it stands after steps that somebody asked for one by one, unless it is asked for anyway, or never.
+    /// Asks for a world as it stands, unless that was asked for already, or pictures are off.
     pub fn show_world(&mut self, hyper: &Hyper) {
-        let every = hyper.histogram_every_steps;
-        let is_shown = self.step.is_multiple_of(every.max(1)) || self.is_finished();
-        if self.lattice.is_some() && every > 0 && !is_shown {
+        let is_shown = self.clock.world.step == self.step;
+        if self.lattice.is_some() && hyper.histogram_every_steps > 0 && !is_shown {
             self.show_gradients(hyper);
         }
     }

@@ -96,7 +96,7 @@ pub(super) fn plane(
     (scenario, channel): (&dyn Scenario, &Channel),
     (tensors, indices, labels): (&GradientTensors, &[u32], &[u8]),
     hyper: &Hyper,
-) -> impl Future<Output = Result<Answer, String>> + use<> {
+) -> impl Future<Output = Result<Plane, String>> + use<> {
     let main = scenario.main();
     let (logits, tapes) = main.network.forward(&main.weights, lattice.places.clone());
     let field = main.network.input_vjp(tapes, logit_gradient(logits.clone(), lattice.one_hot.clone()));
@@ -149,7 +149,7 @@ pub(super) fn plane(
             .map(|data| data.try_into_vec().map_err(|error| error.to_string()))
             .collect::<Result<_, _>>()?;
         let found = asked.picture(&rows).ok_or(WRONG_NUMBER)?;
-        Ok(Answer::Tell(Plane { run, step, epsilon, noise, ..found }.into()))
+        Ok(Plane { run, step, epsilon, noise, ..found })
     }
 }
 

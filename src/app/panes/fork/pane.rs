@@ -26,7 +26,7 @@ pub struct ForkPane {
 static ABOUT: About = About {
     name: NAME,
     title: "Fork and parent",
-    question: "what does the change do, on the same images?",
+    question: "what does the change do, on the same data?",
     scenarios: ScenarioKind::ALL,
     data: DataKind::Any,
     column: Column::Right,
@@ -39,12 +39,15 @@ impl Pane for ForkPane {
     }
 
     fn ui(&mut self, ui: &mut Ui, scope: &mut Scope<'_>) {
-        let what = "Fork less parent, in accuracy on the same held-out images under the same attacks.";
+        let what = format!(
+            "Fork less parent, in accuracy on the same held-out {} under the same attacks.",
+            scope.history.examples()
+        );
         let Some(pair) = scope.pair.as_ref() else {
-            return chart::empty(ui, &scope.palette, what, "Fork a run (F): it is filled then.");
+            return chart::empty(ui, &scope.palette, &what, "Fork a run (F): it is filled then.");
         };
         let (Some(comparison), None) = (pair.compared.last(), pair.compared.problem()) else {
-            return chart::empty(ui, &scope.palette, what, &waits(scope));
+            return chart::empty(ui, &scope.palette, &what, &waits(scope));
         };
         let palette = scope.palette;
         let deviation = scope.history.info.as_ref().and_then(|info| info.input_deviation);
@@ -109,9 +112,10 @@ fn headline_ui(ui: &mut Ui, scope: &Scope<'_>, comparison: &Comparison, row: &Ro
         let text = format!("fork − parent: {}", row.figure().replacen(" [", " points [", 1));
         ui.label(RichText::new(text).strong().color(row.color(palette))).on_hover_text(row.about());
         let mut of = format!(
-            "{}, {} images, step {}",
+            "{}, {} {}, step {}",
             row.whole_name(),
             count(row.paired.images.into()),
+            scope.history.examples(),
             count(comparison.step)
         );
         if !comparison.met_the_same {

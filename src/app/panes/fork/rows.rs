@@ -74,7 +74,7 @@ impl Row {
     pub(super) fn about(&self) -> String {
         let Paired { images, gained, lost } = self.paired;
         format!(
-            "{}: of {images} images the fork alone gets {gained} right (b), its parent alone {lost} (c), and on all others they agree.\nDifference in points with its 95 % interval (Tango 1998); McNemar's exact test: p = {}.",
+            "{}: of {images} the fork alone gets {gained} right (b), its parent alone {lost} (c), and on all others they agree.\nDifference in points with its 95 % interval (Tango 1998); McNemar's exact test: p = {}.",
             self.whole_name(),
             short(self.paired.probability())
         )

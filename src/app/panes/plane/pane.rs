@@ -197,10 +197,12 @@ fn choices_ui(
     let gradient = if shows == Shows::Shared { "∇s" } else { "∇x J" };
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
-        for (hidden, title, about) in [
-            (&mut hides.arrows, gradient, "The gradient of the loss as arrows; their length is its logarithm."),
-            (&mut hides.trained, "trained", "Points that are trained on, small. The others are held out."),
-        ] {
+        let about = "The gradient of the loss as arrows; their length is its logarithm.";
+        let arrows = (&mut hides.arrows, gradient, about);
+        let about = "Points that are trained on, small. The others are held out.";
+        // The representation is of held-out points alone.
+        let trained = (shows != Shows::Shared).then_some((&mut hides.trained, "trained", about));
+        for (hidden, title, about) in std::iter::once(arrows).chain(trained) {
             let mut shown = !*hidden;
             ui.checkbox(&mut shown, RichText::new(title).font(small())).on_hover_text(about);
             *hidden = !shown;

@@ -62,6 +62,7 @@ impl View<'_> {
                 format!("green: gradients point alike, red: opposed; mean cosine {mean}")
             }
             (_, Some(_)) => "points: what the student says".to_owned(),
+            (_, None) if plane.shared.is_some() => "points, by class: what the network says".to_owned(),
             (_, None) => "points: what the network says".to_owned(),
         };
         let below = "striped: no gradient left in f32".to_owned();
@@ -190,7 +191,8 @@ impl View<'_> {
             .history
             .chance()
             .map_or(String::new(), |chance| format!(", chance {}", short_percent(chance)));
-        let above = format!("gradients: read {}{chance}", whole_percent(read));
+        let by = if plane.shared.is_some() { ", by task" } else { "" };
+        let above = format!("gradients{by}: read {}{chance}", whole_percent(read));
         let below = if plane.noise > 0.0 { "; ring: the noise" } else { "" };
         captions(ui, palette, area, [&above, &format!("edge: ±{}{below}", short(plane.reach.into()))]);
         let response = ui.allocate_rect(sheet.rect, Sense::click());
