@@ -12,6 +12,7 @@ use crate::headless::compare::CompareOptions;
 use crate::headless::error::{BAD_INPUT, HeadlessError};
 use crate::headless::evaluate::EvaluateOptions;
 use crate::headless::export::ExportOptions;
+use crate::headless::inspect::InspectOptions;
 use crate::headless::keeping::Keeping;
 use crate::headless::options::{RunOptions, knobs_help};
 use crate::headless::predict::PredictOptions;
@@ -30,6 +31,8 @@ Examples:
   great-lab evaluate runs/a                  attack what was trained
   great-lab predict runs/a shoe.png          ask it about pictures of your own
   great-lab export runs/a model.onnx         take it elsewhere
+  great-lab inspect model.onnx               what a network of your own consists of
+  great-lab evaluate model.onnx --data ~/cifar-10 --audit   attack it
   great-lab runs                             what the window has kept
   great-lab open runs/a                      look at a run again
   great-lab examples                         ready-made runs, each with something to see
@@ -68,6 +71,15 @@ Examples:
 
 Ctrl-C ends the run after its step and writes everything; a second one ends the program at once.
 Exit status: 0 finished, 1 failed, 2 bad input, 130 interrupted (143 by SIGTERM, 129 by SIGHUP).";
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  great-lab inspect model.onnx
+  great-lab inspect model.onnx --data ~/cifar-10 --mean cifar10
+  great-lab inspect model.onnx --data ~/cifar-10 --samples 100 --out seen.npz
+  great-lab inspect runs/a --out seen.npz
+
+What the logits are of: pixels in [0, 1], less --mean, by --std. How a network is written as ONNX: docs/own-networks.md.";
 
 const COMPARE_EXAMPLES: &str = "\
 Examples:
@@ -241,6 +253,9 @@ pub enum Command {
     /// Say what a trained network takes pictures for, and the smallest change that fools it
     #[command(after_help = PREDICT_EXAMPLES)]
     Predict(PredictOptions),
+    /// Say what a network consists of, the lab's or an ONNX file, and write what it says of images with its gradients
+    #[command(after_help = INSPECT_EXAMPLES)]
+    Inspect(InspectOptions),
     /// Write a trained network as a file for other tools: ONNX, or NumPy's .npz
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportOptions),

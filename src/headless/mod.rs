@@ -9,6 +9,7 @@ pub mod evaluate;
 mod examples;
 mod export;
 pub mod files;
+mod inspect;
 pub mod interrupt;
 pub mod keeping;
 pub mod options;
@@ -36,6 +37,7 @@ pub fn run(command: Command, window: impl FnOnce(&WindowOptions, Vec<PathBuf>) -
         Command::Compare(options) => compare::compare(*options),
         Command::Evaluate(options) => evaluate::evaluate(&options),
         Command::Predict(options) => predict::predict(&options).map(|()| Completed::Finished),
+        Command::Inspect(options) => inspect::inspect(&options).map(|()| Completed::Finished),
         Command::Export(options) => export::export(&options).map(|()| Completed::Finished),
         Command::Bench(options) => match bench::bench(&options) {
             Ok(status) => return status,

@@ -4,9 +4,15 @@
 //! differentiable tensor operations alone, so the product can itself be differentiated with respect to the weights
 //! (double backpropagation).
 
+use std::sync::Arc;
+
 use burn::tensor::{FloatDType, Tensor};
 
-use super::{Weights, draws::Draws};
+use super::{
+    Weights,
+    draws::Draws,
+    graph::{Graph, GraphError, Record},
+};
 use crate::config::Activation;
 use crate::gpu::{
     Layout, NormForm, NormTape, Shared, activate, activate_vjp, conv2d, conv2d_input_vjp, global_mean,
@@ -98,6 +104,8 @@ pub enum Layer {
         /// The short way.
         shortcut: Vec<Layer>,
     },
+    /// A network of somebody's own, which has all weights to itself: from images to logits `[N, K, 1, 1]`.
+    Graph(Arc<Graph>),
 }
 
 /// What a forward pass leaves for the way back, which reads the same weights.
@@ -121,6 +129,8 @@ pub enum Tape {
     Weight(Tensor<2>),
     /// The tapes of both ways.
     Residual(Vec<Tape>, Vec<Tape>),
+    /// What each node of a graph made.
+    Graph(Box<Record>),
 }
 
 impl Tape {
@@ -134,6 +144,7 @@ impl Tape {
             Self::Grouped(x, tape) => Self::Grouped(x.without_autodiff(), tape.untracked()),
             Self::Weight(weight) => Self::Weight(weight.without_autodiff()),
             Self::Residual(body, shortcut) => Self::Residual(all(body), all(shortcut)),
+            Self::Graph(record) => Self::Graph(Box::new(record.untracked())),
         }
     }
 }
@@ -156,6 +167,9 @@ pub fn input_vjp(layers: &[Layer], tapes: Vec<Tape>, gy: Tensor<4>) -> Tensor<4>
 
 impl Layer {
     /// The layer's output, and what its way back needs.
+    ///
+    /// # Panics
+    /// Of a graph that does not fit these images: it was run on such when it was opened.
     pub fn forward(&self, weights: &Weights, x: Tensor<4>) -> (Tensor<4>, Tape) {
         match self {
             Self::Normalize { mean, deviation } => (normalize_pixels(x, mean, deviation), Tape::Nothing),
@@ -211,6 +225,11 @@ impl Layer {
                 let (short, shortcut_tapes) = forward(shortcut, weights, x);
                 (long + short, Tape::Residual(body_tapes, shortcut_tapes))
             }
+            Self::Graph(graph) => {
+                let n = x.dims()[0];
+                let (y, record) = graph.run(weights, x).unwrap_or_else(|error| broken(&error));
+                (y.as_shape([n, y.len() / n, 1, 1]), Tape::Graph(Box::new(record)))
+            }
         }
     }
 
@@ -243,9 +262,17 @@ impl Layer {
             (Self::Residual { body, shortcut }, Tape::Residual(body_tapes, shortcut_tapes)) => {
                 input_vjp(body, body_tapes, gy.clone()) + input_vjp(shortcut, shortcut_tapes, gy)
             }
+            (Self::Graph(graph), Tape::Graph(record)) => {
+                let images = graph.back(&record, gy).unwrap_or_else(|error| broken(&error));
+                images.as_shape(record.image_dims())
+            }
             (layer, tape) => unreachable!("the tape {tape:?} is not one of {layer:?}"),
         }
     }
+}
+
+fn broken(error: &GraphError) -> ! {
+    panic!("the network cannot be computed: {error}")
 }
 
 /// The kernel `[1, C, 1, 1]` of a mean, where `like` is.

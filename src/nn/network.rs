@@ -153,7 +153,7 @@ impl Network {
 
     /// Places of an image at each of which it says something: 1 where it says something of the whole.
     pub fn places(&self) -> usize {
-        let is_whole = |layer: &Layer| matches!(layer, Layer::Flatten | Layer::GlobalPool);
+        let is_whole = |layer: &Layer| matches!(layer, Layer::Flatten | Layer::GlobalPool | Layer::Graph(_));
         let [_, height, width] = self.interface.image;
         if self.layers.iter().any(is_whole) { 1 } else { height * width }
     }

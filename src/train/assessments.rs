@@ -83,6 +83,7 @@ impl Assessments {
             network: auxiliary.network.clone(),
             weights: auxiliary.weights.untracked(),
             channel: Channel::of(hyper, run.setup.batch_size),
+            is_trained: true,
         });
         let severity = severity(run.setup, hyper, None);
         let brief = brief(run, Vec::new(), samples, Some((severity, run.scenario.train().clone())));

@@ -71,6 +71,7 @@ impl Probe {
                     network: auxiliary.network.clone(),
                     weights: auxiliary.weights.untracked(),
                     channel,
+                    is_trained: true,
                 },
             }
         };

@@ -61,6 +61,7 @@ fn audited_over(
             network: defense.auxiliary().network.clone(),
             weights: defense.auxiliary().weights.clone(),
             channel: Channel::of(hyper, defense.train().len().min(64)),
+            is_trained: true,
         }),
         surrogate: None,
     };

@@ -20,6 +20,7 @@ mod files;
 mod logits;
 #[cfg(unix)]
 mod lost_work;
+mod own;
 mod past;
 mod paths;
 mod predict;

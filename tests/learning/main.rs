@@ -22,4 +22,5 @@ mod multitask;
 mod multitask_training;
 mod optimizer;
 mod oracle;
+mod own;
 mod worlds;

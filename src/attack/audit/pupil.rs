@@ -20,6 +20,8 @@ pub struct Reader {
     pub weights: Weights,
     /// What it reads of a gradient tensor.
     pub channel: Channel,
+    /// Whether it was trained beside the main network; else only its layers and its channel are meant, for a fresh one.
+    pub is_trained: bool,
 }
 
 /// Gradient tensors at the scale that a discriminator reads, before noise, in batches, with one-hot rows of their origins.

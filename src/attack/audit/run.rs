@@ -27,7 +27,7 @@ pub struct Subject {
     pub network: Network,
     /// Its weights.
     pub weights: Weights,
-    /// The auxiliary network that reads the classes of its gradient tensors, if one does.
+    /// The auxiliary network that reads the classes of its gradient tensors, if one does, or what a fresh one is to be like.
     pub reader: Option<Reader>,
     /// Another network on which transfer attacks make their examples, if there is one.
     pub surrogate: Option<(Network, Weights)>,
@@ -75,6 +75,7 @@ impl Audit {
             severity,
             classes: subject.network.interface.classes,
             has_reader: subject.reader.is_some(),
+            has_adversary: subject.reader.as_ref().is_some_and(|reader| reader.is_trained),
             trials,
             counts: None,
             inspection: None,

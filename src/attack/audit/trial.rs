@@ -114,8 +114,10 @@ pub(super) struct Findings {
     pub severity: Severity,
     /// Classes `K`.
     pub classes: usize,
-    /// Whether an auxiliary network reads the classes of gradient tensors.
+    /// Whether a fresh auxiliary network is to read the classes of gradient tensors.
     pub has_reader: bool,
+    /// Whether one was trained beside the main network.
+    pub has_adversary: bool,
     /// Which threat of the evaluation each trial is.
     pub trials: Vec<Trial>,
     pub counts: Option<Counts>,

@@ -282,6 +282,16 @@ fn probe(found: &Findings) -> Light {
     }
     let Some(probed) = &found.probed else { return unknown(name, NOT_YET, why) };
     let [running, fresh, floor] = [&probed.running, &probed.fresh, &probed.floor].map(|right| share(right));
+    if !found.has_adversary {
+        let figure = format!(
+            "fresh {} after {} steps, shuffled labels {}, chance {}: what the gradients give away, which nothing was trained to hide",
+            percent(fresh),
+            probed.steps,
+            percent(floor),
+            percent(1.0 / found.classes as f64)
+        );
+        return unknown(name, &figure, why);
+    }
     let figure = format!(
         "fresh {} after {} steps, running {}, shuffled labels {}, chance {}",
         percent(fresh),

@@ -19,9 +19,9 @@ use crate::scenario::upload;
 use crate::show::number::figure;
 use crate::train::Surrogate;
 use crate::train::assessment::{Advance, Assessment, Brief, Stage, severity};
-use crate::train::checkpoint::Checkpoint;
 use crate::train::saturation::margins;
 
+use super::examined::Examined;
 use super::examples::Examples;
 use super::kept::{Kept, Layout};
 use super::key::Key;
@@ -37,7 +37,7 @@ const WEIGHED_AT_ONCE: usize = 128;
 /// What is to be attacked, with what, where.
 pub struct Job {
     /// Who is attacked.
-    pub checkpoint: Checkpoint,
+    pub examined: Examined,
     /// On whose held-out images.
     pub data: Dataset,
     /// Which of them.
@@ -123,9 +123,9 @@ fn pace(images: usize, seconds: f64, at_once: usize) -> String {
 
 impl Job {
     async fn run(self, tell: &SyncSender<Message>) -> Result<Option<Found>, String> {
-        let (data, header) = (&self.data, &self.checkpoint.header);
+        let (data, step) = (&self.data, self.examined.step());
         let held_out = upload(&data.test, data, &self.device);
-        let subject = self.checkpoint.subject(&self.device);
+        let subject = self.examined.subject(&self.device);
         let mut assessment = self.begin(subject.clone(), &held_out);
         while assessment.stage() == Stage::Surrogate {
             if self.interrupt.is_asked() {
@@ -160,11 +160,11 @@ impl Job {
         if ledger.kept.units.is_empty() {
             return Ok(None);
         }
-        let mut evaluation = Robustness { run: 1, step: header.step, ..assessment.figures().await? };
+        let mut evaluation = Robustness { run: 1, step, ..assessment.figures().await? };
         if assessment.stage() == Stage::Attacks {
             ledger.add_begun(&self.threats, &mut evaluation);
         } else {
-            weigh(&mut ledger.gallery, &subject, &held_out, (&self.indices, header.step)).await?;
+            weigh(&mut ledger.gallery, &subject, &held_out, (&self.indices, step)).await?;
         }
         let audited = self.audit(&mut assessment, &mut ledger, &outfit, tell).await;
         if let Err(problem) = audited {
@@ -257,8 +257,7 @@ impl Job {
 
     /// The assessment, before its first turn.
     fn begin(&self, subject: Subject, held_out: &DeviceImages) -> Assessment {
-        let (header, device) = (&self.checkpoint.header, &self.device);
-        let setup = &header.config.setup;
+        let (setup, device) = (&self.examined.config().setup, &self.device);
         let mut brief = Brief {
             threats: self.threats.clone(),
             indices: self.indices.clone(),
@@ -272,14 +271,14 @@ impl Job {
         if self.audit {
             brief.audit = train.clone().map(|train| (self.severity(), train));
         }
-        let surrogate =
-            train.map(|train| Surrogate::new(setup, (&train, held_out), &header.statistics(), device));
+        let statistics = self.examined.statistics(&self.data);
+        let surrogate = train.map(|train| Surrogate::new(setup, (&train, held_out), &statistics, device));
         Assessment::new(subject, brief, surrogate, &BatchSizes::default())
     }
 
     /// How hard the audit attacks: at the L∞ radius nearest to the run's own that robustness is claimed for.
     fn severity(&self) -> Severity {
-        let setup = &self.checkpoint.header.config.setup;
+        let setup = &self.examined.config().setup;
         let off = |epsilon: &f64| (epsilon - self.hyper.epsilon).abs();
         let is_claimed = |threat: &&Threat| threat.attack.norm() == Norm::Linf && threat.epsilon > 0.0;
         let claimed = self.threats.iter().filter(is_claimed).map(|threat| threat.epsilon);
@@ -304,7 +303,7 @@ async fn weigh(
         let network = (&subject.network, &subject.weights);
         let (gradient, logits) =
             subject.network.input_gradient(&subject.weights, images_of.clone(), one_hot.clone());
-        if let Some(reader) = &subject.reader {
+        if let Some(reader) = subject.reader.as_ref().filter(|reader| reader.is_trained) {
             let is_of_loss = reader.channel.of_loss().is_none();
             let tensor = || reader.channel.gradient(network, images_of.clone(), one_hot.clone()).0;
             let tensor = if is_of_loss { gradient.clone() } else { tensor() };
@@ -316,7 +315,7 @@ async fn weigh(
         images.extend(of_batch);
         sum += logits;
     }
-    if subject.reader.is_some() {
+    if !labels.is_empty() {
         gallery.weigh(&probabilities, &labels);
     }
     let mean_logit = sum / (images.len() * held_out.classes()) as f64;

@@ -1,11 +1,13 @@
 //! `great-lab evaluate`: how many held-out images a trained network still classifies under attack.
 
 mod assess;
+mod examined;
 mod examples;
 mod kept;
 mod key;
 mod ledger;
 mod outputs;
+mod own;
 pub mod report;
 pub mod threats;
 
@@ -14,10 +16,9 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
 use crate::config::{
-    ATTACKS, AttackKind, Config, EpsilonScale, InputTransform, Setup, Stream, TargetKind, Threat,
-    VERDICT_DRAWS,
+    ATTACKS, AttackKind, Config, EpsilonScale, InputTransform, Stream, TargetKind, Threat, VERDICT_DRAWS,
 };
-use crate::data::{self, Dataset, proportional_subset};
+use crate::data::proportional_subset;
 use crate::headless::error::HeadlessError;
 use crate::headless::interrupt::{Completed, Interrupt};
 use crate::headless::options::open_device;
@@ -26,12 +27,14 @@ use crate::headless::progress::Progress;
 use crate::protocol::{Light, Robustness};
 use crate::runs::record::{Ended, Expectation, Incomplete};
 use crate::runs::tables;
-use crate::train::checkpoint::Checkpoint;
 use assess::{Found, Job, assess};
 use key::Key;
 use outputs::{Outputs, Results, Wanted};
 use report::{Contents, Description};
 use threats::Request;
+
+pub use examined::{Examined, Opened, open_checkpoint};
+pub use own::Scaling;
 
 /// The names of the attacks; `--help` says of each what it does.
 fn attacks() -> PossibleValuesParser {
@@ -41,8 +44,8 @@ fn attacks() -> PossibleValuesParser {
 /// The flags of `great-lab evaluate`.
 #[derive(clap::Args, Debug)]
 pub struct EvaluateOptions {
-    /// A checkpoint.safetensors, or the run folder that holds one
-    #[arg(value_name = "CHECKPOINT")]
+    /// A checkpoint.safetensors, the run folder that holds one, or an ONNX file of your own, with --data
+    #[arg(value_name = "CHECKPOINT|ONNX")]
     pub checkpoint: PathBuf,
     /// An attack, as often as needed [default: fgsm and pgd]
     #[arg(long, value_name = "NAME", value_delimiter = ',',
@@ -86,6 +89,9 @@ pub struct EvaluateOptions {
     /// Data to attack on [default: what the network was trained on]
     #[arg(long, value_name = "NAME|DIR")]
     pub data: Option<String>,
+    /// How an ONNX file's network sees images
+    #[command(flatten)]
+    pub scaling: Scaling,
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     pub device: String,
@@ -110,17 +116,18 @@ pub struct EvaluateOptions {
 /// [`HeadlessError`]: bad flags, a file that is no checkpoint, data that does not fit it, a device that fails, files that
 /// cannot be written.
 pub fn evaluate(options: &EvaluateOptions) -> Result<Completed, HeadlessError> {
-    let (checkpoint, bytes) = open_checkpoint(&options.checkpoint)?;
-    let Config { setup, hyper } = checkpoint.header.config.clone();
-    let hyper = hyper.in_pixels(checkpoint.header.main_network().input_deviation());
-    let (deviation, is_world) = (options.deviation(&checkpoint)?, setup.world().is_some());
+    let Opened { examined, data, bytes } =
+        Opened::open(&options.checkpoint, options.data.as_deref(), &options.scaling)?;
+    let Config { setup, hyper } = examined.config().clone();
+    let deviation = examined.network().input_deviation();
+    let hyper = hyper.in_pixels(deviation);
+    let (deviation, is_world) = (options.deviation(deviation)?, setup.world().is_some());
     let request = Request { deviation, is_world, ..options.request() };
     let threats = request.threats(&hyper)?;
     // First of all, and before hours are spent: a decimal comma makes two radii of one.
     if let Some(line) = request.several_radii()? {
         print(&format!("{line}\n"))?;
     }
-    let data = load_fitting(options, &checkpoint)?;
     let indices = proportional_subset(&data.test.labels, options.samples as usize, Stream::Sample.number());
     let (keep, draws) =
         (options.save_examples.is_some(), options.eot.map_or(setup.eot(), |draws| draws as usize));
@@ -134,10 +141,11 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<Completed, HeadlessError> {
     opened.info.notice.iter().chain(&said).for_each(|notice| progress.say(notice));
     let verdict = (setup.input_transform == InputTransform::Noise).then_some(VERDICT_DRAWS);
     let noise = Expectation { draws, verdict };
-    let mut subject = describe(&checkpoint, &data);
+    let mut subject = examined.describe(Some(&data));
+    subject.lines.push(format!("attacked on held-out images of {}", data.name));
     subject.lines.extend(noise_in_words(noise));
     let job = Job {
-        checkpoint,
+        examined,
         data,
         indices,
         threats,
@@ -219,14 +227,14 @@ impl EvaluateOptions {
     ///
     /// # Errors
     /// Where it is, and the images that the network was trained on do not vary.
-    fn deviation(&self, checkpoint: &Checkpoint) -> Result<Option<f64>, HeadlessError> {
+    fn deviation(&self, of_network: Option<f64>) -> Result<Option<f64>, HeadlessError> {
         match self.epsilon_scale {
             EpsilonScale::Pixel => Ok(None),
-            EpsilonScale::Standardised => match checkpoint.header.main_network().input_deviation() {
+            EpsilonScale::Standardised => match of_network {
                 Some(deviation) => Ok(Some(deviation)),
                 None => Err(HeadlessError::Flag {
                     flag: "--epsilon-scale",
-                    problem: "the network's training images do not vary, so their standard deviation is no scale; use pixel".into(),
+                    problem: "the standard deviation of the network's inputs is not known (of an ONNX file --std says it), or its training images do not vary; use pixel".into(),
                 }),
             },
         }
@@ -242,45 +250,12 @@ impl EvaluateOptions {
     }
 }
 
-/// The checkpoint in a file, or in a run folder; and its bytes.
-///
-/// # Errors
-/// A file that is not there, or is no checkpoint.
-pub fn open_checkpoint(path: &Path) -> Result<(Checkpoint, Vec<u8>), HeadlessError> {
-    let file = if path.is_dir() { path.join(Checkpoint::FILE) } else { path.into() };
-    let bytes = std::fs::read(&file).map_err(|source| HeadlessError::Unreadable { path: file, source })?;
-    match Checkpoint::read(&bytes) {
-        Ok(checkpoint) => Ok((checkpoint, bytes)),
-        Err(error) => Err(HeadlessError::Malformed {
-            path: path.into(),
-            expected: "a checkpoint",
-            problem: error.to_string(),
-        }),
-    }
-}
-
 /// Where examples of these threats are to be written, if they are.
 fn example_paths(path: Option<&Path>, threats: &[Threat]) -> Vec<PathBuf> {
     let several = threats.len() > 1;
     path.map_or(Vec::new(), |path| {
         threats.iter().map(|threat| examples::path(threat, path, several)).collect()
     })
-}
-
-/// The data asked for, or the checkpoint's own, if its images fit the network.
-fn load_fitting(options: &EvaluateOptions, checkpoint: &Checkpoint) -> Result<Dataset, HeadlessError> {
-    let path = options.checkpoint.as_path();
-    let run = if path.is_dir() { Some(path) } else { path.parent() };
-    let source = match &options.data {
-        Some(asked) => asked.clone(),
-        None => checkpoint.header.data(run)?,
-    };
-    let data = data::load(&Setup { data: source, ..checkpoint.header.config.setup.clone() })?;
-    checkpoint.fits(&data).map_err(|unfit| HeadlessError::Flag {
-        flag: "--data",
-        problem: format!("the network {unfit}; give data like what it was trained on"),
-    })?;
-    Ok(data)
 }
 
 /// How a network that draws noise was attacked and judged; nothing of one that draws none.
@@ -291,21 +266,4 @@ fn noise_in_words(noise: Expectation) -> Option<String> {
         "the network draws noise: gradients were averaged over {draws} draws of it (EOT), and the mean logits of \
          {verdict} draws decided what it says"
     ))
-}
-
-/// What was attacked, for the report.
-fn describe(checkpoint: &Checkpoint, data: &Dataset) -> Description {
-    let header = &checkpoint.header;
-    let setup = &header.config.setup;
-    Description {
-        title: format!("{} trained by {} on {}", setup.network_kind(), setup.method().name(), setup.data),
-        lines: vec![
-            format!("width × {}", setup.width),
-            format!("{} steps of {} images", header.step, setup.batch_size),
-            format!("seed {}", setup.seed),
-            format!("attacked on held-out images of {}", data.name),
-        ],
-        classes: header.classes.clone(),
-        shape: header.image,
-    }
 }

@@ -1,6 +1,8 @@
-//! Networks as ONNX files, which other tools read: opset 17.
+//! Networks as ONNX files: written for other tools (opset 17), and read from them (opsets 11 to 23).
 
 mod proto;
+mod read;
 mod write;
 
+pub use read::{Imported, ReadError, Siblings, read};
 pub use write::{About, OnnxError, write};

@@ -1,12 +1,15 @@
-//! The messages of ONNX that are written, with the numbers of `onnx.proto` (onnx.ai, IR version 8); what is left out is optional
-//! there.
+//! The messages of ONNX that are written and read, with the numbers of `onnx.proto` (onnx.ai, IR version 8); what is left out is
+//! optional there.
 
+use prost::bytes::Bytes;
 use prost::{Message, Oneof};
 
 /// `TensorProto.DataType`: 32-bit floats.
 pub const FLOAT: i32 = 1;
 /// The same: 64-bit integers.
 pub const INT64: i32 = 7;
+/// `TensorProto.DataLocation`: in a file of its own.
+pub const EXTERNAL: i32 = 1;
 
 /// A whole file.
 #[derive(Clone, PartialEq, Message)]
@@ -73,6 +76,8 @@ pub struct NodeProto {
     pub op_type: Option<String>,
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<AttributeProto>,
+    #[prost(string, optional, tag = "7")]
+    pub domain: Option<String>,
 }
 
 /// A constant of an operator.
@@ -84,6 +89,12 @@ pub struct AttributeProto {
     pub f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub s: Option<Bytes>,
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<TensorProto>,
+    #[prost(float, repeated, packed = "false", tag = "7")]
+    pub floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
     /// FLOAT 1, INT 2, INTS 7.
@@ -98,11 +109,26 @@ pub struct TensorProto {
     pub dims: Vec<i64>,
     #[prost(int32, optional, tag = "2")]
     pub data_type: Option<i32>,
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
+    /// Of every kind of whole number up to 32 bits, and of halves their bits.
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
     #[prost(string, optional, tag = "8")]
     pub name: Option<String>,
-    /// Row by row, the lowest byte first.
-    #[prost(bytes = "vec", optional, tag = "9")]
-    pub raw_data: Option<Vec<u8>>,
+    /// Row by row, the lowest byte first. A view of the file.
+    #[prost(bytes = "bytes", optional, tag = "9")]
+    pub raw_data: Option<Bytes>,
+    #[prost(double, repeated, tag = "10")]
+    pub double_data: Vec<f64>,
+    /// Where it lies in another file: `location`, `offset`, `length`.
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<StringStringEntryProto>,
+    /// [`EXTERNAL`], or here.
+    #[prost(int32, optional, tag = "14")]
+    pub data_location: Option<i32>,
 }
 
 /// What goes in or comes out.

@@ -34,6 +34,9 @@ pub enum OnnxError {
     /// Only decoders of maps have such a layer, and they say no class.
     #[error("it says maps and no logits; export what says a class")]
     Maps,
+    /// It came from such a file.
+    #[error("it came from an ONNX file, which says it already")]
+    Imported,
     /// Rounding half-way cases differs between programs.
     #[error(
         "it rounds its input to {levels} levels, and tools round what lies half-way differently; no file says the same"
@@ -137,6 +140,7 @@ impl Graph<'_> {
                 self.convolution(x, kernel, 1, 1)
             }
             Layer::DepthToSpace { .. } => return Err(OnnxError::Maps),
+            Layer::Graph(_) => return Err(OnnxError::Imported),
             Layer::GlobalPool => self.op("GlobalAveragePool", &[x], Vec::new()),
             Layer::Flatten => self.op("Flatten", &[x], vec![int("axis", 1)]),
             Layer::Linear { weight, bias, shape } => {
@@ -167,6 +171,7 @@ impl Graph<'_> {
             output: vec![output],
             op_type: Some(kind.into()),
             attribute,
+            domain: None,
         });
     }
 
@@ -225,6 +230,7 @@ impl Graph<'_> {
             data_type: Some(INT64),
             name: Some(name.clone()),
             raw_data: Some(numbers.iter().flat_map(|number| number.to_le_bytes()).collect()),
+            ..TensorProto::default()
         });
         name
     }
@@ -236,6 +242,7 @@ fn floats(name: &str, shape: Vec<usize>, values: &[f32]) -> TensorProto {
         data_type: Some(FLOAT),
         name: Some(name.into()),
         raw_data: Some(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+        ..TensorProto::default()
     }
 }
 

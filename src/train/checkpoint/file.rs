@@ -107,7 +107,7 @@ impl Checkpoint {
         let reader = reads_classes.then(|| {
             let network = self.header.auxiliary_network();
             let weights = upload(self.weights("auxiliary", &network));
-            Reader { network, weights, channel: Channel::of(hyper, setup.batch_size) }
+            Reader { network, weights, channel: Channel::of(hyper, setup.batch_size), is_trained: true }
         });
         Subject { network, weights: upload(weights), reader, surrogate: None }
     }

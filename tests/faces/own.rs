@@ -1,0 +1,134 @@
+//! Networks of somebody's own by the real binary: an ONNX file is looked at, attacked and audited as what the lab trained is.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use ndarray::{Array1, Array2, Array4, ArrayView3};
+use ndarray_npy::NpzReader;
+
+fn lab(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_great-lab")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A small network, trained for a moment into `a` and written as `model.onnx`.
+fn train(folder: &Path) {
+    let knobs =
+        ["evaluate_every_steps=0", "probe_every_steps=0", "width=0.5"].map(|knob| ["--set", knob]).concat();
+    let flags = ["train", "--device", "cpu", "--mode", "baseline", "--steps", "80", "--quiet", "--out", "a"];
+    said(&lab(&[&flags[..], &knobs].concat(), folder));
+    said(&lab(&["export", "a", "model.onnx"], folder));
+}
+
+/// The rows of the CSV file of an evaluation.
+fn attacked(folder: &Path, network: &[&str], out: &str) -> Vec<String> {
+    let flags = ["--attack", "fgsm,pgd,square", "--epsilon", "0.02,0.1", "--steps", "10", "--samples", "60"];
+    let rest = ["--device", "cpu", "--quiet", "--out", out];
+    said(&lab(&[&["evaluate"], network, &flags, &rest].concat(), folder));
+    let text = std::fs::read_to_string(folder.join(out).join("robustness.csv")).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_file_is_attacked_as_the_run_is_that_it_came_from() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    train(folder);
+    let data = ["model.onnx", "--data", "fashion-mnist"];
+    let expected = attacked(folder, &["a"], "of-run");
+    let found = attacked(folder, &data, "of-file");
+    // The same but for the steps that a run was trained for.
+    let without_step = |rows: &[String]| -> Vec<String> {
+        rows.iter().map(|row| row.split_once(',').unwrap().1.to_owned()).collect()
+    };
+    assert!(found.len() > 4, "{found:?}");
+    assert_eq!(without_step(&found), without_step(&expected));
+    let report = std::fs::read_to_string(folder.join("of-file/report.html")).unwrap();
+    assert!(report.contains("model.onnx") && report.contains("4 Conv"), "the report says of what");
+
+    // Gradients and logits, for anybody's check.
+    let mut seen = Vec::new();
+    for (network, out) in [(&["a"][..], "run.npz"), (&data, "file.npz")] {
+        let text = said(&lab(
+            &[&["inspect"], network, &["--samples", "40", "--device", "cpu", "--out", out]].concat(),
+            folder,
+        ));
+        assert!(text.contains("of 40 held-out images of") && text.contains("‖∇x J‖₂"), "{text}");
+        let mut archive = NpzReader::new(std::fs::File::open(folder.join(out)).unwrap()).unwrap();
+        let logits: Array2<f32> = archive.by_name("logits").unwrap();
+        let gradients: Array4<f32> = archive.by_name("gradients").unwrap();
+        let labels: Array1<i64> = archive.by_name("labels").unwrap();
+        assert_eq!((logits.dim(), gradients.dim(), labels.len()), ((40, 10), (40, 1, 28, 28), 40));
+        seen.push((logits, gradients, labels));
+    }
+    let [(logits, gradients, labels), other] = &seen[..] else { panic!("there are two") };
+    let off = |a: &[f32], b: &[f32]| {
+        let largest = a.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest
+    };
+    assert!(off(logits.as_slice().unwrap(), other.0.as_slice().unwrap()) < 1e-5);
+    // Where a ReLU reads what rounding alone keeps from 0, an image has another gradient.
+    let largest = gradients.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
+    let of_image = |a: ArrayView3<'_, f32>, b: ArrayView3<'_, f32>| {
+        a.iter().zip(b.iter()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max) / largest
+    };
+    let images = gradients.outer_iter().zip(other.1.outer_iter()).map(|(a, b)| of_image(a, b));
+    let mut images: Vec<f32> = images.collect();
+    images.sort_by(f32::total_cmp);
+    assert!(images[37] < 1e-5 && images[39] < 1e-2, "{images:?}");
+    assert_eq!(labels, &other.2);
+
+    // Another scaling is another network, and its evaluation no continuation of this one.
+    let scaled = said(&lab(
+        &[&["inspect"], &data[..], &["--mean", "0.5", "--std", "0.5", "--device", "cpu"]].concat(),
+        folder,
+    ));
+    assert!(scaled.contains("before it sees them: pixels less [0.5], by [0.5]"), "{scaled}");
+    let other = ["--mean", "0.5", "--std", "0.5", "--attack", "fgsm", "--samples", "20", "--device", "cpu"];
+    let output = lab(&[&["evaluate"], &data[..], &other, &["--out", "of-file"]].concat(), folder);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("of-file"), "{said}");
+    let standardised = ["--epsilon-scale", "standardised", "--device", "cpu"];
+    let output = lab(&[&["evaluate"], &data[..], &standardised].concat(), folder);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("of an ONNX file --std says it"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_run_is_refused_in_words() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let golden = |name: &str| format!("{}/tests/oracle/golden/own/{name}", env!("CARGO_MANIFEST_DIR"));
+    let resnet = golden("resnet-script.onnx");
+    let whole = std::fs::read(&resnet).unwrap();
+    std::fs::write(folder.join("cut.onnx"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::write(folder.join("none.onnx"), "nothing of the kind").unwrap();
+    let text = said(&lab(&["inspect", &golden("wide-resnet-dynamo.onnx")], folder));
+    assert!(text.contains("images [N, 3, 16, 16] to logits [N, 10]") && text.contains("Conv"), "{text}");
+    let text = said(&lab(&["inspect", &golden("vgg-script.onnx")], folder));
+    assert!(text.contains("it ends in a softmax, which is left out"), "{text}");
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = lab(arguments, folder);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(2) && said.contains(expected), "{arguments:?}: {said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    };
+    refused(&["inspect", "cut.onnx"], "it is no whole ONNX file");
+    refused(&["inspect", "none.onnx"], "it is no whole ONNX file");
+    refused(&["inspect", "nowhere.onnx"], "cannot read nowhere.onnx");
+    refused(&["evaluate", &resnet], "an ONNX file does not say what it was trained on");
+    refused(
+        &["evaluate", &resnet, "--data", "fashion-mnist"],
+        "it takes [any, 3, 32, 32], and the images of the data are [N, 1, 28, 28]",
+    );
+    let with = |flags: &[&'static str]| [vec!["inspect", &*resnet], flags.to_vec()].concat();
+    refused(&with(&["--mean", "imagenet", "--std", "0.2"]), "--mean imagenet has its own");
+    refused(&with(&["--mean", "0.1,0.2"]), "2 numbers for 3 channels");
+    refused(&with(&["--mean", "cifar10,0.1"]), "cifar10 has a number for each channel already");
+    refused(&with(&["--mean", "mnist"]), "mnist is no number, and none of half, cifar10, imagenet");
+    refused(&with(&["--std", "0"]), "0 is no standard deviation");
+}
