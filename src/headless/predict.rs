@@ -10,13 +10,12 @@ use serde::Serialize;
 use crate::attack::Pace;
 use crate::data::Picture;
 use crate::headless::error::HeadlessError;
-use crate::headless::evaluate::open_checkpoint;
+use crate::headless::evaluate::{Examined, Scaling};
 use crate::headless::options::open_device;
 use crate::headless::print::{print, say};
 use crate::nn::{Network, Weights};
 use crate::platform;
 use crate::show::number::{percent, short};
-use crate::train::checkpoint::Checkpoint;
 use crate::train::predict as predict_one;
 
 /// Classes that are told to people.
@@ -25,8 +24,8 @@ const TOLD: usize = 3;
 /// The flags of `great-lab predict`.
 #[derive(clap::Args, Debug)]
 pub struct PredictOptions {
-    /// A checkpoint.safetensors, or the run folder that holds one
-    #[arg(value_name = "CHECKPOINT")]
+    /// A checkpoint.safetensors, the run folder that holds one, or an ONNX file of your own
+    #[arg(value_name = "CHECKPOINT|ONNX")]
     pub checkpoint: PathBuf,
     /// Pictures: PNG, JPEG, WebP, BMP, GIF; their middle is scaled to what the network reads
     #[arg(value_name = "IMAGE", required = true)]
@@ -37,6 +36,9 @@ pub struct PredictOptions {
     /// Leave out the smallest change that fools the network, which takes most of the time
     #[arg(long)]
     pub no_attack: bool,
+    /// How an ONNX file's network sees images
+    #[command(flatten)]
+    pub scaling: Scaling,
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     pub device: String,
@@ -90,8 +92,8 @@ struct Fooled {
 /// [`HeadlessError`]: a file that is no checkpoint or no picture, a device that fails. All pictures are read before anything is
 /// computed.
 pub fn predict(options: &PredictOptions) -> Result<(), HeadlessError> {
-    let (checkpoint, _) = open_checkpoint(&options.checkpoint)?;
-    let shape = checkpoint.header.interface().image;
+    let examined = Examined::open(&options.checkpoint, &options.scaling)?;
+    let shape = examined.network().interface.image;
     let pictures = options.images.iter().map(|path| Ok((path.clone(), open(path, shape)?)));
     let pictures = pictures.collect::<Result<Vec<_>, HeadlessError>>()?;
     let opened = open_device(&options.device)?;
@@ -99,7 +101,7 @@ pub fn predict(options: &PredictOptions) -> Result<(), HeadlessError> {
     let (sender, receiver) = sync_channel(1);
     let (device, attacks) = (opened.device, !options.no_attack);
     let thread = platform::spawn("predictions", move || async move {
-        let network = Subject::of(&checkpoint, &device);
+        let network = Subject::of(&examined, &device);
         for (path, picture) in pictures {
             let said = network.says(&path, &picture, attacks).await;
             // Without a receiver the command is over already.
@@ -146,14 +148,13 @@ struct Subject {
 }
 
 impl Subject {
-    fn of(checkpoint: &Checkpoint, device: &Device) -> Self {
-        let subject = checkpoint.subject(device);
-        let header = &checkpoint.header;
+    fn of(examined: &Examined, device: &Device) -> Self {
+        let subject = examined.subject(device);
         Self {
             network: subject.network,
             weights: subject.weights,
-            draws: header.config.setup.eot(),
-            classes: header.classes.clone(),
+            draws: examined.config().setup.eot(),
+            classes: examined.classes(),
             device: device.clone().without_autodiff(),
         }
     }

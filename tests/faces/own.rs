@@ -50,6 +50,28 @@ fn a_file_is_attacked_as_the_run_is_that_it_came_from() {
     let report = std::fs::read_to_string(folder.join("of-file/report.html")).unwrap();
     assert!(report.contains("model.onnx") && report.contains("4 Conv"), "the report says of what");
 
+    // Another scaling is told, and nothing is written over.
+    let scaled = said(&lab(
+        &[&["inspect"], &data[..], &["--mean", "0.5", "--std", "0.5", "--device", "cpu"]].concat(),
+        folder,
+    ));
+    assert!(scaled.contains("before it sees them: pixels less [0.5], by [0.5]"), "{scaled}");
+    let other = ["--mean", "0.5", "--std", "0.5", "--attack", "fgsm", "--samples", "20", "--device", "cpu"];
+    let output = lab(&[&["evaluate"], &data[..], &other, &["--out", "of-file"]].concat(), folder);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("of-file"), "{said}");
+    let standardised = ["--epsilon-scale", "standardised", "--device", "cpu"];
+    let output = lab(&[&["evaluate"], &data[..], &standardised].concat(), folder);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("of an ONNX file --std says it"), "{said}");
+}
+
+#[test]
+fn gradients_logits_and_predictions_are_those_of_the_run() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    train(folder);
+    let data = ["model.onnx", "--data", "fashion-mnist"];
     // Gradients and logits, for anybody's check.
     let mut seen = Vec::new();
     for (network, out) in [(&["a"][..], "run.npz"), (&data, "file.npz")] {
@@ -82,20 +104,16 @@ fn a_file_is_attacked_as_the_run_is_that_it_came_from() {
     assert!(images[37] < 1e-5 && images[39] < 1e-2, "{images:?}");
     assert_eq!(labels, &other.2);
 
-    // Another scaling is another network, and its evaluation no continuation of this one.
-    let scaled = said(&lab(
-        &[&["inspect"], &data[..], &["--mean", "0.5", "--std", "0.5", "--device", "cpu"]].concat(),
-        folder,
-    ));
-    assert!(scaled.contains("before it sees them: pixels less [0.5], by [0.5]"), "{scaled}");
-    let other = ["--mean", "0.5", "--std", "0.5", "--attack", "fgsm", "--samples", "20", "--device", "cpu"];
-    let output = lab(&[&["evaluate"], &data[..], &other, &["--out", "of-file"]].concat(), folder);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(2) && said.contains("of-file"), "{said}");
-    let standardised = ["--epsilon-scale", "standardised", "--device", "cpu"];
-    let output = lab(&[&["evaluate"], &data[..], &standardised].concat(), folder);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(2) && said.contains("of an ONNX file --std says it"), "{said}");
+    // Of a picture, too, with the classes that the lab has written into its file.
+    let pixels: Vec<u8> = (0..28 * 28 * 3).map(|pixel| (pixel / 3 % 28 * 9) as u8).collect();
+    std::fs::write(folder.join("ramp.png"), great_lab::show::png::encode([28, 28], &pixels)).unwrap();
+    let predicted = ["a", "model.onnx"].map(|network| {
+        let text = said(&lab(&["predict", network, "ramp.png", "--device", "cpu", "--json"], folder));
+        let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+        (found[0]["classes"][0]["class"].clone(), found[0]["fooled"]["epsilon"].as_f64().unwrap())
+    });
+    assert_eq!(predicted[0].0, predicted[1].0);
+    assert!((predicted[0].1 - predicted[1].1).abs() < 1e-3, "{predicted:?}");
 }
 
 #[test]

@@ -98,6 +98,7 @@ class Odd(nn.Module):
         self.group, self.instance = nn.GroupNorm(4, 8), nn.InstanceNorm2d(8, affine=True)
         self.conv2 = nn.Conv2d(8, 8, 3, padding=0)
         self.layer, self.last = nn.LayerNorm(16), nn.Linear(16, CLASSES)
+        self.mixing = nn.Parameter(0.3 * torch.randn(8, 8, generator=torch.Generator().manual_seed(SEED)))
 
     def forward(self, x):
         x = F.mish(self.group(self.conv1(x)))
@@ -105,6 +106,7 @@ class Odd(nn.Module):
         x = F.hardswish(self.instance(self.conv2(x)))
         a, b = torch.chunk(F.interpolate(x, size=(9, 7), mode="bilinear"), 2, dim=1)
         x = torch.cat([(a.abs() + 0.1).sqrt().add(b.sigmoid()), b.clamp(-0.5, 0.7).exp()], 1)
+        x = x + torch.einsum("nchw,cd->ndhw", x, self.mixing) + 0.01 * torch.einsum("nchw,nchv->nhwv", x, x).sum(3)[:, None]
         x = torch.where(x > 0.2, x, 0.1 * x ** 3).mean((2, 3)).unsqueeze(1)
         x = torch.cat([x, x.softmax(-1)], 2).squeeze(1)
         return self.last(F.softplus(self.layer(x)) - torch.tanh(x).amax(1, keepdim=True))

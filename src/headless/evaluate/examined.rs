@@ -115,6 +115,14 @@ impl Examined {
         }
     }
 
+    /// Names of its classes: of an ONNX file those that the lab wrote into one, else none.
+    pub fn classes(&self) -> Vec<String> {
+        match self {
+            Self::Trained(checkpoint) => checkpoint.header.classes.clone(),
+            Self::Own(own, _) => own.classes(),
+        }
+    }
+
     /// The network itself.
     pub fn network(&self) -> Network {
         match self {
@@ -180,7 +188,7 @@ impl Examined {
             Self::Own(own, _) => Description {
                 title: own.name(),
                 lines: own.lines(),
-                classes: data.map_or(Vec::new(), |data| data.classes.clone()),
+                classes: data.map_or_else(|| own.classes(), |data| data.classes.clone()),
                 shape: own.network.interface.image,
             },
         }

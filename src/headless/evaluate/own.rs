@@ -158,6 +158,16 @@ impl Own {
         })?;
         let data = data::load_from(source)?;
         let own = Self::open(path, Some(data.shape), scaling)?;
+        let named = own.classes();
+        if !named.is_empty() && named.len() == data.classes.len() && named != data.classes {
+            let problem = format!(
+                "the network's classes are {}, and those of {} are {}",
+                named.join(", "),
+                data.name,
+                data.classes.join(", ")
+            );
+            return Err(HeadlessError::Flag { flag: "--data", problem });
+        }
         let (knows, classes) = (own.network.interface.classes, data.classes.len());
         if knows != classes {
             let problem = format!("the network tells {knows} classes apart, and {} has {classes}", data.name);
@@ -173,6 +183,14 @@ impl Own {
         let entries = checksum(values.chain(arrays));
         let scaling = self.scaling.clone().unwrap_or_default().into_bytes();
         [self.bytes.to_vec(), entries.sum().to_le_bytes().to_vec(), scaling].concat()
+    }
+
+    /// Names of its classes, where its file has them as the lab writes them.
+    pub fn classes(&self) -> Vec<String> {
+        let words = self.imported.words.iter().find(|(key, _)| key == onnx::CLASSES);
+        let names: Vec<String> =
+            words.map_or(Vec::new(), |(_, names)| names.lines().map(str::to_owned).collect());
+        if names.len() == self.network.interface.classes { names } else { Vec::new() }
     }
 
     /// Its file's name.
@@ -214,9 +232,11 @@ fn part(path: &Path, offset: usize, length: usize) -> std::io::Result<Vec<u8>> {
 }
 
 fn refused(path: &Path, error: &ReadError) -> HeadlessError {
+    // Names come from the file, and may be anything.
+    let in_line = |character: char| if character.is_control() { ' ' } else { character };
     HeadlessError::Malformed {
         path: path.into(),
         expected: "a network that the lab can run",
-        problem: error.to_string(),
+        problem: error.to_string().chars().map(in_line).collect(),
     }
 }

@@ -16,6 +16,7 @@ mod value;
 pub use host::Host;
 pub use op::Op;
 pub use ops::Curve;
+pub use ops::einsum::Einsum;
 pub use ops::fold::Fold;
 pub use ops::moving::Move;
 pub use ops::pair::Pair;

@@ -4,6 +4,7 @@ use super::dense::Dense;
 use super::host::Host;
 use super::inputs::{Inputs, dense, get, numbers};
 use super::ops::Curve;
+use super::ops::einsum::Einsum;
 use super::ops::fold::{self, Fold};
 use super::ops::moves;
 use super::ops::moving::Move;
@@ -36,6 +37,8 @@ pub enum Op {
     },
     /// The product of matrices.
     Product,
+    /// Sums of products over named axes.
+    Einsum(Einsum),
     /// What is made of the entries along axes: of `x`, and the axes, all of them where there are none.
     Fold {
         /// What.
@@ -77,6 +80,7 @@ impl Op {
             Self::MaxPool(window) => window.largest(x()?)?.into(),
             Self::MeanPool { window, counts_padding } => window.mean(x()?, *counts_padding)?.into(),
             Self::Product => fold::product(x()?, dense(inputs, 1)?, room)?.into(),
+            Self::Einsum(einsum) => einsum.value(&all(inputs)?, room)?.into(),
             Self::Fold { by, keeps } => {
                 let axes = folded(inputs)?;
                 let whole = by.value(get(inputs, 0)?, &axes)?;
@@ -113,6 +117,7 @@ impl Op {
             Self::MaxPool(window) => window.largest_vjp(own, gy)?,
             Self::MeanPool { window, counts_padding } => window.mean_vjp(own, gy, *counts_padding)?,
             Self::Product => fold::product_vjp(which, [dense(inputs, 0)?, dense(inputs, 1)?], gy),
+            Self::Einsum(einsum) => einsum.vjp(which, &all(inputs)?, gy)?,
             Self::Fold { by, .. } => {
                 let axes = folded(inputs)?;
                 let mut kept = own.shape().to_vec();
@@ -140,6 +145,11 @@ impl Op {
             _ => false,
         }
     }
+}
+
+/// All inputs on the device.
+fn all<'a>(inputs: &Inputs<'a>) -> Result<Vec<&'a Dense>, Problem> {
+    (0..inputs.len()).map(|at| dense(inputs, at)).collect()
 }
 
 /// The axes that a fold goes along.

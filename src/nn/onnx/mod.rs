@@ -5,4 +5,4 @@ mod read;
 mod write;
 
 pub use read::{Imported, ReadError, Siblings, read};
-pub use write::{About, OnnxError, write};
+pub use write::{About, CLASSES, OnnxError, write};

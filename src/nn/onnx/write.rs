@@ -23,6 +23,9 @@ const INPUT: &str = "images";
 /// See [`INPUT`].
 const OUTPUT: &str = "logits";
 
+/// The word under which names of classes stand, one a line.
+pub const CLASSES: &str = "classes";
+
 /// Why a network cannot be written.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OnnxError {
@@ -68,7 +71,7 @@ pub fn write(network: &Network, values: &[Vec<f32>], about: &About) -> Result<Ve
     let [channels, height, width] = network.interface.image.map(|size| Size::DimValue(size as i64));
     let batch = || Size::DimParam("N".into());
     let classes = Size::DimValue(network.interface.classes as i64);
-    let words = about.words.iter().cloned().chain([("classes".into(), about.classes.join("\n"))]);
+    let words = about.words.iter().cloned().chain([(CLASSES.into(), about.classes.join("\n"))]);
     let model = ModelProto {
         ir_version: Some(IR_VERSION),
         producer_name: Some("GREAT Lab".into()),

@@ -1,6 +1,7 @@
 //! What nodes compute, each with its product back to what it reads.
 
 mod curve;
+pub mod einsum;
 pub mod fold;
 pub mod moves;
 pub mod moving;

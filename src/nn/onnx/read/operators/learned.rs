@@ -1,7 +1,7 @@
 //! What has weights: convolutions, products of matrices, norms.
 
 use super::given::Given;
-use crate::nn::graph::{Curve, Fold, Move, Op, Pair, Problem, Size, Slot, check};
+use crate::nn::graph::{Curve, Einsum, Fold, Move, Op, Pair, Problem, Size, Slot, check};
 use crate::nn::onnx::read::builder::Builder;
 use crate::nn::onnx::read::windows::window;
 
@@ -42,6 +42,7 @@ pub fn learned(builder: &mut Builder, given: Given<'_>, kind: &str) -> Result<Op
             let (a, b) = (builder.weight_slot(given.needed(0)?)?, builder.weight_slot(given.needed(1)?)?);
             builder.op(Op::Product, [a, b])
         }
+        "Einsum" => einsum(builder, given)?,
         "BatchNormalization" => batch_norm(builder, given)?,
         "InstanceNormalization" => {
             let x = given.slot(builder, 0)?;
@@ -65,6 +66,13 @@ pub fn learned(builder: &mut Builder, given: Given<'_>, kind: &str) -> Result<Op
         }
         _ => return Ok(None),
     }))
+}
+
+fn einsum(builder: &mut Builder, given: Given<'_>) -> Result<Slot, Problem> {
+    let einsum = Einsum::read(given.attributes().text("equation", ""))?;
+    let all = (0..given.node.input.len()).map(|at| builder.weight_slot(given.needed(at)?));
+    let all: Vec<Slot> = all.collect::<Result<_, _>>()?;
+    Ok(builder.op(Op::Einsum(einsum), all))
 }
 
 fn gemm(builder: &mut Builder, given: Given<'_>) -> Result<Slot, Problem> {

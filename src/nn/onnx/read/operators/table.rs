@@ -10,7 +10,7 @@ use crate::nn::graph::{Problem, Slot};
 use crate::nn::onnx::read::builder::Builder;
 
 /// Names of all operators that [`add`] knows, in the alphabet's order.
-pub const KNOWN: [&str; 85] = [
+pub const KNOWN: [&str; 86] = [
     "Abs",
     "Add",
     "And",
@@ -25,6 +25,7 @@ pub const KNOWN: [&str; 85] = [
     "Conv",
     "Div",
     "Dropout",
+    "Einsum",
     "Elu",
     "Equal",
     "Erf",
