@@ -35,7 +35,7 @@ const SHARED_FRAME: Duration = Duration::from_millis(40);
 const MOST_BETWEEN_FRAMES: Duration = Duration::from_secs(1);
 /// So many times what a frame keeps the next ones waiting lies between two: where software draws on two cores, what is seen of
 /// its cost is a quarter (measured in Chromium).
-const SHARE_OF_FRAMES: u32 = 40;
+const SHARE_OF_FRAMES: u32 = 10;
 
 /// Calls back when the GPU has done what it was asked so far.
 type Pace = Box<dyn Fn(oneshot::Sender<()>)>;
@@ -87,7 +87,7 @@ pub fn frame_on_gpu() -> Duration {
     if SHARES_ITS_THREAD.get() { SHARED_FRAME } else { FRAME }
 }
 
-/// Time between frames where the processor trains. A processor that draws as well may give a tenth to it; one that has somebody
+/// Time between frames where the processor trains. A processor that draws as well may give two fifths to it; one that has somebody
 /// to draw for it gives nothing. What somebody does is drawn at once anyway.
 pub fn frame_on_cpu() -> Duration {
     let least = if SHARES_ITS_THREAD.get() { SHARED_FRAME } else { FRAME };
