@@ -148,5 +148,8 @@ fn what_cannot_be_run_is_refused_in_words() {
     refused(&with(&["--mean", "0.1,0.2"]), "2 numbers for 3 channels");
     refused(&with(&["--mean", "cifar10,0.1"]), "cifar10 has a number for each channel already");
     refused(&with(&["--mean", "mnist"]), "mnist is no number, and none of half, cifar10, imagenet");
+    refused(&with(&["--mean", "72.9"]), "72.9 is no mean of pixels in [0, 1]");
+    std::fs::write(folder.join("model.pt"), "of another program").unwrap();
+    refused(&["inspect", "model.pt"], "write it as ONNX");
     refused(&with(&["--std", "0"]), "0 is no standard deviation");
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
-use super::own::{Own, Scaling, is_own};
+use super::own::{Own, Scaling, is_own, refuse_foreign};
 use super::report::Description;
 use crate::attack::audit::{Reader, Subject};
 use crate::config::{Config, Hyper, Setup};
@@ -52,6 +52,7 @@ impl Opened {
             let bytes = own.fingerprinted();
             return Ok(Self { examined: Examined::Own(Box::new(own), Box::new(config)), data, bytes });
         }
+        refuse_foreign(path)?;
         scaling.refuse()?;
         let (checkpoint, bytes) = open_checkpoint(path)?;
         let run = if path.is_dir() { Some(path) } else { path.parent() };
@@ -95,6 +96,7 @@ impl Examined {
         if is_own(path) {
             return Ok(Self::Own(Box::new(Own::open(path, None, scaling)?), Box::default()));
         }
+        refuse_foreign(path)?;
         scaling.refuse()?;
         Ok(Self::Trained(Box::new(open_checkpoint(path)?.0)))
     }
@@ -112,6 +114,14 @@ impl Examined {
         match self {
             Self::Trained(checkpoint) => checkpoint.header.step,
             Self::Own(..) => 0,
+        }
+    }
+
+    /// What was made of its file otherwise than it says, and what speaks against attacking it as it is.
+    pub fn notes(&self) -> &[String] {
+        match self {
+            Self::Trained(_) => &[],
+            Self::Own(own, _) => &own.imported.notes,
         }
     }
 

@@ -138,7 +138,8 @@ pub fn evaluate(options: &EvaluateOptions) -> Result<Completed, HeadlessError> {
     let mut outputs = Outputs::open(wanted, &example_paths(options.save_examples.as_deref(), &threats))?;
     let interrupt = Interrupt::listen(|| {})?;
     let mut progress = Progress::of_attacks(options.quiet);
-    opened.info.notice.iter().chain(&said).for_each(|notice| progress.say(notice));
+    let notices = opened.info.notice.iter().chain(&said).chain(examined.notes());
+    notices.for_each(|notice| progress.say(notice));
     let verdict = (setup.input_transform == InputTransform::Noise).then_some(VERDICT_DRAWS);
     let noise = Expectation { draws, verdict };
     let mut subject = examined.describe(Some(&data));

@@ -48,6 +48,25 @@ pub struct Own {
     pub scaling: Option<String>,
 }
 
+/// Ends of the names of other programs' networks.
+const FOREIGN: [&str; 9] = ["pt", "pth", "pkl", "ckpt", "h5", "keras", "pb", "tflite", "mlmodel"];
+
+/// Refuses networks in other programs' own formats, by their names.
+///
+/// # Errors
+/// Of such a name.
+pub fn refuse_foreign(path: &Path) -> Result<(), HeadlessError> {
+    let end = path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
+    if !FOREIGN.contains(&&*end) || path.is_dir() {
+        return Ok(());
+    }
+    Err(HeadlessError::Malformed {
+        path: path.into(),
+        expected: "a network that the lab can open",
+        problem: "write it as ONNX (torch.onnx.export; docs/own-networks.md says how)".into(),
+    })
+}
+
 /// Whether a path is that of an ONNX file, by its name.
 pub fn is_own(path: &Path) -> bool {
     path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"))
@@ -109,8 +128,11 @@ impl Scaling {
         };
         let mean: Vec<f32> = self.mean.iter().map(number).collect::<Result<_, _>>()?;
         let (mean, std) = (spread("--mean", mean, 0.0)?, spread("--std", self.std.clone(), 1.0)?);
-        if let Some(mean) = mean.iter().find(|mean| !mean.is_finite()) {
-            return Err(wrong("--mean", format!("{mean} is no mean of pixels")));
+        if let Some(mean) = mean.iter().find(|mean| !(-1.0..=1.0).contains(*mean)) {
+            let problem = format!(
+                "{mean} is no mean of pixels in [0, 1]; of pixels up to 255, divide it by 255, and --std too"
+            );
+            return Err(wrong("--mean", problem));
         }
         if let Some(std) = std.iter().find(|std| !(std.is_finite() && **std > 0.0)) {
             return Err(wrong("--std", format!("{std} is no standard deviation: it is above 0")));

@@ -1,7 +1,5 @@
 //! A graph, and how it is run forward and back.
 
-use std::collections::HashSet;
-
 use burn::tensor::Tensor;
 
 use super::dense::Dense;
@@ -47,6 +45,8 @@ pub struct Graph {
     output: Slot,
     /// Which nodes follow from the image in such a way that they change a little where it does.
     follows: Vec<bool>,
+    /// Which nodes the output follows from.
+    needed: Vec<bool>,
 }
 
 /// Why a graph cannot be run.
@@ -96,8 +96,22 @@ impl Graph {
             let any = !node.op.is_flat() && node.inputs.iter().flatten().any(does);
             follows.push(any);
         }
+        let mut needed = vec![false; nodes.len()];
+        if let Slot::Made(last) = output {
+            needed[last] = true;
+        }
+        for (at, node) in nodes.iter().enumerate().rev() {
+            if !needed[at] {
+                continue;
+            }
+            for slot in node.inputs.iter().flatten() {
+                if let Slot::Made(from) = slot {
+                    needed[*from] = true;
+                }
+            }
+        }
         let weights = specs.iter().map(|spec| spec.shape.clone()).collect();
-        Self { nodes, arrays, weights, output, follows }
+        Self { nodes, arrays, weights, output, follows, needed }
     }
 
     /// Its nodes.
@@ -120,7 +134,12 @@ impl Graph {
         let mut record =
             Record { images: Dense::of(images), weights, made: Vec::with_capacity(self.nodes.len()) };
         let room = Room::of(record.images.shape()[0], record.images.device());
-        for node in &self.nodes {
+        for (node, is_needed) in self.nodes.iter().zip(&self.needed) {
+            if !is_needed {
+                // Nobody reads it.
+                record.made.push(Host::number(0.0).into());
+                continue;
+            }
             let made = self.with_inputs(node, &record, |inputs| {
                 let is_empty =
                     |input: &Option<&Value>| matches!(input, Some(Value::Dense(dense)) if dense.is_empty());
@@ -209,17 +228,6 @@ impl Graph {
             Slot::Array(at) => of(&self.arrays[at].clone().into()),
             Slot::Made(at) => of(&record.made[at]),
         }
-    }
-
-    /// The numbers of the weights that something reads.
-    pub fn used(&self) -> HashSet<usize> {
-        let read = self.nodes.iter().flat_map(|node| node.inputs.iter().flatten());
-        let read = read.chain([&self.output]);
-        read.filter_map(|slot| match slot {
-            Slot::Weight(at) => Some(*at),
-            Slot::Image | Slot::Array(_) | Slot::Made(_) => None,
-        })
-        .collect()
     }
 }
 

@@ -134,10 +134,10 @@ impl Curve {
                 let y = x.recip();
                 y.clone() * y * -1.0
             }
-            // Both ends belong to it, as in PyTorch.
+            // Neither end belongs to it, as in PyTorch 2.15.
             Self::Clip([low, high]) => {
                 let x = x.detach();
-                x.clone().greater_equal_elem(low).float() * x.lower_equal_elem(high).float()
+                x.clone().greater_elem(low).float() * x.lower_elem(high).float()
             }
             Self::Power(2.0) => x * 2.0,
             Self::Power(exponent) => x.powf_scalar(exponent - 1.0) * exponent,

@@ -6,10 +6,27 @@ use crate::nn::graph::{GraphError, Problem};
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ReadError {
     /// It is damaged, cut, or something else.
-    #[error("it is no whole ONNX file: {0}")]
+    #[error(
+        "it is no whole ONNX file: {0}; write it with torch.onnx.export or another exporter, or copy it again"
+    )]
     Format(String),
+    /// Operators of a version that is not read.
+    #[error(
+        "its operators are of opset {opset}, and {first} to {last} are read: write it with opset_version=17"
+    )]
+    Opset {
+        /// Which it has.
+        opset: i64,
+        /// The first that is read.
+        first: i64,
+        /// And the last.
+        last: i64,
+    },
     /// Operators that the lab does not know.
-    #[error("the lab does not know {}", .0.join(", "))]
+    #[error(
+        "the lab does not know {}; write the network without it (docs/own-networks.md lists what is read)",
+        .0.join(", ")
+    )]
     Operators(Vec<String>),
     /// A node with which something is wrong.
     #[error("node {node}: {problem}")]

@@ -11,13 +11,15 @@ use super::builder::Builder;
 use super::constants::{Constant, Siblings};
 use super::error::ReadError;
 use super::operators::{Given, KNOWN, add};
-use crate::nn::graph::{Graph, Host, Move, Op, Problem, Slot};
+use crate::nn::graph::{Curve, Graph, Host, Move, Op, Problem, Slot};
 use crate::nn::network::Interface;
 use crate::nn::onnx::proto::{GraphProto, ModelProto, NodeProto, Size, ValueInfoProto};
 use crate::nn::{Layer, Network, Weights};
 
 /// The versions of the operators that are read.
 const OPSETS: std::ops::RangeInclusive<i64> = 11..=23;
+/// Images up to which a batch that a file may be written for is looked for.
+const MOST_TRIED: usize = 16;
 /// Most nodes of a file.
 const MOST_NODES: usize = 1 << 16;
 /// By how much, of how far logits lie apart, what is said of an image may depend on how many are asked at once.
@@ -49,7 +51,7 @@ impl Imported {
 }
 
 /// Reads an ONNX file; `image` are the sizes `[C, H, W]` of the images that it will see, which it must take, or none where it
-/// is to say that itself. It is run once forward and back, so that what it cannot do is said now.
+/// is to say that itself. It is run forward and back, so that what it cannot do is said now.
 ///
 /// # Errors
 /// [`ReadError`].
@@ -76,10 +78,8 @@ pub fn read(file: Bytes, image: Option<[usize; 3]>, siblings: &Siblings<'_>) -> 
     let graph_read = Graph::new(builder.nodes, builder.arrays, &builder.specs, last);
     let device = Device::flex();
     let weights = Weights::from_values(builder.values.iter().cloned(), &device);
-    let (classes, are_probabilities) = tried(&graph_read, &weights, image, &device)?;
-    if are_probabilities {
-        notes.push("what it says sums to 1: probabilities and no logits, of which gradients vanish".into());
-    }
+    let (classes, seems) = tried(&graph_read, &weights, image, &device)?;
+    notes.extend(seems.into_iter().map(str::to_owned));
     let network = Network {
         layers: vec![Layer::Graph(Arc::new(graph_read))],
         specs: builder.specs,
@@ -111,11 +111,7 @@ fn opset(model: &ModelProto) -> Result<i64, ReadError> {
     if OPSETS.contains(&opset) {
         Ok(opset)
     } else {
-        Err(ReadError::Format(format!(
-            "its operators are of version {opset}, and {} to {} are read",
-            OPSETS.start(),
-            OPSETS.end()
-        )))
+        Err(ReadError::Opset { opset, first: *OPSETS.start(), last: *OPSETS.end() })
     }
 }
 
@@ -300,6 +296,15 @@ fn cut(builder: &mut Builder, last: Slot, notes: &mut Vec<String>) -> Slot {
                 builder.nodes[reader].inputs[0] = Some(logits);
                 return last;
             }
+            // It keeps the order of the classes, as a softmax does.
+            (Op::Curve(Curve::Sigmoid), Some(logits)) => {
+                notes.push(
+                    "it ends in a sigmoid, which is left out: attacks need the logits before it".into(),
+                );
+                let Some(reader) = reader else { return logits };
+                builder.nodes[reader].inputs[0] = Some(logits);
+                return last;
+            }
             (Op::Move(Move::Reshape { .. } | Move::Flatten(_) | Move::Squeeze), Some(before)) => {
                 (reader, slot) = (Some(at), before);
             }
@@ -309,14 +314,14 @@ fn cut(builder: &mut Builder, last: Slot, notes: &mut Vec<String>) -> Slot {
     last
 }
 
-/// Runs the graph forward and back, for two images alone and together; how many classes it tells apart, and whether what it says
-/// looks like probabilities.
+/// Runs the graph forward and back, for two images alone and together; how many classes it tells apart, and what speaks
+/// against attacking it as it is.
 fn tried(
     graph: &Graph,
     weights: &Weights,
     image: [usize; 3],
     device: &Device,
-) -> Result<(usize, bool), ReadError> {
+) -> Result<(usize, Vec<&'static str>), ReadError> {
     let [c, h, w] = image;
     let count = c * h * w;
     let images = |range: std::ops::Range<usize>| -> Tensor<4> {
@@ -326,7 +331,13 @@ fn tried(
     };
     #[expect(clippy::disallowed_methods, reason = "this device has it at once")]
     let read = |entries: Tensor<1>| -> Vec<f32> { entries.into_data().try_into_vec().unwrap_or_default() };
-    let (one, _) = graph.run(weights, images(0..1))?;
+    let (one, _) = graph.run(weights, images(0..1)).map_err(|error| {
+        // One that takes another number alone is told by that.
+        match (2..=MOST_TRIED).find(|many| graph.run(weights, images(0..*many)).is_ok()) {
+            Some(many) => ReadError::Batch { images: many, problem: error.to_string() },
+            None => error.into(),
+        }
+    })?;
     let classes = match *one.shape() {
         [1, classes] | [1, classes, 1, 1] if classes >= 2 => classes,
         ref shape => {
@@ -364,9 +375,23 @@ fn tried(
     if let Some(said) = gradient.iter().find(|entry| !entry.is_finite()) {
         return Err(ReadError::NoGradient { said: *said });
     }
+    Ok((classes, suspicions(&alone, &gradient, classes)))
+}
+
+/// What speaks against attacking a network that says these logits and has this gradient.
+fn suspicions(said: &[f32], gradient: &[f32], classes: usize) -> Vec<&'static str> {
+    let mut found = Vec::new();
     let is_one =
         |row: &[f32]| row.iter().all(|said| *said >= 0.0) && (row.iter().sum::<f32>() - 1.0).abs() < 1e-4;
-    Ok((classes, alone.chunks_exact(classes).all(is_one)))
+    if said.chunks_exact(classes).all(is_one) {
+        found.push("what it says sums to 1: probabilities and no logits, of which gradients vanish");
+    }
+    if gradient.iter().all(|entry| *entry == 0.0) {
+        found.push(
+            "its gradient is exactly 0: attacks that follow it go nowhere, and figures of these alone say nothing",
+        );
+    }
+    found
 }
 
 #[cfg(test)]
@@ -445,7 +470,7 @@ mod tests {
         let foreign = refused(|model| graph(model).node[0].domain = Some("com.example".into()));
         assert!(foreign.contains("com.example.Sub"), "{foreign}");
         let old = refused(|model| model.opset_import[0].version = Some(9));
-        assert!(old.contains("of version 9, and 11 to 23 are read"), "{old}");
+        assert!(old.contains("of opset 9, and 11 to 23 are read"), "{old}");
         let cyclic = refused(|model| {
             let last =
                 graph(model).node.last().and_then(|node| node.output.first().cloned()).expect("it is there");
@@ -524,6 +549,42 @@ mod tests {
             graph(model).node.extend(nodes);
         });
         assert!(together.contains("depends on the others in its batch"), "{together}");
+    }
+
+    /// A node of that operator behind the network, in place of its output.
+    fn behind(model: &mut ModelProto, operator: &str) {
+        let output = graph(model).output[0].name.clone().expect("it has a name");
+        let last = graph(model).node.last_mut().expect("there is one");
+        last.output[0] = "before".into();
+        graph(model).node.push(NodeProto {
+            input: vec!["before".into()],
+            output: vec![output],
+            op_type: Some(operator.into()),
+            ..NodeProto::default()
+        });
+    }
+
+    #[test]
+    fn what_keeps_attacks_from_working_is_told() {
+        let notes = |operator: &'static str| opened(|model| behind(model, operator)).expect("it runs").notes;
+        let logits = opened(|_| {}).expect("it runs");
+        for operator in ["Softmax", "LogSoftmax", "Sigmoid"] {
+            let found = opened(|model| behind(model, operator)).expect("it runs");
+            assert!(found.notes.len() == 1 && found.notes[0].contains("left out"), "{:?}", found.notes);
+            let nodes = |network: &Network| match &network.layers[..] {
+                [Layer::Graph(graph)] => graph.nodes().len(),
+                _ => 0,
+            };
+            assert_eq!(
+                nodes(&found.network),
+                nodes(&logits.network) + 1,
+                "it is there and not run for anything"
+            );
+        }
+        assert!(notes("Floor")[0].contains("its gradient is exactly 0"));
+        assert!(logits.notes.is_empty());
+        assert_eq!(suspicions(&[0.25, 0.75, 1.0, 0.0], &[1.0], 2).len(), 1);
+        assert_eq!(suspicions(&[0.25, 0.85], &[0.0, 1.0], 2).len(), 0);
     }
 
     #[test]

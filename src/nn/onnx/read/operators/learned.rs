@@ -102,8 +102,14 @@ fn batch_norm(builder: &mut Builder, given: Given<'_>) -> Result<Slot, Problem> 
         || "it is written in training mode: write it in its evaluation mode (model.eval())".into(),
     )?;
     let epsilon = attributes.float("epsilon", 1e-5);
-    let [scale, shift, mean, variance] = [1, 2, 3, 4]
-        .map(|at| -> Result<Vec<f32>, Problem> { Ok(builder.floats(given.needed(at)?)?.to_vec()) });
+    let [scale, shift, mean, variance] = [1, 2, 3, 4].map(|at| -> Result<Vec<f32>, Problem> {
+        let found = builder.floats(given.needed(at)?).map_err(|problem| {
+            Problem::new(format!(
+                "{problem}: a norm that goes by the batch has none (track_running_stats=False)"
+            ))
+        });
+        Ok(found?.to_vec())
+    });
     let (scale, shift, mean, variance) = (scale?, shift?, mean?, variance?);
     let count = scale.len();
     check([&shift, &mean, &variance].iter().all(|other| other.len() == count), || {
