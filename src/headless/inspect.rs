@@ -91,9 +91,9 @@ pub fn inspect(options: &InspectOptions) -> Result<(), HeadlessError> {
     let device = open_device(&options.device)?;
     device.info.notice.iter().for_each(|notice| say(notice));
     let subject = opened.examined.subject(&device.device);
-    let seen = on_thread(subject, opened.data.clone(), indices, device.device)?;
-    let (shape, classes) = (opened.data.shape, opened.data.classes.len());
-    print(&said(&seen, classes, &opened.data.name))?;
+    let (shape, classes, name) = (opened.data.shape, opened.data.classes.len(), opened.data.name.clone());
+    let seen = on_thread(subject, opened.data, indices, device.device)?;
+    print(&said(&seen, classes, &name))?;
     if let Some(out) = &options.out {
         write_whole(
             out,

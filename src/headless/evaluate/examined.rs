@@ -28,13 +28,13 @@ pub enum Examined {
     Own(Box<Own>, Box<Config>),
 }
 
-/// A network, the data that it is asked for, and the bytes of its file.
+/// A network, the data that it is asked for, and what tells it from others.
 pub struct Opened {
     /// Who.
     pub examined: Examined,
     /// The data.
     pub data: Dataset,
-    /// The bytes that its weights follow from.
+    /// Bytes that tell its network from any other.
     pub bytes: Vec<u8>,
 }
 
@@ -49,7 +49,7 @@ impl Opened {
             let (own, data) = Own::open_for(path, source, scaling)?;
             let setup = Setup { data: source.unwrap_or_default().into(), ..Setup::default() };
             let config = Config { setup, hyper: Hyper { epsilon: EPSILON, ..Hyper::default() } };
-            let bytes = own.fingerprinted();
+            let bytes = own.fingerprint();
             return Ok(Self { examined: Examined::Own(Box::new(own), Box::new(config)), data, bytes });
         }
         refuse_foreign(path)?;

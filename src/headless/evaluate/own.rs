@@ -42,8 +42,8 @@ pub struct Own {
     pub imported: Imported,
     /// Its file.
     pub path: PathBuf,
-    /// The file's bytes.
-    pub bytes: prost::bytes::Bytes,
+    /// How many bytes its file has, and their checksum.
+    file: (usize, u32),
     /// How its pixels are scaled, in words; none where they are not.
     pub scaling: Option<String>,
 }
@@ -152,7 +152,8 @@ impl Own {
         let beside = |name: &str, offset: usize, length: usize| {
             part(&path.with_file_name(name), offset, length).map_err(|error| error.to_string())
         };
-        let imported = onnx::read(bytes.clone(), image, &beside).map_err(|error| refused(path, &error))?;
+        let file = (bytes.len(), checksum([&bytes[..]]).sum());
+        let imported = onnx::read(bytes, image, &beside).map_err(|error| refused(path, &error))?;
         let mut network = imported.network.clone();
         let channels = network.interface.image[0];
         let scaled = scaling.of(channels)?;
@@ -161,7 +162,7 @@ impl Own {
         if let Some((mean, deviation)) = scaled {
             network.layers.insert(0, Layer::Normalize { mean, deviation });
         }
-        Ok(Self { network, imported, path: path.into(), bytes, scaling: words })
+        Ok(Self { network, imported, path: path.into(), file, scaling: words })
     }
 
     /// The same for data by their name or folder, which it must fit.
@@ -198,13 +199,13 @@ impl Own {
         Ok((own, data))
     }
 
-    /// The bytes that it follows from: its file's, the entries that may lie in others, and the scaling.
-    pub fn fingerprinted(&self) -> Vec<u8> {
+    /// What tells it from others: its file, the entries that may lie in other files, and the scaling.
+    pub fn fingerprint(&self) -> Vec<u8> {
         let values = self.imported.values.iter().map(|values| bytemuck::cast_slice(values));
         let arrays = self.imported.arrays().iter().map(|array| bytemuck::cast_slice(&array.values));
-        let entries = checksum(values.chain(arrays));
-        let scaling = self.scaling.clone().unwrap_or_default().into_bytes();
-        [self.bytes.to_vec(), entries.sum().to_le_bytes().to_vec(), scaling].concat()
+        let (entries, (length, file)) = (checksum(values.chain(arrays)).sum(), self.file);
+        let scaling = self.scaling.as_deref().unwrap_or_default();
+        format!("{length}:{file:08x}:{entries:08x}:{scaling}").into_bytes()
     }
 
     /// Names of its classes, where its file has them as the lab writes them.

@@ -287,25 +287,22 @@ fn cut(builder: &mut Builder, last: Slot, notes: &mut Vec<String>) -> Slot {
     while let Slot::Made(at) = slot {
         let node = &builder.nodes[at];
         let first = node.inputs.first().copied().flatten();
-        match (&node.op, first) {
-            (Op::Softmax { axis: 1 | -1, is_log }, Some(logits)) => {
-                let what = if *is_log { "the logarithm of a softmax" } else { "a softmax" };
+        let left_out = match &node.op {
+            Op::Softmax { axis: 1 | -1, is_log: false } => Some("a softmax"),
+            Op::Softmax { axis: 1 | -1, is_log: true } => Some("the logarithm of a softmax"),
+            // It keeps the order of the classes, as a softmax does.
+            Op::Curve(Curve::Sigmoid) => Some("a sigmoid"),
+            _ => None,
+        };
+        match (&node.op, left_out, first) {
+            (_, Some(what), Some(logits)) => {
                 notes
                     .push(format!("it ends in {what}, which is left out: attacks need the logits before it"));
                 let Some(reader) = reader else { return logits };
                 builder.nodes[reader].inputs[0] = Some(logits);
                 return last;
             }
-            // It keeps the order of the classes, as a softmax does.
-            (Op::Curve(Curve::Sigmoid), Some(logits)) => {
-                notes.push(
-                    "it ends in a sigmoid, which is left out: attacks need the logits before it".into(),
-                );
-                let Some(reader) = reader else { return logits };
-                builder.nodes[reader].inputs[0] = Some(logits);
-                return last;
-            }
-            (Op::Move(Move::Reshape { .. } | Move::Flatten(_) | Move::Squeeze), Some(before)) => {
+            (Op::Move(Move::Reshape { .. } | Move::Flatten(_) | Move::Squeeze), None, Some(before)) => {
                 (reader, slot) = (Some(at), before);
             }
             _ => return last,
