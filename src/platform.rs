@@ -81,6 +81,8 @@ pub enum FileAnswer {
     Opened(String, Vec<u8>),
     /// A folder was chosen.
     Folder(String),
+    /// The file of a network was chosen: its path, or on a page its name, by which [`given_files`] has it.
+    Network(String),
     /// No file was chosen, or this desktop has no file dialog.
     Nothing,
     /// Reading or writing failed.
@@ -125,6 +127,39 @@ pub const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "webp", "bmp", "gif"];
 pub fn is_picture(name: &str) -> bool {
     let end = name.rsplit_once('.').map(|(_, end)| end.to_ascii_lowercase());
     end.is_some_and(|end| PICTURES.contains(&&*end))
+}
+
+/// What the name of a network's file ends in.
+pub const NETWORK: &str = "onnx";
+
+/// Whether a file of that name is a network that somebody else may have trained.
+pub fn is_network(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(NETWORK))
+}
+
+/// The networks whose files a page keeps: the main network's, a teacher's, and one that was tried.
+const MOST_NETWORKS: usize = 3;
+
+/// Makes room for files that were given to a page under that name: one folder's are kept, and those of the last few networks.
+pub fn keep_given<T>(given: &mut Vec<(String, T)>, name: &str) {
+    if !is_network(name) {
+        given.retain(|(other, _)| is_network(other));
+        return;
+    }
+    given.retain(|(other, _)| other != name);
+    let mut networks = given.iter().filter(|(other, _)| is_network(other)).count();
+    given.retain(|(other, _)| {
+        let goes = is_network(other) && networks >= MOST_NETWORKS;
+        networks -= usize::from(goes);
+        !goes
+    });
+}
+
+impl FileAnswer {
+    /// Files that were given to a page under that name: a network's, or those of a folder.
+    pub fn given(name: String) -> Self {
+        if is_network(&name) { Self::Network(name) } else { Self::Folder(name) }
+    }
 }
 
 /// An answer on its way; poll it once a frame with `try_recv`.

@@ -32,11 +32,14 @@ def read_checkpoint(path, transforms=("none",)):
     try:
         with safe_open(path, "pt") as file:
             header = json.loads((file.metadata() or {})["great-lab"])
+            is_from_file = "network.onnx" in file.keys()
             weights = {name.removeprefix("main."): file.get_tensor(name) for name in file.keys()
                        if name.startswith("main.") and not name.startswith("main.optimizer.")}
         setup = header["config"]["setup"]
         if setup.get("input_transform", "none") not in transforms:
             raise Refusal(f"{path} transforms its input ({setup['input_transform']}), which network.py does not define")
+        if is_from_file:
+            raise Refusal(f"{path} began as the network of {setup['pretrained']}: great-lab export writes that one, as ONNX")
         kept = {key: setup[key] for key in ["network", "width", "activation"]}
         kept["head"] = setup.get("head", "pooled")
         kept["depth"] = setup.get("depth", 2)

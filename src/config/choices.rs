@@ -57,6 +57,9 @@ pub const TRAIN_TEACHER: &str = "train";
 /// [`Setup::teacher`](crate::config::Setup::teacher).
 pub const KEPT_TEACHER: &str = "kept";
 
+/// The value of [`Setup::pretrained`](crate::config::Setup::pretrained) that names no file.
+pub const NO_PRETRAINED: &str = "none";
+
 choices! {
     /// Which gradient tensors must look alike.
     ScenarioKind {

@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(by_soft_targets.as_deref(), Some(expected));
         let by_great = |teacher, name| reason(name, distils(DistillationMethod::Great, teacher));
         assert_eq!(by_great("train", "teacher_steps"), None);
-        let expected = "not used: the teacher is a checkpoint";
+        let expected = "not used: the teacher is given";
         assert_eq!(by_great("runs/a", "teacher_steps").as_deref(), Some(expected));
     }
 

@@ -23,8 +23,9 @@ pub use begin::gallery::{GALLERY, Piece};
 pub(crate) use choices::choices;
 pub use choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, AuxiliaryReads,
-    BUILT_IN_DATA, EpsilonScale, HeadKind, InputTransform, KEPT_TEACHER, NetworkKind, Normalization,
-    OptimizerKind, PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet, WorldKind,
+    BUILT_IN_DATA, EpsilonScale, HeadKind, InputTransform, KEPT_TEACHER, NO_PRETRAINED, NetworkKind,
+    Normalization, OptimizerKind, PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER,
+    TaskSet, WorldKind,
 };
 pub use device::DeviceInfo;
 pub use knob::{KnobError, Section};

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::attack::EOT_DRAWS;
 use super::choices::{
-    Activation, AlphaSchedule, Augmentation, EpsilonScale, HeadKind, InputTransform, NetworkKind, Precision,
-    ScenarioKind, TaskSet,
+    Activation, AlphaSchedule, Augmentation, EpsilonScale, HeadKind, InputTransform, NO_PRETRAINED,
+    NetworkKind, Precision, ScenarioKind, TaskSet,
 };
 use super::device::DeviceInfo;
 use super::method::Method;
@@ -92,6 +92,26 @@ impl Setup {
         if self.world().is_some() { NetworkKind::Mlp } else { self.network }
     }
 
+    /// The file of the network that somebody else trained and that the main network begins as; none where it begins anew.
+    pub fn pretrained(&self) -> Option<&str> {
+        let can_be = self.scenario != ScenarioKind::Multitask && self.world().is_none();
+        (can_be && self.pretrained != NO_PRETRAINED).then_some(&*self.pretrained)
+    }
+
+    /// What people call the main network: its architecture, or the name of its file.
+    pub fn network_name(&self) -> &str {
+        match self.pretrained() {
+            Some(path) => path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path),
+            None => self.network_kind().name(),
+        }
+    }
+
+    /// The same with the factor on its channels: `cnn-small × 0.5`.
+    pub fn network_in_words(&self) -> String {
+        let name = self.network_name();
+        if self.pretrained().is_some() { name.into() } else { format!("{name} × {}", self.width) }
+    }
+
     /// How training images are changed each time they come: points are no pictures, whatever was chosen.
     pub fn augmented(&self) -> Augmentation {
         if self.world().is_some() { Augmentation::None } else { self.augmentation }
@@ -144,6 +164,9 @@ impl Setup {
             (Precision::Single, _) => None,
             (Precision::Mixed, ScenarioKind::Multitask) => {
                 Some("several tasks are trained in f32 only, not in mixed precision".into())
+            }
+            (Precision::Mixed, _) if self.pretrained().is_some() => {
+                Some("a network from a file is trained in f32 only, not in mixed precision".into())
             }
             (Precision::Mixed, _) if !device.has_f16 => {
                 Some(format!("mixed precision needs a GPU with 16-bit floats, and {} has none", device.name))

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::choices::{
     Activation, Adversary, AlphaSchedule, Augmentation, AuxiliaryKind, AuxiliaryLabels, AuxiliaryReads,
-    BUILT_IN_DATA, EpsilonScale, HeadKind, InputTransform, NetworkKind, Normalization, OptimizerKind,
-    PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER, TaskSet, WorldKind,
+    BUILT_IN_DATA, EpsilonScale, HeadKind, InputTransform, KEPT_TEACHER, NO_PRETRAINED, NetworkKind,
+    Normalization, OptimizerKind, PenaltyNorm, Precision, Push, ScenarioKind, Schedule, TRAIN_TEACHER,
+    TaskSet, WorldKind,
 };
 use super::device::DeviceInfo;
 use super::knob::{
@@ -76,7 +77,8 @@ knobs! { Config:
         mode: Mode = Mode::GreatGreace => choice, "mode", "", NextRun, [Defense], Always, "how the main network is trained";
         method: DistillationMethod = DistillationMethod::Great => choice, "method", "", NextRun, [Distillation], Always, "how the student is trained";
         /// A value of `TRAIN_TEACHER`, `KEPT_TEACHER` (`Command::Teach`), or a path.
-        teacher: String = TRAIN_TEACHER.into() => text, "teacher", "", NextRun, [Distillation], Always, "train: by the lab, first; kept: the network that was made one in the window; or the path of a checkpoint";
+        teacher: String = TRAIN_TEACHER.into() => text, "teacher", "", NextRun, [Distillation], Always, "train: by the lab, first; kept: the network that was made one in the window; or the path of a checkpoint, or of an ONNX file";
+        teacher_pixels: String = NO_PRETRAINED.into() => text, "teacher pixels", "", NextRun, [Distillation], When(teacher_is_no_file), "how pixels in [0, 1] are scaled for a teacher from an ONNX file, as pretrained pixels says it";
         teacher_network: NetworkKind = NetworkKind::CnnMedium => choice, "teacher network", "", NextRun, [Distillation], When(teacher_network_is_given), "architecture of a teacher that the lab trains";
         /// The result is rounded to a multiple of 8.
         teacher_width: f64 = 1.0 => real(0.25..=4.0), "teacher width", "times", NextRun, [Distillation], When(teacher_is_given), "factor on that teacher's channels";
@@ -90,12 +92,15 @@ knobs! { Config:
         drawing: Drawing = Drawing::default() => drawing, "drawing", "", NextRun, [..], When(is_not_drawn), "the points of the world drawn, three characters each, as File → Draw a world… writes them";
         world_points: usize = 1000 => count(2..=100_000), "world points", "points", NextRun, [..], When(is_no_world), "that are trained on; others are held out";
         world_seed: u64 = 1 => count(0..=u64::MAX), "world seed", "", NextRun, [..], When(is_no_world), "of a world's points, whatever the run's own is";
-        network: NetworkKind = NetworkKind::CnnSmall => choice, "network", "", NextRun, [..], When(world_has_its_own_network), "architecture of the main network";
+        /// [`NO_PRETRAINED`], or a path.
+        pretrained: String = NO_PRETRAINED.into() => text, "pretrained", "", NextRun, [Defense Distillation], When(world_is_learned_anew), "an ONNX file of a network that somebody else trained: the main network is that one and begins with its weights; none: it begins anew";
+        pretrained_pixels: String = NO_PRETRAINED.into() => text, "pretrained pixels", "", NextRun, [Defense Distillation], When(begins_anew), "how pixels in [0, 1] are scaled for it: none, half, cifar10, imagenet, or MEAN/DEVIATION, such as 0.5/0.25 or 0.49,0.48,0.45/0.25,0.24,0.26";
+        network: NetworkKind = NetworkKind::CnnSmall => choice, "network", "", NextRun, [..], When(network_is_given), "architecture of the main network";
         /// The result is rounded to a multiple of 8, of mlp to a whole number.
-        width: f64 = 1.0 => real(0.25..=4.0), "width", "times", NextRun, [..], Always, "factor on the main network's channels; of mlp on the 16 units of each layer";
+        width: f64 = 1.0 => real(0.25..=4.0), "width", "times", NextRun, [..], When(comes_from_a_file), "factor on the main network's channels; of mlp on the 16 units of each layer";
         depth: usize = 2 => count(1..=4), "depth", "layers", NextRun, [..], When(is_no_mlp), "hidden layers of mlp; a teacher that the lab trains has as many";
         head: HeadKind = HeadKind::Pooled => choice, "head", "", NextRun, [Defense Distillation], When(is_mlp), "what makes logits of the main network's last channels: pooled, a linear layer on their means; flat, one on all their pixels, whose logits may grow large; a teacher that the lab trains has the same";
-        activation: Activation = Activation::Relu => choice, "activation", "", NextRun, [..], Always, "of the main network";
+        activation: Activation = Activation::Relu => choice, "activation", "", NextRun, [..], When(all_come_from_files), "of the main network";
         input_transform: InputTransform = InputTransform::None => choice, "input transform", "", NextRun, [..], Always, "what the main network does to an image first: quantize and noise look robust without being so, and turn an audit red";
         /// 0 and 1 among them.
         input_levels: usize = 4 => count(2..=256), "input levels", "levels", NextRun, [..], When(does_not_quantize), "that quantize rounds a pixel to";
@@ -125,7 +130,12 @@ pub struct Config {
 }
 
 fn teacher_is_given(config: &Config) -> Option<&'static str> {
-    (config.setup.teacher != TRAIN_TEACHER).then_some("the teacher is a checkpoint")
+    (config.setup.teacher != TRAIN_TEACHER).then_some("the teacher is given")
+}
+
+fn teacher_is_no_file(config: &Config) -> Option<&'static str> {
+    let is_ours = [TRAIN_TEACHER, KEPT_TEACHER].contains(&&*config.setup.teacher);
+    is_ours.then_some("the teacher comes from no file")
 }
 
 fn teacher_network_is_given(config: &Config) -> Option<&'static str> {
@@ -156,9 +166,31 @@ fn is_not_drawn(config: &Config) -> Option<&'static str> {
     (world(config) != Some(WorldKind::Drawn)).then_some("the world drawn uses it")
 }
 
-fn world_has_its_own_network(config: &Config) -> Option<&'static str> {
+fn network_is_given(config: &Config) -> Option<&'static str> {
     let is_other = config.setup.network != NetworkKind::Mlp;
-    world(config).filter(|_| is_other).map(|_| LEARNED_BY_MLP)
+    world(config).filter(|_| is_other).map(|_| LEARNED_BY_MLP).or_else(|| comes_from_a_file(config))
+}
+
+fn comes_from_a_file(config: &Config) -> Option<&'static str> {
+    config.setup.pretrained().map(|_| "the network comes from a file, as pretrained says")
+}
+
+/// The same of the teacher, too, which has what the student has where the lab trains it.
+fn all_come_from_files(config: &Config) -> Option<&'static str> {
+    let setup = &config.setup;
+    let trains = setup.scenario == ScenarioKind::Distillation && setup.teacher == TRAIN_TEACHER;
+    comes_from_a_file(config).filter(|_| !trains)
+}
+
+fn world_is_learned_anew(config: &Config) -> Option<&'static str> {
+    let names_one = config.setup.pretrained != NO_PRETRAINED;
+    world(config).filter(|_| names_one).map(|_| LEARNED_BY_MLP)
+}
+
+fn begins_anew(config: &Config) -> Option<&'static str> {
+    config.setup.pretrained().is_none().then_some(
+        "no network from a file is trained on: pretrained names one (for a teacher it is teacher_pixels)",
+    )
 }
 
 fn world_has_its_own_auxiliary(config: &Config) -> Option<&'static str> {
@@ -178,11 +210,13 @@ fn has_no_pictures(config: &Config) -> Option<&'static str> {
 }
 
 fn is_no_mlp(config: &Config) -> Option<&'static str> {
-    (config.setup.network_kind() != NetworkKind::Mlp).then_some("the network mlp uses it")
+    let is_other = config.setup.network_kind() != NetworkKind::Mlp;
+    all_come_from_files(config).or_else(|| is_other.then_some("the network mlp uses it"))
 }
 
 fn is_mlp(config: &Config) -> Option<&'static str> {
-    (config.setup.network_kind() == NetworkKind::Mlp).then_some("mlp has linear layers alone")
+    let is_mlp = config.setup.network_kind() == NetworkKind::Mlp;
+    all_come_from_files(config).or_else(|| is_mlp.then_some("mlp has linear layers alone"))
 }
 
 fn never_evaluates(config: &Config) -> Option<&'static str> {

@@ -12,7 +12,7 @@ use crate::runs::library::LibraryError;
 use crate::runs::record::RecordError;
 use crate::runs::write::FolderError;
 use crate::runs::writer::EarlierError;
-use crate::train::places::NoTeacher;
+use crate::train::places::Lost;
 
 /// Exit status of a command that was asked for something impossible.
 pub const BAD_INPUT: u8 = 2;
@@ -90,9 +90,9 @@ pub enum HeadlessError {
     /// The data is not there or not readable.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The teacher of a run is not where it was.
+    /// The teacher of a run, or the network that it began as, is not where it was.
     #[error(transparent)]
-    Teacher(#[from] NoTeacher),
+    Lost(#[from] Lost),
     /// There is no such device, or it refuses.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -162,7 +162,7 @@ impl HeadlessError {
             | Self::GoingOn(_)
             | Self::Earlier(_)
             | Self::Data(_)
-            | Self::Teacher(_)
+            | Self::Lost(_)
             | Self::Device(_)
             | Self::Flag { .. }
             | Self::NotStarted(_) => BAD_INPUT,

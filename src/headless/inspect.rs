@@ -16,7 +16,7 @@ use crate::data::{Dataset, proportional_subset};
 use crate::gpu::read;
 use crate::headless::error::HeadlessError;
 use crate::headless::evaluate::report::Description;
-use crate::headless::evaluate::{Examined, Opened, Scaling};
+use crate::headless::evaluate::{Examined, Opened, ScalingFlags};
 use crate::headless::options::open_device;
 use crate::headless::print::{print, say};
 use crate::nn::Network;
@@ -25,6 +25,7 @@ use crate::protocol::likeliest;
 use crate::runs::write::{try_out, write_whole};
 use crate::scenario::upload;
 use crate::show::number::{count, figure, percent};
+use crate::train::proposal;
 
 /// Images whose gradient tensors are computed at once.
 const AT_ONCE: usize = 64;
@@ -50,7 +51,7 @@ pub struct InspectOptions {
     pub out: Option<PathBuf>,
     /// How an ONNX file's network sees images
     #[command(flatten)]
-    pub scaling: Scaling,
+    pub scaling: ScalingFlags,
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     pub device: String,
@@ -90,6 +91,12 @@ pub fn inspect(options: &InspectOptions) -> Result<(), HeadlessError> {
         proportional_subset(&opened.data.test.labels, options.samples as usize, Stream::Sample.number());
     let device = open_device(&options.device)?;
     device.info.notice.iter().for_each(|notice| say(notice));
+    if let Examined::Own(own, _) = &opened.examined
+        && own.scaling.is_none()
+        && let Some(proposed) = proposal(&own.network, &own.imported.values, &opened.data)
+    {
+        say(&format!("{proposed}: give --mean"));
+    }
     let subject = opened.examined.subject(&device.device);
     let (shape, classes, name) = (opened.data.shape, opened.data.classes.len(), opened.data.name.clone());
     let seen = on_thread(subject, opened.data, indices, device.device)?;

@@ -10,6 +10,7 @@ use crate::config::link::{self, Linked};
 use crate::config::{Config, EXAMPLES, Example, GALLERY, Knob, Method, NetworkKind, Piece, ScenarioKind};
 use crate::gpu::{Choice, Opened, open};
 use crate::headless::error::HeadlessError;
+use crate::headless::evaluate::ScalingFlags;
 use crate::headless::print::say;
 use crate::runs::record::read_run;
 use crate::train::places;
@@ -26,6 +27,12 @@ pub struct RunOptions {
     /// Architecture of the main network; in a distillation of the student
     #[arg(long, alias = "student", value_name = "NAME", value_parser = PossibleValuesParser::new(NetworkKind::NAMES))]
     pub network: Option<String>,
+    /// An ONNX file of a network that somebody else trained: the main network is that one and begins with its weights
+    #[arg(long, value_name = "FILE.onnx")]
+    pub pretrained: Option<String>,
+    /// How it sees images.
+    #[command(flatten)]
+    pub scaling: ScalingFlags,
     /// Length of the run in training steps
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub steps: Option<String>,
@@ -195,6 +202,9 @@ impl RunOptions {
             if !is_set("data") {
                 places::find_data(setup, &places, folder)?;
             }
+            if !is_set("pretrained") {
+                places::find_pretrained(setup, &places, folder)?;
+            }
             if !is_set("teacher") {
                 places::find_teacher(setup, &places, folder)?;
             }
@@ -234,17 +244,34 @@ impl RunOptions {
         named.and_then(|name| name.parse().ok()).unwrap_or(ScenarioKind::Defense)
     }
 
+    /// How the network from a file sees images, where flags say it.
+    fn pixels(&self) -> Result<Option<Shortcut>, HeadlessError> {
+        let flag = match (self.scaling.mean.is_empty(), self.scaling.std.is_empty()) {
+            (true, true) => return Ok(None),
+            (false, _) => "mean",
+            (true, false) => "std",
+        };
+        // As a knob a / stands between the mean and the deviation.
+        if let Some(mean) = self.scaling.mean.iter().find(|mean| mean.contains('/')) {
+            let problem = format!("{mean} is no number; write a fraction as a decimal");
+            return Err(HeadlessError::Flag { flag: "--mean", problem });
+        }
+        Ok(Some(Shortcut { knob: "pretrained_pixels", flag, value: self.scaling.said().text() }))
+    }
+
     fn flags(&self, epochs: Option<u32>, config: &mut Config) -> Result<Vec<Given>, HeadlessError> {
         let own = [
             ("mode", &self.mode),
             ("data", &self.data),
             ("network", &self.network),
+            ("pretrained", &self.pretrained),
             ("steps", &self.steps),
             ("seed", &self.seed),
         ];
         let own = own
             .into_iter()
             .filter_map(|(knob, value)| Some(Shortcut { knob, flag: knob, value: value.clone()? }));
+        let own = own.chain(self.pixels()?);
         let mut set: Vec<Given> = Vec::new();
         if let Some(epochs) = epochs {
             let knob = Knob::find("steps")?;
@@ -362,7 +389,7 @@ mod tests {
             (options(&["input_levels=3"]), "quantize uses it"),
             (
                 distil(vec![teacher.clone()], &["scenario=distillation", "teacher=runs/a"]),
-                "--teacher-steps 9: not used: the teacher is a checkpoint",
+                "--teacher-steps 9: not used: the teacher is given",
             ),
             (options(&["scenario=multitask", "gradnorm_rate=0.1"]), "gradnorm and great+gradnorm use it"),
         ] {

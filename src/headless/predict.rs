@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::attack::Pace;
 use crate::data::Picture;
 use crate::headless::error::HeadlessError;
-use crate::headless::evaluate::{Examined, Scaling};
+use crate::headless::evaluate::{Examined, ScalingFlags};
 use crate::headless::options::open_device;
 use crate::headless::print::{print, say};
 use crate::nn::{Network, Weights};
@@ -38,7 +38,7 @@ pub struct PredictOptions {
     pub no_attack: bool,
     /// How an ONNX file's network sees images
     #[command(flatten)]
-    pub scaling: Scaling,
+    pub scaling: ScalingFlags,
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     pub device: String,

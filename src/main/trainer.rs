@@ -47,7 +47,7 @@ impl Asker {
         let (asker, folder, files) = (self.clone(), folder.to_owned(), files.to_vec());
         spawn_local(async move {
             let answer = match asker.ask(Question::Files(folder.clone()), files).await {
-                Ok(folder) => FileAnswer::Folder(folder),
+                Ok(folder) => FileAnswer::given(folder),
                 Err(reason) => FileAnswer::Failed(FileError::Read { name: folder, reason }),
             };
             // A window that closed meanwhile has no use for the answer.
@@ -68,7 +68,7 @@ pub fn connect_worker(config: Config, device: PageDevice) -> (Remote, Asker) {
         trained: Duration::ZERO,
         fork: None,
         checkpoint: None,
-        given: None,
+        given: Vec::new(),
     };
     spawn_local(Keeper { local, asks, known }.keep());
     (remote, Asker(sender))
@@ -86,11 +86,17 @@ struct Known {
     fork: Option<RunId>,
     /// The last checkpoint of the run at hand.
     checkpoint: Option<GoOn>,
-    /// The files of a folder.
-    given: Option<(String, Vec<File>)>,
+    /// The files of a folder, and those of a network, by their names.
+    given: Vec<(String, Vec<File>)>,
 }
 
 impl Known {
+    /// These files are the folder's, or the network's, from now on.
+    fn take_files(&mut self, name: &str, files: Vec<File>) {
+        platform::keep_given(&mut self.given, name);
+        self.given.push((name.to_owned(), files));
+    }
+
     fn learn(&mut self, event: &Event) {
         match event {
             Event::Started(info) => {
@@ -223,7 +229,7 @@ impl Keeper {
             _ => begin,
         };
         // Before it begins, since it may begin with them. Number 0 is nobody's.
-        if let Some((folder, files)) = &self.known.given {
+        for (folder, files) in &self.known.given {
             post(port, &Asked::Question(0, Question::Files(folder.clone())), files)?;
         }
         post(port, &Asked::Begin(Box::new(begin)), &[])?;
@@ -259,7 +265,7 @@ impl Keeper {
                     number += 1;
                     asked.insert(number, to);
                     if let Question::Files(folder) = &question {
-                        self.known.given = Some((folder.clone(), files.clone()));
+                        self.known.take_files(folder, files.clone());
                     }
                     post(port, &Asked::Question(number, question), &files)
                 }
@@ -327,7 +333,7 @@ impl Keeper {
                 Some((question, files, to)) = self.asks.recv() => {
                     if let Question::Files(folder) = question {
                         // The next trainer gets them first of all.
-                        self.known.given = Some((folder.clone(), files));
+                        self.known.take_files(&folder, files);
                         let _ = to.send(Ok(folder));
                     }
                 }

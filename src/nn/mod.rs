@@ -13,6 +13,8 @@ pub mod multitask;
 pub mod network;
 pub mod onnx;
 pub mod optimizer;
+pub mod pretrained;
+pub mod scaling;
 pub mod verdict;
 pub mod weights;
 
@@ -21,4 +23,6 @@ pub use layer::{Layer, Tape};
 pub use multitask::MultitaskNetwork;
 pub use network::Network;
 pub use optimizer::Optimizer;
+pub use pretrained::Pretrained;
+pub use scaling::Scaling;
 pub use weights::{WeightSpec, Weights};

@@ -2,7 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::Weights;
+use super::weights::Init;
+use super::{WeightSpec, Weights};
 use crate::config::OptimizerKind;
 use crate::gpu::optimizer_step::{self, Coefficients};
 
@@ -38,6 +39,8 @@ pub struct Optimizer {
 /// Tensors that share a buffer.
 #[derive(Clone, Debug)]
 struct Group {
+    /// Whether no step changes them.
+    is_fixed: bool,
     /// The planes one after the other, each padded as [`optimizer_step::layout`] says.
     state: Tensor<1>,
     /// Entries of each tensor.
@@ -50,12 +53,31 @@ impl Optimizer {
         Self::resumed(kind, 0, &[weights], device)
     }
 
+    /// The same of a network's weights, of which it leaves those alone that are fixed.
+    pub fn of(kind: OptimizerKind, specs: &[WeightSpec], weights: &[Vec<f32>], device: &Device) -> Self {
+        Self::gone_on(kind, 0, (specs, &[weights]), device)
+    }
+
     /// An optimiser after `steps` steps. `planes` are the entries of the weights, of Adam's first moments or SGD's
     /// velocities, and of Adam's second moments, tensor by tensor; those that are not given are zero.
     ///
     /// # Panics
     /// Where a plane has other lengths than the weights.
     pub fn resumed(kind: OptimizerKind, steps: u64, planes: &[&[Vec<f32>]], device: &Device) -> Self {
+        Self::gone_on(kind, steps, (&[], planes), device)
+    }
+
+    /// The same of a network's weights, of which it leaves those alone that are fixed.
+    ///
+    /// # Panics
+    /// As [`Self::resumed`].
+    pub fn gone_on(
+        kind: OptimizerKind,
+        steps: u64,
+        (specs, planes): (&[WeightSpec], &[&[Vec<f32>]]),
+        device: &Device,
+    ) -> Self {
+        let is_fixed = |at: usize| specs.get(at).is_some_and(|spec| spec.init == Init::Fixed);
         let mut groups = Vec::new();
         let mut rest = 0..planes[0].len();
         while !rest.is_empty() {
@@ -65,8 +87,13 @@ impl Optimizer {
             // One tensor too large for a buffer has none to share.
             let fits =
                 |count: &usize| planes_of(kind) * optimizer_step::layout(&lengths(*count)).1 <= MOST_FLOATS;
-            let count = (1..=rest.len()).rev().find(fits).unwrap_or(1);
-            groups.push(Group::upload(kind, lengths(count), planes, rest.start, device));
+            let first = is_fixed(rest.start);
+            let alike = rest.clone().take_while(|at| is_fixed(*at) == first).count();
+            let count = (1..=alike).rev().find(fits).unwrap_or(1);
+            groups.push(Group {
+                is_fixed: first,
+                ..Group::upload(kind, lengths(count), planes, rest.start, device)
+            });
             rest.start += count;
         }
         Self { kind, steps, groups }
@@ -105,7 +132,9 @@ impl Optimizer {
         let mut rest = gradients.0.as_slice();
         for group in &mut self.groups {
             let (gradients, others) = rest.split_at(group.lengths.len());
-            group.state = optimizer_step::optimizer_step(group.state.clone(), gradients, coefficients);
+            if !group.is_fixed {
+                group.state = optimizer_step::optimizer_step(group.state.clone(), gradients, coefficients);
+            }
             rest = others;
         }
     }
@@ -158,6 +187,7 @@ impl Group {
         }
         let shape = [state.len()];
         Self {
+            is_fixed: false,
             state: Tensor::from_data(TensorData::new(state, shape), &device.clone().without_autodiff()),
             lengths,
         }

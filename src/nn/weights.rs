@@ -25,6 +25,8 @@ pub enum Init {
     Constant(f32),
     /// Normal with mean 0 and this standard deviation.
     Normal(f32),
+    /// As a file has it, and so it stays: nobody learned it.
+    Fixed,
 }
 
 impl WeightSpec {
@@ -45,6 +47,8 @@ pub fn first_values(specs: &[WeightSpec], seed: u64) -> Vec<Vec<f32>> {
     let draw = |spec: &WeightSpec| -> Vec<f32> {
         match spec.init {
             Init::Constant(value) => vec![value; spec.len()],
+            // Its values come with it.
+            Init::Fixed => vec![0.0; spec.len()],
             Init::Normal(deviation) => {
                 let normal = Normal::new(0.0, deviation).expect("a deviation computed from a fan is finite");
                 (0..spec.len()).map(|_| normal.sample(&mut rng)).collect()
@@ -86,6 +90,15 @@ impl Weights {
             leaf.grad_remove(gradients).unwrap_or_else(|| leaf.clone().without_autodiff().zeros_like())
         };
         Self(self.0.iter().map(take).collect())
+    }
+
+    /// The same gradients without those of weights that are fixed, which are 0.
+    pub fn of_learned(self, specs: &[WeightSpec]) -> Self {
+        let of = |(tensor, spec): (Tensor<1>, &WeightSpec)| match spec.init {
+            Init::Fixed => tensor.zeros_like(),
+            Init::Constant(_) | Init::Normal(_) => tensor,
+        };
+        Self(self.0.into_iter().zip(specs).map(of).collect())
     }
 
     /// The same gradients, scaled down where their norm, over all tensors together, is above `longest`: as PyTorch's

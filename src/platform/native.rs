@@ -2,7 +2,7 @@
 
 pub mod files;
 
-use super::{Asked, CLIPBOARD, FileAnswer, FileError, Files, NO_PICTURE, PASTED};
+use super::{Asked, CLIPBOARD, FileAnswer, FileError, Files, NETWORK, NO_PICTURE, PASTED, is_network};
 use std::io::Write as _;
 use web_time::Duration;
 
@@ -114,14 +114,29 @@ pub fn pick_folder() -> Asked {
     })
 }
 
+/// Asks for the file of a network. Never blocks.
+pub fn pick_network() -> Asked {
+    let dialog = rfd::AsyncFileDialog::new().add_filter("network", &[NETWORK]).pick_file();
+    ask(async move {
+        dialog
+            .await
+            .map_or(FileAnswer::Nothing, |file| FileAnswer::Network(file.path().display().to_string()))
+    })
+}
+
 /// What dropping something onto the window is good for.
-pub const DROP_HINT: &str = "Drop a folder to train on its data, a picture to ask about it, a checkpoint to load it, or a kept run to look at it.";
+pub const DROP_HINT: &str = "Drop a folder to train on its data, a network (ONNX) to look at it and train it on, a picture to ask about it, a checkpoint to load it, or a kept run to look at it.";
 
 /// Takes what was dropped onto the window: folders as they are, files with what is in them. Never blocks.
 pub fn open_dropped(paths: Vec<std::path::PathBuf>) -> Vec<Asked> {
     let open = |path: std::path::PathBuf| {
         ask(async move {
-            if path.is_dir() { FileAnswer::Folder(path.display().to_string()) } else { read_path(&path) }
+            let name = path.display().to_string();
+            match path.is_dir() {
+                true => FileAnswer::Folder(name),
+                false if is_network(&name) => FileAnswer::Network(name),
+                false => read_path(&path),
+            }
         })
     };
     paths.into_iter().map(open).collect()

@@ -20,12 +20,15 @@ pub struct Places {
     /// Of the teacher's checkpoint or run folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teacher: Option<String>,
+    /// Of the file of the network that the main one begins as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pretrained: Option<String>,
 }
 
 impl Places {
     /// Whether it names none.
     pub const fn is_empty(&self) -> bool {
-        self.data.is_none() && self.teacher.is_none()
+        self.data.is_none() && self.teacher.is_none() && self.pretrained.is_none()
     }
 }
 

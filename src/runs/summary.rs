@@ -36,7 +36,7 @@ pub struct Summary {
     /// The data set's name.
     pub data: String,
     /// The architecture.
-    pub network: &'static str,
+    pub network: String,
     /// Knobs that are not as a run of the scenario begins, apart from those above.
     pub differs: Vec<Difference>,
     /// Steps done.
@@ -69,7 +69,7 @@ impl Summary {
             scenario: setup.scenario.name(),
             mode: setup.method().name(),
             data: record.data.name.clone(),
-            network: setup.network_kind().name(),
+            network: setup.network_name().into(),
             differs: differences(&record.config),
             step: last.map_or(0, |last| last.step),
             steps: setup.steps,
@@ -91,7 +91,7 @@ impl Summary {
     /// Whether every word of `search` stands somewhere in what a list says of it, whose folder is called `id`.
     pub fn matches(&self, id: &str, search: &str) -> bool {
         let mut said = vec![id.to_owned(), self.differences_in_words(), self.data.clone()];
-        said.extend([self.scenario, self.mode, self.network].map(String::from));
+        said.extend([self.scenario, self.mode, &self.network].map(String::from));
         said.extend(self.label.name.clone());
         said.extend(self.label.tags.iter().cloned());
         said.extend(self.differs.iter().map(|differs| format!("{}={}", differs.knob, differs.value)));

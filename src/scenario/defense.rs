@@ -93,6 +93,15 @@ impl Defense {
         }
     }
 
+    /// The same with a main network that somebody else trained, and these first weights of it.
+    #[must_use]
+    pub fn beginning_with(mut self, network: Network, values: &[Vec<f32>], device: &Device) -> Self {
+        let network = network.behind_input_of(&self.setup);
+        let player = Player::beginning_with(network, values, &self.setup, device);
+        self.main = player.in_precision(self.setup.precision);
+        self
+    }
+
     /// What the main network is trained on: the batch itself, or adversarial examples of it.
     fn training_images(&self, batch: &Batch, step: u64, hyper: &Hyper) -> Tensor<4> {
         let recipe = match self.setup.mode.row().train_on {

@@ -97,6 +97,15 @@ impl Distillation {
         }
     }
 
+    /// The same with a student that somebody else trained, and these first weights of it.
+    #[must_use]
+    pub fn beginning_with(mut self, network: Network, values: &[Vec<f32>], device: &Device) -> Self {
+        let network = network.behind_input_of(&self.setup);
+        let player = Player::beginning_with(network, values, &self.setup, device);
+        self.student = player.in_precision(self.setup.precision);
+        self
+    }
+
     /// `alpha` is the ramped weight, 0 where the method does not use it.
     fn forward(&self, batch: &Batch, alpha: f64, reading: &Reading) -> Forward {
         let network = &self.student.training;

@@ -25,7 +25,18 @@ impl Player {
     /// A player with first weights from `seed`.
     pub(super) fn new(network: Network, setup: &Setup, seed: u64, device: &Device) -> Self {
         let values = first_values(&network.specs, seed);
-        Self::resumed(network, Optimizer::new(setup.optimizer, &values, device))
+        Self::beginning_with(network, &values, setup, device)
+    }
+
+    /// A player with these first weights.
+    pub(super) fn beginning_with(
+        network: Network,
+        values: &[Vec<f32>],
+        setup: &Setup,
+        device: &Device,
+    ) -> Self {
+        let optimizer = Optimizer::of(setup.optimizer, &network.specs, values, device);
+        Self::resumed(network, optimizer)
     }
 
     /// A player whose optimiser stands there.
@@ -85,7 +96,7 @@ impl Player {
     ) {
         let scale = self.training.loss_scale(images);
         let scaled = if scale == 1.0 { objective } else { objective * scale };
-        let gradients = theta.gradients(&mut scaled.backward());
+        let gradients = theta.gradients(&mut scaled.backward()).of_learned(&self.network.specs);
         let gradients = if longest > 0.0 { gradients.clipped(longest * scale) } else { gradients };
         self.optimizer.step_scaled(&gradients, scale, rates);
         self.weights = self.optimizer.weights();

@@ -59,7 +59,7 @@ impl Teacher {
 
     /// One that was trained elsewhere; `weights` as the network's specification has them.
     pub fn trained(network: Network, weights: &[Vec<f32>], setup: &Setup, device: &Device) -> Self {
-        let optimizer = Optimizer::new(setup.optimizer, weights, device);
+        let optimizer = Optimizer::of(setup.optimizer, &network.specs, weights, device);
         Self { player: Player::resumed(network, optimizer), course: None }
     }
 

@@ -5,16 +5,16 @@ mod assessments;
 pub mod benchmark;
 pub mod checkpoint;
 mod measure;
-pub mod places;
 mod probe;
 mod readings;
 pub mod saturation;
 mod session;
+mod sources;
 mod surrogate;
-mod teacher;
 mod trainer;
 
 pub use session::predicting::predict;
+pub use sources::{part, places, proposal};
 pub use surrogate::Surrogate;
 
 use web_time::Duration;

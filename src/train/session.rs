@@ -31,7 +31,7 @@ mod shared;
 mod steering;
 mod stopping;
 
-use facts::{describe, histogram_images, load, one_of_each_class, statistics};
+use facts::{describe, histogram_images, load, notes, one_of_each_class, scenario, statistics};
 use plane::Lattice;
 use predicting::Prediction;
 use stopping::Stopping;
@@ -40,17 +40,16 @@ use super::{
     assessments::Assessments,
     checkpoint::{Begun, Checkpoint, Rule, TeacherHeader, UnderWay},
     measure::Answer,
-    places,
     probe::Probe,
     readings::{Readings, guarded},
-    teacher,
+    sources::{self, places},
 };
 use crate::{
-    config::{Config, DeviceInfo, Hyper, KnobError, Players, Precision, ScenarioKind, Setup, knobs},
+    config::{Config, DeviceInfo, Hyper, KnobError, Players, Precision, Setup, knobs},
     data::Picture,
-    nn::network::Statistics,
+    nn::{Pretrained, network::Statistics},
     protocol::{Failure, Forked, RunId, RunInfo},
-    scenario::{Defense, Distillation, Multitask, Scenario, State},
+    scenario::{Scenario, State},
 };
 
 /// Held-out images shown as samples.
@@ -65,6 +64,10 @@ pub struct Session {
     scenario: Box<dyn Scenario>,
     statistics: Statistics,
     teacher: Option<TeacherHeader>,
+    /// The network that it began as, where that came from a file.
+    pretrained: Option<Pretrained>,
+    /// What was made of that file otherwise than it says, in sentences.
+    pub notes: Vec<String>,
     readings: Readings<Answer>,
     assessments: Assessments,
     probe: Option<Probe>,
@@ -176,6 +179,8 @@ impl Session {
             let advice = "Choose the data, and reset; or begin where they are.".into();
             Failure { run, what: error.to_string(), advice }
         })?;
+        // The checkpoint has it; where its file is matters to the next run.
+        drop(places::find_pretrained(&mut config.setup, &checkpoint.header.places, None));
         let sources = Sources { saved: Some(checkpoint), ..Sources::default() };
         let mut session = Self::build(run, config, device, info, sources)?;
         session.restore(checkpoint, Duration::ZERO);
@@ -216,6 +221,7 @@ impl Session {
             let advice = "Put the data back, or beside the run's folder; the run at hand goes on as it was.";
             Failure { run, what: error.to_string(), advice: advice.into() }
         })?;
+        drop(places::find_pretrained(&mut config.setup, &checkpoint.header.places, Some(folder)));
         let sources = Sources { saved: Some(checkpoint), is_same_run: true, kept: None };
         let mut session = Self::build(run, config, device, info, sources)?;
         session.restore(checkpoint, trained);
@@ -271,6 +277,8 @@ impl Session {
             scenario: self.scenario.copy(),
             statistics: self.statistics.clone(),
             teacher: self.teacher.clone(),
+            pretrained: self.pretrained.clone(),
+            notes: Vec::new(),
             readings: Readings::default(),
             assessments: Assessments::default(),
             probe: None,
@@ -311,25 +319,22 @@ impl Session {
         if let Some(what) = config.setup.refusal(&device_info) {
             return Err(failure(what, "Set precision=f32, or choose another device, and reset."));
         }
-        let places = places::of(&config.setup);
+        let places = places::of_run(&config.setup, saved);
         let (data, scenes) = load(&config.setup)
             .map_err(|error| failure(error.to_string(), "Choose other data and reset."))?;
         let statistics =
             statistics(&data, saved, is_same_run).map_err(|(what, advice)| failure(what, advice))?;
-        let teacher = teacher::choose(&config.setup, &data, &statistics, saved, kept)
+        let teacher = sources::choose(&config.setup, &data, &statistics, saved, kept)
             .map_err(|error| failure(error.to_string(), "Choose another teacher, or train, and reset."))?;
-        let (teacher, scenario): (_, Box<dyn Scenario>) = match teacher {
-            None if config.setup.scenario == ScenarioKind::Multitask => {
-                let scenario = Multitask::new(&config.setup, &data, scenes, &statistics, device)
-                    .map_err(|error| failure(error.to_string(), "Change the knob and reset."))?;
-                (None, Box::new(scenario))
-            }
-            None => (None, Box::new(Defense::new(&config.setup, &data, &statistics, device))),
-            Some((header, trained)) => {
-                let scenario = Distillation::new(&config.setup, &data, &statistics, trained, device);
-                (Some(header), Box::new(scenario))
-            }
-        };
+        let opened = sources::open(&config.setup, &data, saved)
+            .map_err(|error| failure(error.to_string(), error.advice()))?;
+        let notes = notes(&config.setup, opened.as_ref(), teacher.as_ref());
+        let (pretrained, values) = opened.map(|opened| (opened.pretrained, opened.values)).unzip();
+        let begins = pretrained.as_ref().map(Pretrained::network).zip(values);
+        let teacher = teacher.map(|chosen| (chosen.header, chosen.trained));
+        let (teacher, scenario) =
+            scenario((&config.setup, (&data, scenes), &statistics), (teacher, begins), device)
+                .map_err(|error| failure(error.to_string(), "Change the knob and reset."))?;
         let info = describe((run, config, device_info), (&data, places), scenario.as_ref());
         let (kind, labels) = (info.config.setup.scenario, &data.test.labels);
         let lattice = info.config.setup.world().map(|_| Lattice::of(&data, device));
@@ -347,6 +352,8 @@ impl Session {
             scenario,
             statistics,
             teacher,
+            pretrained,
+            notes,
             readings: Readings::default(),
             assessments: Assessments::default(),
             probe: None,

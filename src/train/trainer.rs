@@ -307,6 +307,9 @@ impl Trainer {
                 }
                 self.work = if session.is_finished() { Work::Finished } else { Work::Paused };
                 self.tell(Event::Started(Box::new(session.info.clone()))).await;
+                if !session.notes.is_empty() {
+                    self.tell(Event::Notice(session.notes.join(" "))).await;
+                }
                 let hyper = session.info.config.hyper;
                 self.fork = None;
                 let session = self.session.insert(session);

@@ -128,7 +128,7 @@ const BAD_INPUT: &[(&str, &str)] = &[
     ("train --set momentum=0.5", "momentum=0.5: not used: Adam has its own momentum; sgd uses this one"),
     ("train --set input_levels=3", "not used: the input transform quantize uses it"),
     ("distill --method great --set temperature=2", "soft-targets and great+soft-targets use it"),
-    ("distill --teacher used --teacher-steps 9", "--teacher-steps 9: not used: the teacher is a checkpoint"),
+    ("distill --teacher used --teacher-steps 9", "--teacher-steps 9: not used: the teacher is given"),
     ("multitask --method pcgrad --set alignment_rate=0.1", "great and great+gradnorm use it"),
     ("train --seed 18446744073709551616", "seed: '18446744073709551616' is not a whole number"),
     ("train --seed -1", "seed: '-1' is not a whole number"),

@@ -195,7 +195,7 @@ fn what_makes_no_comparison_is_refused() {
         ("compare defense --vary alpha=0.1 --set alpha=0.2", "twice"),
         ("compare defense --vary alpha=0.1,high", "alpha"),
         ("compare defense --vary seed=1,2", "seed is not varied: --seeds says how many"),
-        ("compare distillation --teacher x --teacher-steps 9", "not used: the teacher is a checkpoint"),
+        ("compare distillation --teacher x --teacher-steps 9", "not used: the teacher is given"),
     ] {
         let output = lab(line, folder).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

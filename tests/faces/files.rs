@@ -98,7 +98,11 @@ fn every_column_of_a_run_is_explained() {
 #[test]
 fn every_key_of_a_record_is_explained() {
     let mut info = made_up::info(1, Config::default());
-    info.places = Places { data: Some("/data".into()), teacher: Some("/teacher".into()) };
+    info.places = Places {
+        data: Some("/data".into()),
+        teacher: Some("/teacher".into()),
+        pretrained: Some("/a.onnx".into()),
+    };
     let report = made_up::report(1, 10, Hyper::default());
     let share = Share { hits: 1, total: 2 };
     let mut histograms = made_up::histograms(1, 10);

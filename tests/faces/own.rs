@@ -17,8 +17,8 @@ fn said(output: &Output) -> String {
 
 /// A small network, trained for a moment into `a` and written as `model.onnx`.
 fn train(folder: &Path) {
-    let knobs =
-        ["evaluate_every_steps=0", "probe_every_steps=0", "width=0.5"].map(|knob| ["--set", knob]).concat();
+    let knobs = ["evaluate_every_steps=0", "evaluate_samples=8", "probe_every_steps=0", "width=0.5"];
+    let knobs = knobs.map(|knob| ["--set", knob]).concat();
     let flags = ["train", "--device", "cpu", "--mode", "baseline", "--steps", "80", "--quiet", "--out", "a"];
     said(&lab(&[&flags[..], &knobs].concat(), folder));
     said(&lab(&["export", "a", "model.onnx"], folder));
@@ -26,7 +26,7 @@ fn train(folder: &Path) {
 
 /// The rows of the CSV file of an evaluation.
 fn attacked(folder: &Path, network: &[&str], out: &str) -> Vec<String> {
-    let flags = ["--attack", "fgsm,pgd,square", "--epsilon", "0.02,0.1", "--steps", "10", "--samples", "60"];
+    let flags = ["--attack", "fgsm,pgd,square", "--epsilon", "0.02,0.1", "--steps", "10", "--samples", "40"];
     let rest = ["--device", "cpu", "--quiet", "--out", out];
     said(&lab(&[&["evaluate"], network, &flags, &rest].concat(), folder));
     let text = std::fs::read_to_string(folder.join(out).join("robustness.csv")).unwrap();
@@ -116,6 +116,73 @@ fn gradients_logits_and_predictions_are_those_of_the_run() {
     assert!((predicted[0].1 - predicted[1].1).abs() < 1e-3, "{predicted:?}");
 }
 
+/// The losses of a run's reports.
+fn losses(run: &Path) -> Vec<f64> {
+    let text = std::fs::read_to_string(run.join("metrics.csv")).unwrap();
+    let column = text.lines().next().unwrap().split(',').position(|name| name == "loss").unwrap();
+    text.lines().skip(1).map(|row| row.split(',').nth(column).unwrap().parse().unwrap()).collect()
+}
+
+const UNMEASURED: [&str; 6] =
+    ["--set", "evaluate_every_steps=0", "--set", "evaluate_samples=8", "--set", "probe_every_steps=0"];
+
+#[test]
+fn a_file_is_trained_on_and_its_run_needs_it_no_more() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    train(folder);
+    let flags = ["train", "--device", "cpu", "--data", "fashion-mnist", "--mode", "great", "--quiet"];
+    let begins = ["--pretrained", "model.onnx", "--set", "alpha=0.3", "--set", "ramp=0", "--steps", "20"];
+    said(&lab(&[&flags[..], &begins, &UNMEASURED, &["--out", "b"]].concat(), folder));
+    let (anew, on) = (losses(&folder.join("a")), losses(&folder.join("b")));
+    assert!(on[0] < 0.75 * anew[0] && on[0] < 1.5 * anew[anew.len() - 1], "{on:?} after {anew:?}");
+
+    // A teacher from the same file, and a student that begins as it.
+    let distill = ["distill", "--device", "cpu", "--teacher", "model.onnx", "--pretrained", "model.onnx"];
+    let short = ["--steps", "3", "--quiet", "--out", "c"];
+    said(&lab(&[&distill[..], &UNMEASURED, &short].concat(), folder));
+
+    // All that is in its checkpoint; the file may go.
+    std::fs::remove_file(folder.join("model.onnx")).unwrap();
+    let resumed = ["train", "--resume", "b", "--steps", "30", "--device", "cpu", "--quiet"];
+    said(&lab(&resumed, folder));
+    assert_eq!(losses(&folder.join("b")).len(), 3);
+    let text = said(&lab(&["inspect", "b"], folder));
+    assert!(text.contains("model.onnx trained by great on fashion-mnist"), "{text}");
+    let text = said(&lab(&["export", "b", "again.onnx"], folder));
+    assert!(text.contains("again.onnx: model.onnx, as the file that it came from"), "{text}");
+    let expected = attacked(folder, &["b"], "of-run");
+    let found = attacked(folder, &["again.onnx", "--data", "fashion-mnist"], "of-file");
+    let without_step = |rows: &[String]| -> Vec<String> {
+        rows.iter().map(|row| row.split_once(',').unwrap().1.to_owned()).collect()
+    };
+    assert_eq!(without_step(&found), without_step(&expected));
+    said(&lab(&["inspect", "c"], folder));
+}
+
+#[test]
+fn a_file_that_a_run_cannot_begin_as_is_refused_in_words() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let golden = format!("{}/tests/oracle/golden/own/resnet-script.onnx", env!("CARGO_MANIFEST_DIR"));
+    std::fs::write(folder.join("none.onnx"), "nothing of the kind").unwrap();
+    let refused = |arguments: &[&str], words: &str| {
+        let end = ["--device", "cpu", "--steps", "2", "--out", "never"];
+        let output = lab(&[arguments, &end].concat(), folder);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(words), "{words}: {said}");
+        assert!(!folder.join("never").exists(), "{said}");
+    };
+    refused(&["train", "--pretrained", "gone.onnx"], "gone.onnx cannot be read (looked at ");
+    refused(&["train", "--pretrained", "none.onnx"], "none.onnx: it is no whole ONNX file");
+    refused(&["train", "--pretrained", &golden], "the images of the data are [N, 1, 28, 28]");
+    refused(&["train", "--pretrained", &golden, "--data", "moons"], "a world of points is learned by mlp");
+    refused(&["train", "--pretrained", &golden, "--network", "mlp"], "the network comes from a file");
+    refused(&["train", "--mean", "0.5"], "no network from a file is trained on");
+    refused(&["multitask", "--pretrained", &golden], "the scenario multitask");
+    refused(&["distill", "--teacher", &golden], "the images of the data are [N, 1, 28, 28]");
+}
+
 #[test]
 fn what_cannot_be_run_is_refused_in_words() {
     let scratch = tempfile::tempdir().unwrap();
@@ -144,7 +211,7 @@ fn what_cannot_be_run_is_refused_in_words() {
         "it takes [any, 3, 32, 32], and the images of the data are [N, 1, 28, 28]",
     );
     let with = |flags: &[&'static str]| [vec!["inspect", &*resnet], flags.to_vec()].concat();
-    refused(&with(&["--mean", "imagenet", "--std", "0.2"]), "--mean imagenet has its own");
+    refused(&with(&["--mean", "imagenet", "--std", "0.2"]), "the mean imagenet has its own");
     refused(&with(&["--mean", "0.1,0.2"]), "2 numbers for 3 channels");
     refused(&with(&["--mean", "cifar10,0.1"]), "cifar10 has a number for each channel already");
     refused(&with(&["--mean", "mnist"]), "mnist is no number, and none of half, cifar10, imagenet");

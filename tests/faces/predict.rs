@@ -140,6 +140,17 @@ fn it_is_taken_elsewhere_and_what_cannot_be_is_refused() {
     let at = network.specs.iter().position(|spec| spec.name == "hidden1.weight").unwrap();
     assert_eq!((weight.dim(), weight.iter().copied().collect::<Vec<_>>()), ((16, 2), values[at].clone()));
 
+    let torch = || lab(&["export", "a", "for-torch", "--torch"], folder);
+    assert!(torch().status.success());
+    let kept = std::fs::read_to_string(folder.join("for-torch/network.json")).unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!((kept["network"].as_str(), kept["depth"].as_u64()), (Some("mlp"), Some(2)));
+    assert!(std::fs::read(folder.join("for-torch/weights.pt")).unwrap().starts_with(b"PK"));
+    assert!(std::fs::read_to_string(folder.join("for-torch/network.py")).unwrap().contains("def load("));
+    let again = torch();
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(again.status.code() == Some(2) && said.contains("is there and is no empty folder"), "{said}");
+
     let refused = |run: &str, file: &str, expected: &str| {
         let output = export(run, file);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -8,6 +8,7 @@ use great_lab::{
         Normalization, OptimizerKind, Players, ScenarioKind, Schedule,
     },
     gpu::{Choice, open},
+    nn::onnx::{self, About},
     protocol::{Activity, Cadence, Command, Delivery, Event, Forked, GoOn, Remote},
     runs::tables,
     train::{checkpoint::Checkpoint, go_on},
@@ -154,6 +155,32 @@ fn a_teacher_that_rounds_its_input_first_does_so_when_its_student_goes_on() {
         vec![config]
     };
     stopped(runs, 2);
+}
+
+#[test]
+fn a_network_from_a_file_stopped_anywhere_ends_as_if_nothing_had_been() {
+    let scratch = tempfile::tempdir().unwrap();
+    let mut first = config(&tiny_data(scratch.path()), ScenarioKind::Defense);
+    first.setup.steps = 2;
+    let trained = pollster::block_on(to_its_end(trainer(&first, Delivery::Complete), Cadence::Never));
+    let (network, values) = Checkpoint::read(&trained.last).unwrap().main();
+    let path = scratch.path().join("network.onnx");
+    std::fs::write(&path, onnx::write(&network, &values, &About::default()).unwrap()).unwrap();
+    let runs = |data: &str| {
+        [ScenarioKind::Defense, ScenarioKind::Distillation]
+            .map(|scenario| {
+                let mut config = config(data, scenario);
+                (config.setup.pretrained, config.setup.pretrained_pixels) =
+                    (path.display().to_string(), "0.1/0.9".into());
+                if scenario == ScenarioKind::Distillation {
+                    // The teacher is one, too.
+                    config.setup.teacher = path.display().to_string();
+                }
+                config
+            })
+            .to_vec()
+    };
+    stopped(runs, 3);
 }
 
 #[test]

@@ -3,22 +3,30 @@
     python make_own.py        # in this folder; needs torch, torchvision, timm, onnx, onnxscript, numpy and safetensors
 
 golden/own/NAME-EXPORTER.onnx and, for both exporters, golden/own/NAME.safetensors with images `x`, labels `y`, `logits` and
-`gradient` (∇x J of the summed cross-entropy J) and `curvature` (∇x of Σ v ⊙ ∇x J for the `v` there: double backpropagation).
+`gradient` (∇x J of the summed cross-entropy J) and `curvature` (∇x of Σ v ⊙ ∇x J for the `v` there: double backpropagation);
+and of one step of GREAT and GREACE the gradient of every weight, `step.N`, as the lab has the weights of the file: the
+metadata say which N the weight NAME of an EXPORTER's file is, and the auxiliary network's weights are `h.NAME`.
 Small widths, seeds fixed; norms have statistics of their own. Float64, as the other golden files; the files are float32."""
 
+import json
 import pathlib
 import warnings
 
 import onnx
 import torch
 import torchvision
+from networks import Auxiliary, gradient_tensor, great_greace_loss
+from onnx import numpy_helper
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from timm.models.vision_transformer import VisionTransformer
 
 OUT = pathlib.Path(__file__).parent / "golden" / "own"
 CLASSES, SIZE, IMAGES, SEED = 10, 16, 2, 1
+# Of the step: what the auxiliary network reads is the gradient tensor times SCALE.
+ALPHA, BETA, SCALE, WIDTH = 0.5, 0.3, 30.0, 0.5
 
 
 class PreActBlock(nn.Module):
@@ -192,6 +200,107 @@ def said(network, x, y, v):
     return logits.detach(), gradient.detach(), curvature
 
 
+def step(network, x, y, auxiliary):
+    """The gradient of GREAT's and GREACE's objective with respect to each parameter and each constant of the network."""
+    leaves = dict(network.named_parameters())
+    for name, buffer in network.named_buffers():
+        if name in ("mu", "sigma"):
+            leaves[name] = buffer.requires_grad_()
+    # The fused kernels of attention have no second derivative.
+    with sdpa_kernel(SDPBackend.MATH):
+        logits, g = gradient_tensor(Logits(network), x, y, create_graph=True)
+    loss = great_greace_loss(logits, auxiliary(SCALE * g), y, ALPHA, BETA)
+    found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True)
+    for buffer in network.buffers():
+        buffer.requires_grad_(False)
+    return {name: (leaf.detach(), torch.zeros_like(leaf) if grad is None else grad)
+            for (name, leaf), grad in zip(leaves.items(), found)}
+
+
+class Logits(nn.Module):
+    """The network without the softmax that the lab leaves out."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        if isinstance(self.network, Vgg):
+            return self.network.classifier(torch.flatten(self.network.features(x), 1))
+        return self.network(x)
+
+
+def as_in_file(model, network, leaves):
+    """The same gradients with respect to the weights of a file, by their names: exporters put norms into convolutions, turn
+    matrices and leave axes out, and the lab makes of a norm a factor and a term."""
+    norms = [(name, module) for name, module in network.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    norm = lambda name, module: [leaves[f"{name}.weight"], leaves[f"{name}.bias"],
+                                 (module.running_var + module.eps).sqrt(), module.running_mean]
+
+    def same(a, b):
+        return a.numel() == b.numel() and torch.allclose(a.reshape(-1), b.reshape(-1), rtol=1e-5, atol=1e-6)
+
+    def found(value):
+        for leaf, grad in leaves.values():
+            if leaf.shape == value.shape and same(leaf, value):
+                return grad
+        for leaf, grad in leaves.values():
+            if leaf.dim() == 2 and leaf.T.shape == value.shape and same(leaf.T, value):
+                return grad.T
+            if leaf.numel() == value.numel() and same(leaf, value):
+                return grad.reshape(value.shape)
+        for name, module in norms:
+            (scale, _), (shift, by_shift), deviation, mean = norm(name, module)
+            for leaf, grad in leaves.values():
+                if value.dim() == 4 and leaf.shape == value.shape and len(scale) == len(leaf):
+                    factor = (scale / deviation)[:, None, None, None]
+                    if same(leaf * factor, value):
+                        return grad / factor
+                if value.shape == shift.shape == leaf.shape and same((leaf - mean) * scale / deviation + shift, value):
+                    return by_shift
+            if value.shape == shift.shape and same(shift - mean * scale / deviation, value):
+                return by_shift
+        return None
+
+    result, own = {}, set()
+    for node in model.graph.node:
+        if node.op_type == "BatchNormalization":
+            values = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()).double()
+                      for tensor in model.graph.initializer if tensor.name in node.input}
+            for name, module in norms:
+                (scale, by_scale), (shift, by_shift), deviation, mean = norm(name, module)
+                if same(scale, values[node.input[1]]) and same(shift, values[node.input[2]]) and same(mean, values[node.input[3]]):
+                    result[node.input[1]] = by_scale * deviation + mean * by_shift
+                    result[node.input[2]] = by_shift
+            own |= set(node.input[1:])
+    missing = []
+    for tensor in model.graph.initializer:
+        value = torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        if tensor.name in own or not value.is_floating_point():
+            continue
+        grad = found(value.double())
+        if grad is None and value.numel() == 1:
+            continue
+        if grad is None:
+            missing.append(f"{tensor.name} {list(value.shape)}")
+        else:
+            result[tensor.name] = grad
+    return result, missing
+
+
+def kept(results, by_file):
+    """Every gradient once, and which weight of which file has which."""
+    which = {}
+    for key, grad in by_file.items():
+        grad = grad.float().contiguous()
+        name = next((name for name, other in results.items() if name.startswith("step.") and torch.equal(other, grad)), None)
+        if name is None:
+            name = f"step.{sum(name.startswith('step.') for name in results)}"
+            results[name] = grad
+        which[key] = name
+    return {"step": json.dumps(which)}
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for name, network, size in networks():
@@ -216,10 +325,16 @@ def main():
         else:
             raise SystemExit(f"{name}: no seed is clear of all edges: {off}")
         results = dict(zip(["logits", "gradient", "curvature"], (tensor.float().contiguous() for tensor in double)))
-        save_file({"x": x, "y": y, "v": v, **results}, OUT / f"{name}.safetensors")
-        sizes = []
+        results = {"x": x, "y": y, "v": v, **results}
+        torch.manual_seed(SEED)
+        auxiliary = Auxiliary(WIDTH, x.shape[1:], CLASSES).double()
+        results.update({f"h.{key}": value.float().contiguous() for key, value in auxiliary.state_dict().items()})
+        auxiliary.load_state_dict({key: value.float().double() for key, value in auxiliary.state_dict().items()})
+        leaves = None if name == "mobilenet-v3" else step(network.double(), x.double(), y, auxiliary)
+        by_file, sizes = {}, []
         for exporter in ["script", "dynamo"]:
             path = OUT / f"{name}-{exporter}.onnx"
+            network.float()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 if exporter == "dynamo":
@@ -236,6 +351,12 @@ def main():
                 del model.graph.value_info[:]
                 onnx.save(model, path)
             sizes.append(path.stat().st_size)
+            # PyTorch has no second derivative of MobileNetV3's hardsigmoid.
+            if leaves is not None:
+                found, missing = as_in_file(model, network.double(), leaves)
+                by_file.update({f"{exporter}:{key}": grad for key, grad in found.items()})
+                print(f"{name}-{exporter}: {len(found)} weights, not found: {missing}", flush=True)
+        save_file(results, OUT / f"{name}.safetensors", metadata=kept(results, by_file))
         operators = sorted({node.op_type for node in onnx.load(path).graph.node})
         print(f"{name}: seed {seed}, {sizes} bytes, {' '.join(operators)}", flush=True)
 

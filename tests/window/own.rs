@@ -1,8 +1,9 @@
 //! A picture of somebody's own in the pane of samples.
 
-use egui::{Pos2, Theme, Vec2};
+use egui::{Key, Pos2, Theme, Vec2};
 use egui_kittest::kittest::Queryable;
 use great_lab::app::Options;
+use great_lab::config::Setup;
 use great_lab::data::Picture;
 use great_lab::protocol::made_up::{predicted, samples, started, started_world, state};
 use great_lab::protocol::{Activity, Command, Event, OwnPicture, Predicted};
@@ -125,4 +126,44 @@ fn a_pasted_picture_is_asked_about_and_a_text_is_not() {
     let (Some(Some(pasted)), true) = (told.pop(), told.is_empty()) else { panic!("it is asked about once") };
     let picture = Picture::read(&pasted.bytes, [1, 28, 28]).expect("a picture");
     assert!(pasted.name == "pasted.png" && picture.pixels.iter().all(|pixel| *pixel == 255));
+}
+
+/// The setups that runs are asked for with.
+fn resets(bench: &mut Bench) -> Vec<Setup> {
+    let reset = |command| match command {
+        Command::Reset(setup) => Some(*setup),
+        _ => None,
+    };
+    bench.commands().into_iter().filter_map(reset).collect()
+}
+
+#[test]
+fn a_network_of_somebodys_own_is_begun_with_and_another_is_chosen_again() {
+    let mut bench = Bench::with(Vec2::new(1280.0, 800.0), Theme::Dark, Options::default());
+    bench.tell([started(1), state(1, Activity::Paused, 0)]);
+    bench.commands();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("my-resnet.onnx");
+    std::fs::write(&path, b"bytes").expect("a temporary file");
+    bench.harness.input_mut().dropped_files.push(std::sync::Arc::new(Dropped(path.clone())));
+    let asked = (0..500).find_map(|_| {
+        bench.harness.step();
+        std::thread::yield_now();
+        resets(&mut bench).into_iter().next()
+    });
+    let setup = asked.expect("a run is asked for");
+    assert_eq!(setup.pretrained, path.display().to_string());
+    assert_eq!(setup.pretrained(), Some(&*path.display().to_string()));
+
+    // Its name stands where architectures do, and the knobs of these rest.
+    let Event::Started(mut info) = started(2) else { panic!("it is of a run") };
+    info.config.setup = setup;
+    bench.tell([Event::Started(info), state(2, Activity::Paused, 0)]);
+    bench.harness.get_all_by_value("my-resnet.onnx").next().expect("the toolbar's network").click();
+    bench.harness.run();
+    bench.click("resnet-18");
+    bench.commands();
+    bench.press(Key::R);
+    let [setup] = &resets(&mut bench)[..] else { panic!("one run is asked for") };
+    assert_eq!((setup.pretrained(), setup.network_name()), (None, "resnet-18"));
 }

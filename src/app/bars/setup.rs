@@ -1,9 +1,9 @@
 //! What is trained, on what and how: the next run's, in four boxes.
 
-use egui::{ComboBox, Ui};
+use egui::{ComboBox, InnerResponse, Ui};
 
 use crate::app::pane::Scope;
-use crate::config::{BUILT_IN_DATA, Method, NetworkKind, ScenarioKind, Setup};
+use crate::config::{BUILT_IN_DATA, Method, NO_PRETRAINED, NetworkKind, ScenarioKind, Setup};
 use crate::platform;
 
 /// Height of the list of data sets, which should need no scrolling.
@@ -53,17 +53,13 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     });
     response.response.on_hover_text(format!("Data. {}", hint(changed(same))));
 
-    let same = running.as_ref().is_none_or(|running| running.network_kind() == setup.network_kind());
-    let text = mark(setup.network_kind().name(), changed(same));
-    let has_choice = setup.world().is_none();
-    let combo = ComboBox::from_id_salt("toolbar network").selected_text(text).width(96.0).truncate();
-    let response = combo.show_ui(ui, |ui| {
-        for network in NetworkKind::ALL.iter().filter(|network| has_choice || **network == NetworkKind::Mlp) {
-            ui.selectable_value(&mut setup.network, *network, network.name());
-        }
+    let same = running.as_ref().is_none_or(|running| {
+        (running.network_kind(), running.pretrained()) == (setup.network_kind(), setup.pretrained())
     });
-    let only = if has_choice { "" } else { " A world of points is learned by mlp." };
+    let response = network_ui(ui, setup, changed(same));
+    let only = if setup.world().is_none() { "" } else { " A world of points is learned by mlp." };
     response.response.on_hover_text(format!("Network. {}{only}", hint(changed(same))));
+    let network = response.inner.unwrap_or_default();
 
     let same = running.as_ref().is_none_or(|running| running.method() == setup.method());
     method_ui(ui, setup, changed(same)).on_hover_text(format!("How it is trained. {}", hint(changed(same))));
@@ -73,6 +69,28 @@ pub fn ui(ui: &mut Ui, scope: &mut Scope<'_>) {
     if open {
         scope.exports.await_answer(platform::pick_folder());
     }
+    if network {
+        scope.exports.await_answer(platform::pick_network());
+    }
+}
+
+/// The architecture, or the network that somebody else trained; whether one is to be opened.
+fn network_ui(ui: &mut Ui, setup: &mut Setup, changed: bool) -> InnerResponse<Option<bool>> {
+    let text = mark(setup.network_name(), changed);
+    let has_choice = setup.world().is_none();
+    let combo = ComboBox::from_id_salt("toolbar network").selected_text(text).width(96.0).truncate();
+    combo.show_ui(ui, |ui| {
+        for network in NetworkKind::ALL.iter().filter(|network| has_choice || **network == NetworkKind::Mlp) {
+            let is_chosen = setup.pretrained().is_none() && setup.network == *network;
+            if ui.selectable_label(is_chosen, network.name()).clicked() {
+                (setup.network, setup.pretrained) = (*network, NO_PRETRAINED.into());
+            }
+        }
+        if let Some(path) = setup.pretrained() {
+            ui.selectable_label(true, setup.network_name()).on_hover_text(path);
+        }
+        has_choice && ui.button("Open network…").clicked()
+    })
 }
 
 /// The mode of a defence, the method of a distillation.

@@ -100,8 +100,15 @@ fn menu_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
 
 fn items_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
     ui.set_min_width(180.0);
+    wanted.tour |= ui.button("Guided tour").on_hover_text("Ten stops, about five minutes").clicked();
+    let about = "Ready-made runs: some to begin with, each with one thing to see; then the paper's rows and what they are held against, on the data at hand";
+    wanted.examples |= ui.button("Examples…").on_hover_text(about).clicked();
     if ui.button("Open data folder…").clicked() {
         scope.exports.await_answer(platform::pick_folder());
+    }
+    let about = "One that somebody else trained (ONNX): to look at its gradients, attack it, and train it on";
+    if ui.button("Open network…").on_hover_text(about).clicked() {
+        scope.exports.await_answer(platform::pick_network());
     }
     if ui.button("Draw a world…").on_hover_text("Paint the points that are learned").clicked() {
         scope.pad.open(&scope.controls.config.setup.drawing);
@@ -123,9 +130,6 @@ fn items_ui(ui: &mut Ui, scope: &mut Scope<'_>, wanted: &mut Wanted) {
         scope.controls.config.setup.scenario = ScenarioKind::Distillation;
         scope.controls.config.setup.teacher = KEPT_TEACHER.into();
     }
-    wanted.tour |= ui.button("Guided tour").on_hover_text("Ten stops, about five minutes").clicked();
-    let about = "Ready-made runs: some to begin with, each with one thing to see; then the paper's rows and what they are held against, on the data at hand";
-    wanted.examples |= ui.button("Examples…").on_hover_text(about).clicked();
     let fork = egui::Button::new("Fork here").shortcut_text("F");
     let hint = fork_hint(scope);
     let fork = ui.add_enabled(scope.can_fork(), fork).on_hover_text(hint).on_disabled_hover_text(hint);

@@ -177,6 +177,7 @@ impl Lab {
                 FileAnswer::Folder(folder) if is_shown(Path::new(&folder)) => {
                     self.shelf.show(Source::Path(folder.into()));
                 }
+                FileAnswer::Network(path) => self.controls.open_network(path),
                 FileAnswer::Folder(folder) => match given_run(&folder) {
                     Some(bundle) => self.take_in(format!("{folder}.{EXTENSION}"), bundle),
                     None => self.controls.open_data(folder),

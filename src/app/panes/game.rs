@@ -234,7 +234,7 @@ impl Game {
                 .map_or(String::new(), |info| format!("{} weights", magnitude(count(info) as u64)))
         };
         let words = Words::of(setup.scenario);
-        let network = setup.network_kind().name();
+        let network = setup.network_name();
         let narrow = layout.main.width() < 92.0;
         let titles = if narrow { [words.main_short, "Auxiliary"] } else { [words.main, "Auxiliary network"] };
         node(
@@ -338,8 +338,22 @@ fn node(painter: &Painter, palette: &Palette, rect: Rect, color: Color32, title:
     );
     for (row, line) in lines.iter().enumerate() {
         let at = pos2(rect.center().x, top + line_height * (row as f32 + 1.0));
+        let line = fitted(painter, line, rect.width() - 8.0);
         painter.text(at, Align2::CENTER_CENTER, line, tiny(), palette.weak);
     }
+}
+
+/// A text, shortened to what there is room for: the name of a file may be of any length.
+fn fitted(painter: &Painter, text: &str, room: f32) -> String {
+    let wide = |text: &str| painter.layout_no_wrap(text.into(), tiny(), Color32::WHITE).size().x > room;
+    let mut letters: Vec<char> = text.chars().collect();
+    if !wide(text) {
+        return text.into();
+    }
+    while letters.len() > 1 && wide(&format!("{}…", letters.iter().collect::<String>())) {
+        letters.pop();
+    }
+    format!("{}…", letters.iter().collect::<String>())
 }
 
 /// A figure with what it is above and what it compares with below.

@@ -7,7 +7,9 @@ use tokio::sync::{mpsc, watch};
 use web_time::{Duration, Instant};
 
 use crate::app::run::history::History;
-use crate::config::{Config, Example, Hyper, Occasion, Piece, Players, ScenarioKind, Setup};
+use crate::config::{
+    BUILT_IN_DATA, Config, Example, Hyper, NO_PRETRAINED, Occasion, Piece, Players, ScenarioKind, Setup,
+};
 use crate::protocol::{Activity, Command, Delivery, OwnPicture, RunId, connect};
 
 /// How long after a command the window looks out for its answer as often as while training.
@@ -339,6 +341,7 @@ impl Controls {
     pub fn begin(&mut self, example: &Example) {
         let at_hand = self.config.setup.clone();
         let Setup { data, network, width, depth, activation, batch_size, seed, .. } = at_hand.clone();
+        let Setup { pretrained, pretrained_pixels, .. } = at_hand.clone();
         let Setup { world_noise, world_classes, world_points, world_seed, drawing, .. } = at_hand;
         let mut config = example.config();
         config.setup = Setup {
@@ -349,6 +352,8 @@ impl Controls {
             world_seed,
             drawing,
             network,
+            pretrained,
+            pretrained_pixels,
             width,
             depth,
             activation,
@@ -365,6 +370,19 @@ impl Controls {
         self.take(piece.linked().config);
         self.reset();
         self.send(Command::Run);
+    }
+
+    /// Begins with the network of this file from now on, which takes a new run, of pictures and of one task.
+    pub fn open_network(&mut self, path: String) {
+        let setup = &mut self.config.setup;
+        if setup.scenario == ScenarioKind::Multitask {
+            setup.scenario = ScenarioKind::Defense;
+        }
+        if setup.world().is_some() {
+            setup.data = BUILT_IN_DATA[0].into();
+        }
+        (setup.pretrained, setup.pretrained_pixels) = (path, NO_PRETRAINED.into());
+        self.reset();
     }
 
     /// Reads data from this folder (or built-in set) from now on, which takes a new run.

@@ -8,7 +8,7 @@ use crate::app::run::controls::Controls;
 use crate::app::run::history::History;
 use crate::app::run::pair::Pair;
 use crate::config::{Players, knobs, link};
-use crate::protocol::{Activity, Command, Difference, Met, Point, Predicted, Robustness};
+use crate::protocol::{Activity, Command, Difference, Met, Point, Predicted, Robustness, RunInfo};
 use crate::show::columns::Metric;
 
 /// What [`obey`] and [`obey_of_two`] know.
@@ -37,6 +37,8 @@ pub fn state(history: &History, pair: Option<&Pair>, controls: &Controls) -> Val
         "seconds": report.map(|report| report.elapsed.as_secs_f64()),
         "device": history.info.as_ref().map(|info| &info.device),
         "data": history.info.as_ref().map(|info| &info.data),
+        "network": history.info.as_ref().map(network_json),
+        "gradients": history.histograms.as_ref().map(|found| found.step),
         "config": controls.config,
         "link": link::write(&controls.config),
         "evaluating": history.evaluating(),
@@ -52,6 +54,10 @@ pub fn state(history: &History, pair: Option<&Pair>, controls: &Controls) -> Val
 pub fn window(layout: &str, panes: &[(&str, egui::Rect)]) -> Value {
     let pane = |(name, rect): &(&str, egui::Rect)| json!({ "name": name, "rect": [rect.left(), rect.top(), rect.width(), rect.height()] });
     json!({ "layout": layout, "panes": panes.iter().map(pane).collect::<Vec<_>>() })
+}
+
+fn network_json(info: &RunInfo) -> Value {
+    json!({ "name": info.config.setup.network_name(), "weights": info.main_weights })
 }
 
 fn predicted_json(history: &History, found: &Predicted) -> Value {

@@ -129,6 +129,7 @@ impl Workshop<'_> {
     /// Has a run's data, and a teacher that was given, where they were when the comparison began, or are now.
     fn find(&self, plan: &Plan, config: &mut Config) -> Result<(), HeadlessError> {
         places::find_data(&mut config.setup, &plan.places, Some(self.folder))?;
+        places::find_pretrained(&mut config.setup, &plan.places, Some(self.folder))?;
         Ok(places::find_teacher(&mut config.setup, &plan.places, Some(self.folder))?)
     }
 

@@ -133,13 +133,12 @@ fn plan(
 ) -> Plan {
     let mut base = measured_at_the_end(base);
     base.hyper.evaluate_samples = GLANCED_AT;
-    let Setup { data, width, head, steps, batch_size, .. } = &base.setup;
-    let network = base.setup.network_kind();
+    let Setup { data, head, steps, batch_size, .. } = &base.setup;
+    let network = base.setup.network_in_words();
     let Hyper { epsilon, epsilon_scale, .. } = base.hyper;
-    let head = if network == NetworkKind::Mlp { String::new() } else { format!(", head {head}") };
-    let title = format!(
-        "The paper's rows on {data}: {network} × {width}{head}, {steps} steps of {batch_size} images"
-    );
+    let has_head = base.setup.network_kind() != NetworkKind::Mlp && base.setup.pretrained().is_none();
+    let head = if has_head { format!(", head {head}") } else { String::new() };
+    let title = format!("The paper's rows on {data}: {network}{head}, {steps} steps of {batch_size} images");
     let evaluations = evaluations((epsilon, epsilon_scale), samples, with_autoattack);
     let mut cells = Vec::new();
     for example in rows {

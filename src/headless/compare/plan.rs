@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::config::{
-    Config, DistillationMethod, Mode, MultitaskMethod, ScenarioKind, Setup, Stream, TRAIN_TEACHER, TaskSet,
+    Config, DistillationMethod, Mode, MultitaskMethod, NO_PRETRAINED, ScenarioKind, Setup, Stream,
+    TRAIN_TEACHER, TaskSet,
 };
 use crate::headless::error::HeadlessError;
 use crate::runs::comparison::{Cell, PLAN_FILE, Plan, in_order, measured_at_the_end};
@@ -47,20 +48,19 @@ impl Plan {
                 }
             }
         }
-        let Setup { data, width, steps, batch_size, .. } = &base.setup;
-        let network = base.setup.network_kind();
-        let title = format!(
-            "Distillation on {data}: student {network} × {width}, {steps} steps of {batch_size} images"
-        );
+        let Setup { data, steps, batch_size, .. } = &base.setup;
+        let network = base.setup.network_in_words();
+        let title =
+            format!("Distillation on {data}: student {network}, {steps} steps of {batch_size} images");
         Self { title, teachers: teachers.collect(), cells, places: places::of(&base.setup), paper: None }
     }
 
     /// Every mode with every seed; all else as `base` says.
     pub fn defense(base: Config, modes: &[Mode], seeds: u64) -> Self {
         let base = measured_at_the_end(base);
-        let Setup { data, width, steps, batch_size, .. } = &base.setup;
-        let network = base.setup.network_kind();
-        let title = format!("Defence on {data}: {network} × {width}, {steps} steps of {batch_size} images");
+        let Setup { data, steps, batch_size, .. } = &base.setup;
+        let network = base.setup.network_in_words();
+        let title = format!("Defence on {data}: {network}, {steps} steps of {batch_size} images");
         let setting = format!("ε = {}", base.hyper.epsilon_in_words());
         let cells = paired(&base, modes, seeds, &setting, |setup, mode| setup.mode = mode);
         Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup), paper: None }
@@ -71,10 +71,9 @@ impl Plan {
         let mut base = measured_at_the_end(base);
         // The robustness of the class is not what it is about: one step will do.
         base.hyper.attack_steps = 1;
-        let Setup { data, width, steps, batch_size, .. } = &base.setup;
-        let network = base.setup.network_kind();
-        let title =
-            format!("Several tasks on {data}: {network} × {width}, {steps} steps of {batch_size} images");
+        let Setup { data, steps, batch_size, .. } = &base.setup;
+        let network = base.setup.network_in_words();
+        let title = format!("Several tasks on {data}: {network}, {steps} steps of {batch_size} images");
         let setting = format!("tasks of {}", base.setup.learned().map_or("points", TaskSet::name));
         let cells = paired(&base, methods, seeds, &setting, |setup, method| setup.multitask_method = method);
         Self { cells, title, teachers: Vec::new(), places: places::of(&base.setup), paper: None }
@@ -181,6 +180,7 @@ fn teacher(base: &Config, seed: u64) -> Config {
     setup.mode = Mode::Baseline;
     (setup.network, setup.width, setup.steps) =
         (setup.teacher_network, setup.teacher_width, setup.teacher_steps);
+    setup.pretrained = NO_PRETRAINED.into();
     // Its robustness is not what it is for: one step will do.
     config.hyper.attack_steps = 1;
     // Not the student's: a teacher of the same architecture must not begin as its student does.

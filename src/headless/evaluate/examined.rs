@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 
-use super::own::{Own, Scaling, is_own, refuse_foreign};
+use super::own::{Own, ScalingFlags, is_own, refuse_foreign};
 use super::report::Description;
 use crate::attack::audit::{Reader, Subject};
 use crate::config::{Config, Hyper, Setup};
@@ -44,7 +44,7 @@ impl Opened {
     ///
     /// # Errors
     /// A file that is neither, or data that cannot be read or do not fit.
-    pub fn open(path: &Path, source: Option<&str>, scaling: &Scaling) -> Result<Self, HeadlessError> {
+    pub fn open(path: &Path, source: Option<&str>, scaling: &ScalingFlags) -> Result<Self, HeadlessError> {
         if is_own(path) {
             let (own, data) = Own::open_for(path, source, scaling)?;
             let setup = Setup { data: source.unwrap_or_default().into(), ..Setup::default() };
@@ -92,7 +92,7 @@ impl Examined {
     ///
     /// # Errors
     /// A file that is none of these.
-    pub fn open(path: &Path, scaling: &Scaling) -> Result<Self, HeadlessError> {
+    pub fn open(path: &Path, scaling: &ScalingFlags) -> Result<Self, HeadlessError> {
         if is_own(path) {
             return Ok(Self::Own(Box::new(Own::open(path, None, scaling)?), Box::default()));
         }
@@ -182,15 +182,17 @@ impl Examined {
                 Description {
                     title: format!(
                         "{} trained by {} on {}",
-                        setup.network_kind(),
+                        setup.network_name(),
                         setup.method().name(),
                         setup.data
                     ),
-                    lines: vec![
-                        format!("width × {}", setup.width),
-                        format!("{} steps of {} images", header.step, setup.batch_size),
-                        format!("seed {}", setup.seed),
-                    ],
+                    lines: (setup.pretrained().is_none().then(|| format!("width × {}", setup.width)))
+                        .into_iter()
+                        .chain([
+                            format!("{} steps of {} images", header.step, setup.batch_size),
+                            format!("seed {}", setup.seed),
+                        ])
+                        .collect(),
                     classes: header.classes.clone(),
                     shape: header.image,
                 }

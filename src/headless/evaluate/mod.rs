@@ -34,7 +34,7 @@ use report::{Contents, Description};
 use threats::Request;
 
 pub use examined::{Examined, Opened, open_checkpoint};
-pub use own::Scaling;
+pub use own::ScalingFlags;
 
 /// The names of the attacks; `--help` says of each what it does.
 fn attacks() -> PossibleValuesParser {
@@ -91,7 +91,7 @@ pub struct EvaluateOptions {
     pub data: Option<String>,
     /// How an ONNX file's network sees images
     #[command(flatten)]
-    pub scaling: Scaling,
+    pub scaling: ScalingFlags,
     /// Where to compute: auto (a real GPU, else the CPU), gpu, cpu, or part of an adapter's name
     #[arg(long, value_name = "auto|gpu|cpu|NAME", default_value = "auto")]
     pub device: String,

@@ -1,26 +1,20 @@
 //! A network of somebody's own, out of an ONNX file: which images it sees, and how their pixels are scaled for it.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::key::checksum;
 use crate::data::{self, Dataset};
 use crate::headless::error::HeadlessError;
 use crate::nn::onnx::{self, Imported, ReadError};
-use crate::nn::{Layer, Network};
+use crate::nn::scaling::{Half, ScalingError};
+use crate::nn::{Network, Scaling};
+use crate::platform;
 use crate::show::number::count;
-
-/// What the pixels of well-known training recipes are scaled by: name, mean, standard deviation.
-const PRESETS: [(&str, [f32; 3], [f32; 3]); 3] = [
-    ("half", [0.5; 3], [0.5; 3]),
-    ("cifar10", [0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]),
-    ("imagenet", [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-];
+use crate::train::part;
 
 /// The flags that say how a network of somebody's own sees images.
 #[derive(clap::Args, Clone, Debug, Default)]
-pub struct Scaling {
+pub struct ScalingFlags {
     /// Of an ONNX file: the mean that is taken off pixels in [0, 1] before it sees them, one number or one a channel; or
     /// half, cifar10 or imagenet, with the standard deviations that go with it [default: none, it scales them itself]
     #[arg(long, value_name = "LIST|NAME", value_delimiter = ',', allow_hyphen_values = true)]
@@ -29,9 +23,6 @@ pub struct Scaling {
     #[arg(long, value_name = "LIST", value_delimiter = ',', allow_hyphen_values = true)]
     pub std: Vec<f32>,
 }
-
-/// Of each channel.
-type MeanAndDeviation = (Vec<f32>, Vec<f32>);
 
 /// A network of somebody's own.
 #[derive(Clone, Debug)]
@@ -67,12 +58,12 @@ pub fn refuse_foreign(path: &Path) -> Result<(), HeadlessError> {
     })
 }
 
-/// Whether a path is that of an ONNX file, by its name.
+/// Whether a path is that of an ONNX file, by its name; a run's folder may have any.
 pub fn is_own(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"))
+    platform::is_network(&path.to_string_lossy()) && !path.is_dir()
 }
 
-impl Scaling {
+impl ScalingFlags {
     /// Refuses these flags beside a checkpoint, which says itself how it sees images.
     ///
     /// # Errors
@@ -87,58 +78,19 @@ impl Scaling {
         Err(HeadlessError::Flag { flag, problem })
     }
 
-    /// Mean and deviation of so many channels; none where pixels go in as they are.
-    fn of(&self, channels: usize) -> Result<Option<MeanAndDeviation>, HeadlessError> {
-        let wrong = |flag, problem| HeadlessError::Flag { flag, problem };
-        if let [name] = &self.mean[..]
-            && let Some((name, mean, std)) = PRESETS.iter().find(|(known, ..)| known == name)
-        {
-            if !self.std.is_empty() {
-                return Err(wrong("--std", format!("--mean {name} has its own; leave it out")));
-            }
-            let of = |three: &[f32; 3]| match channels {
-                3 => Ok(three.to_vec()),
-                1 if three[0] == three[1] && three[1] == three[2] => Ok(vec![three[0]]),
-                _ => Err(wrong(
-                    "--mean",
-                    format!("{name} is of three channels, and the images have {channels}"),
-                )),
-            };
-            return Ok(Some((of(mean)?, of(std)?)));
-        }
-        let spread = |flag, values: Vec<f32>, otherwise: f32| match values.len() {
-            0 => Ok(vec![otherwise; channels]),
-            1 => Ok(vec![values[0]; channels]),
-            count if count == channels => Ok(values),
-            count => Err(wrong(
-                flag,
-                format!("{count} numbers for {channels} channels: give one, or one a channel"),
-            )),
-        };
-        if self.mean.is_empty() && self.std.is_empty() {
-            return Ok(None);
-        }
-        let number = |text: &String| {
-            let known: Vec<&str> = PRESETS.iter().map(|(name, ..)| *name).collect();
-            let problem = || match known.contains(&&**text) {
-                true => format!("{text} has a number for each channel already; give it alone"),
-                false => format!("{text} is no number, and none of {}", known.join(", ")),
-            };
-            text.parse::<f32>().map_err(|_| wrong("--mean", problem()))
-        };
-        let mean: Vec<f32> = self.mean.iter().map(number).collect::<Result<_, _>>()?;
-        let (mean, std) = (spread("--mean", mean, 0.0)?, spread("--std", self.std.clone(), 1.0)?);
-        if let Some(mean) = mean.iter().find(|mean| !(-1.0..=1.0).contains(*mean)) {
-            let problem = format!(
-                "{mean} is no mean of pixels in [0, 1]; of pixels up to 255, divide it by 255, and --std too"
-            );
-            return Err(wrong("--mean", problem));
-        }
-        if let Some(std) = std.iter().find(|std| !(std.is_finite() && **std > 0.0)) {
-            return Err(wrong("--std", format!("{std} is no standard deviation: it is above 0")));
-        }
-        Ok(Some((mean, std)))
+    /// What they say.
+    pub fn said(&self) -> Scaling {
+        Scaling { mean: self.mean.clone(), deviation: self.std.clone() }
     }
+}
+
+/// By its flag.
+fn wrong(error: ScalingError) -> HeadlessError {
+    let flag = match error.half {
+        Half::Mean => "--mean",
+        Half::Deviation => "--std",
+    };
+    HeadlessError::Flag { flag, problem: error.problem }
 }
 
 impl Own {
@@ -146,22 +98,19 @@ impl Own {
     ///
     /// # Errors
     /// A file that is not there, or is no network that the lab can run; a scaling that does not fit.
-    pub fn open(path: &Path, image: Option<[usize; 3]>, scaling: &Scaling) -> Result<Self, HeadlessError> {
+    pub fn open(
+        path: &Path,
+        image: Option<[usize; 3]>,
+        scaling: &ScalingFlags,
+    ) -> Result<Self, HeadlessError> {
         let unreadable = |source| HeadlessError::Unreadable { path: path.into(), source };
         let bytes = prost::bytes::Bytes::from(std::fs::read(path).map_err(unreadable)?);
         let beside = |name: &str, offset: usize, length: usize| {
-            part(&path.with_file_name(name), offset, length).map_err(|error| error.to_string())
+            part(&path.to_string_lossy(), name, offset, length).map_err(|error| error.to_string())
         };
         let file = (bytes.len(), checksum([&bytes[..]]).sum());
         let imported = onnx::read(bytes, image, &beside).map_err(|error| refused(path, &error))?;
-        let mut network = imported.network.clone();
-        let channels = network.interface.image[0];
-        let scaled = scaling.of(channels)?;
-        let words =
-            scaled.as_ref().map(|(mean, deviation)| format!("pixels less {mean:?}, by {deviation:?}"));
-        if let Some((mean, deviation)) = scaled {
-            network.layers.insert(0, Layer::Normalize { mean, deviation });
-        }
+        let (network, words) = scaling.said().before(imported.network.clone()).map_err(wrong)?;
         Ok(Self { network, imported, path: path.into(), file, scaling: words })
     }
 
@@ -172,7 +121,7 @@ impl Own {
     pub fn open_for(
         path: &Path,
         source: Option<&str>,
-        scaling: &Scaling,
+        scaling: &ScalingFlags,
     ) -> Result<(Self, Dataset), HeadlessError> {
         let source = source.ok_or_else(|| HeadlessError::Flag {
             flag: "--data",
@@ -237,21 +186,6 @@ impl Own {
             .chain(self.imported.notes.iter().cloned())
             .collect()
     }
-}
-
-/// A part of a file.
-fn part(path: &Path, offset: usize, length: usize) -> std::io::Result<Vec<u8>> {
-    let about = std::fs::metadata(path)?;
-    let (total, end) = (about.len(), (offset as u64).checked_add(length as u64));
-    if !about.is_file() || end.is_none_or(|end| end > total) {
-        let problem = format!("it has {total} bytes, and {length} from {offset} on are wanted");
-        return Err(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, problem));
-    }
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(offset as u64))?;
-    let mut bytes = vec![0; length];
-    file.read_exact(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn refused(path: &Path, error: &ReadError) -> HeadlessError {

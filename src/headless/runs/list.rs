@@ -184,7 +184,7 @@ fn row(id: &str, summary: &Summary, is_held: bool, now: u64) -> [String; HEADING
         format!("{pin}{id}"),
         summary.mode.into(),
         shortened(&summary.data, LONGEST),
-        summary.network.into(),
+        shortened(&summary.network, LONGEST),
         steps(summary),
         share(summary.clean),
         share(summary.worst),

@@ -41,7 +41,7 @@ pub struct TrainOptions {
 /// The flags of `great-lab distill`.
 #[derive(clap::Args, Debug, Default)]
 pub struct DistillOptions {
-    /// The teacher: a checkpoint, a run folder, or "train" for one that the lab trains first
+    /// The teacher: a checkpoint, a run folder, an ONNX file (teacher_pixels says how its pixels are scaled), or "train" for one that the lab trains first
     #[arg(long, value_name = "CHECKPOINT|train")]
     pub teacher: Option<String>,
     /// Architecture of a teacher that the lab trains

@@ -2,7 +2,9 @@
 
 mod proto;
 mod read;
+mod rewrite;
 mod write;
 
-pub use read::{Imported, ReadError, Siblings, read};
+pub use read::{Imported, ReadError, Siblings, read, read_again, whole};
+pub use rewrite::rewrite;
 pub use write::{About, CLASSES, OnnxError, write};

@@ -37,9 +37,9 @@ pub enum OnnxError {
     /// Only decoders of maps have such a layer, and they say no class.
     #[error("it says maps and no logits; export what says a class")]
     Maps,
-    /// It came from such a file.
-    #[error("it came from an ONNX file, which says it already")]
-    Imported,
+    /// It came from such a file, which is no longer one that can be read.
+    #[error("the ONNX file that it came from: {0}")]
+    Imported(String),
     /// Rounding half-way cases differs between programs.
     #[error(
         "it rounds its input to {levels} levels, and tools round what lies half-way differently; no file says the same"
@@ -143,7 +143,7 @@ impl Graph<'_> {
                 self.convolution(x, kernel, 1, 1)
             }
             Layer::DepthToSpace { .. } => return Err(OnnxError::Maps),
-            Layer::Graph(_) => return Err(OnnxError::Imported),
+            Layer::Graph(_) => return Err(OnnxError::Imported("it is written by that file itself".into())),
             Layer::GlobalPool => self.op("GlobalAveragePool", &[x], Vec::new()),
             Layer::Flatten => self.op("Flatten", &[x], vec![int("axis", 1)]),
             Layer::Linear { weight, bias, shape } => {

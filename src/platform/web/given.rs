@@ -10,7 +10,9 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Event, File, FileList, HtmlInputElement};
 
 use super::{answered, document, text_of};
-use crate::platform::{Asked, CLIPBOARD, FileAnswer, FileError, Files, NO_PICTURE, is_picture};
+use crate::platform::{
+    Asked, CLIPBOARD, FileAnswer, FileError, Files, NO_PICTURE, is_network, is_picture, keep_given,
+};
 
 /// Most bytes of a file: what a page's memory, 4 GiB in all, can hold twice.
 const MOST_BYTES: f64 = (1_u64 << 30) as f64;
@@ -28,7 +30,8 @@ const COPIED: &str = "copiedPicture";
 type Reader = Rc<dyn Fn(&str, &[File]) -> Option<Asked>>;
 
 thread_local! {
-    static GIVEN: RefCell<Option<(String, Files)>> = const { RefCell::new(None) };
+    /// By the name of each: of a folder's files, and of a network's.
+    static GIVEN: RefCell<Vec<(String, Files)>> = const { RefCell::new(Vec::new()) };
     static DROPPED: RefCell<Vec<File>> = const { RefCell::new(Vec::new()) };
     static READER: RefCell<Option<Reader>> = const { RefCell::new(None) };
 }
@@ -47,7 +50,10 @@ pub async fn take_files(folder: &str, files: &[File]) -> Result<(), FileError> {
     for file in files {
         contents.insert(file.name(), bytes_of(file).await?);
     }
-    GIVEN.set(Some((folder.into(), Files::new(contents))));
+    GIVEN.with_borrow_mut(|given| {
+        keep_given(given, folder);
+        given.push((folder.into(), Files::new(contents)));
+    });
     Ok(())
 }
 
@@ -114,8 +120,14 @@ async fn fetch_all(addresses: &[String], tell: &JsValue) -> Result<Vec<File>, (S
     Ok(files)
 }
 
+/// Asks for the file of a network, with others beside it in which a part of it may lie.
+pub fn pick_network() -> Asked {
+    // A part of it may lie in a file of any name.
+    pick(&[("multiple", "")])
+}
+
 /// What dropping something onto the page is good for.
-pub const DROP_HINT: &str = "Drop the files of a data set to train on them, a picture to ask about it, a checkpoint to load it, or a kept run to look at it.";
+pub const DROP_HINT: &str = "Drop the files of a data set to train on them, a network (ONNX) to look at it and train it on, a picture to ask about it, a checkpoint to load it, or a kept run to look at it.";
 
 /// Takes what was dropped onto the page. `paths` are names alone here; the files are those that [`listen_for_drops`]
 /// saw.
@@ -140,9 +152,7 @@ pub fn listen_for_drops() -> Result<(), JsValue> {
 
 /// The files that people gave in place of a folder of this name.
 pub fn given_files(folder: &str) -> Option<Files> {
-    GIVEN.with_borrow(|given| {
-        given.as_ref().filter(|(name, _)| name == folder).map(|(_, files)| files.clone())
-    })
+    GIVEN.with_borrow(|given| given.iter().find(|(name, _)| name == folder).map(|(_, files)| files.clone()))
 }
 
 /// Shows the browser's picker with these attributes and reads what was picked.
@@ -203,13 +213,16 @@ async fn read(files: &[File]) -> Result<FileAnswer, FileError> {
     // A picked folder's files say where they lie in it: "folder/file".
     let path = files.first().and_then(|file| js_sys::Reflect::get(file, &"webkitRelativePath".into()).ok());
     let path = path.and_then(|path| path.as_string()).unwrap_or_default();
-    let folder = path.split('/').next().filter(|folder| !folder.is_empty()).unwrap_or(NAMELESS).to_owned();
+    let folder = path.split('/').next().filter(|folder| !folder.is_empty());
+    // A network's file may come with others in which a part of it lies.
+    let network = files.iter().map(File::name).find(|name| folder.is_none() && is_network(name));
+    let folder = network.unwrap_or_else(|| folder.unwrap_or(NAMELESS).to_owned());
     let reader = READER.with_borrow(Clone::clone);
     if let Some(asked) = reader.and_then(|reader| reader(&folder, files)) {
         return Ok(asked.await.unwrap_or(FileAnswer::Nothing));
     }
     take_files(&folder, files).await?;
-    Ok(FileAnswer::Folder(folder))
+    Ok(FileAnswer::given(folder))
 }
 
 async fn bytes_of(file: &File) -> Result<Vec<u8>, FileError> {

@@ -203,7 +203,7 @@ pub fn is_beside(one: &str, other: &str) -> bool {
 }
 
 /// Knobs that are not gone through, and who says instead what they are.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 12] = [
     ("scenario", "the command says it"),
     ("mode", "--modes, or --rows, say it"),
     ("method", "--methods say it"),
@@ -213,6 +213,8 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("data", "a comparison is of one data set"),
     ("tasks", "a comparison is of one set of tasks"),
     ("teacher", "a comparison is of one teacher a seed"),
+    ("pretrained", "a comparison begins with one network"),
+    ("pretrained_pixels", "a comparison begins with one network"),
     ("epsilon_scale", "a comparison attacks on one scale"),
 ];
 

@@ -178,7 +178,8 @@ fn a_record_is_read_with_any_byte_order_mark() {
 
 #[test]
 fn a_record_says_where_its_data_were() {
-    let places = Places { data: Some("/data/digits".into()), teacher: None };
+    let places =
+        Places { data: Some("/data/digits".into()), teacher: None, pretrained: Some("/nets/a.onnx".into()) };
     let (_scratch, path) = written(&RunRecord { places: places.clone(), ..full() }.text());
     assert_eq!(read_run(&path).unwrap().1, places);
     let (_scratch, path) = written(&full().text());

@@ -54,6 +54,14 @@ pub enum CheckpointError {
         /// Its name.
         name: String,
     },
+    /// The file that its network came from is not one, or not whole.
+    #[error("the network's own file in it, '{name}': {problem}")]
+    Network {
+        /// The tensor that holds it.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The device failed while the tensors were read from it.
     #[error("the device failed while the weights were read: {0}")]
     Device(String),

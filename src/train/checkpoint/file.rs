@@ -9,19 +9,20 @@ use std::{
 };
 
 use burn::tensor::Device;
+use prost::bytes::Bytes;
 use safetensors::{Dtype, SafeTensors};
 
 use super::{
     error::{CheckpointError, METADATA, Unfit},
     header::{Header, TEACHER},
     progress::{ATTACKS, BEST, Beginning, Begun, Best, PROBE, Rule, UnderWay},
-    write::{MOST_TABLES, PARTS, TABLES},
+    write::{MOST_TABLES, NETWORK_FILE, PARTS, TABLES, TEACHER_FILE},
 };
 use crate::{
     attack::audit::{Reader, Subject},
     config::{Config, ScenarioKind},
     data::Dataset,
-    nn::{Network, Optimizer, Weights, channel::Channel, network::Interface},
+    nn::{Network, Optimizer, Pretrained, Weights, channel::Channel, network::Interface},
     runs::run_folder,
     scenario::{Controller, State, Sums},
 };
@@ -66,7 +67,7 @@ impl Checkpoint {
             .as_ref()
             .and_then(|entries| entries.get(METADATA))
             .ok_or_else(|| CheckpointError::Metadata("it is missing".into()))?;
-        let header = Header::read(json)?;
+        let mut header = Header::read(json)?;
         let tables = metadata.metadata().as_ref().and_then(|entries| entries.get(TABLES));
         let tables: Option<BTreeMap<String, u64>> = tables
             .map(|json| serde_json::from_str(json))
@@ -76,6 +77,16 @@ impl Checkpoint {
             return Err(CheckpointError::Metadata("it names too many tables".into()));
         }
         let file = SafeTensors::deserialize(bytes)?;
+        let interface = header.interface();
+        let setup = &header.config.setup;
+        let pixels = setup.pretrained().map(|_| setup.pretrained_pixels.clone());
+        header.pretrained =
+            pixels.map(|pixels| pretrained(&file, NETWORK_FILE, &interface, &pixels)).transpose()?;
+        if let Some(teacher) = &mut header.teacher
+            && let Some(pixels) = &teacher.pixels
+        {
+            teacher.pretrained = Some(pretrained(&file, TEACHER_FILE, &interface, pixels)?);
+        }
         let mut tensors = HashMap::new();
         for (name, shape) in expected(&header) {
             let entries = entries(&file, &name, &shape)?;
@@ -136,7 +147,7 @@ impl Checkpoint {
         let planes = PARTS.map(|part| self.entries(&format!("{prefix}.{part}"), network));
         let planes: Vec<&[Vec<f32>]> =
             planes.iter().map(Vec::as_slice).filter(|plane| !plane.is_empty()).collect();
-        Optimizer::resumed(self.header.config.setup.optimizer, steps, &planes, device)
+        Optimizer::gone_on(self.header.config.setup.optimizer, steps, (&network.specs, &planes), device)
     }
 
     /// Sums over so many steps, in tensors of these names; none where there are none.
@@ -207,7 +218,7 @@ impl Checkpoint {
 
     fn weights_alone(&self, prefix: &str, network: &Network, device: &Device) -> Optimizer {
         let weights = self.weights(prefix, network);
-        Optimizer::new(self.header.config.setup.optimizer, &weights, device)
+        Optimizer::of(self.header.config.setup.optimizer, &network.specs, &weights, device)
     }
 
     /// Network and weights of the teacher in it.
@@ -271,6 +282,26 @@ fn expected(header: &Header) -> Vec<(String, Vec<usize>)> {
         all.extend(best.sums());
     }
     all
+}
+
+/// The network whose file is that tensor.
+fn pretrained(
+    file: &SafeTensors,
+    name: &'static str,
+    interface: &Interface,
+    pixels: &str,
+) -> Result<Pretrained, CheckpointError> {
+    let view = file.tensor(name).map_err(|_| CheckpointError::Missing { name: name.into() })?;
+    if view.dtype() != Dtype::U8 {
+        return Err(CheckpointError::Shape {
+            name: name.into(),
+            found: format!("{:?} {:?}", view.dtype(), view.shape()),
+            expected: "bytes (U8)".into(),
+        });
+    }
+    let bytes = Bytes::copy_from_slice(view.data());
+    let read = Pretrained::read_again(bytes, interface, pixels);
+    read.map_err(|error| CheckpointError::Network { name, problem: error.to_string() })
 }
 
 fn entries(file: &SafeTensors, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {

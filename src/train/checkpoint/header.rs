@@ -13,7 +13,7 @@ use crate::{
     data::{self, DataError},
     gpu::measures::SCALARS,
     nn::{
-        MultitaskNetwork, Network,
+        MultitaskNetwork, Network, Pretrained,
         network::{Interface, Statistics},
     },
     protocol::{Places, Stopped},
@@ -53,6 +53,9 @@ pub struct Header {
     /// Name and outputs of each task of a multi-task run; what balances them is named `balance.alignment.class`, ...
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<(String, usize)>,
+    /// The network that it began as, where that came from a file, which is the tensor `network.onnx`.
+    #[serde(skip)]
+    pub(super) pretrained: Option<Pretrained>,
     /// How early stopping ended its run, if it did: then the weights are those of the best evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stopped>,
@@ -83,6 +86,12 @@ pub struct TeacherHeader {
     /// What it does to an image first, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<TeacherInput>,
+    /// Where its network came from a file: how pixels are scaled for it. The file is the tensor `teacher.onnx`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixels: Option<String>,
+    /// That network; the architecture is not its.
+    #[serde(skip)]
+    pub(super) pretrained: Option<Pretrained>,
 }
 
 /// What a teacher does to an image first.
@@ -100,7 +109,13 @@ impl TeacherHeader {
     /// A main network of that setup and these statistics as a teacher.
     pub fn new(architecture: Architecture, statistics: &Statistics) -> Self {
         let Statistics { mean, deviation } = statistics.clone();
-        Self { architecture, mean, deviation, steps: 0, input: None }
+        Self { architecture, mean, deviation, steps: 0, input: None, pixels: None, pretrained: None }
+    }
+
+    /// The same with a network from a file, for which pixels are scaled as the text says.
+    pub fn from_file(self, pretrained: Option<(Pretrained, String)>) -> Self {
+        let (pretrained, pixels) = pretrained.unzip();
+        Self { pixels, pretrained, ..self }
     }
 
     /// The same behind the input transform of `setup`.
@@ -121,7 +136,10 @@ impl TeacherHeader {
     /// Its network, without weights.
     pub fn build(&self, interface: Interface) -> Network {
         let statistics = Statistics { mean: self.mean.clone(), deviation: self.deviation.clone() };
-        let network = Network::main(self.architecture, interface, &statistics);
+        let network = match &self.pretrained {
+            Some(pretrained) => pretrained.network(),
+            None => Network::main(self.architecture, interface, &statistics),
+        };
         let Some(TeacherInput { transform, levels, noise }) = self.input else { return network };
         network.behind_input_of(&Setup {
             input_transform: transform,
@@ -152,6 +170,7 @@ impl Header {
             deviation: statistics.deviation.clone(),
             teacher: None,
             tasks: Vec::new(),
+            pretrained: None,
             stopped: None,
             control: Control::default(),
             main_steps: 0,
@@ -204,6 +223,16 @@ impl Header {
         Self { teacher, ..self }
     }
 
+    /// The same, of a run that began with a network from a file.
+    pub fn with_pretrained(self, pretrained: Option<Pretrained>) -> Self {
+        Self { pretrained, ..self }
+    }
+
+    /// The network that it began as, where that came from a file.
+    pub const fn pretrained(&self) -> Option<&Pretrained> {
+        self.pretrained.as_ref()
+    }
+
     /// The same, of a run of several tasks.
     pub fn with_tasks(self, tasks: Vec<(String, usize)>) -> Self {
         Self { tasks, ..self }
@@ -244,7 +273,11 @@ impl Header {
             return network.main();
         }
         let setup = &self.config.setup;
-        Network::main(setup.architecture(), self.interface(), &self.statistics()).behind_input_of(setup)
+        let network = match &self.pretrained {
+            Some(pretrained) => pretrained.network(),
+            None => Network::main(setup.architecture(), self.interface(), &self.statistics()),
+        };
+        network.behind_input_of(setup)
     }
 
     /// The auxiliary network of the checkpoint, without weights.

@@ -23,6 +23,9 @@ pub(super) const PARTS: [&str; 3] = ["", "optimizer.first.", "optimizer.second."
 pub(super) const TABLES: &str = "great-lab-tables";
 /// Tables that it may name.
 pub(super) const MOST_TABLES: usize = 64;
+/// The tensors with the files that the main network and the teacher came from, where they came from such.
+pub(super) const NETWORK_FILE: &str = "network.onnx";
+pub(super) const TEACHER_FILE: &str = "teacher.onnx";
 /// To a multiple of how many bytes a header is filled up, and what with.
 const ALIGNED: usize = 8;
 const FILLER: u8 = b' ';
@@ -118,12 +121,18 @@ pub async fn write(
         best.control.right = best_right.unwrap_or(0.0);
     }
     header.progress = Some(progress);
+    let of_teacher = header.teacher.as_ref().and_then(|teacher| teacher.pretrained.as_ref());
+    let files = [(NETWORK_FILE, header.pretrained()), (TEACHER_FILE, of_teacher)];
+    let files = files.iter().filter_map(|(name, pretrained)| Some((*name, pretrained.as_ref()?.file())));
+    let files =
+        files.map(|(name, file)| Ok((name, TensorView::new(Dtype::U8, vec![file.len()], file.as_ref())?)));
     let views = tensors
         .iter()
         .zip(&data)
         .map(|((name, shape, _), data)| {
             Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data.as_bytes())?))
         })
+        .chain(files)
         .collect::<Result<Vec<_>, SafeTensorError>>()?;
     let json = header.text()?;
     Ok(safetensors::serialize(views, Some(HashMap::from([(METADATA.to_owned(), json)])))?)
@@ -133,7 +142,8 @@ pub async fn write(
 pub fn is_finite(bytes: &[u8]) -> bool {
     let finite =
         |data: &[u8]| data.as_chunks::<4>().0.iter().all(|entry| f32::from_le_bytes(*entry).is_finite());
-    SafeTensors::deserialize(bytes).is_ok_and(|file| file.iter().all(|(_, tensor)| finite(tensor.data())))
+    let is_sound = |tensor: &TensorView<'_>| tensor.dtype() != Dtype::F32 || finite(tensor.data());
+    SafeTensors::deserialize(bytes).is_ok_and(|file| file.iter().all(|(_, tensor)| is_sound(&tensor)))
 }
 
 /// The bytes of a checkpoint with how many rows the tables of its run had when it was taken, by the names of their files:

@@ -1,16 +1,66 @@
 //! What a run is made of: its data, what is known of them, and which of them are looked at.
 
+use burn::tensor::Device;
+
 use crate::{
     config::{Config, DeviceInfo, ScenarioKind, Setup, Stream, TaskSet},
     data::{self, DataError, Dataset, balanced_subset, proportional_subset, scenes::Scenes},
-    nn::network::Statistics,
+    nn::{Network, network::Statistics},
     protocol::{Places, RunId, RunInfo},
-    scenario::Scenario,
-    train::checkpoint::Checkpoint,
+    scenario::{Defense, Distillation, Multitask, Scenario, multitask::TaskError},
+    train::{
+        checkpoint::{Checkpoint, TeacherHeader},
+        sources::{Chosen, Opened},
+    },
 };
 
 /// Held-out images whose gradient tensors make the histograms.
 const HISTOGRAM_IMAGES: usize = 256;
+
+/// A network with first weights that it has from elsewhere.
+type Trained = (Network, Vec<Vec<f32>>);
+
+/// The game of a setup on such data: with that teacher, which may be trained, and the main network that `begins` it, where it
+/// does not begin anew.
+///
+/// # Errors
+/// What several tasks cannot be learned of, or with.
+pub fn scenario(
+    (setup, (data, scenes), statistics): (&Setup, (&Dataset, Option<[Scenes; 2]>), &Statistics),
+    (teacher, begins): (Option<(TeacherHeader, Option<Trained>)>, Option<Trained>),
+    device: &Device,
+) -> Result<(Option<TeacherHeader>, Box<dyn Scenario>), TaskError> {
+    Ok(match (teacher, begins) {
+        (None, _) if setup.scenario == ScenarioKind::Multitask => {
+            (None, Box::new(Multitask::new(setup, data, scenes, statistics, device)?))
+        }
+        (None, begins) => {
+            let game = Defense::new(setup, data, statistics, device);
+            let game = match begins {
+                Some((network, values)) => game.beginning_with(network, &values, device),
+                None => game,
+            };
+            (None, Box::new(game))
+        }
+        (Some((header, trained)), begins) => {
+            let game = Distillation::new(setup, data, statistics, trained, device);
+            let game = match begins {
+                Some((network, values)) => game.beginning_with(network, &values, device),
+                None => game,
+            };
+            (Some(header), Box::new(game))
+        }
+    })
+}
+
+/// What was made of the files of the main network and of the teacher otherwise than they say, in sentences.
+pub fn notes(setup: &Setup, opened: Option<&Opened>, teacher: Option<&Chosen>) -> Vec<String> {
+    let of =
+        |name: &str, notes: &[String]| (!notes.is_empty()).then(|| format!("{name}: {}.", notes.join("; ")));
+    let own = opened.and_then(|opened| of(setup.network_name(), &opened.notes));
+    let teachers = teacher.and_then(|teacher| of("the teacher", &teacher.notes));
+    own.into_iter().chain(teachers).collect()
+}
 
 /// The facts of a run on data that were found there.
 pub fn describe(

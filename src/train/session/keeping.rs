@@ -84,6 +84,7 @@ impl Session {
         let header = Header::new(config, step, interface, classes, &self.statistics)
             .with_places(self.info.places.clone())
             .with_teacher(self.teacher.clone())
+            .with_pretrained(self.pretrained.clone())
             .with_tasks(self.scenario.task_outputs())
             .with_stopped(self.stopping.ended());
         async move { checkpoint::write(header, state, under_way).await.map_err(|error| error.to_string()) }

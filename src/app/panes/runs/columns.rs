@@ -112,7 +112,7 @@ impl Field {
             Self::Scenario => summary.scenario.into(),
             Self::Mode => summary.mode.into(),
             Self::Data => summary.data.clone(),
-            Self::Network => summary.network.into(),
+            Self::Network => summary.network.clone(),
             Self::Differs => summary.differences_in_words(),
             Self::Steps if summary.step == summary.steps => count(summary.step),
             Self::Steps => format!("{} of {}", count(summary.step), count(summary.steps)),

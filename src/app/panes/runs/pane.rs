@@ -135,7 +135,7 @@ impl Pane for RunsPane {
                         summary.scenario.into(),
                         summary.mode.into(),
                         summary.data.clone(),
-                        summary.network.into(),
+                        summary.network.clone(),
                         differs.join("; "),
                         summary.step.to_string(),
                         summary.steps.to_string(),

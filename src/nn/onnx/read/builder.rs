@@ -1,11 +1,29 @@
 //! A graph as it grows out of a file's nodes.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::constants::{Constant, Entries};
 use crate::nn::WeightSpec;
-use crate::nn::graph::{Curve, Host, Move, Node, Op, Pair, Problem, Size, Slot, check};
+use crate::nn::graph::{Curve, Host, Kind, Move, Node, Op, Pair, Problem, Size, Slot, check};
 use crate::nn::weights::Init;
+
+/// What no weight is as large as: constants with such entries are masks, which nobody learned.
+const MASKING: f32 = 1e4;
+
+/// What of its file a weight is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A constant.
+    Constant(String),
+    /// What a batch normalisation multiplies by or adds, of the node that makes this.
+    Norm {
+        /// What it makes.
+        output: String,
+        /// Whether it is added.
+        is_shift: bool,
+    },
+}
 
 /// A graph, and what its names stand for so far.
 #[derive(Default)]
@@ -14,10 +32,22 @@ pub struct Builder {
     names: HashMap<String, Slot>,
     /// Other names of constants.
     aliases: HashMap<String, String>,
+    /// Constants that became weights, which have their entries now: a large file is not held twice.
+    became: HashMap<String, usize>,
+    /// Constants that stand among the nodes, or follow from such: masks, means, places. They are not what was learned, unless
+    /// such a node reads them.
+    fixed: HashSet<String>,
+    /// The names of the weights so far.
+    taken: HashSet<String>,
+    /// Constants that convolutions, products and norms read: they are weights, wherever else they are read.
+    learned: HashSet<String>,
+    /// Constants that are sizes or axes.
+    sizes: HashSet<String>,
     pub nodes: Vec<Node>,
     pub arrays: Vec<Host>,
     pub specs: Vec<WeightSpec>,
     pub values: Vec<Vec<f32>>,
+    pub origins: Vec<Origin>,
     /// The name of the node at hand.
     at: String,
 }
@@ -38,8 +68,22 @@ impl Builder {
         self.names.insert(name.into(), slot);
     }
 
-    /// Gives a constant a name.
-    pub fn keep(&mut self, name: &str, constant: Constant) {
+    /// From now on these constants are weights: convolutions, products and norms read them.
+    pub fn learned(&mut self, names: impl IntoIterator<Item = String>) {
+        self.learned.extend(names);
+    }
+
+    /// Gives a constant a name that stands among the nodes.
+    pub fn keep_fixed(&mut self, name: &str, constant: Constant) {
+        self.fixed.insert(name.into());
+        self.constants.insert(name.into(), constant);
+    }
+
+    /// Gives a constant a name that follows from another one.
+    pub fn keep_as(&mut self, name: &str, constant: Constant, from: &str) {
+        if self.fixed.contains(self.first_name(from)) {
+            self.fixed.insert(name.into());
+        }
         self.constants.insert(name.into(), constant);
     }
 
@@ -53,7 +97,8 @@ impl Builder {
         self.aliases.get(name).map_or(name, String::as_str)
     }
 
-    /// What a name stands for: a weight and an array are made of a constant where it is first read.
+    /// What a name stands for: a weight and an array are made of a constant where it is first read. A constant among the
+    /// nodes is a weight that is fixed: nobody learned it.
     ///
     /// # Errors
     /// Where nothing has that name.
@@ -62,44 +107,51 @@ impl Builder {
         if let Some(slot) = self.names.get(name) {
             return Ok(*slot);
         }
-        let slot = match self.constants.get(name) {
+        let slot = match self.constants.remove(name) {
             None => return Err(Problem::new(format!("it reads {name:?}, which no node before it makes"))),
             // Single numbers are no weights, and cheaper as they are.
-            Some(Constant { entries: Entries::Floats(values), shape }) if values.len() != 1 => {
-                let (values, shape) = (values.clone(), shape.clone());
-                self.weight(name, shape, values)
+            Some(Constant { entries: Entries::Floats(values), shape })
+                if values.len() != 1 || self.learned.contains(name) =>
+            {
+                self.learn(name, (shape, values))?
             }
             Some(constant) => {
-                let array = host(constant)?;
-                self.array(array)
+                let array = host(&constant);
+                self.constants.insert(name.into(), constant);
+                self.array(array?)
             }
         };
         self.name(name, slot);
         Ok(slot)
     }
 
-    /// The same as a weight in any case.
-    ///
-    /// # Errors
-    /// As [`Self::slot`].
-    pub fn weight_slot(&mut self, name: &str) -> Result<Slot, Problem> {
-        let name = &*self.first_name(name).to_owned();
-        let single = match self.constants.get(name) {
-            Some(Constant { entries: Entries::Floats(values), shape }) if values.len() == 1 => {
-                Some((values.clone(), shape.clone()))
-            }
-            Some(_) | None => None,
-        };
-        match single {
-            Some((values, shape)) => Ok(self.weight(name, shape, values)),
-            None => self.slot(name),
+    /// A weight of a constant of that name, which it has not been made of yet.
+    fn learn(&mut self, name: &str, (shape, values): (Vec<usize>, Vec<f32>)) -> Result<Slot, Problem> {
+        check(!self.sizes.contains(name), || format!("{name:?} is a size and a weight at once"))?;
+        let is_mask = values.iter().any(|value| value.abs() >= MASKING);
+        let is_fixed = is_mask || (self.fixed.contains(name) && !self.learned.contains(name));
+        // What is infinite is as far off as can be told, and multiplied by 0 still a number.
+        let values = values.into_iter().map(|value| value.clamp(f32::MIN, f32::MAX)).collect();
+        self.became.insert(name.into(), self.values.len());
+        let slot = self.weight(name, (shape, values), Origin::Constant(name.into()));
+        if let (true, Some(spec)) = (is_fixed, self.specs.last_mut()) {
+            spec.init = Init::Fixed;
         }
+        Ok(slot)
     }
 
-    /// A weight of that name.
-    pub fn weight(&mut self, name: &str, shape: Vec<usize>, values: Vec<f32>) -> Slot {
-        self.specs.push(WeightSpec { name: name.into(), shape, init: Init::Constant(0.0) });
+    /// A weight of that name, or of one that begins with it where several nodes make one of the same constant.
+    pub fn weight(&mut self, name: &str, (shape, values): (Vec<usize>, Vec<f32>), origin: Origin) -> Slot {
+        // In a checkpoint these stand for something else.
+        let is_taken = name.starts_with("optimizer.") || name == "onnx";
+        let name = if is_taken { format!("weight.{name}") } else { name.to_owned() };
+        let others = (2..).map(|number| format!("{name}.{number}"));
+        let mut names = std::iter::once(name.clone()).chain(others);
+        let name = names.find(|name| !self.taken.contains(name)).unwrap_or_default();
+        self.taken.insert(name.clone());
+        self.specs.push(WeightSpec { name, shape, init: Init::Constant(0.0) });
         self.values.push(values);
+        self.origins.push(origin);
         Slot::Weight(self.specs.len() - 1)
     }
 
@@ -124,15 +176,34 @@ impl Builder {
     /// # Errors
     /// Where the name stands for something else.
     pub fn floats(&self, name: &str) -> Result<&[f32], Problem> {
-        match self.constant(name) {
-            Some(Constant { entries: Entries::Floats(values), .. }) => Ok(values),
-            Some(_) | None => Err(Problem::new(format!("{name:?} must be a constant of floats"))),
+        let name = self.first_name(name);
+        match (self.constants.get(name), self.became.get(name)) {
+            (Some(Constant { entries: Entries::Floats(values), .. }), _) => Ok(values),
+            (None, Some(weight)) => Ok(&self.values[*weight]),
+            (Some(_) | None, _) => Err(Problem::new(format!("{name:?} must be a constant of floats"))),
         }
     }
 
+    /// Whether a name stands for a constant.
+    pub fn is_constant(&self, name: &str) -> bool {
+        let name = self.first_name(name);
+        self.constants.contains_key(name) || self.became.contains_key(name)
+    }
+
     /// A constant that a name stands for, with its shape.
-    pub fn constant(&self, name: &str) -> Option<&Constant> {
-        self.constants.get(self.first_name(name))
+    fn constant(&self, name: &str) -> Option<Cow<'_, Constant>> {
+        let name = self.first_name(name);
+        let of_weight = |weight: &usize| Constant {
+            entries: Entries::Floats(self.values[*weight].clone()),
+            shape: self.specs[*weight].shape.clone(),
+        };
+        let kept = self.constants.get(name).map(Cow::Borrowed);
+        kept.or_else(|| self.became.get(name).map(|weight| Cow::Owned(of_weight(weight))))
+    }
+
+    /// A constant in another kind of numbers.
+    pub fn cast(&self, name: &str, kind: Kind) -> Option<Constant> {
+        self.constant(name).map(|constant| constant.cast(kind))
     }
 
     /// A constant as an array on the host, whatever it has.
@@ -142,7 +213,12 @@ impl Builder {
     pub fn host_slot(&mut self, name: &str) -> Result<Slot, Problem> {
         match self.constant(name) {
             Some(constant) => {
-                let array = host(constant)?;
+                let array = host(&constant)?;
+                let name = self.first_name(name).to_owned();
+                check(!self.became.contains_key(&name), || {
+                    format!("{name:?} is a size and a weight at once")
+                })?;
+                self.sizes.insert(name);
                 Ok(self.array(array))
             }
             None => self.slot(name),

@@ -57,12 +57,7 @@ impl Constant {
     /// # Errors
     /// What is wrong with it.
     pub fn read(tensor: &TensorProto, siblings: &Siblings<'_>) -> Result<Self, Problem> {
-        let shape: Option<Vec<usize>> = tensor.dims.iter().map(|size| usize::try_from(*size).ok()).collect();
-        let shape = shape.filter(|shape| shape.len() <= 8);
-        let shape = shape.ok_or_else(|| Problem::new(format!("{:?} is no shape", tensor.dims)))?;
-        let count = shape.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
-        let count = count.filter(|count| *count <= MOST_ENTRIES);
-        let count = count.ok_or_else(|| Problem::new(format!("{shape:?} is too large")))?;
+        let (shape, count) = shape(tensor)?;
         let form = Form::of(tensor.data_type.unwrap_or(0))?;
         let external;
         let raw = if tensor.data_location == Some(EXTERNAL) {
@@ -82,6 +77,27 @@ impl Constant {
         check(found == count, || format!("it has {found} entries, and its shape {shape:?} has {count}"))?;
         Ok(Self { entries, shape })
     }
+}
+
+/// The sizes of a tensor, and how many entries that are.
+fn shape(tensor: &TensorProto) -> Result<(Vec<usize>, usize), Problem> {
+    let shape: Option<Vec<usize>> = tensor.dims.iter().map(|size| usize::try_from(*size).ok()).collect();
+    let shape = shape.filter(|shape| shape.len() <= 8);
+    let shape = shape.ok_or_else(|| Problem::new(format!("{:?} is no shape", tensor.dims)))?;
+    let count = shape.iter().try_fold(1usize, |count, size| count.checked_mul(*size));
+    let count = count.filter(|count| *count <= MOST_ENTRIES);
+    let count = count.ok_or_else(|| Problem::new(format!("{shape:?} is too large")))?;
+    Ok((shape, count))
+}
+
+/// The bytes of a tensor that lie in another file.
+///
+/// # Errors
+/// What is wrong with it, or why they cannot be read.
+pub fn outside_of(tensor: &TensorProto, siblings: &Siblings<'_>) -> Result<Vec<u8>, Problem> {
+    let (_, count) = shape(tensor)?;
+    let form = Form::of(tensor.data_type.unwrap_or(0))?;
+    outside(&tensor.external_data, count * form.width(), siblings)
 }
 
 /// So many bytes, which lie in another file.

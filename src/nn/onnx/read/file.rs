@@ -7,10 +7,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use prost::Message as _;
 use prost::bytes::Bytes;
 
-use super::builder::Builder;
+use super::builder::{Builder, Origin};
 use super::constants::{Constant, Siblings};
 use super::error::ReadError;
-use super::operators::{Given, KNOWN, add};
+use super::operators::{Given, KNOWN, add, learned_inputs};
 use crate::nn::graph::{Curve, Graph, Host, Move, Op, Problem, Slot};
 use crate::nn::network::Interface;
 use crate::nn::onnx::proto::{GraphProto, ModelProto, NodeProto, Size, ValueInfoProto};
@@ -32,6 +32,8 @@ pub struct Imported {
     pub network: Network,
     /// Its weights, in the order of its specifications.
     pub values: Vec<Vec<f32>>,
+    /// What of the file each of them is made of.
+    pub origins: Vec<Origin>,
     /// How many nodes of each operator the file has.
     pub operators: BTreeMap<String, usize>,
     /// What is said of itself: each key with its word.
@@ -56,12 +58,32 @@ impl Imported {
 /// # Errors
 /// [`ReadError`].
 pub fn read(file: Bytes, image: Option<[usize; 3]>, siblings: &Siblings<'_>) -> Result<Imported, ReadError> {
+    opened(file, image, siblings, tried)
+}
+
+/// The same of a whole file that was read before, with what its network reads and says: it is not run again.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read_again(file: Bytes, interface: &Interface) -> Result<Imported, ReadError> {
+    let none = |name: &str, _, _| Err(format!("{name} was not kept with it"));
+    opened(file, Some(interface.image), &none, |_, _, _, _| Ok((interface.classes, Vec::new())))
+}
+
+/// Reads a file; `run` says how many classes its graph tells apart, and what speaks against attacking it.
+fn opened(
+    file: Bytes,
+    image: Option<[usize; 3]>,
+    siblings: &Siblings<'_>,
+    run: impl FnOnce(&Graph, &Weights, [usize; 3], &Device) -> Result<(usize, Vec<&'static str>), ReadError>,
+) -> Result<Imported, ReadError> {
     let model = ModelProto::decode(file).map_err(|error| ReadError::Format(error.to_string()))?;
     let graph = model.graph.as_ref().ok_or_else(|| ReadError::Format("there is no graph in it".into()))?;
     let opset = opset(&model)?;
     known(graph, opset)?;
     let mut notes = Vec::new();
     let mut builder = Builder::new(constants(graph, siblings)?);
+    builder.learned(learned(graph));
     let (name, image) = input(graph, image, &mut builder, &mut notes)?;
     let output = output(graph)?;
     for node in in_order(graph, &name, &builder)? {
@@ -77,8 +99,14 @@ pub fn read(file: Bytes, image: Option<[usize; 3]>, siblings: &Siblings<'_>) -> 
     let last = cut(&mut builder, last, &mut notes);
     let graph_read = Graph::new(builder.nodes, builder.arrays, &builder.specs, last);
     let device = Device::flex();
-    let weights = Weights::from_values(builder.values.iter().cloned(), &device);
-    let (classes, seems) = tried(&graph_read, &weights, image, &device)?;
+    let weights = Weights::from_values(std::mem::take(&mut builder.values), &device);
+    let (classes, seems) = run(&graph_read, &weights, image, &device)?;
+    #[expect(clippy::disallowed_methods, reason = "this device has them at once")]
+    let values: Vec<Vec<f32>> = weights
+        .0
+        .into_iter()
+        .map(|weight| weight.into_data().try_into_vec().expect("weights are f32"))
+        .collect();
     notes.extend(seems.into_iter().map(str::to_owned));
     let network = Network {
         layers: vec![Layer::Graph(Arc::new(graph_read))],
@@ -89,18 +117,23 @@ pub fn read(file: Bytes, image: Option<[usize; 3]>, siblings: &Siblings<'_>) -> 
     graph.node.iter().for_each(|node| *operators.entry(kind(node).to_owned()).or_insert(0) += 1);
     let words = model.metadata_props.iter();
     let words = words.filter_map(|word| Some((word.key.clone()?, word.value.clone()?))).collect();
-    Ok(Imported { network, values: builder.values, operators, words, notes })
+    Ok(Imported { network, values, origins: builder.origins, operators, words, notes })
 }
 
 fn kind(node: &NodeProto) -> &str {
     node.op_type.as_deref().unwrap_or_default()
 }
 
+/// A text out of a file, which may be anything, without what would leave a line.
+fn in_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
+}
+
 /// A node by its name and operator, or by what it makes.
 pub(super) fn title(node: &NodeProto) -> String {
     let name = node.name.as_deref().filter(|name| !name.is_empty());
     let name = name.or(node.output.first().map(String::as_str)).unwrap_or_default();
-    format!("{name} ({})", kind(node))
+    in_line(&format!("{name} ({})", kind(node)))
 }
 
 fn opset(model: &ModelProto) -> Result<i64, ReadError> {
@@ -129,7 +162,7 @@ fn known(graph: &GraphProto, opset: i64) -> Result<(), ReadError> {
             } else {
                 format!("{}.", node.domain.as_deref().unwrap_or(""))
             };
-            unknown.entry(format!("{domain}{}", kind(node))).or_default().push(title(node));
+            unknown.entry(in_line(&format!("{domain}{}", kind(node)))).or_default().push(title(node));
         }
     }
     if unknown.is_empty() {
@@ -150,14 +183,46 @@ pub(super) fn constants(
     let read = |tensor: &crate::nn::onnx::proto::TensorProto| {
         let name = tensor.name.clone().unwrap_or_default();
         let constant = Constant::read(tensor, siblings);
-        let constant = constant.map_err(|problem| ReadError::Constant { name: name.clone(), problem })?;
+        let constant = constant.map_err(|problem| ReadError::Constant { name: in_line(&name), problem })?;
         Ok((name, constant))
     };
     graph.initializer.iter().map(read).collect()
 }
 
+/// The names of what convolutions, products and norms read where weights stand, and of what these are other names or other
+/// kinds of.
+pub(super) fn learned(graph: &GraphProto) -> HashSet<String> {
+    let mut before: HashMap<&str, &str> = HashMap::new();
+    for node in graph.node.iter().filter(|node| matches!(kind(node), "Identity" | "Cast")) {
+        if let (Some(input), Some(output)) = (node.input.first(), node.output.first()) {
+            before.insert(output, input);
+        }
+    }
+    let mut names = HashSet::new();
+    for node in &graph.node {
+        for at in learned_inputs(kind(node)).take(node.input.len()) {
+            let mut name = node.input.get(at).map(String::as_str);
+            // A name that is known leads to names that are, and a circle ends there.
+            while let Some(new) = name.filter(|name| names.insert((*name).to_owned())) {
+                name = before.get(new).copied();
+            }
+        }
+    }
+    names
+}
+
+/// Whether what goes in with such sizes has the channels of the images first, where it may be either; none where it takes no
+/// such images.
+pub fn has_channels_first(given: &[Option<i64>], [c, h, w]: [usize; 3]) -> Option<bool> {
+    let fits = |expected: [usize; 3]| {
+        given.len() == 4
+            && given[1..].iter().zip(expected).all(|(size, own)| size.is_none_or(|size| size == own as i64))
+    };
+    if fits([c, h, w]) { Some(true) } else { fits([h, w, c]).then_some(false) }
+}
+
 /// The sizes of something; none where one is only known later.
-fn sizes(value: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
+pub fn sizes(value: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
     let tensor = value.r#type.as_ref()?.tensor_type.as_ref()?;
     let dims = &tensor.shape.as_ref()?.dim;
     let size = |size: &Option<Size>| match size {
@@ -176,10 +241,11 @@ fn input(
     notes: &mut Vec<String>,
 ) -> Result<(String, [usize; 3]), ReadError> {
     let name = |value: &ValueInfoProto| value.name.clone().unwrap_or_default();
+    let shown_name = |value: &&ValueInfoProto| in_line(&name(value));
     let inputs: Vec<&ValueInfoProto> =
-        graph.input.iter().filter(|value| builder.constant(&name(value)).is_none()).collect();
+        graph.input.iter().filter(|value| !builder.is_constant(&name(value))).collect();
     let [value] = inputs[..] else {
-        let names: Vec<String> = inputs.iter().map(|value| name(value)).collect();
+        let names: Vec<String> = inputs.iter().map(shown_name).collect();
         let problem = format!("it takes {} inputs ({}), not images alone", names.len(), names.join(", "));
         return Err(ReadError::Interface(problem));
     };
@@ -198,23 +264,21 @@ fn input(
             "it takes [{shown}], which does not say how large its images are: give --data"
         ))
     })?;
-    let [c, h, w] = image.map(|size| size as i64);
-    let fits = |expected: [i64; 3]| {
-        given.len() == 4
-            && given[1..].iter().zip(expected).all(|(size, own)| size.is_none_or(|size| size == own))
-    };
-    let slot = if fits([c, h, w]) {
-        Slot::Image
-    } else if fits([h, w, c]) {
-        notes.push(
-            "it takes images with their channels last, as TensorFlow does: they are turned for it".into(),
-        );
-        builder.begin("the turn of the images".into());
-        builder.moved(Move::Transpose(Some(vec![0, 2, 3, 1])), [Slot::Image])
-    } else {
-        return Err(ReadError::Interface(format!(
-            "it takes [{shown}], and the images of the data are [N, {c}, {h}, {w}]: give data like what it was trained on"
-        )));
+    let slot = match has_channels_first(&given, image) {
+        Some(true) => Slot::Image,
+        Some(false) => {
+            notes.push(
+                "it takes images with their channels last, as TensorFlow does: they are turned for it".into(),
+            );
+            builder.begin("the turn of the images".into());
+            builder.moved(Move::Transpose(Some(vec![0, 2, 3, 1])), [Slot::Image])
+        }
+        None => {
+            let [c, h, w] = image;
+            return Err(ReadError::Interface(format!(
+                "it takes [{shown}], and the images of the data are [N, {c}, {h}, {w}]: give data like what it was trained on"
+            )));
+        }
     };
     builder.name(&name(value), slot);
     Ok((name(value), image))
@@ -252,7 +316,7 @@ pub(super) fn in_order<'a>(
     let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
     let mut open: Vec<usize> = Vec::with_capacity(graph.node.len());
     for (at, node) in graph.node.iter().enumerate() {
-        let waits = |name: &&str| !name.is_empty() && *name != input && builder.constant(name).is_none();
+        let waits = |name: &&str| !name.is_empty() && *name != input && !builder.is_constant(name);
         let names: HashSet<&str> = node.input.iter().map(String::as_str).filter(waits).collect();
         open.push(names.len());
         names.into_iter().for_each(|name| readers.entry(name).or_default().push(at));

@@ -11,7 +11,7 @@ use zip::ZipArchive;
 
 use super::builder::Builder;
 use super::constants::{Constant, Entries};
-use super::file::{constants, in_order, title};
+use super::file::{constants, in_order, learned, title};
 use super::operators::{Given, add};
 use crate::nn::Weights;
 use crate::nn::graph::{Graph, Slot};
@@ -84,6 +84,7 @@ impl Read {
             }
         }
         let mut builder = Builder::new(known);
+        builder.learned(learned(graph));
         let mut image = String::new();
         if let Some((name, shape)) = free {
             let shape: Vec<i64> = shape.iter().map(|size| *size as i64).collect();

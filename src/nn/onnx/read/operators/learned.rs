@@ -2,8 +2,27 @@
 
 use super::given::Given;
 use crate::nn::graph::{Curve, Einsum, Fold, Move, Op, Pair, Problem, Size, Slot, check};
-use crate::nn::onnx::read::builder::Builder;
+use crate::nn::onnx::read::builder::{Builder, Origin};
 use crate::nn::onnx::read::windows::window;
+
+/// What a batch normalisation adds to the variance where it does not say it.
+pub const BATCH_NORM_EPSILON: f64 = 1e-5;
+
+/// The inputs of an operator that are weights where they are constants.
+pub fn learned_inputs(kind: &str) -> std::ops::Range<usize> {
+    match kind {
+        "Conv"
+        | "InstanceNormalization"
+        | "GroupNormalization"
+        | "LayerNormalization"
+        | "RMSNormalization" => 1..3,
+        "Gemm" => 0..3,
+        "MatMul" => 0..2,
+        "PRelu" => 1..2,
+        "Einsum" => 0..usize::MAX,
+        _ => 0..0,
+    }
+}
 
 /// Where what such an operator makes is, if it is one.
 ///
@@ -13,7 +32,7 @@ pub fn learned(builder: &mut Builder, given: Given<'_>, kind: &str) -> Result<Op
     let attributes = given.attributes();
     Ok(Some(match kind {
         "Conv" => {
-            let (x, weight) = (given.slot(builder, 0)?, builder.weight_slot(given.needed(1)?)?);
+            let (x, weight) = (given.slot(builder, 0)?, builder.slot(given.needed(1)?)?);
             let shape = match weight {
                 Slot::Weight(at) => builder.specs[at].shape.clone(),
                 Slot::Image | Slot::Array(_) | Slot::Made(_) => Vec::new(),
@@ -31,7 +50,7 @@ pub fn learned(builder: &mut Builder, given: Given<'_>, kind: &str) -> Result<Op
             match given.input(2) {
                 None => y,
                 Some(name) => {
-                    let bias = builder.weight_slot(name)?;
+                    let bias = builder.slot(name)?;
                     let bias = builder.reshaped(bias, &[1, -1, 1, 1]);
                     builder.pair(Pair::Add, y, bias)
                 }
@@ -39,7 +58,7 @@ pub fn learned(builder: &mut Builder, given: Given<'_>, kind: &str) -> Result<Op
         }
         "Gemm" => gemm(builder, given)?,
         "MatMul" => {
-            let (a, b) = (builder.weight_slot(given.needed(0)?)?, builder.weight_slot(given.needed(1)?)?);
+            let (a, b) = (builder.slot(given.needed(0)?)?, builder.slot(given.needed(1)?)?);
             builder.op(Op::Product, [a, b])
         }
         "Einsum" => einsum(builder, given)?,
@@ -70,7 +89,7 @@ pub fn learned(builder: &mut Builder, given: Given<'_>, kind: &str) -> Result<Op
 
 fn einsum(builder: &mut Builder, given: Given<'_>) -> Result<Slot, Problem> {
     let einsum = Einsum::read(given.attributes().text("equation", ""))?;
-    let all = (0..given.node.input.len()).map(|at| builder.weight_slot(given.needed(at)?));
+    let all = (0..given.node.input.len()).map(|at| builder.slot(given.needed(at)?));
     let all: Vec<Slot> = all.collect::<Result<_, _>>()?;
     Ok(builder.op(Op::Einsum(einsum), all))
 }
@@ -80,7 +99,7 @@ fn gemm(builder: &mut Builder, given: Given<'_>) -> Result<Slot, Problem> {
     let turned = |builder: &mut Builder, x: Slot, is: bool| {
         if is { builder.moved(Move::Transpose(Some(vec![1, 0])), [x]) } else { x }
     };
-    let (a, b) = (builder.weight_slot(given.needed(0)?)?, builder.weight_slot(given.needed(1)?)?);
+    let (a, b) = (builder.slot(given.needed(0)?)?, builder.slot(given.needed(1)?)?);
     let a = turned(builder, a, attributes.int("transA", 0) != 0);
     let b = turned(builder, b, attributes.int("transB", 0) != 0);
     let scaled = |builder: &mut Builder, x: Slot, factor: f64| {
@@ -89,7 +108,7 @@ fn gemm(builder: &mut Builder, given: Given<'_>) -> Result<Slot, Problem> {
     let product = builder.op(Op::Product, [a, b]);
     let product = scaled(builder, product, attributes.float("alpha", 1.0));
     let Some(name) = given.input(2) else { return Ok(product) };
-    let bias = builder.weight_slot(name)?;
+    let bias = builder.slot(name)?;
     let bias = scaled(builder, bias, attributes.float("beta", 1.0));
     Ok(builder.pair(Pair::Add, product, bias))
 }
@@ -101,7 +120,7 @@ fn batch_norm(builder: &mut Builder, given: Given<'_>) -> Result<Slot, Problem> 
         attributes.int("training_mode", 0) == 0 && given.node.output.iter().skip(1).all(String::is_empty),
         || "it is written in training mode: write it in its evaluation mode (model.eval())".into(),
     )?;
-    let epsilon = attributes.float("epsilon", 1e-5);
+    let epsilon = attributes.float("epsilon", BATCH_NORM_EPSILON);
     let [scale, shift, mean, variance] = [1, 2, 3, 4].map(|at| -> Result<Vec<f32>, Problem> {
         let found = builder.floats(given.needed(at)?).map_err(|problem| {
             Problem::new(format!(
@@ -121,8 +140,10 @@ fn batch_norm(builder: &mut Builder, given: Given<'_>) -> Result<Slot, Problem> 
         .map(|at| (f64::from(shift[at]) - f64::from(mean[at]) * f64::from(scale[at]) / deviation(at)) as f32)
         .collect();
     let x = given.slot(builder, 0)?;
-    let factor = builder.weight(given.needed(1)?, vec![count], factors);
-    let term = builder.weight(given.needed(2)?, vec![count], terms);
+    let output = given.node.output.first().cloned().unwrap_or_default();
+    let origin = |is_shift| Origin::Norm { output: output.clone(), is_shift };
+    let factor = builder.weight(given.needed(1)?, (vec![count], factors), origin(false));
+    let term = builder.weight(given.needed(2)?, (vec![count], terms), origin(true));
     Ok(by_each(builder, x, [factor, term]))
 }
 
@@ -135,10 +156,18 @@ fn by_each(builder: &mut Builder, x: Slot, both: [Slot; 2]) -> Slot {
     builder.pair(Pair::Add, scaled, shift)
 }
 
-/// The scale and the shift of a norm, of each channel or of each entry.
+/// The scale and the shift of a norm, of each channel or of each entry. Constants that change nothing are left out: they
+/// stand for a norm that has neither, and training would give it some.
 fn affine(builder: &mut Builder, given: Given<'_>, x: Slot, of_channels: bool) -> Result<Slot, Problem> {
-    let scale = builder.weight_slot(given.needed(1)?)?;
-    let shift = given.input(2).map(|name| builder.weight_slot(name)).transpose()?;
+    let is_all = |at: usize, number: f32| {
+        let constant = given.input(at).map(|name| builder.floats(name));
+        constant.is_none_or(|floats| floats.is_ok_and(|floats| floats.iter().all(|entry| *entry == number)))
+    };
+    if given.input(1).is_some() && is_all(1, 1.0) && is_all(2, 0.0) {
+        return Ok(x);
+    }
+    let scale = builder.slot(given.needed(1)?)?;
+    let shift = given.input(2).map(|name| builder.slot(name)).transpose()?;
     if let (true, Some(shift)) = (of_channels, shift) {
         return Ok(by_each(builder, x, [scale, shift]));
     }

@@ -54,17 +54,23 @@ fn composed(builder: &mut Builder, given: Given<'_>, kind: &str) -> Result<Optio
     Ok(Some(match kind {
         // A constant stays one under its other name.
         "Identity" => match (given.needed(0)?, given.node.output.first()) {
-            (name, Some(output)) if builder.constant(name).is_some() => {
+            (name, Some(output)) if builder.is_constant(name) => {
                 builder.alias(output, name);
                 Vec::new()
             }
             _ => vec![given.slot(builder, 0)?],
         },
-        "Cast" if builder.constant(given.needed(0)?).is_some() => {
-            let found =
-                builder.constant(given.needed(0)?).map(|constant| constant.cast(to_kind(given.attributes())));
+        // Floats of any width are the same numbers here.
+        "Cast" if builder.floats(given.needed(0)?).is_ok() && to_kind(given.attributes()) == Kind::Float => {
+            if let Some(output) = given.node.output.first() {
+                builder.alias(output, given.needed(0)?);
+            }
+            Vec::new()
+        }
+        "Cast" if builder.is_constant(given.needed(0)?) => {
+            let found = builder.cast(given.needed(0)?, to_kind(given.attributes()));
             if let (Some(found), Some(output)) = (found, given.node.output.first()) {
-                builder.keep(output, found);
+                builder.keep_as(output, found, given.needed(0)?);
             }
             Vec::new()
         }
@@ -130,7 +136,7 @@ fn constant(builder: &mut Builder, given: Given<'_>) -> Result<Vec<Slot>, Proble
     } else {
         return Err(Problem::new("it is neither a tensor nor a number"));
     };
-    builder.keep(name, found);
+    builder.keep_fixed(name, found);
     Ok(Vec::new())
 }
 

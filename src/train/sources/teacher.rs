@@ -2,15 +2,30 @@
 
 use std::path::Path;
 
-use super::checkpoint::{Checkpoint, CheckpointError, TeacherHeader, Unfit};
+use super::pretrained::{OpenError, read};
+use crate::train::checkpoint::{Checkpoint, CheckpointError, TeacherHeader, Unfit};
 use crate::{
     config::{KEPT_TEACHER, ScenarioKind, Setup, TRAIN_TEACHER},
     data::{self, Dataset},
     nn::{Network, network::Statistics},
+    platform,
 };
 
-/// A teacher: what it is, and network and weights where it needs no training.
-pub type Chosen = (TeacherHeader, Option<(Network, Vec<Vec<f32>>)>);
+/// A teacher.
+pub struct Chosen {
+    /// What it is.
+    pub header: TeacherHeader,
+    /// Network and weights where it needs no training.
+    pub trained: Option<(Network, Vec<Vec<f32>>)>,
+    /// What was made of its file otherwise than it says, in sentences.
+    pub notes: Vec<String>,
+}
+
+impl Chosen {
+    fn new(header: TeacherHeader, trained: Option<(Network, Vec<Vec<f32>>)>) -> Self {
+        Self { header, trained, notes: Vec::new() }
+    }
+}
 
 /// Why a teacher will not do.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +53,9 @@ pub enum TeacherError {
         /// What is wrong with it.
         source: CheckpointError,
     },
+    /// It is a network from a file that cannot be one's teacher.
+    #[error("the teacher {0}")]
+    File(#[from] OpenError),
     /// It was made for other images.
     #[error("the teacher {path} {source}")]
     Unfit {
@@ -80,10 +98,18 @@ pub fn choose(
     }
     let is_trained_here = setup.teacher == TRAIN_TEACHER;
     if let Some((checkpoint, header)) = saved.and_then(|saved| Some((saved, saved.header.teacher.clone()?))) {
-        return Ok(Some((header, if is_trained_here { None } else { checkpoint.teacher() })));
+        return Ok(Some(Chosen::new(header, if is_trained_here { None } else { checkpoint.teacher() })));
     }
     if is_trained_here {
-        return Ok(Some((TeacherHeader::to_train(setup, statistics), None)));
+        return Ok(Some(Chosen::new(TeacherHeader::to_train(setup, statistics), None)));
+    }
+    // A run's folder may have any name.
+    if platform::is_network(&setup.teacher) && !Path::new(&setup.teacher).is_dir() {
+        let opened = read(&setup.teacher, &setup.teacher_pixels, data)?;
+        let trained = Some((opened.pretrained.network(), opened.values));
+        let header = TeacherHeader::new(setup.teacher_architecture(), statistics)
+            .from_file(Some((opened.pretrained, setup.teacher_pixels.clone())));
+        return Ok(Some(Chosen { header, trained, notes: opened.notes }));
     }
     let checkpoint = match (setup.teacher == KEPT_TEACHER, kept) {
         (true, Some(kept)) => kept.clone(),
@@ -94,6 +120,8 @@ pub fn choose(
     checkpoint.fits(data).map_err(|source| TeacherError::Unfit { path: setup.teacher.clone(), source })?;
     let header = &checkpoint.header;
     let setup = &header.config.setup;
-    let facts = TeacherHeader::new(setup.architecture(), &header.statistics()).behind_input_of(setup);
-    Ok(Some((facts, Some(checkpoint.main()))))
+    let from_file = header.pretrained().map(|network| (network.clone(), setup.pretrained_pixels.clone()));
+    let facts = TeacherHeader::new(setup.architecture(), &header.statistics());
+    let facts = facts.behind_input_of(setup).from_file(from_file);
+    Ok(Some(Chosen::new(facts, Some(checkpoint.main()))))
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::checkpoint::Checkpoint;
+use crate::train::checkpoint::Checkpoint;
 use crate::{
     config::{BUILT_IN_DATA, KEPT_TEACHER, ScenarioKind, Setup, TRAIN_TEACHER},
     data::{self, DataError},
@@ -10,16 +10,27 @@ use crate::{
     protocol::Places,
 };
 
-/// A teacher that a run names and that is not there.
+/// A teacher, or the network that a run began as, that the run names and that is not there.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "the teacher '{asked}' of the run is not found; looked at {looked_at}; say with --teacher where it is"
-)]
-pub struct NoTeacher {
+#[error("the {what} '{asked}' of the run is not found; looked at {looked_at}; say with {flag} where it is")]
+pub struct Lost {
+    /// What it is.
+    pub what: &'static str,
+    /// The flag that says where it is.
+    pub flag: &'static str,
     /// As the run named it.
     pub asked: String,
     /// Every place.
     pub looked_at: String,
+}
+
+/// What a run that begins here, with this setup, finds by a path; of one that goes on from `saved`, the network that it has
+/// in it lies where it did.
+pub fn of_run(setup: &Setup, saved: Option<&Checkpoint>) -> Places {
+    let kept = saved.filter(|saved| saved.header.pretrained().is_some());
+    let kept = kept.and_then(|saved| saved.header.places.pretrained.clone());
+    let places = of(setup);
+    Places { pretrained: kept.or(places.pretrained), ..places }
 }
 
 /// What a run that begins here, with this setup, finds by a path.
@@ -29,6 +40,7 @@ pub fn of(setup: &Setup) -> Places {
     Places {
         data: (!is_built_in).then(|| absolute(&setup.data)),
         teacher: names_a_teacher(setup).then(|| absolute(&setup.teacher)),
+        pretrained: setup.pretrained().filter(|name| platform::given_files(name).is_none()).map(absolute),
     }
 }
 
@@ -49,13 +61,33 @@ pub fn find_data(setup: &mut Setup, places: &Places, run: Option<&Path>) -> Resu
 /// The same setup with its teacher where it is now, if it names one.
 ///
 /// # Errors
-/// [`NoTeacher`].
-pub fn find_teacher(setup: &mut Setup, places: &Places, run: Option<&Path>) -> Result<(), NoTeacher> {
+/// [`Lost`].
+pub fn find_teacher(setup: &mut Setup, places: &Places, run: Option<&Path>) -> Result<(), Lost> {
     if names_a_teacher(setup) {
         let is_checkpoint = |place: &Path| place.is_file() || place.join(Checkpoint::FILE).is_file();
         let found = data::find(&setup.teacher, places.teacher.as_deref(), run, is_checkpoint);
-        setup.teacher = found.map_err(|looked_at| NoTeacher {
+        setup.teacher = found.map_err(|looked_at| Lost {
+            what: "teacher",
+            flag: "--teacher",
             asked: setup.teacher.clone(),
+            looked_at: looked_at.join(", "),
+        })?;
+    }
+    Ok(())
+}
+
+/// The same setup with the network that it begins as where that is now, if it names one.
+///
+/// # Errors
+/// [`Lost`].
+pub fn find_pretrained(setup: &mut Setup, places: &Places, run: Option<&Path>) -> Result<(), Lost> {
+    let Some(asked) = setup.pretrained() else { return Ok(()) };
+    if platform::given_files(asked).is_none() {
+        let found = data::find(asked, places.pretrained.as_deref(), run, Path::is_file);
+        setup.pretrained = found.map_err(|looked_at| Lost {
+            what: "network",
+            flag: "--pretrained",
+            asked: asked.into(),
             looked_at: looked_at.join(", "),
         })?;
     }
@@ -76,8 +108,13 @@ mod tests {
         };
         let here = std::env::current_dir().unwrap();
         let path = |name: &str| Some(here.join(name).display().to_string());
-        assert_eq!(of(&distilled("runs/a")), Places { data: path("digits"), teacher: path("runs/a") });
+        assert_eq!(
+            of(&distilled("runs/a")),
+            Places { data: path("digits"), teacher: path("runs/a"), pretrained: None }
+        );
         assert_eq!(of(&distilled(TRAIN_TEACHER)).teacher, None);
+        let begun = Setup { pretrained: "nets/a.onnx".into(), ..distilled("runs/a") };
+        assert_eq!(of(&begun).pretrained, path("nets/a.onnx"));
         assert!(
             of(&Setup { teacher: "runs/a".into(), ..Setup::default() }).is_empty(),
             "a defence has no teacher"
@@ -105,5 +142,21 @@ mod tests {
         assert_eq!(setup.teacher, "runs/gone");
         setup.scenario = ScenarioKind::Defense;
         find_teacher(&mut setup, &places, Some(&run)).unwrap();
+    }
+
+    #[test]
+    fn a_network_is_found_beside_its_run_or_every_place_is_told() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (file, run) = (scratch.path().join("work/a.onnx"), scratch.path().join("work/runs/b"));
+        std::fs::create_dir_all(&run).unwrap();
+        std::fs::write(&file, "").unwrap();
+        let mut setup = Setup { pretrained: "a.onnx".into(), ..Setup::default() };
+        find_pretrained(&mut setup, &Places::default(), Some(&run)).unwrap();
+        assert_eq!(setup.pretrained, file.display().to_string());
+        std::fs::remove_file(&file).unwrap();
+        let error = find_pretrained(&mut setup, &Places::default(), Some(&run)).unwrap_err().to_string();
+        assert!(error.contains("a.onnx") && error.contains("--pretrained"), "{error}");
+        setup.scenario = ScenarioKind::Multitask;
+        find_pretrained(&mut setup, &Places::default(), None).unwrap();
     }
 }
