@@ -59,13 +59,13 @@ it('is attacked as the program attacks it', async () => {
   const { robustness: { clean, curves } } = await state(page);
   const out = path.join(folder, 'evaluated');
   await native('evaluate', file, '--data', 'fashion-mnist', '--attack', 'fgsm', '--epsilon', '0.1', '--samples', 32, '--quiet', '--out', out);
-  const row = table(path.join(out, 'robustness.csv')).find(({ epsilon }) => epsilon === 0.1);
-  const fgsm = curves.find(({ attack, target }) => attack === 'fgsm' && !target).points.find(({ epsilon }) => epsilon === 0.1);
+  const rows = table(path.join(out, 'robustness.csv'));
+  const right = (radius) => rows.find(({ epsilon }) => epsilon === radius).correct;
+  const fgsm = curves.find(({ attack, target }) => attack === 'fgsm' && target === 'untargeted').points.find(({ epsilon }) => epsilon === 0.1);
   // Of so few images one more or less may be decided by rounding.
-  const share = ({ hits, total }) => hits / total;
-  assert.ok(share(clean) > 0.4, 'it was trained');
-  assert.ok(Math.abs(share(clean) - row.clean) <= 1 / 32, `${share(clean)} and ${row.clean}`);
-  assert.ok(Math.abs(share(fgsm.robust) - row.robust) <= 1 / 32, `${share(fgsm.robust)} and ${row.robust}`);
+  assert.ok(clean.hits > 12, `it was trained: ${clean.hits} of ${clean.total}`);
+  assert.ok(Math.abs(clean.hits - right(0)) <= 1, `${clean.hits} and ${right(0)}`);
+  assert.ok(Math.abs(fgsm.robust.hits - right(0.1)) <= 1, `${fgsm.robust.hits} and ${right(0.1)}`);
 });
 
 it('is trained on, also by a trainer that takes the place of another', async () => {
@@ -74,7 +74,7 @@ it('is trained on, also by a trainer that takes the place of another', async () 
   const first = (await metrics(page))[0].loss;
   assert.ok(first < 1.8, `it begins with what it knows: ${first}`);
   await page.evaluate(() => window.workers.at(-1).terminate());
-  await command(page, 'pause');
+  await until(page, () => window.greatLab.state().failures.length === 1, 'its end');
   await command(page, 'reset');
   await until(page, () => {
     const { network, activity, step } = window.greatLab.state();
@@ -89,7 +89,7 @@ it('is refused in words where it is none, and the run at hand stays', async () =
   const cut = path.join(folder, 'cut.onnx');
   fs.writeFileSync(cut, fs.readFileSync(file).subarray(0, 2000));
   await drop(page, [cut]);
-  await until(page, () => window.greatLab.state().failures.length > 0, 'a refusal');
+  await until(page, () => window.greatLab.state().failures.length > 1, 'a refusal');
   const { failures } = await state(page);
-  assert.match(failures[0].what, /cut\.onnx: .*no whole ONNX file/);
+  assert.match(failures.at(-1).what, /cut\.onnx: .*no whole ONNX file/);
 });
