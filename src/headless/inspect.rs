@@ -25,7 +25,6 @@ use crate::protocol::likeliest;
 use crate::runs::write::{try_out, write_whole};
 use crate::scenario::upload;
 use crate::show::number::{count, figure, percent};
-use crate::train::proposal;
 
 /// Images whose gradient tensors are computed at once.
 const AT_ONCE: usize = 64;
@@ -91,12 +90,6 @@ pub fn inspect(options: &InspectOptions) -> Result<(), HeadlessError> {
         proportional_subset(&opened.data.test.labels, options.samples as usize, Stream::Sample.number());
     let device = open_device(&options.device)?;
     device.info.notice.iter().for_each(|notice| say(notice));
-    if let Examined::Own(own, _) = &opened.examined
-        && own.scaling.is_none()
-        && let Some(proposed) = proposal(&own.network, &own.imported.values, &opened.data)
-    {
-        say(&format!("{proposed}: give --mean"));
-    }
     let subject = opened.examined.subject(&device.device);
     let (shape, classes, name) = (opened.data.shape, opened.data.classes.len(), opened.data.name.clone());
     let seen = on_thread(subject, opened.data, indices, device.device)?;

@@ -1,12 +1,24 @@
 //! A network that somebody else trained and that a run begins with: it comes from an ONNX file, and goes into the run's
 //! checkpoints with it.
 
+use std::path::Path;
+
 use prost::bytes::Bytes;
 
 use super::Network;
 use super::network::Interface;
 use super::onnx::{self, About, Imported, ReadError, Siblings};
 use super::scaling::{MeanAndDeviation, Scaling, ScalingError};
+
+/// What the names of other programs' own files of networks end in.
+const FOREIGN: [&str; 9] = ["pt", "pth", "pkl", "ckpt", "h5", "keras", "pb", "tflite", "mlmodel"];
+
+/// What to do about a file whose name says that another program wrote a network in its own way; none of any other.
+pub fn foreign(path: &Path) -> Option<&'static str> {
+    let end = path.extension()?.to_string_lossy().to_lowercase();
+    let is_foreign = FOREIGN.contains(&&*end) && !path.is_dir();
+    is_foreign.then_some("write it as ONNX (torch.onnx.export; docs/own-networks.md says how)")
+}
 
 /// A network out of a file, without the weights that training changes.
 #[derive(Clone, Debug)]

@@ -158,6 +158,12 @@ fn a_file_is_trained_on_and_its_run_needs_it_no_more() {
     };
     assert_eq!(without_step(&found), without_step(&expected));
     said(&lab(&["inspect", "c"], folder));
+    let output = lab(&["export", "again.onnx", "twice.onnx"], folder);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(2) && text.contains("is an ONNX file already; name a run"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -175,6 +181,10 @@ fn a_file_that_a_run_cannot_begin_as_is_refused_in_words() {
     };
     refused(&["train", "--pretrained", "gone.onnx"], "gone.onnx cannot be read (looked at ");
     refused(&["train", "--pretrained", "none.onnx"], "none.onnx: it is no whole ONNX file");
+    std::fs::write(folder.join("weights.pt"), "PK").unwrap();
+    refused(&["train", "--pretrained", "weights.pt"], "weights.pt: write it as ONNX");
+    refused(&["distill", "--teacher", "weights.pt"], "weights.pt: write it as ONNX");
+    refused(&["train", "--pretrained", "."], "it is a folder; a run goes on by --resume or --fork");
     refused(&["train", "--pretrained", &golden], "the images of the data are [N, 1, 28, 28]");
     refused(&["train", "--pretrained", &golden, "--data", "moons"], "a world of points is learned by mlp");
     refused(&["train", "--pretrained", &golden, "--network", "mlp"], "the network comes from a file");

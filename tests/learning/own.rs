@@ -10,7 +10,8 @@ use great_lab::gpu::logit_gradient;
 use great_lab::nn::loss::{NO_TERMS, Terms, great_objective};
 use great_lab::nn::network::{Interface, Statistics};
 use great_lab::nn::onnx::{self, About, Imported};
-use great_lab::nn::{Network, Pretrained, Weights};
+use great_lab::nn::weights::Init;
+use great_lab::nn::{Network, Pretrained, WeightSpec, Weights};
 use great_lab::scenario::{Defense, Scenario};
 use great_lab::train::proposal;
 use safetensors::SafeTensors;
@@ -209,11 +210,12 @@ fn a_file_is_written_again_with_the_weights_that_training_has_made() {
             let (kept, imported) = Pretrained::read(bytes.into(), [c, h, w], pixels, &nothing).unwrap();
             // As if training had changed each weight by some percent.
             let changed = |(at, value): (usize, f32)| value * (1.0 + 0.05 * (at as f32 * 0.7).sin()) + 0.001;
-            let changed: Vec<Vec<f32>> = imported
-                .values
-                .into_iter()
-                .map(|values| values.into_iter().enumerate().map(changed).collect())
-                .collect();
+            let changed = |(values, spec): (Vec<f32>, &WeightSpec)| match spec.init {
+                Init::Fixed => values,
+                _ => values.into_iter().enumerate().map(changed).collect(),
+            };
+            let changed: Vec<Vec<f32>> =
+                imported.values.into_iter().zip(&imported.network.specs).map(changed).collect();
             let about = About { classes: vec!["ant".into(); 10], words: vec![("steps".into(), "7".into())] };
             let written = kept.written(&changed, &about).unwrap();
             let again = onnx::read(written.into(), Some([c, h, w]), &nothing).unwrap();
@@ -245,4 +247,15 @@ fn the_scaling_that_a_network_was_trained_with_is_proposed() {
     bare.layers.remove(0);
     let said = proposal(&bare, &values, &data).expect("it is told");
     assert!(said.contains("as half has them"), "{said}");
+}
+
+/// The normalisation that robust networks of RobustBench have inside.
+#[test]
+fn what_pixels_are_scaled_by_is_not_trained() {
+    for exporter in ["script", "dynamo"] {
+        let Imported { network, .. } = open("wide-resnet", exporter, Some([3, 16, 16]));
+        let fixed: Vec<_> = network.specs.iter().filter(|spec| spec.init == Init::Fixed).collect();
+        assert_eq!(fixed.len(), 2, "{exporter}: {:?}", network.specs);
+        assert!(fixed.iter().all(|spec| spec.len() == 3), "{exporter}");
+    }
 }

@@ -6,11 +6,12 @@ use super::key::checksum;
 use crate::data::{self, Dataset};
 use crate::headless::error::HeadlessError;
 use crate::nn::onnx::{self, Imported, ReadError};
+use crate::nn::pretrained::foreign;
 use crate::nn::scaling::{Half, ScalingError};
 use crate::nn::{Network, Scaling};
 use crate::platform;
 use crate::show::number::count;
-use crate::train::part;
+use crate::train::{part, proposal};
 
 /// The flags that say how a network of somebody's own sees images.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -39,23 +40,19 @@ pub struct Own {
     pub scaling: Option<String>,
 }
 
-/// Ends of the names of other programs' networks.
-const FOREIGN: [&str; 9] = ["pt", "pth", "pkl", "ckpt", "h5", "keras", "pb", "tflite", "mlmodel"];
-
 /// Refuses networks in other programs' own formats, by their names.
 ///
 /// # Errors
 /// Of such a name.
 pub fn refuse_foreign(path: &Path) -> Result<(), HeadlessError> {
-    let end = path.extension().map(|end| end.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if !FOREIGN.contains(&&*end) || path.is_dir() {
-        return Ok(());
+    match foreign(path) {
+        None => Ok(()),
+        Some(problem) => Err(HeadlessError::Malformed {
+            path: path.into(),
+            expected: "a network that the lab can open",
+            problem: problem.into(),
+        }),
     }
-    Err(HeadlessError::Malformed {
-        path: path.into(),
-        expected: "a network that the lab can open",
-        problem: "write it as ONNX (torch.onnx.export; docs/own-networks.md says how)".into(),
-    })
 }
 
 /// Whether a path is that of an ONNX file, by its name; a run's folder may have any.
@@ -129,7 +126,7 @@ impl Own {
                 .into(),
         })?;
         let data = data::load_from(source)?;
-        let own = Self::open(path, Some(data.shape), scaling)?;
+        let mut own = Self::open(path, Some(data.shape), scaling)?;
         let named = own.classes();
         if !named.is_empty() && named.len() == data.classes.len() && named != data.classes {
             let problem = format!(
@@ -144,6 +141,11 @@ impl Own {
         if knows != classes {
             let problem = format!("the network tells {knows} classes apart, and {} has {classes}", data.name);
             return Err(HeadlessError::Flag { flag: "--data", problem });
+        }
+        if own.scaling.is_none()
+            && let Some(proposed) = proposal(&own.network, &own.imported.values, &data)
+        {
+            own.imported.notes.push(format!("{proposed}: give --mean"));
         }
         Ok((own, data))
     }

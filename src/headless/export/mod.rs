@@ -14,6 +14,7 @@ use crate::headless::evaluate::open_checkpoint;
 use crate::headless::print::print;
 use crate::nn::Network;
 use crate::nn::onnx::{self, About, OnnxError};
+use crate::platform;
 use crate::runs::write::{try_out, write_whole};
 use crate::show::number::count;
 use crate::train::checkpoint::{Checkpoint, Header};
@@ -48,6 +49,10 @@ enum Kind {
 /// [`HeadlessError`]: no checkpoint, a name of another kind, a network that no such file says the same as, or a place that
 /// cannot be written to.
 pub fn export(options: &ExportOptions) -> Result<(), HeadlessError> {
+    if platform::is_network(&options.checkpoint.to_string_lossy()) && options.checkpoint.is_file() {
+        let problem = format!("{} is an ONNX file already; name a run", options.checkpoint.display());
+        return Err(HeadlessError::Flag { flag: "CHECKPOINT", problem });
+    }
     if options.torch {
         return as_torch(options);
     }

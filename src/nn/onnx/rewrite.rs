@@ -7,7 +7,7 @@ use prost::Message as _;
 use prost::bytes::Bytes;
 
 use super::proto::{
-    FLOAT, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, ValueInfoProto,
+    FLOAT, GraphProto, ModelProto, NodeProto, Size, StringStringEntryProto, TensorProto, ValueInfoProto,
 };
 use super::read::{BATCH_NORM_EPSILON, Origin, ReadError, has_channels_first, read_again, sizes};
 use super::write::{About, CLASSES};
@@ -58,6 +58,17 @@ pub fn rewrite(
         scale(graph, &mut names, interface, scaling);
     }
     prune(graph);
+    // The lab has run it with several, whatever it says.
+    let is_constant =
+        |value: &ValueInfoProto| graph.initializer.iter().any(|tensor| tensor.name == value.name);
+    let images: Vec<bool> = graph.input.iter().map(|value| !is_constant(value)).collect();
+    let inputs = graph.input.iter_mut().zip(images).filter_map(|(value, is_it)| is_it.then_some(value));
+    for value in inputs.chain(&mut graph.output) {
+        let shape = value.r#type.as_mut().and_then(|kind| kind.tensor_type.as_mut()?.shape.as_mut());
+        if let Some(first) = shape.and_then(|shape| shape.dim.first_mut()) {
+            first.value = Some(Size::DimParam("N".into()));
+        }
+    }
     model.ir_version = Some(model.ir_version.unwrap_or(0).max(IR_WITH_OWN_CONSTANTS));
     let words = about.words.iter().cloned().chain([(CLASSES.to_owned(), about.classes.join("\n"))]);
     for (key, value) in words {

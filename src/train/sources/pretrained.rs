@@ -7,7 +7,7 @@ use super::proposal::proposal;
 use crate::config::{NO_PRETRAINED, Setup};
 use crate::data::{self, Dataset};
 use crate::nn::Pretrained;
-use crate::nn::pretrained::PretrainedError;
+use crate::nn::pretrained::{PretrainedError, foreign};
 use crate::platform;
 use crate::train::checkpoint::Checkpoint;
 use prost::bytes::Bytes;
@@ -34,6 +34,14 @@ pub enum OpenError {
         looked_at: String,
         /// What the system says.
         source: Error,
+    },
+    /// It is another program's own file, or a folder.
+    #[error("{path}: {problem}")]
+    Other {
+        /// As it was given.
+        path: String,
+        /// What to do about it.
+        problem: &'static str,
     },
     /// It is no network that the lab can run.
     #[error("{path}: {source}")]
@@ -66,7 +74,7 @@ impl OpenError {
             Self::Refused { source: PretrainedError::Pixels(_), .. } => {
                 "Say how its pixels are scaled (the knob pretrained pixels; --mean and --std), and reset."
             }
-            Self::Unreadable { .. } | Self::Refused { .. } | Self::Classes { .. } => {
+            Self::Unreadable { .. } | Self::Other { .. } | Self::Refused { .. } | Self::Classes { .. } => {
                 "Open another network, or data that this one fits; or choose an architecture, and reset."
             }
         }
@@ -84,14 +92,23 @@ pub fn open(setup: &Setup, data: &Dataset, saved: Option<&Checkpoint>) -> Result
         let (_, values) = checkpoint.main();
         return Ok(Some(Opened { pretrained: kept.clone(), values, notes: Vec::new() }));
     }
-    read(path, &setup.pretrained_pixels, data).map(Some)
+    read(path, (&setup.pretrained_pixels, "pretrained_pixels (--mean and --std)"), data).map(Some)
 }
 
-/// The network in a file, for such data.
+/// The network in a file, for such data, with pixels scaled as a knob of that name says.
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn read(path: &str, pixels: &str, data: &Dataset) -> Result<Opened, OpenError> {
+pub fn read(path: &str, (pixels, knob): (&str, &str), data: &Dataset) -> Result<Opened, OpenError> {
+    let problem = match Path::new(path).is_dir() {
+        true => Some(
+            "it is a folder; a run goes on by --resume or --fork, and great-lab export writes it as ONNX",
+        ),
+        false => foreign(Path::new(path)),
+    };
+    if let Some(problem) = problem {
+        return Err(OpenError::Other { path: path.into(), problem });
+    }
     let beside = |name: &str, offset: usize, length: usize| {
         part(path, name, offset, length).map_err(|error| error.to_string())
     };
@@ -110,9 +127,7 @@ pub fn read(path: &str, pixels: &str, data: &Dataset) -> Result<Opened, OpenErro
     if pixels == NO_PRETRAINED
         && let Some(proposed) = proposal(&imported.network, &imported.values, data)
     {
-        notes.push(format!(
-            "{proposed}: pretrained pixels, among the knobs of the next run, says how they are scaled"
-        ));
+        notes.push(format!("{proposed}: {knob} says how they are scaled"));
     }
     Ok(Opened { pretrained, values: imported.values, notes })
 }

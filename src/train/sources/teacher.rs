@@ -7,7 +7,7 @@ use crate::train::checkpoint::{Checkpoint, CheckpointError, TeacherHeader, Unfit
 use crate::{
     config::{KEPT_TEACHER, ScenarioKind, Setup, TRAIN_TEACHER},
     data::{self, Dataset},
-    nn::{Network, network::Statistics},
+    nn::{Network, network::Statistics, pretrained::foreign},
     platform,
 };
 
@@ -104,8 +104,9 @@ pub fn choose(
         return Ok(Some(Chosen::new(TeacherHeader::to_train(setup, statistics), None)));
     }
     // A run's folder may have any name.
-    if platform::is_network(&setup.teacher) && !Path::new(&setup.teacher).is_dir() {
-        let opened = read(&setup.teacher, &setup.teacher_pixels, data)?;
+    let path = Path::new(&setup.teacher);
+    if (platform::is_network(&setup.teacher) || foreign(path).is_some()) && !path.is_dir() {
+        let opened = read(&setup.teacher, (&setup.teacher_pixels, "teacher_pixels (--set)"), data)?;
         let trained = Some((opened.pretrained.network(), opened.values));
         let header = TeacherHeader::new(setup.teacher_architecture(), statistics)
             .from_file(Some((opened.pretrained, setup.teacher_pixels.clone())));

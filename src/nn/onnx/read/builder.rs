@@ -73,6 +73,11 @@ impl Builder {
         self.learned.extend(names);
     }
 
+    /// From now on these constants are none that was learned.
+    pub fn fix(&mut self, names: impl IntoIterator<Item = String>) {
+        self.fixed.extend(names);
+    }
+
     /// Gives a constant a name that stands among the nodes.
     pub fn keep_fixed(&mut self, name: &str, constant: Constant) {
         self.fixed.insert(name.into());

@@ -85,6 +85,7 @@ fn opened(
     let mut builder = Builder::new(constants(graph, siblings)?);
     builder.learned(learned(graph));
     let (name, image) = input(graph, image, &mut builder, &mut notes)?;
+    builder.fix(scaling(graph, &name));
     let output = output(graph)?;
     for node in in_order(graph, &name, &builder)? {
         builder.begin(title(node));
@@ -206,6 +207,23 @@ pub(super) fn learned(graph: &GraphProto) -> HashSet<String> {
             while let Some(new) = name.filter(|name| names.insert((*name).to_owned())) {
                 name = before.get(new).copied();
             }
+        }
+    }
+    names
+}
+
+/// The names of what pixels are scaled by before anything else sees them: nobody learned a mean and a deviation of the data.
+fn scaling(graph: &GraphProto, input: &str) -> HashSet<String> {
+    let mut pixels: HashSet<&str> = HashSet::from([input]);
+    let mut names = HashSet::new();
+    for node in &graph.node {
+        let (of_pixels, others): (Vec<&String>, Vec<&String>) =
+            node.input.iter().partition(|name| pixels.contains(name.as_str()));
+        let scales = matches!(kind(node), "Add" | "Sub" | "Mul" | "Div");
+        let passes = matches!(kind(node), "Identity" | "Cast" | "Transpose");
+        if of_pixels.len() == 1 && (scales || passes) {
+            names.extend(others.into_iter().cloned());
+            pixels.extend(node.output.iter().map(String::as_str));
         }
     }
     names
