@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use great_lab::config::{AuxiliaryKind, Hyper, Mode, NetworkKind, Players, Setup};
+use great_lab::config::{AuxiliaryKind, Hyper, Mode, NetworkKind, OptimizerKind, Players, Setup};
 use great_lab::data::load_from;
 use great_lab::gpu::logit_gradient;
 use great_lab::nn::loss::{NO_TERMS, Terms, great_objective};
 use great_lab::nn::network::{Interface, Statistics};
 use great_lab::nn::onnx::{self, About, Imported};
+use great_lab::nn::optimizer::Rates;
 use great_lab::nn::weights::Init;
-use great_lab::nn::{Network, Pretrained, WeightSpec, Weights};
+use great_lab::nn::{Network, Optimizer, Pretrained, WeightSpec, Weights};
 use great_lab::scenario::{Defense, Scenario};
 use great_lab::train::proposal;
 use safetensors::SafeTensors;
@@ -253,9 +254,19 @@ fn the_scaling_that_a_network_was_trained_with_is_proposed() {
 #[test]
 fn what_pixels_are_scaled_by_is_not_trained() {
     for exporter in ["script", "dynamo"] {
-        let Imported { network, .. } = open("wide-resnet", exporter, Some([3, 16, 16]));
+        let Imported { network, values, .. } = open("wide-resnet", exporter, Some([3, 16, 16]));
         let fixed: Vec<_> = network.specs.iter().filter(|spec| spec.init == Init::Fixed).collect();
         assert_eq!(fixed.len(), 2, "{exporter}: {:?}", network.specs);
         assert!(fixed.iter().all(|spec| spec.len() == 3), "{exporter}");
+        // And so no step changes them, whatever it is told.
+        let device = Device::flex();
+        let mut optimizer = Optimizer::of(OptimizerKind::Adam, &network.specs, &values, &device);
+        let ones = values.iter().map(|values| vec![1.0; values.len()]);
+        let rates = Rates { learning_rate: 0.1, weight_decay: 0.5, momentum: 0.0 };
+        optimizer.step(&Weights::from_values(ones, &device), rates);
+        for ((spec, before), after) in network.specs.iter().zip(&values).zip(optimizer.weights().0) {
+            let is_same = after.into_data().try_into_vec::<f32>().unwrap() == *before;
+            assert_eq!(is_same, spec.init == Init::Fixed, "{exporter}: {}", spec.name);
+        }
     }
 }

@@ -52,10 +52,10 @@ pub fn rewrite(
         }
     }
     for (output, both) in norms {
-        norm(graph, &mut names, output, both);
+        norm(graph, &mut names, output, both)?;
     }
     if let Some(scaling) = pixels {
-        scale(graph, &mut names, interface, scaling);
+        scale(graph, &mut names, interface, scaling)?;
     }
     prune(graph);
     // The lab has run it with several, whatever it says.
@@ -147,9 +147,14 @@ fn put(graph: &mut GraphProto, name: &str, shape: &[usize], values: &[f32]) {
 }
 
 /// A batch normalisation that multiplies by the first and adds the second: its mean is 0, its variance 1 with what is added.
-fn norm(graph: &mut GraphProto, names: &mut Names, output: &str, [factor, term]: [&[f32]; 2]) {
+fn norm(
+    graph: &mut GraphProto,
+    names: &mut Names,
+    output: &str,
+    [factor, term]: [&[f32]; 2],
+) -> Result<(), ReadError> {
     let at = graph.node.iter().position(|node| node.output.first().is_some_and(|name| name == output));
-    let Some(at) = at else { return };
+    let at = at.ok_or_else(|| ReadError::Format(format!("no node makes {output:?} any more")))?;
     let kind = graph.node[at].input.get(1).map_or(FLOAT, |scale| kind_of(graph, scale));
     let node = &mut graph.node[at];
     let epsilon = node.attribute.iter().find(|attribute| attribute.name.as_deref() == Some("epsilon"));
@@ -163,6 +168,7 @@ fn norm(graph: &mut GraphProto, names: &mut Names, output: &str, [factor, term]:
         node.input.push(name.clone());
         graph.initializer.push(tensor(&name, &[count], values, kind));
     }
+    Ok(())
 }
 
 /// Has pixels scaled before anything else sees them.
@@ -171,12 +177,13 @@ fn scale(
     names: &mut Names,
     interface: &Interface,
     (mean, deviation): &MeanAndDeviation,
-) {
+) -> Result<(), ReadError> {
     let constants: HashSet<String> =
         graph.initializer.iter().filter_map(|tensor| tensor.name.clone()).collect();
     let is_images =
         |value: &&ValueInfoProto| value.name.as_ref().is_some_and(|name| !constants.contains(name));
-    let Some(images) = graph.input.iter().find(is_images) else { return };
+    let images = graph.input.iter().find(is_images);
+    let images = images.ok_or_else(|| ReadError::Format("no images go into it any more".into()))?;
     let input = images.name.clone().unwrap_or_default();
     let is_first = has_channels_first(&sizes(images).unwrap_or_default(), interface.image) != Some(false);
     let shape = if is_first { vec![mean.len(), 1, 1] } else { vec![mean.len()] };
@@ -203,6 +210,7 @@ fn scale(
         });
     }
     graph.node.splice(0..0, begins);
+    Ok(())
 }
 
 /// Leaves constants out that nobody reads any more.
@@ -217,4 +225,77 @@ fn prune(graph: &mut GraphProto) {
     graph.input.retain(|value| {
         is_read(&value.name) || value.name.as_ref().is_some_and(|name| !constants.contains(name))
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{NetworkKind, Setup};
+    use crate::nn::Network;
+    use crate::nn::network::Statistics;
+    use crate::nn::onnx::proto::EXTERNAL;
+    use crate::nn::onnx::read::whole;
+    use crate::nn::onnx::write::write;
+    use crate::nn::weights::first_values;
+
+    /// A file of a network of the lab, what it reads and says, and as many weights as the file has.
+    fn file() -> (ModelProto, Interface, Vec<Vec<f32>>) {
+        let setup = Setup { network: NetworkKind::CnnSmall, width: 0.5, ..Setup::default() };
+        let statistics = Statistics { mean: vec![0.4; 3], deviation: vec![0.3; 3] };
+        let interface = Interface { image: [3, 8, 8], classes: 5 };
+        let network = Network::main(setup.architecture(), interface.clone(), &statistics);
+        let bytes = write(&network, &first_values(&network.specs, 3), &About::default()).unwrap();
+        let imported = read_again(bytes.clone().into(), &interface).unwrap();
+        let other = imported.values.iter().map(|values| values.iter().map(|value| value + 0.25).collect());
+        (ModelProto::decode(&*bytes).unwrap(), interface, other.collect())
+    }
+
+    #[test]
+    fn weights_stay_of_the_width_that_the_file_has() {
+        let (mut model, interface, other) = file();
+        let graph = model.graph.as_mut().unwrap();
+        for constant in graph.initializer.iter_mut().filter(|tensor| tensor.data_type == Some(FLOAT)) {
+            let bytes = constant.raw_data.take().unwrap();
+            let values: Vec<f32> =
+                bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            let shape: Vec<usize> = constant.dims.iter().map(|size| *size as usize).collect();
+            let name = constant.name.clone().unwrap();
+            *constant = tensor(&name, &shape, &values, FLOAT16);
+        }
+        let bytes = Bytes::from(model.encode_to_vec());
+        let about = About::default();
+        let written = rewrite(&bytes, &interface, (&other, None), &about).unwrap();
+        let again = ModelProto::decode(&*written).unwrap().graph.unwrap();
+        assert!(again.initializer.iter().all(|tensor| tensor.data_type != Some(FLOAT)), "halves stay halves");
+        let found = read_again(written.into(), &interface).unwrap();
+        for ((spec, found), expected) in found.network.specs.iter().zip(&found.values).zip(&other) {
+            let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-3 * b.abs().max(1.0);
+            assert!(spec.init == Init::Fixed || found.iter().zip(expected).all(near), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn a_file_is_whole_without_those_beside_it() {
+        let (mut model, interface, _) = file();
+        let plain = Bytes::from(model.encode_to_vec());
+        let mut constants = model.graph.as_mut().unwrap().initializer.iter_mut();
+        let constant = constants.rfind(|tensor| tensor.data_type == Some(FLOAT)).unwrap();
+        let bytes = constant.raw_data.take().unwrap();
+        constant.data_location = Some(EXTERNAL);
+        let word = |key: &str, value: &str| StringStringEntryProto {
+            key: Some(key.into()),
+            value: Some(value.into()),
+        };
+        constant.external_data = vec![word("location", "model.data"), word("offset", "4")];
+        let beside = |name: &str, offset: usize, length: usize| {
+            assert_eq!((name, offset, length), ("model.data", 4, bytes.len()));
+            Ok(bytes.to_vec())
+        };
+        let outside = Bytes::from(model.encode_to_vec());
+        assert!(read_again(outside.clone(), &interface).is_err(), "a part of it is missing");
+        let kept = whole(outside, &beside).unwrap();
+        let values = |file: Bytes| read_again(file, &interface).unwrap().values;
+        assert_eq!(values(kept), values(plain.clone()));
+        assert_eq!(whole(plain.clone(), &beside).unwrap(), plain, "as it is where nothing is missing");
+    }
 }

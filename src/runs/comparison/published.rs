@@ -92,10 +92,31 @@ impl PaperTable {
     }
 }
 
-/// What a reader of such a table must know.
+/// What a reader of such a table must know; `epsilon` is as it is given: `0.1`, `0.1 σ`.
 pub fn note(table: PaperTable, epsilon: &str) -> String {
+    let scale = if epsilon.ends_with('σ') {
+        "counts standard deviations of the inputs (σ)"
+    } else {
+        "is of pixels in [0, 1]"
+    };
     format!(
-        "In brackets: {} of Sinha et al. (2018), which does not say on which scale its ε is; ours is of pixels in [0, 1], k = 10. FGSM and iFGSM are untargeted, then aimed at the least likely class and at a random one, at ε = {epsilon}; behind them stand attacks that are not misled where f32 rounds a gradient away. Zero gradients: share of images whose gradient f32 rounds to nothing. Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report; fresh probe: the share that a new one tells apart, without the channel's noise.",
+        "In brackets: {} of Sinha et al. (2018), which does not say on which scale its ε is; ours {scale}, k = 10. FGSM and iFGSM are untargeted, then aimed at the least likely class and at a random one, at ε = {epsilon}; behind them stand attacks that are not misled where f32 rounds a gradient away. Zero gradients: share of images whose gradient f32 rounds to nothing. Discriminator: share of gradient tensors that the auxiliary network told apart, over the last report; fresh probe: the share that a new one tells apart, without the channel's noise.",
         table.about()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_says_on_which_scale_its_radius_is() {
+        let of = |epsilon: &str| note(PaperTable(1), epsilon);
+        assert!(of("0.1").contains("ours is of pixels in [0, 1], k = 10."), "{}", of("0.1"));
+        assert!(
+            of("0.1 σ").contains("ours counts standard deviations of the inputs (σ), k"),
+            "{}",
+            of("0.1 σ")
+        );
+    }
 }
